@@ -1,0 +1,6 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Makes configure and what it needs from what is in git.
+set -e
+cd "$(dirname "$0")"
+autoreconf --install --force --warnings=all,no-portability,no-obsolete

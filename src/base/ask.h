@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Asks: questions from a worker as plain data, with an answer that is safe when nobody answers.
+ * Who answers (a person, the plan, a cache) is not the worker's concern. */
+#ifndef VF_BASE_ASK_H
+#define VF_BASE_ASK_H
+
+#include "base/cancel.h"
+#include "base/error.h"
+#include "base/secret.h"
+
+enum vf_ask_kind {
+    VF_ASK_CHOICE, /* answer: the key of one of the choices */
+    VF_ASK_TEXT,   /* answer: a line of text */
+    VF_ASK_SECRET, /* answer: a secret, not shown, not kept */
+};
+
+struct vf_ask_choice {
+    const char *key;   /* stable word: "yes", "no", "wait" … */
+    const char *label; /* translated, what a person reads */
+};
+
+struct vf_ask {
+    /* What is asked, stable and machine-readable, so that plans, caches and tests can answer:
+     * "password:CLUSTER:USER", "ssh-password:USER@HOST", "host-key:HOST", "shutdown-force:VM" … */
+    const char *id;
+    enum vf_ask_kind kind;
+    const char *title;  /* one line, translated: the question */
+    const char *detail; /* what a person needs to decide (several lines); may be NULL */
+    const struct vf_ask_choice *choices;
+    size_t n_choices;
+    const char *safe; /* the answer that harms nothing; NULL: none, the worker fails without one */
+};
+
+struct vf_answer {
+    char *text;               /* CHOICE: a key; TEXT: the line; else NULL */
+    struct vf_secret *secret; /* SECRET */
+};
+
+struct vf_asker {
+    /* Puts the question and waits (as long as it takes, unless CANCEL fires). 0 with *out filled
+     * (the caller clears it with vf_answer_clear()), -1 with *err when nobody can answer. */
+    int (*ask)(void *opaque, const struct vf_ask *q, struct vf_cancel *cancel,
+               struct vf_answer *out, struct vf_error **err);
+    void *opaque;
+};
+
+static inline void vf_answer_clear(struct vf_answer *a)
+{
+    free(a->text);
+    vf_secret_free(a->secret);
+    *a = (struct vf_answer){0};
+}
+
+#endif

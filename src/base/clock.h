@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Durations by CLOCK_BOOTTIME (a slept laptop has slept), stamps in UTC. */
+#ifndef VF_BASE_CLOCK_H
+#define VF_BASE_CLOCK_H
+
+#include <stdint.h>
+
+/* Nanoseconds since boot, sleep included. */
+int64_t vf_clock_ns(void);
+/* Milliseconds of the same clock. */
+int64_t vf_clock_ms(void);
+/* Seconds since 1970, UTC. */
+int64_t vf_clock_unix(void);
+/* "2026-11-21T07:12:40Z" for a number of seconds since 1970; caller frees. */
+char *vf_clock_stamp(int64_t unix_seconds);
+/* "0.4 s", "12 s", "3 min 05 s", "2 h 07 min"; caller frees. */
+char *vf_format_duration(double seconds);
+
+/* Every time-out of vmferry, in milliseconds. */
+enum {
+    VF_T_CONNECT = 10 * 1000,        /* TCP, TLS, SSH handshake */
+    VF_T_API_STALL = 30 * 1000,      /* an API call without a byte */
+    VF_T_PING = 5 * 1000,            /* movers and control sessions say they live */
+    VF_T_PEER_SILENCE = 60 * 1000,   /* after that the peer is dead */
+    VF_T_RECONNECT = 15 * 60 * 1000, /* how long an outage is ridden out */
+    VF_T_TASK = 10 * 60 * 1000,      /* a Proxmox task that shows no end */
+};
+
+#endif

@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config.h"
+#include "conf/conf.h"
+#include "base/fdio.h"
+#include "base/str.h"
+#include "conf/cfg.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { MAX_CONF = 1024 * 1024 };
+
+static const char WORD_CHARS[] =
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+
+static bool is_word(const char *s, size_t n)
+{
+    return n > 0 && s[0] != '-' && strspn(s, WORD_CHARS) >= n;
+}
+
+static const char *check_word(const char *v)
+{
+    return is_word(v, strlen(v)) ? NULL : "must consist of letters, digits, \".\", \"_\" and \"-\"";
+}
+
+/* USER@REALM with the N characters of S; a user's name may hold an @ itself. */
+static bool is_userid(const char *s, size_t n)
+{
+    size_t at = n;
+    while (at > 0 && s[at - 1] != '@')
+        at--;
+    if (at < 2 || !is_word(s + at, n - at))
+        return false;
+    for (size_t i = 0; i + 1 < at; i++)
+        if (isspace((unsigned char)s[i]) || iscntrl((unsigned char)s[i]) || strchr(":/!", s[i]))
+            return false;
+    return true;
+}
+
+static const char *check_user(const char *v)
+{
+    return is_userid(v, strlen(v)) ? NULL : "must be USER@REALM, such as \"root@pam\"";
+}
+
+static const char *check_token(const char *v)
+{
+    const char *bang = strchr(v, '!');
+    if (bang && is_userid(v, (size_t)(bang - v)) && is_word(bang + 1, strlen(bang + 1)))
+        return NULL;
+    return "must be USER@REALM!NAME, such as \"root@pam!vmferry\" (the token's secret belongs in "
+           "secret-file)";
+}
+
+static const char *check_url(const char *v)
+{
+    static const char why[] = "must be https://HOST:PORT, such as \"https://10.0.0.1:8006\"";
+    if (!vf_starts(v, "https://"))
+        return why;
+    const char *host = v + 8, *end;
+    if (*host == '[') {
+        size_t n = strspn(host + 1, "0123456789abcdefABCDEF:.");
+        end = host + 1 + n;
+        if (!n || *end++ != ']')
+            return why;
+    } else {
+        size_t n = strspn(host, WORD_CHARS);
+        end = host + n;
+        if (!is_word(host, n))
+            return why;
+    }
+    if (*end == ':') {
+        size_t n = strspn(end + 1, "0123456789");
+        vf_autofree char *digits = vf_strndup(end + 1, n);
+        uint64_t port;
+        if (vf_parse_u64(digits, 1, 65535, &port) < 0)
+            return why;
+        end += 1 + n;
+    }
+    return !*end || !strcmp(end, "/") ? NULL : why;
+}
+
+static const char *check_fingerprint(const char *v)
+{
+    size_t i = 0;
+    for (; i < 32 * 3 - 1; i++)
+        if (i % 3 == 2 ? v[i] != ':' : !isxdigit((unsigned char)v[i]))
+            break;
+    return i == 32 * 3 - 1 && !v[i]
+               ? NULL
+               : "must be the certificate's SHA-256 fingerprint: 32 pairs of hexadecimal digits "
+                 "with "
+                 "\":\" between them, as Proxmox shows it at Node, System, Certificates";
+}
+
+static const char *const types[] = {"pve", NULL};
+static const char *const transports[] = {"auto", "libssh2", "openssh", NULL};
+static const char *const none[] = {"none", NULL};
+
+static int finish_ssh(void *item, struct vf_error **err)
+{
+    struct vf_ssh_conf *c = item;
+    if (c->password_file && c->password_command)
+        return vf_fail(err, VF_E_USAGE, "password-file and password-command exclude each other");
+    return 0;
+}
+
+#define AT(type, member) .offset = offsetof(struct type, member)
+
+static const struct vf_cfg_key ssh_keys[] = {
+    {"user", VF_CFG_STR, AT(vf_ssh_conf, user), .check = vf_cfg_check_name},
+    {"port", VF_CFG_UINT, AT(vf_ssh_conf, port), .width = sizeof(uint16_t), .min = 1, .max = 65535},
+    {"key", VF_CFG_PATH, AT(vf_ssh_conf, key), .check = vf_cfg_check_line},
+    {"known-hosts", VF_CFG_PATH, AT(vf_ssh_conf, known_hosts), .check = vf_cfg_check_line},
+    {"config", VF_CFG_PATH, AT(vf_ssh_conf, config), .check = vf_cfg_check_line, .words = none},
+    {"password-file", VF_CFG_PATH, AT(vf_ssh_conf, password_file), .check = vf_cfg_check_line},
+    {"password-command", VF_CFG_STR, AT(vf_ssh_conf, password_command)},
+    {"jump", VF_CFG_STR, AT(vf_ssh_conf, jump), .check = vf_cfg_check_name},
+    {"sudo", VF_CFG_TRI, AT(vf_ssh_conf, sudo)},
+    {"transport", VF_CFG_WORD, AT(vf_ssh_conf, transport), .words = transports},
+};
+static const struct vf_cfg_table ssh_table = {
+    .what = "ssh", .keys = ssh_keys, .n_keys = VF_COUNT(ssh_keys), .finish = finish_ssh};
+
+static void init_node(void *item)
+{
+    struct vf_node_conf *n = item;
+    vf_ssh_conf_init(&n->ssh);
+}
+
+static const struct vf_cfg_key node_keys[] = {
+    {"name", VF_CFG_STR, .required = true, AT(vf_node_conf, name), .check = check_word},
+    {"address", VF_CFG_STR, AT(vf_node_conf, address), .check = vf_cfg_check_name},
+    {"data-address", VF_CFG_STR, AT(vf_node_conf, data_address), .check = vf_cfg_check_name},
+    {"ssh", VF_CFG_GROUP, AT(vf_node_conf, ssh), .table = &ssh_table},
+};
+static const struct vf_cfg_table node_table = {.what = "a node",
+                                               .keys = node_keys,
+                                               .n_keys = VF_COUNT(node_keys),
+                                               .size = sizeof(struct vf_node_conf),
+                                               .init = init_node};
+
+static void init_storage(void *item)
+{
+    struct vf_storage_conf *s = item;
+    vf_ssh_conf_init(&s->ssh);
+}
+
+/* The directory is on another host: neither "~" nor this file's folder means anything there. */
+static const char *check_remote_path(const char *v)
+{
+    return *v == '/' ? vf_cfg_check_line(v) : "must be an absolute path on the host that holds it";
+}
+
+static const struct vf_cfg_key storage_keys[] = {
+    {"name", VF_CFG_STR, .required = true, AT(vf_storage_conf, name), .check = check_word},
+    {"node", VF_CFG_STR, AT(vf_storage_conf, node), .check = check_word},
+    {"address", VF_CFG_STR, AT(vf_storage_conf, address), .check = vf_cfg_check_name},
+    {"path", VF_CFG_STR, AT(vf_storage_conf, path), .check = check_remote_path},
+    {"ssh", VF_CFG_GROUP, AT(vf_storage_conf, ssh), .table = &ssh_table},
+};
+static const struct vf_cfg_table storage_table = {.what = "a storage",
+                                                  .keys = storage_keys,
+                                                  .n_keys = VF_COUNT(storage_keys),
+                                                  .size = sizeof(struct vf_storage_conf),
+                                                  .init = init_storage};
+
+static void init_cluster(void *item)
+{
+    struct vf_cluster_conf *c = item;
+    c->verify = true;
+    vf_ssh_conf_init(&c->ssh);
+}
+
+/* https://HOST:PORT, without the slash some people copy along. */
+static void complete_url(char **url)
+{
+    size_t n = strlen(*url);
+    if ((*url)[n - 1] == '/')
+        (*url)[--n] = 0;
+    size_t digits = 0;
+    while (isdigit((unsigned char)(*url)[n - 1 - digits]))
+        digits++;
+    if ((*url)[n - 1 - digits] == ':' && digits)
+        return;
+    char *full = vf_asprintf("%s:8006", *url);
+    free(*url);
+    *url = full;
+}
+
+static int finish_cluster(void *item, struct vf_error **err)
+{
+    struct vf_cluster_conf *c = item;
+    if (!c->user == !c->token)
+        return vf_fail(err, VF_E_USAGE,
+                       "the cluster \"%s\" needs a user (to log in with a password) "
+                       "or a token, %s",
+                       c->name, c->user ? "but not both" : "and has neither");
+    if (c->secret_file && c->secret_command)
+        return vf_fail(err, VF_E_USAGE, "secret-file and secret-command exclude each other");
+    for (size_t i = 0; i < c->n_nodes; i++)
+        for (size_t j = 0; j < i; j++)
+            if (vf_streq(c->nodes[i].name, c->nodes[j].name))
+                return vf_fail(err, VF_E_USAGE, "the node \"%s\" is there twice", c->nodes[i].name);
+    for (size_t i = 0; i < c->n_storages; i++)
+        for (size_t j = 0; j < i; j++)
+            if (vf_streq(c->storages[i].name, c->storages[j].name) &&
+                vf_streq(c->storages[i].node, c->storages[j].node))
+                return vf_fail(err, VF_E_USAGE, "the storage \"%s\" is there twice",
+                               c->storages[i].name);
+    for (size_t i = 0; c->urls[i]; i++)
+        complete_url(&c->urls[i]);
+    for (char *p = c->fingerprint; p && *p; p++)
+        *p = (char)toupper((unsigned char)*p);
+    return 0;
+}
+
+static const struct vf_cfg_key cluster_keys[] = {
+    {"name", VF_CFG_STR, .required = true, AT(vf_cluster_conf, name), .check = check_word},
+    {"type", VF_CFG_STR, .required = true, AT(vf_cluster_conf, type), .words = types},
+    {"url", VF_CFG_STRV, .required = true, AT(vf_cluster_conf, urls), .check = check_url},
+    {"user", VF_CFG_STR, AT(vf_cluster_conf, user), .check = check_user},
+    {"token", VF_CFG_STR, AT(vf_cluster_conf, token), .check = check_token},
+    {"secret-file", VF_CFG_PATH, AT(vf_cluster_conf, secret_file), .check = vf_cfg_check_line},
+    {"secret-command", VF_CFG_STR, AT(vf_cluster_conf, secret_command)},
+    {"fingerprint", VF_CFG_STR, AT(vf_cluster_conf, fingerprint), .check = check_fingerprint},
+    {"ca-file", VF_CFG_PATH, AT(vf_cluster_conf, ca_file), .check = vf_cfg_check_line},
+    {"verify", VF_CFG_BOOL, AT(vf_cluster_conf, verify)},
+    {"ssh", VF_CFG_GROUP, AT(vf_cluster_conf, ssh), .table = &ssh_table},
+    {"nodes", VF_CFG_LIST, AT(vf_cluster_conf, nodes), .table = &node_table,
+     .count = offsetof(struct vf_cluster_conf, n_nodes)},
+    {"storages", VF_CFG_LIST, AT(vf_cluster_conf, storages), .table = &storage_table,
+     .count = offsetof(struct vf_cluster_conf, n_storages)},
+};
+static const struct vf_cfg_table cluster_table = {.what = "a cluster",
+                                                  .keys = cluster_keys,
+                                                  .n_keys = VF_COUNT(cluster_keys),
+                                                  .size = sizeof(struct vf_cluster_conf),
+                                                  .init = init_cluster,
+                                                  .finish = finish_cluster};
+
+static int finish_conf(void *item, struct vf_error **err)
+{
+    struct vf_conf *c = item;
+    for (size_t i = 0; i < c->n_clusters; i++)
+        for (size_t j = 0; j < i; j++)
+            if (vf_streq(c->clusters[i].name, c->clusters[j].name))
+                return vf_fail(err, VF_E_USAGE, "the cluster \"%s\" is there twice",
+                               c->clusters[i].name);
+    return 0;
+}
+
+static const struct vf_cfg_key conf_keys[] = {
+    {"clusters", VF_CFG_LIST, .required = true, AT(vf_conf, clusters), .table = &cluster_table,
+     .min = 1, .count = offsetof(struct vf_conf, n_clusters)},
+};
+static const struct vf_cfg_table conf_table = {.what = "vmferry.conf",
+                                               .keys = conf_keys,
+                                               .n_keys = VF_COUNT(conf_keys),
+                                               .finish = finish_conf};
+
+void vf_ssh_conf_init(struct vf_ssh_conf *c)
+{
+    *c = (struct vf_ssh_conf){.sudo = -1, .transport = -1};
+}
+
+void vf_ssh_conf_free(struct vf_ssh_conf *c)
+{
+    free(c->user);
+    free(c->key);
+    free(c->known_hosts);
+    free(c->config);
+    free(c->password_file);
+    free(c->password_command);
+    free(c->jump);
+    vf_ssh_conf_init(c);
+}
+
+void vf_ssh_conf_inherit(struct vf_ssh_conf *dst, const struct vf_ssh_conf *base)
+{
+    char **to[] = {&dst->user, &dst->key, &dst->known_hosts, &dst->config, &dst->jump};
+    char *const from[] = {base->user, base->key, base->known_hosts, base->config, base->jump};
+    for (size_t i = 0; i < VF_COUNT(to); i++)
+        if (!*to[i])
+            *to[i] = vf_strdup(from[i]);
+    /* one source of a password replaces the other */
+    if (!dst->password_file && !dst->password_command) {
+        dst->password_file = vf_strdup(base->password_file);
+        dst->password_command = vf_strdup(base->password_command);
+    }
+    if (!dst->port)
+        dst->port = base->port;
+    if (dst->sudo < 0)
+        dst->sudo = base->sudo;
+    if (dst->transport < 0)
+        dst->transport = base->transport;
+}
+
+static void free_cluster(struct vf_cluster_conf *c)
+{
+    for (size_t i = 0; i < c->n_nodes; i++) {
+        free(c->nodes[i].name);
+        free(c->nodes[i].address);
+        free(c->nodes[i].data_address);
+        vf_ssh_conf_free(&c->nodes[i].ssh);
+    }
+    for (size_t i = 0; i < c->n_storages; i++) {
+        free(c->storages[i].name);
+        free(c->storages[i].node);
+        free(c->storages[i].address);
+        free(c->storages[i].path);
+        vf_ssh_conf_free(&c->storages[i].ssh);
+    }
+    free(c->nodes);
+    free(c->storages);
+    free(c->name);
+    free(c->type);
+    vf_strv_free(c->urls);
+    free(c->user);
+    free(c->token);
+    free(c->secret_file);
+    free(c->secret_command);
+    free(c->fingerprint);
+    free(c->ca_file);
+    vf_ssh_conf_free(&c->ssh);
+}
+
+void vf_conf_free(struct vf_conf *c)
+{
+    if (!c)
+        return;
+    for (size_t i = 0; i < c->n_clusters; i++)
+        free_cluster(&c->clusters[i]);
+    free(c->clusters);
+    free(c->path);
+    free(c);
+}
+
+struct vf_conf *vf_conf_parse(const char *text, size_t len, const char *path, struct vf_error **err)
+{
+    vf_auto(vf_conf_free) struct vf_conf *c = vf_xcalloc(1, sizeof *c);
+    c->path = vf_strdup(path);
+    const char *slash = strrchr(path, '/');
+    vf_autofree char *dir =
+        slash ? vf_strndup(path, slash == path ? 1 : (size_t)(slash - path)) : vf_strdup(".");
+    /* a job may run in another directory than the command that started it */
+    vf_autofree char *full = *dir == '/' ? vf_strdup(dir) : realpath(dir, NULL);
+    if (vf_cfg_read(text, len, path, full ? full : dir, &conf_table, c, err) < 0)
+        return NULL;
+    return VF_STEAL(c);
+}
+
+static int check_mode(int fd, const char *path, struct vf_error **err)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return vf_fail_errno(err, errno, "%s", path);
+    if (st.st_uid != geteuid() && st.st_uid != 0)
+        return vf_fail(
+            err, VF_E_USAGE,
+            "%s belongs to another user (uid %u), who could have vmferry run commands as "
+            "you: make a copy of your own",
+            path, (unsigned)st.st_uid);
+    /* secret-command runs as whoever reads the file */
+    if (S_ISREG(st.st_mode) && (st.st_mode & 022))
+        return vf_fail(err, VF_E_USAGE,
+                       "%s can be changed by other users (mode %04o), who could have vmferry run "
+                       "commands as you: chmod go-w it",
+                       path, (unsigned)(st.st_mode & 07777));
+    return 0;
+}
+
+/* The first default file that is there, or NULL with *err. */
+static char *default_path(struct vf_error **err)
+{
+    const char *xdg = getenv("XDG_CONFIG_HOME");
+    vf_autofree char *dir = xdg && *xdg == '/' ? vf_strdup(xdg) : vf_cfg_path("~/.config", "/");
+    vf_autofree char *own = vf_asprintf("%s/vmferry/vmferry.conf", dir);
+    static const char system_wide[] = "/etc/vmferry/vmferry.conf";
+    if (access(own, F_OK) == 0)
+        return VF_STEAL(own);
+    if (access(system_wide, F_OK) == 0)
+        return vf_strdup(system_wide);
+    vf_fail(err, VF_E_USAGE,
+            "no configuration found: neither %s nor %s exists; see vmferry.conf(5) for how to "
+            "write one",
+            own, system_wide);
+    return NULL;
+}
+
+struct vf_conf *vf_conf_load(const char *path, struct vf_error **err)
+{
+    vf_autofree char *chosen = path ? vf_strdup(path) : default_path(err);
+    if (!chosen)
+        return NULL;
+    vf_autofd int fd = open(chosen, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0) {
+        vf_fail(err, VF_E_USAGE, "the configuration %s cannot be read: %s", chosen,
+                strerror(errno));
+        return NULL;
+    }
+    if (check_mode(fd, chosen, err) < 0)
+        return NULL;
+    size_t len;
+    vf_autofree char *text = vf_read_fd(fd, chosen, MAX_CONF, &len, err);
+    return text ? vf_conf_parse(text, len, chosen, err) : NULL;
+}
+
+const struct vf_cluster_conf *vf_conf_cluster(const struct vf_conf *c, const char *name,
+                                              struct vf_error **err)
+{
+    vf_autobuf struct vf_buf known = {0};
+    for (size_t i = 0; i < c->n_clusters; i++) {
+        if (vf_streq(c->clusters[i].name, name))
+            return &c->clusters[i];
+        vf_buf_printf(&known, "%s%s", i ? ", " : "", c->clusters[i].name);
+    }
+    vf_autofree char *shown = vf_escape(name);
+    vf_fail(err, VF_E_USAGE, "%s knows no cluster \"%s\" (it knows: %s)", c->path, shown,
+            vf_buf_str(&known));
+    return NULL;
+}
+
+const struct vf_node_conf *vf_conf_node(const struct vf_cluster_conf *c, const char *node)
+{
+    for (size_t i = 0; i < c->n_nodes; i++)
+        if (vf_streq(c->nodes[i].name, node))
+            return &c->nodes[i];
+    return NULL;
+}
+
+const struct vf_storage_conf *vf_conf_storage(const struct vf_cluster_conf *c, const char *storage,
+                                              const char *node)
+{
+    const struct vf_storage_conf *everywhere = NULL;
+    for (size_t i = 0; i < c->n_storages; i++) {
+        const struct vf_storage_conf *s = &c->storages[i];
+        if (!vf_streq(s->name, storage))
+            continue;
+        if (s->node && vf_streq(s->node, node))
+            return s;
+        if (!s->node)
+            everywhere = s;
+    }
+    return everywhere;
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A disk is one end of a copy. It says what it can do, never what it is: the engine asks for
+ * extents, zeroes and read-backs and does not know about formats. A disk may be used by two threads
+ * at once when one only writes and the other only flushes and reads back. */
+#ifndef VF_DISK_DISK_H
+#define VF_DISK_DISK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include "base/cancel.h"
+#include "base/error.h"
+
+/* A run of bytes of one kind. ZERO: it reads back as zeroes and need not be read. */
+struct vf_extent {
+    uint64_t end; /* offset behind its last byte */
+    bool zero;
+};
+
+struct vf_disk;
+
+struct vf_disk_ops {
+    const char *name; /* "file", "nbd", "memory" */
+    int (*read)(struct vf_disk *d, void *buf, size_t n, uint64_t offset, struct vf_error **err);
+    int (*write)(struct vf_disk *d, const void *buf, size_t n, uint64_t offset,
+                 struct vf_error **err);
+    /* The range reads back as zeroes afterwards; deallocated where that is possible. */
+    int (*zero)(struct vf_disk *d, uint64_t n, uint64_t offset, struct vf_error **err);
+    int (*flush)(struct vf_disk *d, struct vf_error **err);
+    /* The extent that holds OFFSET (< size), as far as one question tells. */
+    int (*extent)(struct vf_disk *d, uint64_t offset, struct vf_extent *out, struct vf_error **err);
+    /* Reads what was flushed, from the medium where the disk can (->media says so afterwards). */
+    int (*read_back)(struct vf_disk *d, void *buf, size_t n, uint64_t offset,
+                     struct vf_error **err);
+    /* Releases everything but D itself. */
+    int (*close)(struct vf_disk *d, struct vf_error **err);
+};
+
+/* Embedded first in each kind's own struct. Fields are set when it is opened, then only read. */
+struct vf_disk {
+    const struct vf_disk_ops *ops;
+    char *name;    /* path, for messages */
+    uint64_t size; /* bytes */
+    uint32_t unit; /* allocation unit, bytes: smaller runs of zeroes are not worth skipping */
+    bool writable;
+    bool zero_when_fresh; /* never written, it reads back as zeroes */
+    bool media;           /* read_back() passes the page cache */
+};
+
+struct vf_disk_spec {
+    const char *path, *format; /* "raw", "qcow2" and what else qemu-nbd knows */
+    bool write;                /* else only read */
+    const char *dir;           /* private directory (0700) for a socket; not needed for "raw" */
+    struct vf_cancel *cancel;
+};
+
+enum { VF_DISK_CHUNK = 1 << 20, VF_DISK_ALIGN = 4096 };
+
+/* Opens a disk image or block device and takes QEMU's own image locks: a reader shares with
+ * readers, a writer with nobody. CONFLICT "is in use" when a VM or another copy holds it. Must be
+ * called by a thread that outlives the disk (a child process of it may die with that thread). */
+struct vf_disk *vf_disk_open(const struct vf_disk_spec *spec, struct vf_error **err);
+/* SIZE bytes of memory, zeroed; for tests. */
+struct vf_disk *vf_disk_new_memory(uint64_t size);
+
+/* Closes and frees D in every case; -1 when what was written may not have arrived. */
+int vf_disk_close(struct vf_disk *d, struct vf_error **err);
+void vf_disk_free(struct vf_disk *d);
+VF_DEFINE_CLEANUP(struct vf_disk *, vf_disk_free)
+
+/* The operations, with the range checked. Errors name the disk. Buffers are aligned to
+ * VF_DISK_ALIGN and have room for a multiple of it. */
+int vf_disk_read(struct vf_disk *d, void *buf, size_t n, uint64_t offset, struct vf_error **err);
+int vf_disk_write(struct vf_disk *d, const void *buf, size_t n, uint64_t offset,
+                  struct vf_error **err);
+int vf_disk_zero(struct vf_disk *d, uint64_t n, uint64_t offset, struct vf_error **err);
+int vf_disk_flush(struct vf_disk *d, struct vf_error **err);
+int vf_disk_extent(struct vf_disk *d, uint64_t offset, struct vf_extent *out,
+                   struct vf_error **err);
+int vf_disk_read_back(struct vf_disk *d, void *buf, size_t n, uint64_t offset,
+                      struct vf_error **err);
+
+/* Makes the range zero, touching only what does not say that it is zero already. */
+int vf_disk_make_zero(struct vf_disk *d, uint64_t n, uint64_t offset, struct vf_error **err);
+
+/* A chunk's buffer: VF_DISK_CHUNK bytes, aligned; free() it. */
+void *vf_disk_buffer(void);
+bool vf_all_zero(const void *p, size_t n);
+
+/* The kinds. */
+struct vf_disk *vf_disk_open_file(const struct vf_disk_spec *spec, struct vf_error **err);
+struct vf_disk *vf_disk_open_nbd(const struct vf_disk_spec *spec, struct vf_error **err);
+
+/* PATH for reading past the page cache, or -1 when that is not to be had there. */
+int vf_disk_open_direct(const char *path);
+
+/* QEMU's image locks on an open file: OFD locks on single bytes, one per permission used and one
+ * per permission not shared (QEMU block/file-posix.c). Held until FD's file description is closed.
+ */
+int vf_qemu_lock(int fd, bool write, const char *path, struct vf_error **err);
+
+#endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A disk in memory, for tests: it knows which of its pages were never written. */
+#include "config.h"
+#include "disk/disk.h"
+#include "base/str.h"
+
+#include <string.h>
+
+struct memory {
+    struct vf_disk disk;
+    char *bytes;
+    bool *written; /* one per page */
+};
+
+static struct memory *self(struct vf_disk *d)
+{
+    return (struct memory *)d;
+}
+
+static int memory_read(struct vf_disk *d, void *buf, size_t n, uint64_t offset,
+                       struct vf_error **err)
+{
+    memcpy(buf, self(d)->bytes + offset, n);
+    return 0;
+}
+
+static int memory_write(struct vf_disk *d, const void *buf, size_t n, uint64_t offset,
+                        struct vf_error **err)
+{
+    memcpy(self(d)->bytes + offset, buf, n);
+    for (uint64_t p = offset / VF_DISK_ALIGN; n && p <= (offset + n - 1) / VF_DISK_ALIGN; p++)
+        self(d)->written[p] = true;
+    return 0;
+}
+
+static int memory_zero(struct vf_disk *d, uint64_t n, uint64_t offset, struct vf_error **err)
+{
+    memset(self(d)->bytes + offset, 0, n);
+    return 0;
+}
+
+static int memory_flush(struct vf_disk *d, struct vf_error **err)
+{
+    return 0;
+}
+
+static int memory_extent(struct vf_disk *d, uint64_t offset, struct vf_extent *out,
+                         struct vf_error **err)
+{
+    uint64_t page = offset / VF_DISK_ALIGN;
+    out->zero = !self(d)->written[page];
+    do
+        page++;
+    while (page * VF_DISK_ALIGN < d->size && self(d)->written[page] == !out->zero);
+    out->end = page * VF_DISK_ALIGN;
+    return 0;
+}
+
+static int memory_close(struct vf_disk *d, struct vf_error **err)
+{
+    free(self(d)->bytes);
+    free(self(d)->written);
+    return 0;
+}
+
+static const struct vf_disk_ops memory_ops = {
+    .name = "memory",
+    .read = memory_read,
+    .write = memory_write,
+    .zero = memory_zero,
+    .flush = memory_flush,
+    .extent = memory_extent,
+    .read_back = memory_read,
+    .close = memory_close,
+};
+
+struct vf_disk *vf_disk_new_memory(uint64_t size)
+{
+    struct memory *m = vf_xcalloc(1, sizeof *m);
+    m->disk = (struct vf_disk){
+        .ops = &memory_ops,
+        .name = vf_strdup("memory"),
+        .size = size,
+        .unit = VF_DISK_ALIGN,
+        .writable = true,
+        .zero_when_fresh = true,
+    };
+    m->bytes = vf_xcalloc(1, size ? size : 1);
+    m->written = vf_xcalloc(size / VF_DISK_ALIGN + 1, sizeof *m->written);
+    return &m->disk;
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config.h"
+#include "job/client.h"
+#include "job/journal.h"
+#include "job/server.h"
+#include "job/state.h"
+#include "base/clock.h"
+#include "base/fdio.h"
+#include "base/i18n.h"
+#include "base/str.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+enum { MAX_LINE = 4 * 1024 * 1024 };
+
+struct vf_client {
+    int fd; /* -1: the journal is read */
+    struct vf_buf in;
+    struct vf_journal *journal;
+    size_t next;
+};
+
+struct vf_client *vf_client_open(const char *id, struct vf_error **err)
+{
+    vf_autofree char *dir = vf_job_dir(id);
+    vf_autoerror struct vf_error *why = NULL;
+    struct vf_client *c = vf_xcalloc(1, sizeof *c);
+    c->fd = vf_server_connect(dir, &why);
+    if (c->fd >= 0) {
+        vf_set_nonblock(c->fd, true);
+        return c;
+    }
+    if (vf_error_code(why) == VF_E_NOTFOUND) {
+        c->journal = vf_journal_open(dir, true, err);
+        if (c->journal)
+            return c;
+    } else {
+        vf_fail_with(err, VF_STEAL(why));
+    }
+    vf_client_free(c);
+    return NULL;
+}
+
+void vf_client_free(struct vf_client *c)
+{
+    if (!c)
+        return;
+    if (c->fd >= 0)
+        close(c->fd);
+    vf_buf_free(&c->in);
+    vf_journal_free(c->journal);
+    free(c);
+}
+
+int vf_client_fd(const struct vf_client *c)
+{
+    return c->fd;
+}
+
+static json_t *from_journal(struct vf_client *c, struct vf_error **err)
+{
+    const json_t *events = vf_journal_events(c->journal);
+    if (c->next < json_array_size(events))
+        return json_incref(json_array_get(events, c->next++));
+    vf_fail(err, VF_E_NET, _("the job's process ended before its work was done"));
+    return NULL;
+}
+
+json_t *vf_client_next(struct vf_client *c, struct vf_error **err)
+{
+    if (c->journal)
+        return from_journal(c, err);
+    for (;;) {
+        char *nl = c->in.len ? memchr(c->in.data, '\n', c->in.len) : NULL;
+        if (nl) {
+            size_t n = (size_t)(nl - c->in.data);
+            json_t *e = vf_event_parse(c->in.data, n);
+            vf_buf_consume(&c->in, n + 1);
+            if (e)
+                return e;
+            continue;
+        }
+        if (c->in.len > MAX_LINE) {
+            vf_fail(err, VF_E_CORRUPT, _("the job's process sends no lines"));
+            return NULL;
+        }
+        char *room = vf_buf_room(&c->in, 65536);
+        ssize_t n = read(c->fd, room, 65536);
+        if (n > 0) {
+            c->in.len += (size_t)n;
+        } else if (n < 0 && errno == EINTR) {
+            continue;
+        } else {
+            if (n == 0 || errno != EAGAIN)
+                vf_fail(err, VF_E_NET, _("the job's process is gone"));
+            return NULL;
+        }
+    }
+}
+
+void vf_client_wait_end(struct vf_client *c, int timeout_ms)
+{
+    int64_t end = vf_clock_ms() + timeout_ms;
+    while (c->fd >= 0) {
+        vf_autoerror struct vf_error *gone = NULL;
+        vf_autojson json_t *e = vf_client_next(c, &gone);
+        int64_t left = end - vf_clock_ms();
+        if (gone || left <= 0)
+            return;
+        struct pollfd p = {.fd = c->fd, .events = POLLIN};
+        if (!e && vf_cancel_poll(NULL, &p, 1, (int)left, NULL) < 0)
+            return;
+    }
+}
+
+static int send_line(struct vf_client *c, json_t *o, struct vf_error **err)
+{
+    if (c->fd < 0) {
+        json_decref(o);
+        return vf_fail(err, VF_E_NOTFOUND, _("the job's process is not running"));
+    }
+    char *line = vf_event_line(o);
+    size_t n = strlen(line), put = 0;
+    int r = 0;
+    while (r == 0 && put < n) {
+        ssize_t w = send(c->fd, line + put, n - put, MSG_NOSIGNAL);
+        struct pollfd p = {.fd = c->fd, .events = POLLOUT};
+        if (w > 0)
+            put += (size_t)w;
+        else if (errno == EAGAIN || errno == EINTR)
+            r = vf_cancel_poll(NULL, &p, 1, 10000, err) < 0 ? -1 : 0;
+        else
+            r = vf_fail_errno(err, errno, "%s", _("talking to the job's process"));
+    }
+    vf_wipe(line, n);
+    free(line);
+    return r;
+}
+
+int vf_client_answer(struct vf_client *c, int64_t ask, const char *text,
+                     const struct vf_secret *secret, struct vf_error **err)
+{
+    json_t *o = json_pack("{s:s, s:I}", "type", "answer", "ask", (json_int_t)ask);
+    if (text)
+        json_object_set_new(o, "text", json_string(text));
+    if (secret)
+        json_object_set_new(o, "secret", json_string(vf_secret_text(secret)));
+    return send_line(c, o, err);
+}
+
+int vf_client_cancel(struct vf_client *c, struct vf_error **err)
+{
+    return send_line(c, json_pack("{s:s}", "type", "cancel"), err);
+}

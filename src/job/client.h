@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A front end's end of a job's socket. When the job's process is gone, its journal is read instead.
+ */
+#ifndef VF_JOB_CLIENT_H
+#define VF_JOB_CLIENT_H
+
+#include "base/cancel.h"
+#include "base/secret.h"
+#include "job/event.h"
+
+struct vf_client;
+
+/* Follows job ID. */
+struct vf_client *vf_client_open(const char *id, struct vf_error **err);
+void vf_client_free(struct vf_client *c);
+VF_DEFINE_CLEANUP(struct vf_client *, vf_client_free)
+
+/* Readable when vf_client_next() has something; -1: it always has (a journal is read). */
+int vf_client_fd(const struct vf_client *c);
+/* The next event (caller's reference); NULL without *err when there is none now, NULL with *err
+ * when the job's process is gone without an "end" event (NET). Never waits. */
+json_t *vf_client_next(struct vf_client *c, struct vf_error **err);
+
+/* After the "end" event: waits until the job's process lets go of the job, at most TIMEOUT_MS. */
+void vf_client_wait_end(struct vf_client *c, int timeout_ms);
+
+/* Both NULL: nobody here can answer. SECRET is borrowed. */
+int vf_client_answer(struct vf_client *c, int64_t ask, const char *text,
+                     const struct vf_secret *secret, struct vf_error **err);
+int vf_client_cancel(struct vf_client *c, struct vf_error **err);
+
+#endif

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Which hosts hold the disks, how they are reached, and the movers on them. */
+#include "config.h"
+#include "job/job_priv.h"
+#include "base/i18n.h"
+#include "base/log.h"
+#include "base/proc.h"
+#include "base/str.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct vf_cluster_conf *cluster(const struct vf_job *job, bool target,
+                                             struct vf_error **err)
+{
+    return vf_conf_cluster(job->conf, target ? job->plan->target : job->plan->source, err);
+}
+
+/* What the cluster itself says NODE's address is; NULL: nothing. Caller frees. */
+static char *cluster_address(struct vf_provider *p, const char *node)
+{
+    struct vf_node *nodes = NULL;
+    size_t n = 0;
+    char *address = NULL;
+    if (p->ops->nodes(p, &nodes, &n, NULL) == 0)
+        for (size_t i = 0; i < n; i++)
+            if (vf_streq(nodes[i].name, node))
+                address = vf_strdup(nodes[i].address);
+    vf_nodes_free(nodes, n);
+    return address;
+}
+
+static void add_once(char ***v, const char *s)
+{
+    if (s && *s && !vf_strv_has(*v, s))
+        vf_strv_add(v, s);
+}
+
+/* HOST of https://HOST[:PORT]/..., brackets of IPv6 taken off; caller frees. */
+static char *url_host(const char *url)
+{
+    const char *h = strstr(url, "://");
+    h = h ? h + 3 : url;
+    if (*h == '[')
+        return vf_strndup(h + 1, strcspn(h + 1, "]"));
+    return vf_strndup(h, strcspn(h, ":/"));
+}
+
+/* "[USER@]HOST[:PORT]" of the host that answers the API; NULL when it is one of ADDRESSES. */
+static char *api_jump(const struct vf_cluster_conf *c, char *const *addresses)
+{
+    vf_autofree char *host = c->urls && c->urls[0] ? url_host(c->urls[0]) : NULL;
+    if (!host || !*host || vf_strv_has(addresses, host))
+        return NULL;
+    vf_autofree char *port = c->ssh.port ? vf_asprintf(":%u", (unsigned)c->ssh.port) : NULL;
+    return vf_asprintf("%s%s[%s]%s", c->ssh.user ? c->ssh.user : "", c->ssh.user ? "@" : "", host,
+                       port ? port : "");
+}
+
+/* The API answers, so its host is reachable: perhaps it reaches the node. WHY is what was wrong
+ * with the straight way. */
+static struct vf_ssh *through_api(struct vf_job *job, const char *label, char *const *addresses,
+                                  struct vf_ssh_conf *ssh, char *jump, const struct vf_error *why,
+                                  struct vf_error **err)
+{
+    vf_info("ssh", "%s; trying through %s", vf_error_text(why), jump);
+    ssh->jump = jump;
+    vf_autoerror struct vf_error *then = NULL;
+    struct vf_ssh *s = vf_ssh_open(label, addresses, ssh, &job->asker, job->cancel, &then);
+    if (!s)
+        vf_fail(err, vf_error_code(then), _("%s; and through the host of the API: %s"),
+                vf_error_text(why), vf_error_text(then));
+    return s;
+}
+
+struct vf_ssh *vf_job_ssh(struct vf_job *job, bool target, const char *node, const char *storage,
+                          struct vf_error **err)
+{
+    const struct vf_cluster_conf *c = cluster(job, target, err);
+    if (!c)
+        return NULL;
+    const struct vf_storage_conf *sc = storage ? vf_conf_storage(c, storage, node) : NULL;
+    const struct vf_node_conf *nc = vf_conf_node(c, node);
+    struct vf_ssh_conf ssh;
+    vf_ssh_conf_init(&ssh);
+    vf_autostrv char **addresses = vf_strv_new();
+    const char *label = node;
+    if (sc && sc->address) {
+        vf_ssh_conf_inherit(&ssh, &sc->ssh);
+        add_once(&addresses, sc->address);
+        label = sc->address;
+    } else {
+        vf_autofree char *known = cluster_address(target ? job->target_pve : job->source_pve, node);
+        if (nc) {
+            vf_ssh_conf_inherit(&ssh, &nc->ssh);
+            add_once(&addresses, nc->address);
+        }
+        add_once(&addresses, node);
+        add_once(&addresses, known);
+    }
+    vf_ssh_conf_inherit(&ssh, &c->ssh);
+    vf_autoerror struct vf_error *why = NULL;
+    struct vf_ssh *s = vf_ssh_open(label, addresses, &ssh, &job->asker, job->cancel, &why);
+    char *jump = !s && vf_error_is_transient(why) && !(sc && sc->address) && !ssh.jump
+                     ? api_jump(c, addresses)
+                     : NULL;
+    if (jump)
+        s = through_api(job, label, addresses, &ssh, jump, why, err);
+    else if (!s)
+        vf_fail_with(err, VF_STEAL(why));
+    vf_ssh_conf_free(&ssh);
+    return s;
+}
+
+char *vf_job_volume_path(struct vf_job *job, bool target, const char *node, const char *volume,
+                         struct vf_volume *info, struct vf_error **err)
+{
+    struct vf_provider *p = target ? job->target_pve : job->source_pve;
+    const struct vf_cluster_conf *c = cluster(job, target, err);
+    if (!c || p->ops->volume(p, node, volume, info, err) < 0)
+        return NULL;
+    const char *colon = strchr(volume, ':');
+    vf_autofree char *storage =
+        vf_strndup(volume, colon ? (size_t)(colon - volume) : strlen(volume));
+    const struct vf_storage_conf *sc = vf_conf_storage(c, storage, node);
+    if (sc && sc->path && colon)
+        return vf_asprintf("%s/images/%s", sc->path, colon + 1);
+    if (!info->path) {
+        vf_fail(err, VF_E_UNSUPPORTED, _("%s: storage %s gives no path to read"), volume, storage);
+        return NULL;
+    }
+    return vf_strdup(info->path);
+}
+
+/* Every start of this job's movers outranks the ones before it. */
+static uint64_t next_epoch(const struct vf_job *job)
+{
+    const json_t *events = vf_journal_events(job->journal);
+    uint64_t n = 0;
+    for (size_t i = 0; i < json_array_size(events); i++) {
+        const json_t *e = json_array_get(events, i);
+        n +=
+            vf_streq(vf_json_str(e, "key"), "hosts") && vf_streq(vf_json_str(e, "state"), "intent");
+    }
+    return n;
+}
+
+static int open_host(struct vf_job *job, bool target, const char *node, const char *storage,
+                     struct vf_job_host *h, struct vf_error **err)
+{
+    h->node = vf_strdup(node);
+    h->ssh = vf_job_ssh(job, target, node, storage, err);
+    if (!h->ssh)
+        return -1;
+    vf_autofree char *mover = vf_proc_companion("vmferry-mover", PKGLIBEXECDIR "/vmferry-mover");
+    struct vf_mover_opts o = {
+        .job = job->id, .epoch = next_epoch(job), .mover = mover, .cancel = job->cancel};
+    h->mover = vf_mover_host_open(h->ssh, &o, err);
+    return h->mover ? 0 : -1; /* the error names the host */
+}
+
+/* All disks of a VM are read through one host: its node, or the one configured for their storage.
+ */
+static int one_host(struct vf_job *job, const struct vf_cluster_conf *c, bool target,
+                    struct vf_error **err)
+{
+    const char *node = target ? job->plan->target_node : job->source->node;
+    const char *first = NULL;
+    for (size_t i = 0; i < job->plan->n_disks; i++) {
+        const struct vf_plan_disk *d = &job->plan->disks[i];
+        const struct vf_disk *s = vf_vm_disk(job->source, d->slot);
+        const char *storage = target ? d->storage : s ? s->storage : "";
+        const struct vf_storage_conf *sc = vf_conf_storage(c, storage, node);
+        const char *address = sc && sc->address ? sc->address : "";
+        if (first && !vf_streq(first, address))
+            return vf_fail(
+                err, VF_E_UNSUPPORTED,
+                _("the disks of %s are on storages with different ssh hosts; configure one host "
+                  "that reaches them all"),
+                job->source->name);
+        first = address;
+    }
+    return 0;
+}
+
+int vf_job_hosts_open(struct vf_job *job, struct vf_error **err)
+{
+    const struct vf_cluster_conf *sc = cluster(job, false, err),
+                                 *tc = sc ? cluster(job, true, err) : NULL;
+    if (!tc || one_host(job, sc, false, err) < 0 || one_host(job, tc, true, err) < 0)
+        return -1;
+    const struct vf_plan_disk *d = &job->plan->disks[0];
+    const struct vf_disk *s = vf_vm_disk(job->source, d->slot);
+    if (open_host(job, false, job->source->node, s ? s->storage : NULL, &job->source_host, err) <
+            0 ||
+        open_host(job, true, job->plan->target_node, d->storage, &job->target_host, err) < 0)
+        return -1;
+    const struct vf_node_conf *nc = vf_conf_node(tc, job->plan->target_node);
+    vf_autofree char *known = cluster_address(job->target_pve, job->plan->target_node);
+    vf_autostrv char **addresses = vf_strv_new();
+    add_once(&addresses, nc ? nc->data_address : NULL);
+    add_once(&addresses, vf_ssh_address(job->target_host.ssh));
+    add_once(&addresses, known);
+    struct vf_route_opts o = {
+        .addresses = addresses,
+        .port = vf_ssh_port(job->target_host.ssh),
+        .user = vf_ssh_user(job->target_host.ssh),
+        .host_key = vf_ssh_host_key(job->target_host.ssh),
+        .source_label = vf_ssh_label(job->source_host.ssh),
+        .target_label = vf_ssh_label(job->target_host.ssh),
+        .cancel = job->cancel,
+    };
+    job->route = vf_route_open(job->source_host.mover, job->target_host.mover, &o, err);
+    return job->route ? 0 : -1;
+}
+
+static void close_host(struct vf_job_host *h)
+{
+    vf_mover_host_free(h->mover);
+    vf_ssh_free(h->ssh);
+    free(h->node);
+    *h = (struct vf_job_host){0};
+}
+
+void vf_job_hosts_close(struct vf_job *job)
+{
+    vf_route_free(VF_STEAL(job->route));
+    close_host(&job->source_host);
+    close_host(&job->target_host);
+}

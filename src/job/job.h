@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A job carries out one plan in a process of its own. Front ends make one with vf_job_create(),
+ * start it with vf_job_spawn() and follow it over its socket (job/client.h). */
+#ifndef VF_JOB_JOB_H
+#define VF_JOB_JOB_H
+
+#include "base/ask.h"
+#include "conf/conf.h"
+#include "plan/findings.h"
+#include "plan/plan.h"
+
+/* Exit codes of a job and of vmferry. */
+enum vf_exit {
+    VF_EXIT_DONE = 0,
+    VF_EXIT_FAILED = 1,      /* source untouched or restored */
+    VF_EXIT_USAGE = 2,       /* command line or configuration */
+    VF_EXIT_STOPPED = 3,     /* preflight found something that stops the move */
+    VF_EXIT_INTERRUPTED = 4, /* can go on or back: vmferry resume, vmferry rollback */
+    VF_EXIT_PERSON = 5,      /* needs a person; both states are said */
+};
+
+enum vf_job_mode {
+    VF_JOB_RUN,      /* carry the plan out, going on where the journal ends */
+    VF_JOB_ROLLBACK, /* undo what the journal says was done */
+};
+
+/* Makes STATE/jobs/ID with the plan and an empty journal. CONF_PATH is noted for the job process.
+ * Returns the ID (caller frees). */
+char *vf_job_create(const struct vf_plan *plan, const char *conf_path, struct vf_error **err);
+
+/* Starts the job's process: `SELF __job MODE DIR` in a session of its own, its socket ready when
+ * this returns. */
+int vf_job_spawn(const char *id, enum vf_job_mode mode, struct vf_error **err);
+
+/* The job process itself, called by main() for `__job`; returns its exit code. */
+int vf_job_process(const char *dir, enum vf_job_mode mode);
+
+/* What `move` asks for. */
+struct vf_move {
+    const char *source, *target, *node, *storage;
+    const char *vm;          /* name or VMID */
+    const char *bridges[64]; /* "FROM=TO" */
+    size_t n_bridges;
+    const char *mac;    /* "keep", "new", an address; NULL: keep */
+    unsigned target_id; /* 0: next free */
+    const char *format; /* NULL: as the source's disk where the storage takes it */
+    bool skip_start, skip_disks, verify_tls;
+    uint64_t rate;             /* bytes per second, 0: no limit */
+    unsigned shutdown_timeout; /* seconds; 0: default */
+};
+
+struct vf_prepared {
+    struct vf_plan *plan;
+    struct vf_vm *source; /* as it is now */
+    struct vf_findings findings;
+    uint64_t bytes; /* allocated bytes to copy, as far as known */
+};
+
+/* Looks at both clusters, makes the plan MOVE asks for and checks it. Nothing is changed. 0 also
+ * when a finding stops the move; -1 when there is no plan to be made. */
+int vf_prepare(const struct vf_conf *conf, const struct vf_move *move, const struct vf_asker *asker,
+               struct vf_cancel *cancel, struct vf_prepared *out, struct vf_error **err);
+void vf_prepared_free(struct vf_prepared *p);
+
+#endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the parts of a running job share. */
+#ifndef VF_JOB_JOB_PRIV_H
+#define VF_JOB_JOB_PRIV_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include "job/bus.h"
+#include "job/job.h"
+#include "job/journal.h"
+#include "provider/provider.h"
+#include "xfer/copy.h"
+
+struct vf_job_disk {
+    const char *slot; /* borrowed from the plan */
+    char *volume;     /* at the target, once allocated */
+    struct vf_progress progress;
+    atomic_bool copying;
+    struct vf_copy_result result;
+};
+
+/* A host of this job: ssh session and the mover behind it. */
+struct vf_job_host {
+    char *node;
+    struct vf_ssh *ssh;
+    struct vf_mover_host *mover;
+};
+
+struct vf_job {
+    char *id, *dir, *marker; /* marker: "vmferry-job: ID" */
+    struct vf_conf *conf;
+    struct vf_plan *plan;
+    struct vf_journal *journal;
+    struct vf_bus *bus;
+    struct vf_asker asker;
+    struct vf_cancel *cancel; /* the worker's; others go through vf_job_stop() */
+    pthread_mutex_t stop_lock;
+    bool going_back; /* under stop_lock: too late to stop */
+    struct vf_provider *source_pve, *target_pve;
+    struct vf_vm *source;      /* as it was before this job touched it */
+    struct vf_vm *target;      /* as the plan makes it; id 0 until chosen */
+    struct vf_job_disk *disks; /* one for each of plan->disks */
+    struct vf_job_host source_host, target_host;
+    struct vf_route *route;
+    int64_t started_ms;
+    int64_t down_since, up_since; /* unix seconds, 0: not yet */
+    int64_t down_ms; /* when the shutdown was asked for, CLOCK_BOOTTIME; 0: another process did */
+    double down_seconds; /* measured, 0: was not down or still is */
+    json_t *step_times;  /* [{"step":...,"seconds":...}] */
+};
+
+/* The journal, before and after: both return when the line is on disk. DATA (taken) may be NULL. */
+int vf_job_intend(struct vf_job *job, const char *key, json_t *data, struct vf_error **err);
+int vf_job_done(struct vf_job *job, const char *key, json_t *data, struct vf_error **err);
+int vf_job_undone(struct vf_job *job, const char *key, struct vf_error **err);
+int vf_job_failed(struct vf_job *job, const char *key, const struct vf_error *why,
+                  struct vf_error **err);
+/* The record when KEY is done, else NULL. */
+const struct vf_record *vf_job_was_done(const struct vf_job *job, const char *key);
+/* Says something to whoever watches and to the log; not journalled. LEVEL: "info", "warn". */
+void vf_job_note(struct vf_job *job, const char *level, const char *fmt, ...) VF_PRINTF(3, 4);
+
+/* A step: done in order, undone in reverse. RUN is called on every start of the job and must take
+ * over what the journal says is done; UNDO gets one record of the step ("allocate/scsi0") and must
+ * bear that the thing was never done, or undone already. */
+struct vf_step {
+    const char *name, *title;
+    bool (*applies)(const struct vf_job *job); /* NULL: always; asked after preflight */
+    int (*run)(struct vf_job *job, struct vf_error **err);
+    int (*undo)(struct vf_job *job, const struct vf_record *rec, struct vf_error **err);
+};
+extern const struct vf_step vf_steps[];
+extern const size_t vf_n_steps;
+
+/* All steps, or on failure the undoing of what was done: fills *ERR with the cause. */
+enum vf_exit vf_job_run(struct vf_job *job, struct vf_error **err);
+/* Undoes in reverse; 0, or -1 when something could not be put back. REFUSED when the target has
+ * run. */
+int vf_job_roll_back(struct vf_job *job, struct vf_error **err);
+bool vf_job_target_ran(const struct vf_job *job);
+/* Asks the worker to stop, from any thread. False: it is putting everything back already, which
+ * nothing stops. */
+bool vf_job_stop(struct vf_job *job, const char *why);
+
+/* Is VMID ID at the target this job's? 1 yes, 0 no or not there, -1 cannot tell. */
+int vf_job_target_is_ours(struct vf_job *job, unsigned id, struct vf_error **err);
+/* 0 while the source is stopped; CONFLICT when somebody started it. */
+int vf_job_source_down(struct vf_job *job, struct vf_error **err);
+
+/* Providers of both clusters, opened on first use. */
+int vf_job_connect(struct vf_job *job, struct vf_error **err);
+/* Reads job->source back from the journal; NOTFOUND when preflight never ended. */
+int vf_job_load_source(struct vf_job *job, struct vf_error **err);
+
+/* ssh and movers at both ends and the route between them. */
+int vf_job_hosts_open(struct vf_job *job, struct vf_error **err);
+void vf_job_hosts_close(struct vf_job *job);
+/* The path of VOLUME as its host sees it, honouring storage paths of the configuration; caller
+ * frees. */
+char *vf_job_volume_path(struct vf_job *job, bool target, const char *node, const char *volume,
+                         struct vf_volume *info, struct vf_error **err);
+/* ssh to the host that holds STORAGE of NODE. */
+struct vf_ssh *vf_job_ssh(struct vf_job *job, bool target, const char *node, const char *storage,
+                          struct vf_error **err);
+
+/* Checks the plan against what both clusters say now. */
+int vf_preflight(const struct vf_conf *conf, const struct vf_plan *plan, const struct vf_vm *source,
+                 struct vf_provider *src, struct vf_provider *dst, const char *job_id,
+                 struct vf_findings *out, struct vf_error **err);
+
+/* Description with the job's marker line added or taken out; caller frees. */
+char *vf_marker_add(const char *description, const char *marker);
+char *vf_marker_remove(const char *description, const char *marker);
+/* The job ID of a marker in DESCRIPTION, or NULL; caller frees. */
+char *vf_marker_find(const char *description);
+
+/* report.json's object. */
+json_t *vf_report(struct vf_job *job, enum vf_exit code, const struct vf_error *err);
+
+#endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A job's outcome as text for a person; callers free. */
+#ifndef VF_JOB_JOB_TEXT_H
+#define VF_JOB_JOB_TEXT_H
+
+#include "job/event.h"
+
+/* How what was written was compared (copy.h's words), for people. Not to be freed. */
+const char *vf_verified_text(const char *how);
+
+/* The closing report of an "end" event's "report". */
+char *vf_report_text(const json_t *report);
+
+/* What failed, why, the state of source and target, what next: of a failed "end" event. */
+char *vf_failure_text(const json_t *end);
+
+#endif

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config.h"
+#include "job/journal.h"
+#include "base/fdio.h"
+#include "base/str.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+enum { RESERVE = 1024 * 1024, MAX_JOURNAL = 64 * 1024 * 1024 };
+
+struct vf_journal {
+    int fd;
+    char *path;
+    uint64_t end; /* bytes of whole lines */
+    struct vf_record *records;
+    size_t n;
+    json_t *events;
+};
+
+static const char *const state_names[] = {"intent", "done", "failed", "undone"};
+
+static struct vf_record *find(const struct vf_journal *j, const char *key)
+{
+    for (size_t i = 0; i < j->n; i++)
+        if (!strcmp(j->records[i].key, key))
+            return &j->records[i];
+    return NULL;
+}
+
+static size_t state_of(const json_t *event)
+{
+    size_t state = 0;
+    while (state < VF_COUNT(state_names) &&
+           !vf_streq(vf_json_str(event, "state"), state_names[state]))
+        state++;
+    return state;
+}
+
+/* A step begins with an intent; 0 for all other events. */
+static int check_event(const struct vf_journal *j, const json_t *event, struct vf_error **err)
+{
+    const char *key = vf_json_str(event, "key");
+    size_t state = state_of(event);
+    if (!vf_streq(vf_json_str(event, "type"), "step"))
+        return 0;
+    if (!key || state == VF_COUNT(state_names) || (!find(j, key) && state != VF_REC_INTENT))
+        return vf_fail(err, VF_E_CORRUPT, "%s: a step line makes no sense", j->path);
+    return 0;
+}
+
+/* Takes a (checked) step event into the records. */
+static void take_step(struct vf_journal *j, json_t *event)
+{
+    const char *key = vf_json_str(event, "key");
+    size_t state = state_of(event);
+    struct vf_record *r = find(j, key);
+    if (!r) {
+        r = vf_grow(&j->records, &j->n, sizeof *j->records);
+        r->key = vf_strdup(key);
+    }
+    json_t *data = json_object_get(event, "data");
+    if (state == VF_REC_INTENT) {
+        json_decref(r->intent);
+        json_decref(r->result);
+        r->intent = data ? json_incref(data) : json_object();
+        r->result = NULL;
+    } else if (state == VF_REC_DONE) {
+        json_decref(r->result);
+        r->result = data ? json_incref(data) : json_object();
+    }
+    r->state = (enum vf_record_state)state;
+}
+
+static void take(struct vf_journal *j, json_t *event)
+{
+    json_array_append(j->events, event);
+    if (vf_streq(vf_json_str(event, "type"), "step"))
+        take_step(j, event);
+}
+
+int vf_journal_write(struct vf_journal *j, json_t *event, char **line_out, struct vf_error **err)
+{
+    vf_autojson json_t *kept = json_incref(event);
+    char *line = vf_event_line(event);
+    size_t n = strlen(line);
+    int r = check_event(j, kept, err);
+    if (r == 0 && (vf_pwrite_full(j->fd, line, n, j->end) < 0 || fdatasync(j->fd) < 0))
+        r = vf_fail_errno(err, errno, "%s", j->path);
+    if (r == 0) {
+        take(j, kept);
+        j->end += n;
+    }
+    if (line_out && r == 0)
+        *line_out = line;
+    else
+        free(line);
+    return r;
+}
+
+struct vf_journal *vf_journal_create(const char *dir, struct vf_error **err)
+{
+    vf_auto(vf_journal_free) struct vf_journal *j = vf_xcalloc(1, sizeof *j);
+    j->path = vf_asprintf("%s/journal.jsonl", dir);
+    j->events = json_array();
+    j->fd = open(j->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (j->fd < 0) {
+        vf_fail_errno(err, errno, "%s", j->path);
+        return NULL;
+    }
+    /* room in advance: a full disk must not make a job forget what it did */
+    if (fallocate(j->fd, FALLOC_FL_KEEP_SIZE, 0, RESERVE) < 0 && errno != EOPNOTSUPP) {
+        vf_fail_errno(err, errno, "reserving room for %s", j->path);
+        return NULL;
+    }
+    json_t *head = vf_event_new("journal");
+    json_object_set_new(head, "version", json_integer(VF_JOURNAL_VERSION));
+    json_object_set_new(head, "reader", json_integer(VF_JOURNAL_READER));
+    if (vf_journal_write(j, head, NULL, err) < 0)
+        return NULL;
+    vf_autofd int dfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dfd < 0 || fsync(dfd) < 0) {
+        vf_fail_errno(err, errno, "%s", dir);
+        return NULL;
+    }
+    return VF_STEAL(j);
+}
+
+static int check_head(const struct vf_journal *j, const json_t *head, struct vf_error **err)
+{
+    if (!vf_streq(vf_json_str(head, "type"), "journal"))
+        return vf_fail(err, VF_E_CORRUPT, "%s is not a vmferry journal", j->path);
+    if (vf_json_int(head, "reader") > VF_JOURNAL_VERSION)
+        return vf_fail(err, VF_E_UNSUPPORTED,
+                       "%s was written by a newer vmferry; this one reads version %d", j->path,
+                       VF_JOURNAL_VERSION);
+    return 0;
+}
+
+struct vf_journal *vf_journal_open(const char *dir, bool read_only, struct vf_error **err)
+{
+    vf_auto(vf_journal_free) struct vf_journal *j = vf_xcalloc(1, sizeof *j);
+    j->path = vf_asprintf("%s/journal.jsonl", dir);
+    j->events = json_array();
+    j->fd = open(j->path, (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+    if (j->fd < 0) {
+        vf_fail_errno(err, errno, "%s", j->path);
+        return NULL;
+    }
+    size_t n;
+    vf_autofree char *text = vf_read_file(j->path, MAX_JOURNAL, &n, err);
+    if (!text)
+        return NULL;
+    for (char *line = text, *nl; (nl = memchr(line, '\n', n - (size_t)(line - text)));
+         line = nl + 1) {
+        vf_autojson json_t *event = vf_event_parse(line, (size_t)(nl - line));
+        bool last = nl + 1 == text + n;
+        if (!event && last)
+            break; /* torn: it was being written when the machine stopped */
+        if (!event) {
+            vf_fail(err, VF_E_CORRUPT, "%s: a line in the middle cannot be read", j->path);
+            return NULL;
+        }
+        if ((line == text ? check_head(j, event, err) : check_event(j, event, err)) < 0)
+            return NULL;
+        take(j, event);
+        j->end = (uint64_t)(nl + 1 - text);
+    }
+    if (!j->end) {
+        vf_fail(err, VF_E_CORRUPT, "%s is empty", j->path);
+        return NULL;
+    }
+    if (!read_only && j->end < n && ftruncate(j->fd, (off_t)j->end) < 0) {
+        vf_fail_errno(err, errno, "%s", j->path);
+        return NULL;
+    }
+    return VF_STEAL(j);
+}
+
+size_t vf_journal_count(const struct vf_journal *j)
+{
+    return j->n;
+}
+
+const struct vf_record *vf_journal_at(const struct vf_journal *j, size_t i)
+{
+    return &j->records[i];
+}
+
+const struct vf_record *vf_journal_find(const struct vf_journal *j, const char *key)
+{
+    return find(j, key);
+}
+
+const json_t *vf_journal_events(const struct vf_journal *j)
+{
+    return j->events;
+}
+
+void vf_journal_free(struct vf_journal *j)
+{
+    if (!j)
+        return;
+    for (size_t i = 0; i < j->n; i++) {
+        free(j->records[i].key);
+        json_decref(j->records[i].intent);
+        json_decref(j->records[i].result);
+    }
+    free(j->records);
+    json_decref(j->events);
+    if (j->fd >= 0)
+        close(j->fd);
+    free(j->path);
+    free(j);
+}

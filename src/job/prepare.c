@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* From what an operator asks for to a plan. */
+#include "config.h"
+#include "job/job_priv.h"
+#include "base/i18n.h"
+#include "base/str.h"
+
+#include <string.h>
+
+/* By VMID, else by name, which must be unique. 0: *ERR says why. */
+static unsigned find_vm(struct vf_provider *p, const char *cluster, const char *ref,
+                        struct vf_error **err)
+{
+    struct vf_vm **vms = NULL;
+    size_t n = 0;
+    uint64_t id = 0;
+    unsigned found = 0, count = 0;
+    if (p->ops->vms(p, &vms, &n, err) < 0)
+        return 0;
+    bool number = vf_parse_u64(ref, 1, 999999999, &id) == 0;
+    for (size_t i = 0; i < n; i++) {
+        if (number ? vms[i]->id != id : !vf_streq(vms[i]->name, ref))
+            continue;
+        found = vms[i]->id;
+        count++;
+    }
+    if (count > 1)
+        vf_fail(err, VF_E_CONFLICT, _("%s has %u VMs named %s: give the VMID"), cluster, count,
+                ref);
+    else if (!count && number)
+        found =
+            (unsigned)id; /* describing it says why it cannot be moved, or that it is not there */
+    else if (!count && !n)
+        vf_fail(err, VF_E_NOTFOUND,
+                _("%s shows no VMs at all to this login: it probably lacks VM.Audit (a token with "
+                  "privilege separation has no rights of its own)"),
+                cluster);
+    else if (!count)
+        vf_fail(err, VF_E_NOTFOUND, _("%s has no VM %s that this login may see"), cluster, ref);
+    vf_vms_free(vms, n);
+    return count > 1 ? 0 : found;
+}
+
+/* The source's format where the target storage takes it, else that storage's default. */
+static const char *target_format(const struct vf_storage *s, const struct vf_disk *d,
+                                 const char *wanted)
+{
+    if (wanted)
+        return wanted;
+    if (s && !vf_strv_has(s->formats, d->format) && s->formats && s->formats[0])
+        return s->formats[0];
+    return d->format;
+}
+
+static void plan_disks(const struct vf_move *m, const struct vf_vm *s, const struct vf_storage *st,
+                       struct vf_plan *p)
+{
+    for (size_t i = 0; i < s->n_disks; i++) {
+        struct vf_plan_disk *d = vf_plan_add_disk(p);
+        d->slot = vf_strdup(s->disks[i].slot);
+        d->volume = vf_strdup(s->disks[i].volume);
+        d->size = s->disks[i].size;
+        d->storage = vf_strdup(m->storage);
+        d->format = vf_strdup(target_format(st, &s->disks[i], m->format));
+    }
+}
+
+static int plan_nics(const struct vf_move *m, const char *mac_prefix, struct vf_prepared *out,
+                     struct vf_error **err)
+{
+    const struct vf_vm *s = out->source;
+    for (size_t i = 0; i < s->n_nics; i++) {
+        struct vf_plan_nic *n = vf_plan_add_nic(out->plan);
+        n->index = s->nics[i].index;
+        n->bridge = vf_strdup(s->nics[i].bridge);
+        n->mac_mode = VF_MAC_KEEP;
+    }
+    for (size_t i = 0; i < m->n_bridges; i++) {
+        int changed = vf_plan_remap_bridge(out->plan, s, m->bridges[i], err);
+        if (changed < 0)
+            return -1;
+        if (!changed && !vf_starts(m->bridges[i], "*"))
+            vf_finding_add(&out->findings, VF_WARN, m->bridges[i], NULL,
+                           _("%s has no network card on that bridge"), s->name);
+    }
+    if (m->mac && vf_plan_remap_mac(out->plan, m->mac, err) < 0)
+        return -1;
+    return vf_plan_choose_macs(out->plan, mac_prefix, err);
+}
+
+static int make_plan(const struct vf_move *m, struct vf_provider *dst, struct vf_prepared *out,
+                     struct vf_error **err)
+{
+    const struct vf_vm *s = out->source;
+    struct vf_plan *p = out->plan = vf_plan_new();
+    p->source = vf_strdup(m->source);
+    p->target = vf_strdup(m->target);
+    p->vm_id = s->id;
+    p->vm_name = vf_strdup(s->name);
+    p->target_node = vf_strdup(m->node);
+    p->target_id = m->target_id;
+    p->copy_disks = !m->skip_disks;
+    p->start = !m->skip_start && !m->skip_disks;
+    p->rate = m->rate;
+    p->verify_tls = m->verify_tls;
+    if (m->shutdown_timeout)
+        p->shutdown_timeout = m->shutdown_timeout;
+    struct vf_storage *storages = NULL;
+    size_t n = 0;
+    const struct vf_storage *st = NULL;
+    /* a node or storage that does not exist is preflight's to say */
+    if (dst->ops->storages(dst, m->node, &storages, &n, NULL) == 0)
+        for (size_t i = 0; i < n; i++)
+            if (vf_streq(storages[i].name, m->storage))
+                st = &storages[i];
+    plan_disks(m, s, st, p);
+    vf_storages_free(storages, n);
+    for (size_t i = 0; i < s->n_disks; i++)
+        out->bytes += s->disks[i].used && s->disks[i].used < s->disks[i].size ? s->disks[i].used
+                                                                              : s->disks[i].size;
+    vf_autofree char *prefix = dst->ops->mac_prefix(dst);
+    return plan_nics(m, prefix, out, err);
+}
+
+int vf_prepare(const struct vf_conf *conf, const struct vf_move *m, const struct vf_asker *asker,
+               struct vf_cancel *cancel, struct vf_prepared *out, struct vf_error **err)
+{
+    *out = (struct vf_prepared){0};
+    const struct vf_cluster_conf *sc = vf_conf_cluster(conf, m->source, err);
+    const struct vf_cluster_conf *dc = sc ? vf_conf_cluster(conf, m->target, err) : NULL;
+    if (!dc)
+        return -1;
+    vf_auto(vf_provider_free) struct vf_provider *src =
+        vf_provider_open(sc, m->verify_tls, asker, cancel, err);
+    vf_auto(vf_provider_free) struct vf_provider *dst =
+        src ? vf_provider_open(dc, m->verify_tls, asker, cancel, err) : NULL;
+    if (!dst)
+        return -1;
+    unsigned id = find_vm(src, m->source, m->vm, err);
+    if (!id)
+        return -1;
+    out->source = src->ops->describe(src, id, err);
+    if (!out->source)
+        return vf_fail_prefix(err, "%s", m->vm);
+    if (make_plan(m, dst, out, err) < 0 ||
+        vf_preflight(conf, out->plan, out->source, src, dst, NULL, &out->findings, err) < 0) {
+        vf_prepared_free(out);
+        return -1;
+    }
+    return 0;
+}
+
+void vf_prepared_free(struct vf_prepared *p)
+{
+    vf_plan_free(p->plan);
+    vf_vm_free(p->source);
+    vf_findings_free(&p->findings);
+    *p = (struct vf_prepared){0};
+}

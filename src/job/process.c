@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Making a job and its process: `vmferry __job MODE DIR`, detached from terminal and parent. */
+#include "config.h"
+#include "job/job_priv.h"
+#include "job/server.h"
+#include "job/state.h"
+#include "base/clock.h"
+#include "base/fdio.h"
+#include "base/i18n.h"
+#include "base/log.h"
+#include "base/proc.h"
+#include "base/str.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+
+static const char *const mode_names[] = {"run", "rollback"};
+
+char *vf_job_create(const struct vf_plan *plan, const char *conf_path, struct vf_error **err)
+{
+    vf_autofree char *id = vf_job_new_id();
+    vf_autofree char *dir = vf_job_dir(id);
+    vf_autofree char *path = vf_asprintf("%s/plan.cfg", dir);
+    vf_autofree char *absolute = realpath(conf_path, NULL);
+    if (!absolute) {
+        vf_fail_errno(err, errno, "%s", conf_path);
+        return NULL;
+    }
+    if (vf_mkdirs(dir, 0700, err) < 0 || vf_plan_save(plan, path, err) < 0)
+        return NULL;
+    vf_auto(vf_journal_free) struct vf_journal *j = vf_journal_create(dir, err);
+    if (!j)
+        return NULL;
+    json_t *e = vf_event_new("job");
+    json_object_set_new(e, "job", json_string(id));
+    json_object_set_new(e, "conf", json_string(absolute));
+    json_object_set_new(e, "vm", json_string(plan->vm_name));
+    json_object_set_new(e, "source", json_string(plan->source));
+    json_object_set_new(e, "target", json_string(plan->target));
+    return vf_journal_write(j, e, NULL, err) < 0 ? NULL : VF_STEAL(id);
+}
+
+int vf_job_spawn(const char *id, enum vf_job_mode mode, struct vf_error **err)
+{
+    vf_autofree char *dir = vf_job_dir(id);
+    const char *argv[] = {"/proc/self/exe", "__job", mode_names[mode], dir, NULL};
+    struct vf_proc_result r = {0};
+    if (vf_proc_run(argv, NULL, 0, 65536, NULL, &r, err) < 0)
+        return vf_fail_prefix(err, _("starting the job's process"));
+    int status = r.status;
+    vf_autofree char *text = vf_escape(vf_buf_str(&r.err));
+    vf_proc_result_free(&r);
+    return status == 0
+               ? 0
+               : vf_fail(err, VF_E_INTERNAL, _("the job's process did not start: %s"), text);
+}
+
+static void free_job(struct vf_job *job)
+{
+    if (!job)
+        return;
+    vf_job_hosts_close(job);
+    vf_provider_free(job->source_pve);
+    vf_provider_free(job->target_pve);
+    vf_vm_free(job->source);
+    vf_vm_free(job->target);
+    for (size_t i = 0; job->disks && i < job->plan->n_disks; i++) {
+        free(job->disks[i].volume);
+        vf_copy_result_free(&job->disks[i].result);
+    }
+    free(job->disks);
+    json_decref(job->step_times);
+    vf_plan_free(job->plan);
+    vf_conf_free(job->conf);
+    vf_journal_free(job->journal);
+    vf_bus_free(job->bus);
+    vf_cancel_free(job->cancel);
+    pthread_mutex_destroy(&job->stop_lock);
+    free(job->id);
+    free(job->dir);
+    free(job->marker);
+    free(job);
+}
+VF_DEFINE_CLEANUP(struct vf_job *, free_job)
+
+/* What vf_job_create() noted: the "job" line of the journal. */
+static const json_t *job_line(const struct vf_journal *j)
+{
+    const json_t *events = vf_journal_events(j);
+    for (size_t i = 0; i < json_array_size(events); i++)
+        if (vf_streq(vf_json_str(json_array_get(events, i), "type"), "job"))
+            return json_array_get(events, i);
+    return NULL;
+}
+
+static struct vf_job *load_job(const char *dir, struct vf_error **err)
+{
+    vf_auto(free_job) struct vf_job *job = vf_xcalloc(1, sizeof *job);
+    const char *slash = strrchr(dir, '/');
+    job->id = vf_strdup(slash ? slash + 1 : dir);
+    job->dir = vf_strdup(dir);
+    job->marker = vf_asprintf("vmferry-job: %s", job->id);
+    job->started_ms = vf_clock_ms();
+    job->step_times = json_array();
+    job->bus = vf_bus_new();
+    job->asker = vf_bus_asker(job->bus);
+    job->cancel = vf_cancel_new(NULL);
+    pthread_mutex_init(&job->stop_lock, NULL);
+    vf_autofree char *path = vf_asprintf("%s/plan.cfg", dir);
+    job->plan = vf_plan_load(path, err);
+    job->journal = job->plan ? vf_journal_open(dir, false, err) : NULL;
+    if (!job->journal)
+        return NULL;
+    const char *conf = vf_json_str(job_line(job->journal), "conf");
+    if (!conf) {
+        vf_fail(err, VF_E_CORRUPT, _("%s: the journal names no configuration"), dir);
+        return NULL;
+    }
+    job->conf = vf_conf_load(conf, err);
+    if (!job->conf)
+        return NULL;
+    job->disks = vf_xcalloc(job->plan->n_disks, sizeof *job->disks);
+    for (size_t i = 0; i < job->plan->n_disks; i++)
+        job->disks[i].slot = job->plan->disks[i].slot;
+    return VF_STEAL(job);
+}
+
+int vf_job_connect(struct vf_job *job, struct vf_error **err)
+{
+    struct {
+        const char *name;
+        struct vf_provider **p;
+    } ends[] = {{job->plan->source, &job->source_pve}, {job->plan->target, &job->target_pve}};
+    for (size_t i = 0; i < VF_COUNT(ends); i++) {
+        if (*ends[i].p)
+            continue;
+        const struct vf_cluster_conf *c = vf_conf_cluster(job->conf, ends[i].name, err);
+        *ends[i].p =
+            c ? vf_provider_open(c, job->plan->verify_tls, &job->asker, job->cancel, err) : NULL;
+        if (!*ends[i].p)
+            return -1;
+    }
+    return 0;
+}
+
+static enum vf_exit roll_back(struct vf_job *job, struct vf_error **err)
+{
+    if (!vf_job_was_done(job, "preflight"))
+        return VF_EXIT_DONE; /* nothing was touched */
+    if (vf_job_connect(job, err) < 0)
+        return VF_EXIT_INTERRUPTED;
+    if (vf_job_load_source(job, err) < 0 || vf_job_roll_back(job, err) < 0)
+        return vf_error_code(*err) == VF_E_CANCELLED ? VF_EXIT_INTERRUPTED : VF_EXIT_PERSON;
+    return VF_EXIT_DONE;
+}
+
+struct worker {
+    struct vf_job *job;
+    enum vf_job_mode mode;
+    enum vf_exit code;
+    atomic_bool over;
+};
+
+/* Report and the last line, which tells clients that this is the end. */
+static void conclude(struct worker *w, struct vf_error *failed)
+{
+    struct vf_job *job = w->job;
+    json_t *report = vf_report(job, w->code, failed);
+    if (w->mode == VF_JOB_ROLLBACK)
+        json_object_set_new(
+            report, "result",
+            json_string(w->code == VF_EXIT_DONE ? "rolled back" : "not rolled back"));
+    vf_autofree char *path = vf_asprintf("%s/report.json", job->dir);
+    char *text = json_dumps(report, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
+    vf_autoerror struct vf_error *why = NULL;
+    if (!text || vf_replace_file(path, text, strlen(text), 0600, &why) < 0)
+        vf_job_note(job, "warn", _("the report could not be written: %s"), vf_error_text(why));
+    free(text);
+    json_t *e = vf_event_new("end");
+    json_object_set_new(e, "exit", json_integer(w->code));
+    json_object_set_new(e, "report", report);
+    if (failed)
+        json_object_set_new(e, "error", vf_event_error(failed));
+    char *line = NULL;
+    json_incref(e);
+    if (vf_journal_write(job->journal, e, &line, NULL) < 0)
+        line = vf_event_line(json_incref(e));
+    json_decref(e);
+    vf_bus_say(job->bus, line);
+}
+
+static void *work(void *arg)
+{
+    struct worker *w = arg;
+    vf_autoerror struct vf_error *failed = NULL;
+    w->code = w->mode == VF_JOB_ROLLBACK ? roll_back(w->job, &failed) : vf_job_run(w->job, &failed);
+    if (failed)
+        vf_log(VF_LOG_ERROR, "job", "%s: %s", vf_error_code_name(failed->code), failed->text);
+    vf_job_hosts_close(w->job);
+    conclude(w, failed);
+    atomic_store(&w->over, true);
+    return NULL;
+}
+
+static int serve(struct vf_job *job, enum vf_job_mode mode, struct vf_server *server)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    sigdelset(&set, SIGPIPE);
+    sigdelset(&set, SIGHUP); /* a job has no terminal to lose */
+    vf_autofd int signals = signalfd(-1, &set, SFD_CLOEXEC);
+    struct worker w = {.job = job, .mode = mode, .code = VF_EXIT_PERSON};
+    const json_t *events = vf_journal_events(job->journal);
+    for (size_t i = 0; i < json_array_size(events); i++)
+        if (vf_streq(vf_json_str(json_array_get(events, i), "type"), "job"))
+            vf_bus_say(job->bus, vf_event_line(json_incref(json_array_get(events, i))));
+    pthread_t thread;
+    if (signals < 0 || pthread_create(&thread, NULL, work, &w) != 0)
+        return VF_EXIT_INTERRUPTED;
+    vf_server_run(server, signals, &w.over);
+    pthread_join(thread, NULL);
+    return w.code;
+}
+
+/* The parent of the detached process: ends when that one is ready, or tells why it is not. */
+static int wait_ready(int report)
+{
+    char text[4096];
+    ssize_t n = vf_read_full(report, text, sizeof text);
+    if (n == 1 && text[0] == '+')
+        return 0;
+    if (n > 0 && vf_write_full(2, text, (size_t)n) < 0)
+        return VF_EXIT_PERSON;
+    return VF_EXIT_FAILED;
+}
+
+static int detach_stdio(const char *dir, struct vf_error **err)
+{
+    vf_autofree char *path = vf_asprintf("%s/log", dir);
+    vf_autofd int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    vf_autofd int log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (null < 0 || log < 0)
+        return vf_fail_errno(err, errno, "%s", path);
+    if (dup2(null, 0) < 0 || dup2(log, 1) < 0 || dup2(log, 2) < 0)
+        return vf_fail_errno(err, errno, "dup2");
+    return vf_log_open(path, err);
+}
+
+int vf_job_process(const char *dir, enum vf_job_mode mode)
+{
+    int pipes[2];
+    if (pipe2(pipes, O_CLOEXEC) < 0)
+        return VF_EXIT_FAILED;
+    pid_t pid = fork();
+    if (pid < 0)
+        return VF_EXIT_FAILED;
+    if (pid > 0) {
+        close(pipes[1]);
+        return wait_ready(pipes[0]);
+    }
+    setsid();
+    close(pipes[0]);
+    vf_autoerror struct vf_error *err = NULL;
+    vf_auto(free_job) struct vf_job *job = NULL;
+    struct vf_server *server = NULL;
+    vf_autofd int lock = vf_job_lock(dir, &err);
+    if (lock >= 0)
+        job = load_job(dir, &err);
+    if (job && detach_stdio(dir, &err) == 0)
+        server = vf_server_new(job, &err);
+    const char *word = server ? "+" : vf_error_text(err);
+    if (vf_write_full(pipes[1], word, strlen(word)) < 0)
+        vf_warn("job", "nobody waits for this job to be ready");
+    close(pipes[1]);
+    int code = server ? serve(job, mode, server) : VF_EXIT_FAILED;
+    if (server)
+        vf_server_close(server);
+    /* who follows us waits for the hang-up: then the job can be taken up by another process */
+    if (lock >= 0)
+        close(VF_STEAL_FD(lock));
+    vf_server_free(server);
+    return code;
+}

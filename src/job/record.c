@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What a job writes down and says: steps go to the journal first, notes only to log and watchers.
+ */
+#include "config.h"
+#include "job/job_priv.h"
+#include "base/log.h"
+#include "base/str.h"
+
+static int write_step(struct vf_job *job, const char *key, const char *state, json_t *data,
+                      const struct vf_error *why, struct vf_error **err)
+{
+    json_t *e = vf_event_new("step");
+    json_object_set_new(e, "key", json_string(key));
+    json_object_set_new(e, "state", json_string(state));
+    if (data)
+        json_object_set_new(e, "data", data);
+    if (why)
+        json_object_set_new(e, "error", vf_event_error(why));
+    char *line = NULL;
+    if (vf_journal_write(job->journal, e, &line, err) < 0)
+        return -1;
+    vf_debug("step", "%s %s", key, state);
+    vf_bus_say(job->bus, line);
+    return 0;
+}
+
+int vf_job_intend(struct vf_job *job, const char *key, json_t *data, struct vf_error **err)
+{
+    if (vf_cancel_check(job->cancel, err) < 0) {
+        json_decref(data);
+        return -1;
+    }
+    return write_step(job, key, "intent", data, NULL, err);
+}
+
+int vf_job_done(struct vf_job *job, const char *key, json_t *data, struct vf_error **err)
+{
+    return write_step(job, key, "done", data, NULL, err);
+}
+
+int vf_job_undone(struct vf_job *job, const char *key, struct vf_error **err)
+{
+    return write_step(job, key, "undone", NULL, NULL, err);
+}
+
+int vf_job_failed(struct vf_job *job, const char *key, const struct vf_error *why,
+                  struct vf_error **err)
+{
+    return write_step(job, key, "failed", NULL, why, err);
+}
+
+const struct vf_record *vf_job_was_done(const struct vf_job *job, const char *key)
+{
+    const struct vf_record *r = vf_journal_find(job->journal, key);
+    return r && r->state == VF_REC_DONE ? r : NULL;
+}
+
+void vf_job_note(struct vf_job *job, const char *level, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    vf_autofree char *raw = vf_vasprintf(fmt, ap);
+    va_end(ap);
+    vf_autofree char *text = vf_escape(raw);
+    vf_log(vf_streq(level, "warn") ? VF_LOG_WARN : VF_LOG_INFO, "job", "%s", text);
+    json_t *e = vf_event_new("note");
+    json_object_set_new(e, "level", json_string(level));
+    json_object_set_new(e, "text", json_string(text));
+    vf_bus_say(job->bus, vf_event_line(e));
+}

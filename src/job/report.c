@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What was done, as report.json and as text. */
+#include "config.h"
+#include "job/job_priv.h"
+#include "job/job_text.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/i18n.h"
+#include "base/str.h"
+
+#include <inttypes.h>
+
+static json_t *disks_json(const struct vf_job *job)
+{
+    json_t *v = json_array();
+    for (size_t i = 0; i < job->plan->n_disks; i++) {
+        const struct vf_plan_disk *d = &job->plan->disks[i];
+        vf_autofree char *key = vf_asprintf("copy/%s", d->slot);
+        const struct vf_record *r = vf_job_was_done(job, key);
+        json_t *o = r ? json_deep_copy(r->result) : json_object();
+        json_object_set_new(o, "slot", json_string(d->slot));
+        json_object_set_new(o, "source", json_string(d->volume));
+        if (job->disks[i].volume)
+            json_object_set_new(o, "target", json_string(job->disks[i].volume));
+        json_object_set_new(o, "copied", json_boolean(r != NULL));
+        json_array_append_new(v, o);
+    }
+    return v;
+}
+
+static const char *const results[] = {
+    [VF_EXIT_DONE] = "done",
+    [VF_EXIT_FAILED] = "failed",
+    [VF_EXIT_USAGE] = "failed",
+    [VF_EXIT_STOPPED] = "stopped",
+    [VF_EXIT_INTERRUPTED] = "interrupted",
+    [VF_EXIT_PERSON] = "needs a person",
+};
+
+json_t *vf_report(struct vf_job *job, enum vf_exit code, const struct vf_error *err)
+{
+    const struct vf_record *hosts = vf_job_was_done(job, "hosts");
+    const struct vf_record *create = vf_journal_find(job->journal, "create");
+    bool down = vf_journal_find(job->journal, "shutdown") != NULL;
+    json_t *r = vf_event_new("report");
+    json_object_set_new(r, "job", json_string(job->id));
+    json_object_set_new(r, "result", json_string(results[code]));
+    json_object_set_new(r, "exit", json_integer(code));
+    json_object_set_new(r, "vm", json_string(job->plan->vm_name));
+    json_object_set_new(r, "source", json_string(job->plan->source));
+    json_object_set_new(r, "source_vmid", json_integer(job->plan->vm_id));
+    json_object_set_new(r, "target", json_string(job->plan->target));
+    json_object_set_new(r, "target_node", json_string(job->plan->target_node));
+    if (create && create->state != VF_REC_UNDONE && code == VF_EXIT_DONE)
+        json_object_set_new(r, "target_vmid", json_incref(json_object_get(create->intent, "vmid")));
+    json_object_set_new(r, "seconds", json_real((double)(vf_clock_ms() - job->started_ms) / 1000));
+    json_object_set_new(r, "steps", json_incref(job->step_times));
+    if (hosts)
+        json_object_set_new(r, "route", json_incref(json_object_get(hosts->result, "route")));
+    json_object_set_new(r, "disks", disks_json(job));
+    /* past the point of no return, and not finished: a person has to */
+    json_object_set_new(
+        r, "target_may_have_run",
+        json_boolean(vf_job_target_ran(job) && !vf_job_was_done(job, "finish/description")));
+    json_object_set_new(r, "started", json_boolean(vf_job_was_done(job, "start") != NULL));
+    if (down && job->down_seconds > 0)
+        json_object_set_new(r, "downtime", json_real(job->down_seconds));
+    json_t *left = json_array();
+    for (size_t i = 0; job->source && i < job->source->n_left_out; i++) {
+        const struct vf_left_out *l = &job->source->left_out[i];
+        vf_autofree char *what = vf_escape(l->what), *why = vf_escape(l->why);
+        json_array_append_new(left, json_pack("{s:s, s:s}", "what", what, "why", why));
+    }
+    json_object_set_new(r, "not_carried", left);
+    json_object_set_new(r, "log", json_sprintf("%s/log", job->dir));
+    if (err)
+        json_object_set_new(r, "error", vf_event_error(err));
+    return r;
+}
+
+static void add_bytes(struct vf_buf *b, const char *label, uint64_t n)
+{
+    vf_autofree char *text = vf_format_bytes(n);
+    vf_buf_printf(b, "  %-17s %s\n", label, text);
+}
+
+const char *vf_verified_text(const char *how)
+{
+    if (vf_streq(how, "media"))
+        return _("read back from the disk and compared");
+    if (vf_streq(how, "through cache"))
+        return _("read back through the cache and compared");
+    return _("not verified");
+}
+
+static void add_disks(struct vf_buf *b, const json_t *disks)
+{
+    static const struct {
+        const char *key, *label;
+    } sums[] = {{"read", N_("read")},
+                {"sent", N_("sent")},
+                {"zero", N_("skipped (zeroes)")},
+                {"verified", N_("verified")}};
+    uint64_t total[VF_COUNT(sums)] = {0};
+    size_t n = json_array_size(disks), copied = 0;
+    for (size_t i = 0; i < n; i++) {
+        const json_t *d = json_array_get(disks, i);
+        copied += vf_json_true(d, "copied") && vf_json_str(d, "target");
+        for (size_t k = 0; k < VF_COUNT(sums); k++)
+            total[k] += (uint64_t)vf_json_int(d, sums[k].key);
+    }
+    if (!copied)
+        return;
+    for (size_t i = 0; i < n; i++) {
+        const json_t *d = json_array_get(disks, i);
+        const char *how = vf_json_str(d, "verified_how"), *hash = vf_json_str(d, "target_hash"),
+                   *to = vf_json_str(d, "target");
+        if (!vf_json_true(d, "copied"))
+            continue;
+        vf_autofree char *size = vf_format_bytes((uint64_t)vf_json_int(d, "size"));
+        vf_buf_printf(b, "  %-17s %s -> %s, %s\n", vf_json_str(d, "slot"), vf_json_str(d, "source"),
+                      to ? to : "-", size);
+        vf_buf_printf(b, "  %-17s %s\n", "", vf_verified_text(how));
+        if (hash)
+            vf_buf_printf(b, "  %-17s XXH3-128 %s\n", "", hash);
+    }
+    for (size_t k = 0; k < VF_COUNT(sums); k++)
+        add_bytes(b, _(sums[k].label), total[k]);
+}
+
+char *vf_report_text(const json_t *r)
+{
+    vf_autobuf struct vf_buf b = {0};
+    const json_t *steps = json_object_get(r, "steps"), *left = json_object_get(r, "not_carried");
+    vf_autofree char *took = vf_format_duration(vf_json_num(r, "seconds"));
+    vf_buf_printf(&b, _("Report: %s, %s -> %s/%s: %s\n"), vf_json_str(r, "vm"),
+                  vf_json_str(r, "source"), vf_json_str(r, "target"), vf_json_str(r, "target_node"),
+                  vf_json_str(r, "result"));
+    vf_buf_printf(&b, "  %-17s %s\n", _("job"), vf_json_str(r, "job"));
+    vf_buf_printf(&b, _("  %-17s ended %s, took %s\n"), _("time"), vf_json_str(r, "time"), took);
+    for (size_t i = 0; i < json_array_size(steps); i++) {
+        const json_t *s = json_array_get(steps, i);
+        vf_autofree char *t = vf_format_duration(vf_json_num(s, "seconds"));
+        vf_buf_printf(&b, "  %17s %s\n", t, vf_json_str(s, "title"));
+    }
+    if (vf_json_str(r, "route"))
+        vf_buf_printf(&b, "  %-17s %s\n", _("route"), vf_json_str(r, "route"));
+    add_disks(&b, json_object_get(r, "disks"));
+    if (json_object_get(r, "downtime")) {
+        vf_autofree char *down = vf_format_duration(vf_json_num(r, "downtime"));
+        vf_buf_printf(&b, "  %-17s %s\n", _("downtime"), down);
+    }
+    if (json_object_get(r, "target_vmid"))
+        vf_buf_printf(&b, "  %-17s %s (VMID %" PRId64 ", %s)\n", _("target VM"),
+                      vf_json_str(r, "vm"), vf_json_int(r, "target_vmid"),
+                      vf_json_true(r, "started") ? _("running") : _("not started"));
+    for (size_t i = 0; i < json_array_size(left); i++) {
+        const json_t *l = json_array_get(left, i);
+        vf_buf_printf(&b, "  %-17s %s; %s\n", _("not carried over"), vf_json_str(l, "what"),
+                      vf_json_str(l, "why"));
+    }
+    vf_buf_printf(&b, "  %-17s %s\n", _("log"), vf_json_str(r, "log"));
+    return vf_buf_take(&b);
+}
+
+/* Indexed by exit code: in which state both VMs are, and what can be done now. */
+static const struct {
+    const char *states, *next;
+} outcomes[] = {
+    [VF_EXIT_FAILED] = {N_("source: as it was before; target: nothing left of this job"),
+                        N_("mend the cause and start the move again")},
+    [VF_EXIT_STOPPED] = {N_("source and target: not touched"),
+                         N_("mend the cause and start the move again")},
+    [VF_EXIT_INTERRUPTED] = {N_("source and target: as the journal says"),
+                             N_("undo what was done: vmferry rollback")},
+    [VF_EXIT_PERSON] =
+        {N_("not everything could be put in order: see the warnings above and the log"),
+         N_("look at both VMs; vmferry rollback tries again to undo")},
+};
+
+/* Instead of VF_EXIT_PERSON's when the point of no return is passed. */
+static const char *const ran[] = {
+    N_("target: was started, its disks may be newer; source: shut down, does not start at boot"),
+    N_("never run both; if the target is good, name the source NAME--MIGRATED, take the "
+       "vmferry-job line out of the target's notes and set its start at boot"),
+};
+
+/* What failed, why, in which state both VMs are, what next. A rollback that is refused (the target
+ * has run) is not a failed move: nothing was touched. */
+char *vf_failure_text(const json_t *end)
+{
+    vf_autobuf struct vf_buf b = {0};
+    int64_t code = vf_json_int(end, "exit");
+    const json_t *report = json_object_get(end, "report"), *error = json_object_get(end, "error");
+    const char *vm = vf_json_str(report, "vm"), *target = vf_json_str(report, "target");
+    bool back = vf_streq(vf_json_str(report, "result"), "not rolled back");
+    bool refused = back && vf_streq(vf_json_str(error, "code"), vf_error_code_name(VF_E_CONFLICT));
+    if (code < 0 || (size_t)code >= VF_COUNT(outcomes) || !outcomes[code].states)
+        code = VF_EXIT_PERSON;
+    bool over = code == VF_EXIT_PERSON && vf_json_true(report, "target_may_have_run");
+    const char *states = over      ? ran[0]
+                         : refused ? N_("source and target: not touched")
+                                   : outcomes[code].states;
+    const char *next = over      ? ran[1]
+                       : refused ? N_("keep the target VM; the source is there still, renamed")
+                                 : outcomes[code].next;
+    vf_buf_printf(
+        &b, back ? _("\nFAILED: undoing the move of %s to %s\n") : _("\nFAILED: moving %s to %s\n"),
+        vm ? vm : "?", target ? target : "?");
+    vf_buf_printf(&b, "  %-7s %s\n", _("why:"), vf_json_str(error, "text"));
+    vf_buf_printf(&b, "  %-7s %s\n", _("state:"), _(states));
+    vf_buf_printf(&b, "  %-7s %s\n", _("next:"), _(next));
+    return vf_buf_take(&b);
+}

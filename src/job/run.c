@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Runs the step table forwards, and backwards when something fails. */
+#include "config.h"
+#include "job/job_priv.h"
+#include "base/clock.h"
+#include "base/i18n.h"
+#include "base/str.h"
+
+#include <string.h>
+
+/* Steps begin and end on screen; what they do inside is in the journal. */
+static void say_phase(struct vf_job *job, const struct vf_step *step, const char *state,
+                      double seconds)
+{
+    json_t *e = vf_event_new("phase");
+    json_object_set_new(e, "step", json_string(step->name));
+    json_object_set_new(e, "title", json_string(_(step->title)));
+    json_object_set_new(e, "state", json_string(state));
+    json_object_set_new(e, "seconds", json_real(seconds));
+    vf_bus_say(job->bus, vf_event_line(e));
+}
+
+bool vf_job_target_ran(const struct vf_job *job)
+{
+    /* once the intent is written the target may have run: its data may be newer than the source's
+     */
+    const struct vf_record *r = vf_journal_find(job->journal, "start");
+    return r && r->state != VF_REC_UNDONE && r->state != VF_REC_FAILED;
+}
+
+static const struct vf_step *step_of(const char *key)
+{
+    size_t n = strcspn(key, "/");
+    for (size_t i = 0; i < vf_n_steps; i++)
+        if (strlen(vf_steps[i].name) == n && !strncmp(vf_steps[i].name, key, n))
+            return &vf_steps[i];
+    return NULL;
+}
+
+static int undo_one(struct vf_job *job, const struct vf_record *r, struct vf_error **err)
+{
+    const struct vf_step *step = r ? step_of(r->key) : NULL;
+    if (!step || !step->undo || r->state == VF_REC_UNDONE)
+        return 0;
+    vf_autofree char *key = vf_strdup(r->key);
+    vf_autoerror struct vf_error *why = NULL;
+    if (step->undo(job, r, &why) == 0)
+        return vf_job_undone(job, key, err);
+    vf_job_note(job, "warn", _("could not undo %s: %s"), key, vf_error_text(why));
+    return vf_fail(err, vf_error_code(why), _("undoing %s: %s"), key, vf_error_text(why));
+}
+
+int vf_job_roll_back(struct vf_job *job, struct vf_error **err)
+{
+    if (vf_job_target_ran(job))
+        return vf_fail(
+            err, VF_E_CONFLICT,
+            vf_job_was_done(job, "start")
+                ? _("%s has run at the target: going back would lose what it wrote there")
+                : _("%s may have run at the target (its start was begun, the answer is not "
+                    "known): going back could lose what it wrote there"),
+            job->plan->vm_name);
+    /* the last thing a move does is to take its marker off the target */
+    const struct vf_record *end = vf_journal_find(job->journal, "finish/description"),
+                           *create = vf_journal_find(job->journal, "create");
+    if (end && create && create->state != VF_REC_UNDONE) {
+        unsigned id = (unsigned)vf_json_int(create->intent, "vmid");
+        int ours = vf_job_target_is_ours(job, id, err);
+        if (ours < 0)
+            return -1;
+        if (!ours)
+            return vf_fail(err, VF_E_CONFLICT,
+                           _("the move of %s is finished: VM %u at %s is its operator's now. To go "
+                             "back, remove that VM and rename the source by hand"),
+                           job->plan->vm_name, id, job->plan->target);
+    }
+    /* movers first: they hold the disks' locks, and no source starts while they do */
+    int failed = undo_one(job, vf_journal_find(job->journal, "hosts"), err);
+    for (size_t i = vf_journal_count(job->journal); i-- > 0;)
+        if (vf_cancel_check(job->cancel, err) < 0)
+            return -1;
+        else if (undo_one(job, vf_journal_at(job->journal, i), err) < 0)
+            failed = -1; /* the others are still tried: each is one less for a person to do */
+    return failed;
+}
+
+bool vf_job_stop(struct vf_job *job, const char *why)
+{
+    pthread_mutex_lock(&job->stop_lock);
+    bool heard = !job->going_back;
+    if (heard)
+        vf_cancel_fire(job->cancel, why);
+    pthread_mutex_unlock(&job->stop_lock);
+    if (!heard)
+        vf_job_note(job, "info", _("%s: everything is being put back already"), why);
+    return heard;
+}
+
+static enum vf_exit give_up(struct vf_job *job, struct vf_error **err)
+{
+    if (vf_job_target_ran(job))
+        return VF_EXIT_PERSON;
+    vf_job_note(job, "warn", _("%s; putting everything back"), vf_error_text(*err));
+    /* a cancelled job must still be able to wait for what it undoes */
+    struct vf_cancel *cancelled = job->cancel;
+    pthread_mutex_lock(&job->stop_lock);
+    job->going_back = true; /* from here on only this thread uses job->cancel */
+    bool reconnect = vf_cancel_fired(cancelled);
+    pthread_mutex_unlock(&job->stop_lock);
+    if (reconnect) {
+        vf_provider_free(VF_STEAL(job->source_pve));
+        vf_provider_free(VF_STEAL(job->target_pve));
+        job->cancel = vf_cancel_new(NULL);
+    }
+    vf_autoerror struct vf_error *why = NULL;
+    int r = vf_job_connect(job, &why);
+    if (r == 0)
+        r = vf_job_roll_back(job, &why);
+    if (r < 0)
+        vf_job_note(job, "warn", _("not everything could be put back: %s"), vf_error_text(why));
+    if (reconnect) {
+        /* the providers still hold the token they were opened with */
+        vf_provider_free(VF_STEAL(job->source_pve));
+        vf_provider_free(VF_STEAL(job->target_pve));
+        vf_cancel_free(job->cancel);
+        job->cancel = cancelled;
+    }
+    return r < 0 ? VF_EXIT_PERSON : VF_EXIT_FAILED;
+}
+
+enum vf_exit vf_job_run(struct vf_job *job, struct vf_error **err)
+{
+    for (size_t i = 0; i < vf_n_steps; i++) {
+        const struct vf_step *step = &vf_steps[i];
+        int64_t begun = vf_clock_ms();
+        if (step->applies && !step->applies(job))
+            continue;
+        say_phase(job, step, "begin", 0);
+        int r = vf_cancel_check(job->cancel, err);
+        if (r == 0)
+            r = step->run(job, err);
+        double seconds = (double)(vf_clock_ms() - begun) / 1000;
+        json_array_append_new(job->step_times,
+                              json_pack("{s:s, s:s, s:f}", "step", step->name, "title",
+                                        _(step->title), "seconds", seconds));
+        say_phase(job, step, r < 0 ? "failed" : "done", seconds);
+        if (r == 0)
+            continue;
+        bool changed = vf_journal_find(job->journal, "claim") != NULL;
+        if (!changed)
+            return vf_error_code(*err) == VF_E_USAGE ? VF_EXIT_STOPPED : VF_EXIT_FAILED;
+        return give_up(job, err);
+    }
+    return VF_EXIT_DONE;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config.h"
+#include "job/steps.h"
+#include "base/i18n.h"
+
+static bool copies(const struct vf_job *job)
+{
+    return job->plan->copy_disks && job->plan->n_disks > 0;
+}
+
+static bool was_running(const struct vf_job *job)
+{
+    return job->source->state != VF_VM_STOPPED;
+}
+
+static bool had_onboot(const struct vf_job *job)
+{
+    return job->source->onboot;
+}
+
+static bool starts(const struct vf_job *job)
+{
+    return was_running(job) && job->plan->start && job->plan->copy_disks;
+}
+
+/* Everything that can fail without touching a VM comes first; the source is down from "shutdown" to
+ * "start"; from "start" on there is no automatic way back, because the target may have written. */
+const struct vf_step vf_steps[] = {
+    {"preflight", N_("Check both clusters"), NULL, vf_step_preflight, NULL},
+    {"hosts", N_("Connect the hosts that hold the disks"), copies, vf_step_hosts, vf_undo_hosts},
+    {"claim", N_("Claim the source VM"), NULL, vf_step_claim, vf_undo_claim},
+    {"create", N_("Create the target VM"), NULL, vf_step_create, vf_undo_create},
+    {"allocate", N_("Allocate its disks"), copies, vf_step_allocate, vf_undo_allocate},
+    {"shutdown", N_("Shut the source VM down"), was_running, vf_step_shutdown, vf_undo_shutdown},
+    {"onboot", N_("Keep the source from starting at boot"), had_onboot, vf_step_onboot,
+     vf_undo_onboot},
+    {"cloning", N_("Rename the source to NAME--CLONING"), NULL, vf_step_cloning, vf_undo_cloning},
+    {"copy", N_("Copy the disks"), copies, vf_step_copy, NULL},
+    {"verify", N_("Check that every disk was verified"), copies, vf_step_verify, NULL},
+    {"attach", N_("Attach the disks to the target VM"), NULL, vf_step_attach, NULL},
+    {"rename", N_("Give the target VM its name"), NULL, vf_step_rename, NULL},
+    {"start", N_("Start the target VM"), starts, vf_step_start, NULL},
+    {"migrated", N_("Rename the source to NAME--MIGRATED"), NULL, vf_step_migrated,
+     vf_undo_migrated},
+    {"finish", N_("Clean up"), NULL, vf_step_finish, NULL},
+};
+const size_t vf_n_steps = VF_COUNT(vf_steps);

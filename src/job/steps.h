@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The steps of a move, in the order of the table in steps.c. */
+#ifndef VF_JOB_STEPS_H
+#define VF_JOB_STEPS_H
+
+#include "job/job_priv.h"
+
+#define VF_STEP(name) int vf_step_##name(struct vf_job *job, struct vf_error **err)
+#define VF_UNDO(name)                                                                              \
+    int vf_undo_##name(struct vf_job *job, const struct vf_record *rec, struct vf_error **err)
+
+VF_STEP(preflight);
+VF_STEP(hosts);
+VF_UNDO(hosts);
+VF_STEP(claim);
+VF_UNDO(claim);
+VF_STEP(create);
+VF_UNDO(create);
+VF_STEP(allocate);
+VF_UNDO(allocate);
+VF_STEP(shutdown);
+VF_UNDO(shutdown);
+VF_STEP(onboot);
+VF_UNDO(onboot);
+VF_STEP(cloning);
+VF_UNDO(cloning);
+VF_STEP(copy);
+VF_STEP(verify);
+VF_STEP(attach);
+VF_STEP(rename);
+VF_STEP(start);
+VF_STEP(migrated);
+VF_UNDO(migrated);
+VF_STEP(finish);
+
+#endif

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Steps at the source VM: each notes what was there, so that it can be put back. */
+#include "config.h"
+#include "job/steps.h"
+#include "base/clock.h"
+#include "base/i18n.h"
+#include "base/str.h"
+
+#include <string.h>
+
+enum { START_TRIES = 5 };
+
+/* The source's description now, or NULL with *err; NOTFOUND when the VM is gone. */
+static struct vf_vm *describe_source(struct vf_job *job, struct vf_error **err)
+{
+    struct vf_vm *vm = job->source_pve->ops->describe(job->source_pve, job->source->id, err);
+    if (!vm)
+        vf_fail_prefix(err, _("source VM %s"), job->plan->vm_name);
+    return vm;
+}
+
+int vf_step_claim(struct vf_job *job, struct vf_error **err)
+{
+    if (vf_job_was_done(job, "claim"))
+        return 0;
+    struct vf_vm *s = job->source;
+    vf_autofree char *text = vf_marker_add(s->description, job->marker);
+    json_t *before = s->description ? json_string(s->description) : json_null();
+    if (vf_job_intend(job, "claim", json_pack("{s:o}", "description", before), err) < 0)
+        return -1;
+    /* written with the digest that was read: of two operators one loses here */
+    if (job->source_pve->ops->describe_as(job->source_pve, s->node, s->id, text, s->digest, err) <
+        0)
+        return vf_fail_prefix(err, _("claiming %s"), s->name);
+    return vf_job_done(job, "claim", NULL, err);
+}
+
+int vf_undo_claim(struct vf_job *job, const struct vf_record *rec, struct vf_error **err)
+{
+    vf_auto(vf_vm_free) struct vf_vm *now = describe_source(job, err);
+    if (!now)
+        return -1;
+    vf_autofree char *owner = vf_marker_find(now->description);
+    if (!vf_streq(owner, job->id))
+        return 0; /* never claimed, or somebody else's by now */
+    vf_autofree char *text = vf_marker_remove(now->description, job->marker);
+    return job->source_pve->ops->describe_as(job->source_pve, now->node, now->id, text, now->digest,
+                                             err);
+}
+
+/* Hard stop, wait on or give up: never decided without an answer. */
+static int ask_about_shutdown(struct vf_job *job, const struct vf_error *why, const char **choice,
+                              struct vf_error **err)
+{
+    static const char *const keys[] = {"wait", "stop", "back"};
+    const struct vf_ask_choice choices[] = {
+        {keys[0], _("wait again")},
+        {keys[1], _("stop (hard): as if the power was cut")},
+        {keys[2], _("give up and put everything back")},
+    };
+    vf_autofree char *id = vf_asprintf("shutdown-force:%s", job->source->name);
+    vf_autofree char *title = vf_asprintf(_("%s did not shut down. What now?"), job->source->name);
+    struct vf_ask q = {.id = id,
+                       .kind = VF_ASK_CHOICE,
+                       .title = title,
+                       .detail = vf_error_text(why),
+                       .choices = choices,
+                       .n_choices = VF_COUNT(choices),
+                       .safe = "back"};
+    struct vf_answer a = {0};
+    if (job->asker.ask(job->asker.opaque, &q, job->cancel, &a, err) < 0)
+        return -1;
+    for (size_t i = 0; i < VF_COUNT(keys); i++)
+        if (vf_streq(a.text, keys[i]))
+            *choice = keys[i];
+    vf_answer_clear(&a);
+    return 0;
+}
+
+static int shut_down(struct vf_job *job, struct vf_error **err)
+{
+    const struct vf_vm *s = job->source;
+    struct vf_provider *p = job->source_pve;
+    for (;;) {
+        vf_autoerror struct vf_error *why = NULL;
+        if (p->ops->power(p, s->node, s->id, VF_POWER_SHUTDOWN, job->plan->shutdown_timeout,
+                          &why) == 0)
+            return 0;
+        enum vf_vm_state state;
+        if (p->ops->state(p, s->node, s->id, &state, NULL) == 0 && state == VF_VM_STOPPED)
+            return 0; /* it went down while we gave up waiting */
+        if (vf_error_code(why) != VF_E_CONFLICT)
+            return vf_fail_with(err, VF_STEAL(why));
+        const char *choice = "back";
+        if (ask_about_shutdown(job, why, &choice, err) < 0)
+            return -1;
+        if (!strcmp(choice, "stop"))
+            return p->ops->power(p, s->node, s->id, VF_POWER_STOP, job->plan->shutdown_timeout,
+                                 err);
+        if (!strcmp(choice, "back"))
+            return vf_fail_with(err, VF_STEAL(why));
+    }
+}
+
+int vf_step_shutdown(struct vf_job *job, struct vf_error **err)
+{
+    struct vf_vm *s = job->source;
+    enum vf_vm_state state;
+    if (job->source_pve->ops->state(job->source_pve, s->node, s->id, &state, err) < 0)
+        return -1;
+    const struct vf_record *r = vf_journal_find(job->journal, "shutdown");
+    if (!r) {
+        if (vf_job_intend(job, "shutdown",
+                          json_pack("{s:b, s:I}", "running", state != VF_VM_STOPPED, "since",
+                                    (json_int_t)vf_clock_unix()),
+                          err) < 0)
+            return -1;
+        r = vf_journal_find(job->journal, "shutdown");
+    } else if (r->state == VF_REC_DONE && state == VF_VM_STOPPED) {
+        job->down_since = vf_json_int(r->intent, "since");
+        return 0;
+    } else if (r->state == VF_REC_DONE) {
+        return vf_fail(err, VF_E_CONFLICT,
+                       _("%s was started again at the source since this job shut it down"),
+                       s->name);
+    }
+    job->down_since = vf_json_int(r->intent, "since");
+    if (state != VF_VM_STOPPED) {
+        job->down_ms = vf_clock_ms();
+        if (shut_down(job, err) < 0)
+            return -1;
+    }
+    return vf_job_done(job, "shutdown", NULL, err);
+}
+
+/* The service depends on it: tried again, because what held a disk a moment ago may need another.
+ */
+static int start_again(struct vf_job *job, struct vf_error **err)
+{
+    const struct vf_vm *s = job->source;
+    struct vf_provider *p = job->source_pve;
+    for (int left = START_TRIES;; left--) {
+        vf_autoerror struct vf_error *why = NULL;
+        if (p->ops->power(p, s->node, s->id, VF_POWER_START, 0, &why) == 0)
+            return 0;
+        if (left == 1 || vf_cancel_sleep(job->cancel, 1000, NULL) < 0) {
+            vf_fail_with(err, VF_STEAL(why));
+            return vf_fail_prefix(err, _("starting %s again at the source"), s->name);
+        }
+    }
+}
+
+/* A shutdown that was asked for and not seen to its end may still be on its way through the guest,
+ * which would go down after we found it running, and stay down. */
+static int await_shutdown(struct vf_job *job, const struct vf_record *rec, enum vf_vm_state *state,
+                          struct vf_error **err)
+{
+    const struct vf_vm *s = job->source;
+    int64_t left =
+        vf_json_int(rec->intent, "since") + job->plan->shutdown_timeout - vf_clock_unix();
+    if (left > job->plan->shutdown_timeout) /* the clock was set back */
+        left = job->plan->shutdown_timeout;
+    if (rec->state != VF_REC_INTENT || *state == VF_VM_STOPPED || left <= 0)
+        return 0;
+    vf_job_note(job, "info",
+                _("%s was asked to shut down: waiting up to %d s to see whether it still does"),
+                s->name, (int)left);
+    int64_t end = vf_clock_ms() + left * 1000;
+    while (*state != VF_VM_STOPPED && vf_clock_ms() < end)
+        if (vf_cancel_sleep(job->cancel, 500, err) < 0 ||
+            job->source_pve->ops->state(job->source_pve, s->node, s->id, state, err) < 0)
+            return -1;
+    return 0;
+}
+
+int vf_undo_shutdown(struct vf_job *job, const struct vf_record *rec, struct vf_error **err)
+{
+    if (!vf_json_true(rec->intent, "running"))
+        return 0;
+    struct vf_vm *s = job->source;
+    enum vf_vm_state state;
+    struct vf_provider *p = job->source_pve;
+    if (p->ops->state(p, s->node, s->id, &state, err) < 0 ||
+        await_shutdown(job, rec, &state, err) < 0)
+        return -1;
+    if (state == VF_VM_STOPPED && start_again(job, err) < 0)
+        return -1;
+    if (rec->state == VF_REC_DONE)
+        job->down_seconds = (double)(vf_clock_unix() - vf_json_int(rec->intent, "since"));
+    return 0;
+}
+
+int vf_step_onboot(struct vf_job *job, struct vf_error **err)
+{
+    if (vf_job_was_done(job, "onboot"))
+        return 0;
+    struct vf_vm *s = job->source;
+    if (vf_job_intend(job, "onboot", json_pack("{s:b}", "onboot", s->onboot), err) < 0)
+        return -1;
+    if (s->onboot &&
+        job->source_pve->ops->set_onboot(job->source_pve, s->node, s->id, false, err) < 0)
+        return -1;
+    return vf_job_done(job, "onboot", NULL, err);
+}
+
+int vf_undo_onboot(struct vf_job *job, const struct vf_record *rec, struct vf_error **err)
+{
+    struct vf_vm *s = job->source;
+    if (!vf_json_true(rec->intent, "onboot"))
+        return 0;
+    return job->source_pve->ops->set_onboot(job->source_pve, s->node, s->id, true, err);
+}
+
+static int rename_source(struct vf_job *job, const char *key, const char *suffix,
+                         struct vf_error **err)
+{
+    if (vf_job_was_done(job, key))
+        return 0;
+    struct vf_vm *s = job->source;
+    vf_autofree char *name = vf_asprintf("%s%s", s->name, suffix);
+    if (vf_job_intend(job, key, json_pack("{s:s, s:s}", "from", s->name, "to", name), err) < 0 ||
+        job->source_pve->ops->rename(job->source_pve, s->node, s->id, name, err) < 0)
+        return vf_fail_prefix(err, _("renaming the source"));
+    return vf_job_done(job, key, NULL, err);
+}
+
+int vf_step_cloning(struct vf_job *job, struct vf_error **err)
+{
+    return rename_source(job, "cloning", "--CLONING", err);
+}
+
+int vf_undo_cloning(struct vf_job *job, const struct vf_record *rec, struct vf_error **err)
+{
+    struct vf_vm *s = job->source;
+    return job->source_pve->ops->rename(job->source_pve, s->node, s->id,
+                                        vf_json_str(rec->intent, "from"), err);
+}
+
+int vf_step_migrated(struct vf_job *job, struct vf_error **err)
+{
+    struct vf_vm *s = job->source;
+    if (!vf_job_was_done(job, "migrated")) {
+        if (rename_source(job, "migrated", "--MIGRATED", err) < 0)
+            return -1;
+    }
+    if (vf_job_was_done(job, "migrated/note"))
+        return 0;
+    vf_autofree char *stamp = vf_clock_stamp(vf_clock_unix());
+    const char *d = s->description;
+    /* Proxmox shows the description as Markdown: a line of its own */
+    vf_autofree char *text = vf_asprintf(_("%s%sMoved to %s (VMID %u on %s) by vmferry at %s"),
+                                         d ? d : "", d && *d ? "\n\n" : "", job->plan->target,
+                                         job->target->id, job->plan->target_node, stamp);
+    if (vf_job_intend(job, "migrated/note", json_pack("{s:s}", "description", text), err) < 0 ||
+        job->source_pve->ops->describe_as(job->source_pve, s->node, s->id, text, NULL, err) < 0)
+        return -1;
+    return vf_job_done(job, "migrated/note", NULL, err);
+}
+
+/* The note took the claim's place in the description; what anybody else wrote there stays. */
+static int undo_note(struct vf_job *job, const struct vf_record *rec, struct vf_error **err)
+{
+    vf_auto(vf_vm_free) struct vf_vm *now = describe_source(job, err);
+    if (!now)
+        return -1;
+    if (!vf_streq(now->description, vf_json_str(rec->intent, "description")))
+        return 0;
+    return job->source_pve->ops->describe_as(job->source_pve, now->node, now->id,
+                                             job->source->description, now->digest, err);
+}
+
+int vf_undo_migrated(struct vf_job *job, const struct vf_record *rec, struct vf_error **err)
+{
+    return vf_streq(rec->key, "migrated/note") ? undo_note(job, rec, err)
+                                               : vf_undo_cloning(job, rec, err);
+}

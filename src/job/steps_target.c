@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Steps at the target. What is made there carries this job's marker; only that is ever removed. */
+#include "config.h"
+#include "job/steps.h"
+#include "base/clock.h"
+#include "base/i18n.h"
+#include "base/str.h"
+
+#include <string.h>
+
+enum { ID_TRIES = 5 };
+
+#define OPS(job) ((job)->target_pve->ops)
+
+int vf_job_target_is_ours(struct vf_job *job, unsigned id, struct vf_error **err)
+{
+    vf_autoerror struct vf_error *why = NULL;
+    vf_auto(vf_vm_free) struct vf_vm *vm = OPS(job)->describe(job->target_pve, id, &why);
+    if (!vm && (vf_error_code(why) == VF_E_NOTFOUND || vf_error_code(why) == VF_E_UNSUPPORTED))
+        return 0; /* what this cannot describe, this did not make */
+    if (!vm)
+        return vf_fail_with(err, VF_STEAL(why));
+    vf_autofree char *owner = vf_marker_find(vm->description);
+    return vf_streq(owner, job->id);
+}
+
+/* The VM as it is created: other name, marker, no start at boot, no disks. */
+static struct vf_vm *creation(struct vf_job *job)
+{
+    struct vf_vm *vm = vf_vm_copy(job->target);
+    vf_autofree char *name = vf_asprintf("%s--CREATING", job->target->name);
+    vf_autofree char *text = vf_marker_add(job->target->description, job->marker);
+    vf_str_set(&vm->name, name);
+    vf_str_set(&vm->description, text);
+    vm->onboot = false;
+    return vm;
+}
+
+static int create_once(struct vf_job *job, unsigned id, struct vf_error **err)
+{
+    job->target->id = id;
+    vf_auto(vf_vm_free) struct vf_vm *vm = creation(job);
+    if (vf_job_intend(
+            job, "create",
+            json_pack("{s:i, s:s, s:s}", "vmid", (int)id, "node", vm->node, "name", vm->name),
+            err) < 0)
+        return -1;
+    return OPS(job)->create(job->target_pve, vm, err);
+}
+
+int vf_step_create(struct vf_job *job, struct vf_error **err)
+{
+    const struct vf_record *r = vf_journal_find(job->journal, "create");
+    if (r && (r->state == VF_REC_DONE || r->state == VF_REC_INTENT)) {
+        unsigned id = (unsigned)vf_json_int(r->intent, "vmid");
+        int ours = vf_job_target_is_ours(job, id, err);
+        if (ours < 0)
+            return -1;
+        job->target->id = id;
+        if (ours)
+            return r->state == VF_REC_DONE ? 0 : vf_job_done(job, "create", NULL, err);
+        if (r->state == VF_REC_DONE)
+            return vf_fail(err, VF_E_CONFLICT, _("target VM %u is gone or no longer this job's"),
+                           id);
+    }
+    for (int i = 0;; i++) {
+        unsigned id;
+        if (OPS(job)->free_id(job->target_pve, job->plan->target_id, &id, err) < 0)
+            return vf_fail_prefix(err, _("a VMID at %s"), job->plan->target);
+        vf_autoerror struct vf_error *why = NULL;
+        if (create_once(job, id, &why) == 0)
+            break;
+        /* somebody took the number in between: the next one, unless it was asked for */
+        if (vf_error_code(why) != VF_E_CONFLICT || job->plan->target_id || i == ID_TRIES) {
+            vf_fail_with(err, VF_STEAL(why));
+            return vf_fail_prefix(err, _("creating %s--CREATING"), job->target->name);
+        }
+    }
+    return vf_job_done(job, "create", NULL, err);
+}
+
+int vf_undo_create(struct vf_job *job, const struct vf_record *rec, struct vf_error **err)
+{
+    unsigned id = (unsigned)vf_json_int(rec->intent, "vmid");
+    int ours = vf_job_target_is_ours(job, id, err);
+    if (ours <= 0)
+        return ours;
+    if (OPS(job)->destroy(job->target_pve, vf_json_str(rec->intent, "node"), id, err) < 0)
+        return -1;
+    for (size_t i = 0; i < job->plan->n_disks; i++) {
+        vf_autofree char *key = vf_asprintf("allocate/%s", job->plan->disks[i].slot);
+        const struct vf_record *r = vf_journal_find(job->journal, key);
+        const char *volume = r && r->result ? vf_json_str(r->result, "volume") : NULL;
+        struct vf_volume v = {0};
+        if (volume &&
+            OPS(job)->volume(job->target_pve, job->plan->target_node, volume, &v, NULL) == 0) {
+            vf_volume_clear(&v);
+            return vf_fail(err, VF_E_CONFLICT,
+                           _("volume %s of this job is still there: remove it by hand"), volume);
+        }
+    }
+    return 0;
+}
+
+/* Does the target have VOLUME? 1 yes, 0 no, -1 cannot tell. */
+static int volume_there(struct vf_job *job, const char *volume, struct vf_error **err)
+{
+    struct vf_volume v = {0};
+    vf_autoerror struct vf_error *why = NULL;
+    int r = OPS(job)->volume(job->target_pve, job->plan->target_node, volume, &v, &why);
+    vf_volume_clear(&v);
+    if (r == 0)
+        return 1;
+    /* each storage type has its own words for "no such volume": all but what surely is not that */
+    if (vf_error_is_transient(why) || vf_error_code(why) == VF_E_AUTH ||
+        vf_error_code(why) == VF_E_PERMISSION || vf_error_code(why) == VF_E_CANCELLED)
+        return vf_fail_with(err, VF_STEAL(why));
+    return 0;
+}
+
+/* The first number whose volume does not exist, so that what exists after the intent is ours. */
+static char *free_volume_name(struct vf_job *job, const struct vf_plan_disk *d, unsigned *number,
+                              struct vf_error **err)
+{
+    for (;; (*number)++) {
+        char *name = OPS(job)->volume_name(job->target_pve, job->plan->target_node, d->storage,
+                                           job->target->id, *number, d->format, err);
+        if (!name)
+            return NULL;
+        int there = volume_there(job, name, err);
+        if (there == 0)
+            return name;
+        free(name);
+        if (there < 0)
+            return NULL;
+    }
+}
+
+static int allocate_one(struct vf_job *job, size_t i, unsigned *number, struct vf_error **err)
+{
+    const struct vf_plan_disk *d = &job->plan->disks[i];
+    vf_autofree char *key = vf_asprintf("allocate/%s", d->slot);
+    const struct vf_record *r = vf_job_was_done(job, key);
+    if (r) {
+        vf_str_set(&job->disks[i].volume, vf_json_str(r->result, "volume"));
+        (*number)++;
+        return 0;
+    }
+    r = vf_journal_find(job->journal, key);
+    if (r && r->state == VF_REC_INTENT && vf_undo_allocate(job, r, err) < 0)
+        return -1; /* cut off while it was made: made anew */
+    vf_autofree char *name = free_volume_name(job, d, number, err);
+    if (!name || vf_job_intend(job, key,
+                               json_pack("{s:s, s:s, s:I}", "volume", name, "format", d->format,
+                                         "size", (json_int_t)d->size),
+                               err) < 0)
+        return -1;
+    vf_autoerror struct vf_error *why = NULL;
+    if (OPS(job)->allocate(job->target_pve, job->plan->target_node, d->storage, job->target->id,
+                           *number, d->format, d->size, &job->disks[i].volume, &why) < 0) {
+        if (vf_error_code(why) == VF_E_CONFLICT && vf_job_failed(job, key, why, err) < 0)
+            return -1; /* it is somebody else's: never freed by us */
+        vf_fail_with(err, VF_STEAL(why));
+        return vf_fail_prefix(err, _("allocating %s on %s"), d->slot, d->storage);
+    }
+    (*number)++;
+    return vf_job_done(job, key, json_pack("{s:s}", "volume", job->disks[i].volume), err);
+}
+
+int vf_step_allocate(struct vf_job *job, struct vf_error **err)
+{
+    unsigned number = 0;
+    for (size_t i = 0; i < job->plan->n_disks; i++)
+        if (allocate_one(job, i, &number, err) < 0)
+            return -1;
+    return 0;
+}
+
+int vf_undo_allocate(struct vf_job *job, const struct vf_record *rec, struct vf_error **err)
+{
+    if (rec->state == VF_REC_FAILED)
+        return 0;
+    const struct vf_record *made = vf_journal_find(job->journal, "create");
+    int ours =
+        made ? vf_job_target_is_ours(job, (unsigned)vf_json_int(made->intent, "vmid"), err) : 0;
+    if (ours <= 0)
+        return ours;
+    const char *volume = rec->result ? vf_json_str(rec->result, "volume") : NULL;
+    if (!volume)
+        volume = vf_json_str(rec->intent, "volume");
+    int there = volume_there(job, volume, err);
+    if (there <= 0)
+        return there;
+    vf_autoerror struct vf_error *why = NULL;
+    if (OPS(job)->free_volume(job->target_pve, job->plan->target_node, volume, &why) == 0 ||
+        vf_error_code(why) == VF_E_CONFLICT)
+        return 0; /* attached already: it goes with the VM, and undoing "create" checks that it did
+                   */
+    return vf_fail_with(err, VF_STEAL(why));
+}
+
+static int same_opts(const struct vf_opts *want, const struct vf_opts *got, const char *what,
+                     struct vf_error **err)
+{
+    for (size_t i = 0; i < want->n; i++) {
+        const char *value = vf_opts_get(got, want->v[i].key);
+        if (!vf_streq(value, want->v[i].value))
+            return vf_fail(err, VF_E_CONFLICT,
+                           _("%s: option %s is %s at the target, %s at the source"), what,
+                           want->v[i].key, value ? value : _("missing"), want->v[i].value);
+    }
+    return 0;
+}
+
+/* Counts and compares what the target's configuration says with what was wanted. */
+static int compare_target(struct vf_job *job, struct vf_error **err)
+{
+    vf_auto(vf_vm_free) struct vf_vm *got =
+        OPS(job)->describe(job->target_pve, job->target->id, err);
+    if (!got)
+        return -1;
+    size_t want_disks = job->plan->copy_disks ? job->plan->n_disks : 0;
+    if (got->n_disks != want_disks || got->n_nics != job->target->n_nics)
+        return vf_fail(
+            err, VF_E_CONFLICT,
+            _("the target has %zu disks and %zu network cards, expected were %zu and %zu"),
+            got->n_disks, got->n_nics, want_disks, job->target->n_nics);
+    for (size_t i = 0; i < want_disks; i++) {
+        const char *slot = job->plan->disks[i].slot;
+        const struct vf_disk *g = vf_vm_disk(got, slot), *w = vf_vm_disk(job->target, slot);
+        if (!g || !w || !vf_streq(g->volume, job->disks[i].volume))
+            return vf_fail(err, VF_E_CONFLICT,
+                           _("disk %s of the target is not the one that was copied"), slot);
+        if (same_opts(&w->opts, &g->opts, slot, err) < 0)
+            return -1;
+    }
+    for (size_t i = 0; i < job->target->n_nics; i++) {
+        const struct vf_nic *w = &job->target->nics[i], *g = &got->nics[i];
+        vf_autofree char *what = vf_asprintf("net%u", w->index);
+        if (w->index != g->index || !vf_streq(w->mac, g->mac) || !vf_streq(w->model, g->model) ||
+            !vf_streq(w->bridge, g->bridge) || w->tag != g->tag || w->link_down != g->link_down)
+            return vf_fail(err, VF_E_CONFLICT, _("%s of the target is not as planned"), what);
+        if (same_opts(&w->opts, &g->opts, what, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int attach_disks(struct vf_job *job, struct vf_error **err)
+{
+    for (size_t i = 0; i < job->plan->n_disks; i++) {
+        const char *slot = job->plan->disks[i].slot;
+        vf_autofree char *key = vf_asprintf("attach/%s", slot);
+        if (vf_job_was_done(job, key))
+            continue;
+        const struct vf_disk *w = vf_vm_disk(job->target, slot);
+        struct vf_disk d = *w; /* borrows all but the volume */
+        d.volume = job->disks[i].volume;
+        if (vf_job_intend(job, key, json_pack("{s:s}", "volume", d.volume), err) < 0 ||
+            OPS(job)->attach(job->target_pve, job->plan->target_node, job->target->id, &d, err) < 0)
+            return vf_fail_prefix(err, _("attaching %s"), slot);
+        if (vf_job_done(job, key, NULL, err) < 0)
+            return -1;
+    }
+    if (!job->target->boot || vf_job_was_done(job, "attach/boot"))
+        return 0;
+    if (vf_job_intend(job, "attach/boot", NULL, err) < 0 ||
+        OPS(job)->set_boot(job->target_pve, job->plan->target_node, job->target->id,
+                           job->target->boot, err) < 0)
+        return vf_fail_prefix(err, _("boot order"));
+    return vf_job_done(job, "attach/boot", NULL, err);
+}
+
+int vf_step_attach(struct vf_job *job, struct vf_error **err)
+{
+    if (job->plan->copy_disks && attach_disks(job, err) < 0)
+        return -1;
+    return compare_target(job, err);
+}
+
+int vf_step_rename(struct vf_job *job, struct vf_error **err)
+{
+    if (vf_job_was_done(job, "rename"))
+        return 0;
+    if (vf_job_intend(job, "rename", json_pack("{s:s}", "to", job->target->name), err) < 0 ||
+        OPS(job)->rename(job->target_pve, job->plan->target_node, job->target->id,
+                         job->target->name, err) < 0)
+        return -1;
+    return vf_job_done(job, "rename", NULL, err);
+}
+
+static int start_target(struct vf_job *job, struct vf_error **err)
+{
+    const char *node = job->plan->target_node;
+    unsigned id = job->target->id;
+    vf_autoerror struct vf_error *why = NULL;
+    int r = OPS(job)->power(job->target_pve, node, id, VF_POWER_START, 0, &why);
+    /* a guest that dies right away has started all the same; what counts is what runs */
+    enum vf_vm_state state = VF_VM_UNKNOWN;
+    if (r == 0)
+        vf_cancel_sleep(job->cancel, 1000, NULL);
+    if (OPS(job)->state(job->target_pve, node, id, &state, r == 0 ? &why : NULL) < 0)
+        return vf_fail_with(err, VF_STEAL(why));
+    if (r == 0 && state == VF_VM_RUNNING)
+        return 0;
+    if (r == 0)
+        return vf_fail(err, VF_E_CONFLICT, _("%s was started at the target but does not run (%s)"),
+                       job->target->name, vf_vm_state_name(state));
+    /* a definite no, and it does not run: it never ran, the way back stays open. Where no answer
+     * came the start may be on its way: source and target must not both run */
+    bool definite = !vf_error_is_transient(why) && vf_error_code(why) != VF_E_CANCELLED;
+    if (definite && state == VF_VM_STOPPED && vf_job_failed(job, "start", why, err) < 0)
+        return -1;
+    return vf_fail_with(err, VF_STEAL(why));
+}
+
+int vf_step_start(struct vf_job *job, struct vf_error **err)
+{
+    const struct vf_record *down = vf_journal_find(job->journal, "shutdown");
+    bool was_running = down && vf_json_true(down->intent, "running");
+    if (!was_running || !job->plan->start || !job->plan->copy_disks ||
+        vf_job_was_done(job, "start"))
+        return 0;
+    if (vf_job_source_down(job, err) < 0 || vf_job_intend(job, "start", NULL, err) < 0)
+        return -1;
+    if (start_target(job, err) < 0)
+        return vf_fail_prefix(err, _("starting %s at the target"), job->target->name);
+    job->up_since = vf_clock_unix();
+    job->down_seconds = job->down_ms ? (double)(vf_clock_ms() - job->down_ms) / 1000
+                                     : (double)(job->up_since - job->down_since);
+    return vf_job_done(job, "start", json_pack("{s:f}", "downtime", job->down_seconds), err);
+}
+
+int vf_step_finish(struct vf_job *job, struct vf_error **err)
+{
+    const char *node = job->plan->target_node;
+    struct vf_vm *t = job->target;
+    vf_job_hosts_close(job);
+    if (!vf_job_was_done(job, "finish/onboot") && job->source->onboot) {
+        if (vf_job_intend(job, "finish/onboot", NULL, err) < 0 ||
+            OPS(job)->set_onboot(job->target_pve, node, t->id, true, err) < 0 ||
+            vf_job_done(job, "finish/onboot", NULL, err) < 0)
+            return -1;
+    }
+    if (vf_job_was_done(job, "finish/description"))
+        return 0;
+    if (vf_job_intend(job, "finish/description", NULL, err) < 0 ||
+        OPS(job)->describe_as(job->target_pve, node, t->id, t->description ? t->description : "",
+                              NULL, err) < 0)
+        return -1;
+    return vf_job_done(job, "finish/description", NULL, err);
+}

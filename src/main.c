@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config.h"
+#include "base/i18n.h"
+#include "base/str.h"
+#include "job/job.h"
+#include "ui/cmd/cmd.h"
+
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+/* `__job MODE DIR`: the process a job runs in; vmferry starts it itself. */
+static int cmd_job(int argc, char **argv)
+{
+    if (argc != 3)
+        return VF_EXIT_USAGE;
+    return vf_job_process(argv[2], vf_streq(argv[1], "rollback") ? VF_JOB_ROLLBACK : VF_JOB_RUN);
+}
+
+static const struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *summary; /* NULL: not listed */
+} commands[] = {
+    {"move", vf_cmd_move, N_("move VMs from one cluster to another")},
+    {"jobs", vf_cmd_jobs, N_("list what was and is being done")},
+    {"attach", vf_cmd_attach, N_("follow a running job")},
+    {"rollback", vf_cmd_rollback, N_("undo an interrupted job")},
+    {"demo", vf_cmd_demo, N_("two small clusters on this machine, and a move")},
+    {"__job", cmd_job, NULL},
+};
+
+static void print_usage(FILE *out)
+{
+    fputs(_("usage: vmferry COMMAND [OPTION]...\n\nMoves virtual machines between clusters.\n\n"),
+          out);
+    for (size_t i = 0; i < VF_COUNT(commands); i++)
+        if (commands[i].summary)
+            fprintf(out, "  %-10s %s\n", commands[i].name, _(commands[i].summary));
+    fputs(_("\nvmferry COMMAND --help tells about one; vmferry(1) about all.\n"), out);
+}
+
+int main(int argc, char **argv)
+{
+    setlocale(LC_ALL, "");
+    bindtextdomain(PACKAGE, LOCALEDIR);
+    textdomain(PACKAGE);
+    signal(SIGPIPE, SIG_IGN);
+    const char *name = argc > 1 ? argv[1] : NULL;
+    if (vf_streq(name, "--version")) {
+        puts("vmferry " PACKAGE_VERSION);
+        return VF_EXIT_DONE;
+    }
+    if (vf_streq(name, "--help") || vf_streq(name, "-h")) {
+        print_usage(stdout);
+        return VF_EXIT_DONE;
+    }
+    for (size_t i = 0; name && i < VF_COUNT(commands); i++)
+        if (vf_streq(name, commands[i].name))
+            return commands[i].run(argc - 1, argv + 1);
+    if (name)
+        fprintf(stderr, _("vmferry: there is no command '%s'; see vmferry --help\n"), name);
+    else
+        print_usage(stderr);
+    return VF_EXIT_USAGE;
+}

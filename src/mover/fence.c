@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Epochs. A job that lost its program may have left an owner behind that still writes. Each owner
+ * holds a lock in a directory of its own, named vmferry-JOB-EPOCH-RANDOM, beside those of other
+ * starts of the job; before a volume is written, owners with a lower epoch are ended and waited
+ * for. */
+#include "config.h"
+#include "mover/owner.h"
+#include "base/clock.h"
+#include "base/fdio.h"
+#include "base/log.h"
+#include "base/str.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+enum { DEATH_MS = 20 * 1000, KILL_MS = 5 * 1000 };
+
+int vf_fence_lock(struct owner *o, struct vf_error **err)
+{
+    struct stat st;
+    if (lstat(o->dir, &st) < 0)
+        return vf_fail_errno(err, errno, "%s", o->dir);
+    if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 077))
+        return vf_fail(err, VF_E_PERMISSION, "%s is not a private directory (0700) of ours",
+                       o->dir);
+    vf_autofree char *path = vf_asprintf("%s/lock", o->dir);
+    o->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (o->lock_fd < 0)
+        return vf_fail_errno(err, errno, "%s", path);
+    if (flock(o->lock_fd, LOCK_EX | LOCK_NB) < 0)
+        return vf_fail(err, VF_E_CONFLICT, "another mover already owns %s", o->dir);
+    vf_autofree char *text = vf_asprintf("%d %llu\n", (int)getpid(), (unsigned long long)o->epoch);
+    if (ftruncate(o->lock_fd, 0) < 0 || vf_pwrite_full(o->lock_fd, text, strlen(text), 0) < 0)
+        return vf_fail_errno(err, errno, "%s", path);
+    return 0;
+}
+
+/* Waits until nobody holds FD's lock, ending who does. */
+static int outlive(int fd, const char *dir, struct vf_error **err)
+{
+    int64_t began = vf_clock_ms();
+    while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            return vf_fail_errno(err, errno, "%s", dir);
+        int64_t waited = vf_clock_ms() - began;
+        char text[64] = "";
+        long pid = 0;
+        if (vf_pread_full(fd, text, sizeof text - 1, 0) > 0)
+            pid = strtol(text, NULL, 10);
+        /* the lock is held, so its owner lives and the number is its own */
+        if (pid > 1)
+            kill((pid_t)pid, waited > KILL_MS ? SIGKILL : SIGTERM);
+        if (waited > DEATH_MS)
+            return vf_fail(err, VF_E_CONFLICT,
+                           "an older mover of this job (process %ld) does not end", pid);
+        usleep(50 * 1000);
+    }
+    return 0;
+}
+
+static int outlive_dir(struct owner *o, const char *dir, struct vf_error **err)
+{
+    vf_autofree char *path = vf_asprintf("%s/lock", dir);
+    vf_autofd int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return errno == ENOENT || errno == ENOTDIR ? 0 : vf_fail_errno(err, errno, "%s", path);
+    struct stat st;
+    if (fstat(fd, &st) < 0 || st.st_uid != geteuid())
+        return 0; /* not of ours: no owner of this job */
+    if (outlive(fd, dir, err) < 0)
+        return -1;
+    vf_info("mover", "removing %s of an older start of this job", dir);
+    vf_fence_remove_dir(dir);
+    return 0;
+}
+
+/* The epoch in NAME if it is the directory of another start of the job; else UINT64_MAX. */
+static uint64_t epoch_of(const struct owner *o, const char *name)
+{
+    vf_autofree char *prefix = vf_asprintf("vmferry-%s-", o->job);
+    if (!vf_starts(name, prefix))
+        return UINT64_MAX;
+    const char *from = name + strlen(prefix);
+    vf_autofree char *number = vf_strndup(from, strcspn(from, "-"));
+    uint64_t epoch;
+    return vf_parse_u64(number, 0, UINT64_MAX - 1, &epoch) < 0 ? UINT64_MAX : epoch;
+}
+
+int vf_fence_older(struct owner *o, struct vf_error **err)
+{
+    const char *slash = strrchr(o->dir, '/');
+    if (!slash || slash == o->dir)
+        return 0;
+    vf_autofree char *base = vf_strndup(o->dir, (size_t)(slash - o->dir));
+    DIR *d = opendir(base);
+    if (!d)
+        return vf_fail_errno(err, errno, "%s", base);
+    int r = 0;
+    struct dirent *e;
+    while (r == 0 && (e = readdir(d))) {
+        if (epoch_of(o, e->d_name) >= o->epoch)
+            continue;
+        vf_autofree char *dir = vf_asprintf("%s/%s", base, e->d_name);
+        r = outlive_dir(o, dir, err);
+    }
+    closedir(d);
+    return r;
+}
+
+void vf_fence_remove_dir(const char *dir)
+{
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    if (!d) {
+        if (fd >= 0)
+            close(fd);
+        return;
+    }
+    struct dirent *e;
+    while ((e = readdir(d)))
+        if (!vf_streq(e->d_name, ".") && !vf_streq(e->d_name, ".."))
+            unlinkat(fd, e->d_name, 0); /* what is left is told by rmdir below */
+    closedir(d);
+    if (rmdir(dir) < 0)
+        vf_warn("mover", "%s is left: %s", dir, strerror(errno));
+}

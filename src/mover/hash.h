@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The hash of a disk: XXH3-128 over the XXH3-128 of its 1 MiB chunks in order. It guards against
+ * accidents (one in 2^128), not against a hostile host. */
+#ifndef VF_MOVER_HASH_H
+#define VF_MOVER_HASH_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "disk/disk.h"
+
+enum { VF_HASH_LEN = 16 };
+
+struct vf_hash {
+    unsigned char b[VF_HASH_LEN];
+};
+
+struct vf_hasher; /* folds chunk hashes */
+
+struct vf_hash vf_hash_chunk(const void *data, size_t n);
+/* Of N zero bytes, N <= VF_DISK_CHUNK; whole chunks are kept ready. */
+struct vf_hash vf_hash_zeroes(size_t n);
+
+struct vf_hasher *vf_hasher_new(void);
+void vf_hasher_free(struct vf_hasher *h);
+VF_DEFINE_CLEANUP(struct vf_hasher *, vf_hasher_free)
+void vf_hasher_add(struct vf_hasher *h, const struct vf_hash *chunk);
+/* The chunks of N zero bytes that start at a chunk's start. */
+void vf_hasher_add_zeroes(struct vf_hasher *h, uint64_t n);
+struct vf_hash vf_hasher_end(const struct vf_hasher *h);
+
+/* 32 lower-case digits; caller frees. */
+char *vf_hash_hex(const struct vf_hash *h);
+
+/* Hash of a whole disk, through the cache. */
+int vf_hash_disk(struct vf_disk *d, struct vf_hash *out, struct vf_error **err);
+
+#endif

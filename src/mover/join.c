@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The forced command of the one-job key: gives its stdin and stdout to the owner of the job. */
+#include "config.h"
+#include "mover/owner.h"
+#include "base/fdio.h"
+#include "base/str.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+int vf_join(const char *dir, struct vf_error **err)
+{
+    vf_autofree char *path = vf_asprintf("%s/sock", dir);
+    vf_autofd int notify = vf_hand_over(path, 0, 1, err);
+    if (notify < 0)
+        return -1;
+    /* the owner has them now; ours must not keep the stream open */
+    vf_autofd int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0)
+        return vf_fail_errno(err, errno, "/dev/null");
+    char byte;
+    if (vf_read_full(notify, &byte, 1) < 0)
+        return vf_fail_errno(err, errno, "waiting for the owner");
+    return 0;
+}

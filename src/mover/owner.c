@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config.h"
+#include "mover/owner.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/str.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/eventfd.h>
+
+enum { TICK_MS = 125, PROGRESS_MS = 250 };
+
+/* ---- replies ---- */
+
+static void reply(struct owner *o, uint8_t type, uint8_t flags, uint32_t id, struct vf_buf *b)
+{
+    vf_autoerror struct vf_error *e = NULL;
+    if (vf_link_send_fields(&o->control, type, flags, id, b, &e) < 0)
+        o->ending = true;
+}
+
+static void reply_error(struct owner *o, uint32_t id, const struct vf_error *e, uint8_t flags)
+{
+    vf_autobuf struct vf_buf b = {0};
+    vf_field_error(&b, e);
+    reply(o, VF_F_ERROR, flags, id, &b);
+}
+
+static void add_counters(struct vf_buf *b, struct vf_pass *p)
+{
+    struct vf_counters *c = &p->counters;
+    vf_field_u64(b, VF_TAG_STAGE, (uint64_t)c->stage);
+    vf_field_u64(b, VF_TAG_DONE, c->done);
+    vf_field_u64(b, VF_TAG_READ, c->read);
+    vf_field_u64(b, VF_TAG_SENT, c->sent);
+    vf_field_u64(b, VF_TAG_ZEROES, c->zero);
+    vf_field_u64(b, VF_TAG_SAME, c->same);
+    vf_field_u64(b, VF_TAG_COMMITTED, c->committed);
+    vf_field_u64(b, VF_TAG_VERIFIED, c->verified);
+}
+
+/* ---- passes ---- */
+
+/* Under the lock. */
+static struct running *find_pass(struct owner *o, uint32_t id)
+{
+    struct running *r = o->passes;
+    while (r && r->pass->id != id)
+        r = r->next;
+    return r;
+}
+
+bool vf_owner_frame(struct owner *o, struct vf_link *link, const struct vf_frame *f)
+{
+    pthread_mutex_lock(&o->lock);
+    struct running *r = find_pass(o, f->id);
+    if (r)
+        r->busy++;
+    pthread_mutex_unlock(&o->lock);
+    if (!r)
+        return false;
+    r->pass->ops->frame(r->pass, link, f);
+    pthread_mutex_lock(&o->lock);
+    r->busy--;
+    pthread_cond_broadcast(&o->idle);
+    pthread_mutex_unlock(&o->lock);
+    return true;
+}
+
+void vf_owner_link_ended(struct owner *o, struct vf_link *link, const struct vf_error *why)
+{
+    pthread_mutex_lock(&o->lock);
+    for (struct running *r = o->passes; r; r = r->next)
+        if (r->pass->link == link)
+            vf_pass_abort(r->pass, vf_error_copy(why), true);
+    pthread_mutex_unlock(&o->lock);
+}
+
+static void add_pass(struct owner *o, struct vf_pass *p)
+{
+    struct running *r = vf_xcalloc(1, sizeof *r);
+    r->pass = p;
+    pthread_mutex_lock(&o->lock);
+    r->next = o->passes;
+    o->passes = r;
+    pthread_mutex_unlock(&o->lock);
+}
+
+/* Takes a finished pass out of the list once no stream is inside it. */
+static struct running *take_finished(struct owner *o)
+{
+    pthread_mutex_lock(&o->lock);
+    struct running **p = &o->passes;
+    while (*p && !(*p)->pass->finished)
+        p = &(*p)->next;
+    struct running *r = *p;
+    while (r && r->busy)
+        pthread_cond_wait(&o->idle, &o->lock);
+    if (r) {
+        /* the list may have changed while we waited, but only this thread changes it */
+        *p = r->next;
+    }
+    pthread_mutex_unlock(&o->lock);
+    return r;
+}
+
+/* Tells the other side of a pass that failed here. */
+static void tell_peer(struct owner *o, struct vf_pass *p)
+{
+    struct vf_link *link = p->link;
+    if (!link || p->echo || link->broken)
+        return;
+    vf_autobuf struct vf_buf b = {0};
+    vf_field_error(&b, p->error);
+    /* the stream's own thread notices when it is gone */
+    vf_link_send_fields(link, VF_F_ERROR, 0, p->id, &b, NULL);
+}
+
+static void reap_passes(struct owner *o)
+{
+    struct running *r;
+    while ((r = take_finished(o))) {
+        struct vf_pass *p = r->pass;
+        if (p->error) {
+            tell_peer(o, p);
+            reply_error(o, p->id, p->error, p->echo ? VF_FF_ECHO : 0);
+        } else {
+            vf_autobuf struct vf_buf b = {0};
+            vf_field_add(&b, VF_TAG_HASH, p->hash.b, VF_HASH_LEN);
+            vf_field_str(&b, VF_TAG_HOW, p->how);
+            add_counters(&b, p);
+            reply(o, VF_F_COPIED, 0, p->id, &b);
+        }
+        p->ops->free(p);
+        free(r);
+    }
+}
+
+static void report_progress(struct owner *o)
+{
+    int64_t now = vf_clock_ms();
+    for (struct running *r = o->passes; r; r = r->next) { /* only this thread changes the list */
+        if (now - r->reported_ms < PROGRESS_MS)
+            continue;
+        r->reported_ms = now;
+        vf_autobuf struct vf_buf b = {0};
+        add_counters(&b, r->pass);
+        reply(o, VF_F_PROGRESS, 0, r->pass->id, &b);
+    }
+}
+
+/* ---- commands of the program ---- */
+
+static struct open_disk *find_disk(struct owner *o, uint32_t id, struct vf_error **err)
+{
+    for (struct open_disk *d = o->disks; d; d = d->next)
+        if (d->id == id)
+            return d;
+    vf_fail(err, VF_E_INTERNAL, "disk %u is not open", id);
+    return NULL;
+}
+
+static bool in_use(struct owner *o, uint32_t id)
+{
+    pthread_mutex_lock(&o->lock);
+    bool found = find_pass(o, id) != NULL;
+    pthread_mutex_unlock(&o->lock);
+    return found;
+}
+
+static int on_open(struct owner *o, const struct vf_frame *f, struct vf_error **err)
+{
+    vf_autofree char *path = vf_field_text(f, VF_TAG_PATH);
+    vf_autofree char *format = vf_field_text(f, VF_TAG_FORMAT);
+    bool write = vf_field_num(f, VF_TAG_WRITE, 0);
+    if (!path || !format || find_disk(o, f->id, NULL))
+        return vf_fail(err, VF_E_INTERNAL, "OPEN without path or format, or twice");
+    if (write && !vf_field_num(f, VF_TAG_OURS, 0))
+        return vf_fail(err, VF_E_CONFLICT,
+                       "%s was not allocated by this job, so nothing is written to it", path);
+    if (write && vf_fence_older(o, err) < 0)
+        return -1;
+    struct vf_disk_spec spec = {.path = path, .format = format, .write = write, .dir = o->dir};
+    struct vf_disk *disk = vf_disk_open(&spec, err);
+    if (!disk)
+        return -1;
+    struct open_disk *d = vf_xcalloc(1, sizeof *d);
+    *d = (struct open_disk){.next = o->disks, .id = f->id, .disk = disk};
+    o->disks = d;
+    vf_autobuf struct vf_buf b = {0};
+    vf_field_u64(&b, VF_TAG_SIZE, disk->size);
+    vf_field_u64(&b, VF_TAG_UNIT, disk->unit);
+    vf_field_u64(&b, VF_TAG_MEDIA, disk->media);
+    reply(o, VF_F_OPENED, 0, f->id, &b);
+    return 0;
+}
+
+static int on_close(struct owner *o, const struct vf_frame *f, struct vf_error **err)
+{
+    if (!find_disk(o, f->id, err))
+        return -1;
+    if (in_use(o, f->id))
+        return vf_fail(err, VF_E_INTERNAL, "disk %u is being copied", f->id);
+    struct open_disk **p = &o->disks;
+    while ((*p)->id != f->id)
+        p = &(*p)->next;
+    struct open_disk *d = *p;
+    *p = d->next;
+    int r = vf_disk_close(d->disk, err);
+    free(d);
+    if (r == 0)
+        reply(o, VF_F_OK, 0, f->id, NULL);
+    return r;
+}
+
+static int on_connect(struct owner *o, const struct vf_frame *f, struct vf_error **err)
+{
+    if (vf_stream_connect(o, f, err) < 0)
+        return -1;
+    reply(o, VF_F_OK, 0, f->id, NULL);
+    return 0;
+}
+
+static int on_receive(struct owner *o, const struct vf_frame *f, struct vf_error **err)
+{
+    struct open_disk *d = find_disk(o, f->id, err);
+    uint64_t size = vf_field_num(f, VF_TAG_SIZE, 0);
+    if (!d)
+        return -1;
+    if (in_use(o, f->id) || !d->disk->writable || !size)
+        return vf_fail(err, VF_E_INTERNAL, "disk %u cannot receive now", f->id);
+    if (size > d->disk->size)
+        return vf_fail(err, VF_E_NOSPACE, "%s has %llu bytes, the source's disk has %llu",
+                       d->disk->name, (unsigned long long)d->disk->size, (unsigned long long)size);
+    struct vf_target_opts t = {
+        .id = f->id,
+        .disk = d->disk,
+        .size = size,
+        .verify = vf_field_num(f, VF_TAG_VERIFY, 1),
+        .fresh = vf_field_num(f, VF_TAG_FRESH, 0),
+        .wake_fd = o->wake_fd,
+    };
+    add_pass(o, vf_target_start(&t));
+    reply(o, VF_F_OK, 0, f->id, NULL);
+    return 0;
+}
+
+static int on_send(struct owner *o, const struct vf_frame *f, struct vf_error **err)
+{
+    struct open_disk *d = find_disk(o, f->id, err);
+    if (!d)
+        return -1;
+    struct stream *s = vf_stream_find(o, (uint32_t)vf_field_num(f, VF_TAG_STREAM, 0));
+    if (!s || in_use(o, f->id))
+        return vf_fail(err, VF_E_INTERNAL, "disk %u cannot be sent now", f->id);
+    if (s->ended)
+        return vf_fail(err, vf_error_code(s->why), "the stream to the target: %s",
+                       vf_error_text(s->why));
+    if (vf_field_num(f, VF_TAG_SIZE, 0) != d->disk->size)
+        return vf_fail(err, VF_E_CONFLICT, "%s has changed its size to %llu bytes", d->disk->name,
+                       (unsigned long long)d->disk->size);
+    struct vf_source_opts so = {
+        .id = f->id,
+        .disk = d->disk,
+        .link = &s->link,
+        .rate = vf_field_num(f, VF_TAG_RATE, 0),
+        .wake_fd = o->wake_fd,
+    };
+    add_pass(o, vf_source_start(&so));
+    if (s->ended) /* meanwhile */
+        vf_owner_link_ended(o, &s->link, s->why);
+    reply(o, VF_F_OK, 0, f->id, NULL);
+    return 0;
+}
+
+static int on_cancel(struct owner *o, const struct vf_frame *f, struct vf_error **err)
+{
+    pthread_mutex_lock(&o->lock);
+    struct running *r = find_pass(o, f->id);
+    if (r) {
+        struct vf_error *e = NULL;
+        vf_fail(&e, VF_E_CANCELLED, "the copy was cancelled");
+        vf_pass_abort(r->pass, e, true);
+    }
+    pthread_mutex_unlock(&o->lock);
+    return 0; /* the pass answers with its ERROR; when it has ended it has answered already */
+}
+
+static int on_key_file(struct owner *o, const struct vf_frame *f, struct vf_error **err)
+{
+    vf_autofree char *path = vf_field_text(f, VF_TAG_PATH);
+    vf_autofree char *mark = vf_field_text(f, VF_TAG_TEXT);
+    if (!path || !mark)
+        return vf_fail(err, VF_E_INTERNAL, "KEY_FILE without path or mark");
+    vf_str_set(&o->key_file, path);
+    vf_str_set(&o->key_mark, mark);
+    reply(o, VF_F_OK, 0, f->id, NULL);
+    return 0;
+}
+
+static int on_bye(struct owner *o, const struct vf_frame *f, struct vf_error **err)
+{
+    o->ending = true;
+    return 0;
+}
+
+static int on_hello(struct owner *o, const struct vf_frame *f, struct vf_error **err)
+{
+    vf_autofree char *job = vf_field_text(f, VF_TAG_JOB);
+    if (vf_hello_check(f, err) < 0)
+        return -1;
+    if (!vf_streq(job, o->job))
+        return vf_fail(err, VF_E_CONFLICT, "this mover belongs to job %s", o->job);
+    o->greeted = true;
+    return 0;
+}
+
+static const struct {
+    uint8_t type;
+    int (*run)(struct owner *o, const struct vf_frame *f, struct vf_error **err);
+} commands[] = {
+    {VF_F_HELLO, on_hello},     {VF_F_OPEN, on_open},       {VF_F_CLOSE, on_close},
+    {VF_F_CONNECT, on_connect}, {VF_F_RECEIVE, on_receive}, {VF_F_SEND, on_send},
+    {VF_F_CANCEL, on_cancel},   {VF_F_BYE, on_bye},         {VF_F_KEY_FILE, on_key_file},
+};
+
+static void on_command(struct owner *o, const struct vf_frame *f)
+{
+    vf_autoerror struct vf_error *e = NULL;
+    if (!o->greeted && f->type != VF_F_HELLO) {
+        vf_fail(&e, VF_E_CONFLICT, "%s before HELLO was accepted", vf_frame_name(f->type));
+        reply_error(o, f->id, e, 0);
+        return;
+    }
+    for (size_t i = 0; i < VF_COUNT(commands); i++) {
+        if (commands[i].type != f->type)
+            continue;
+        if (commands[i].run(o, f, &e) < 0)
+            reply_error(o, f->id, e, 0);
+        return;
+    }
+    vf_fail(&e, VF_E_UNSUPPORTED, "this mover does not know %s (type %u)", vf_frame_name(f->type),
+            f->type);
+    reply_error(o, f->id, e, 0);
+}
+
+/* ---- the loop ---- */
+
+static int read_commands(struct owner *o, struct vf_error **err)
+{
+    struct vf_frame f;
+    int r = 0;
+    while (!o->ending && (r = vf_link_poll(&o->control, &f, err)) == 1)
+        on_command(o, &f);
+    return r < 0 ? -1 : 0;
+}
+
+static void drain(int fd)
+{
+    uint64_t n;
+    while (read(fd, &n, sizeof n) > 0)
+        ;
+}
+
+static int loop(struct owner *o, struct vf_error **err)
+{
+    while (!o->ending) {
+        struct pollfd fds[] = {{.fd = o->control.in, .events = POLLIN},
+                               {.fd = o->listener, .events = POLLIN},
+                               {.fd = o->wake_fd, .events = POLLIN}};
+        if (vf_cancel_poll(NULL, fds, VF_COUNT(fds), o->passes ? TICK_MS : 1000, err) < 0)
+            return -1;
+        if (fds[1].revents)
+            vf_stream_accept(o);
+        if (fds[2].revents)
+            drain(o->wake_fd);
+        reap_passes(o);
+        report_progress(o);
+        if (read_commands(o, err) < 0)
+            return -1;
+        vf_link_ping(&o->control);
+        for (struct stream *s = o->streams; s; s = s->next)
+            if (!s->ended)
+                vf_link_ping(&s->link);
+    }
+    return 0;
+}
+
+/* The passes are ended and waited for, so that the disks can be closed in order. */
+static void end_passes(struct owner *o)
+{
+    pthread_mutex_lock(&o->lock);
+    for (struct running *r = o->passes; r; r = r->next) {
+        struct vf_error *e = NULL;
+        vf_fail(&e, VF_E_CANCELLED, "the program has gone");
+        vf_pass_abort(r->pass, e, false);
+    }
+    pthread_mutex_unlock(&o->lock);
+    int64_t end = vf_clock_ms() + VF_T_CONNECT;
+    while (o->passes && vf_clock_ms() < end) {
+        struct pollfd p = {.fd = o->wake_fd, .events = POLLIN};
+        vf_cancel_poll(NULL, &p, 1, TICK_MS, NULL);
+        drain(o->wake_fd);
+        struct running *r = take_finished(o);
+        if (r) {
+            tell_peer(o, r->pass);
+            r->pass->ops->free(r->pass);
+            free(r);
+        }
+    }
+}
+
+/* The order matters: copies, then their disks (and qemu-nbd), then the streams. The threads of
+ * streams end with the process. */
+static void end_all(struct owner *o)
+{
+    vf_autoerror struct vf_error *e = NULL;
+    if (o->key_file && vf_keyfile_remove(o->key_file, o->key_mark, &e) < 0)
+        vf_warn("mover", "the one-job key is left: %s", vf_error_text(e));
+    end_passes(o);
+    while (!o->passes && o->disks) {
+        struct open_disk *d = o->disks;
+        o->disks = d->next;
+        vf_disk_free(d->disk);
+        free(d);
+    }
+    vf_streams_end(o);
+    vf_fence_remove_dir(o->dir);
+}
+
+int vf_serve(const struct vf_serve_opts *opts, struct vf_error **err)
+{
+    static struct owner the_owner; /* lives as long as the process: threads of streams use it */
+    struct owner *o = &the_owner;
+    o->job = opts->job;
+    o->dir = opts->dir;
+    o->epoch = opts->epoch;
+    o->listener = o->lock_fd = -1;
+    pthread_mutex_init(&o->lock, NULL);
+    pthread_cond_init(&o->idle, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    o->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (o->wake_fd < 0)
+        return vf_fail_errno(err, errno, "eventfd");
+    if (vf_fence_lock(o, err) < 0 || vf_stream_listen(o, err) < 0)
+        return -1;
+    vf_link_init(&o->control, 0, 1);
+    vf_autobuf struct vf_buf b = {0};
+    vf_hello_fields(&b, "owner", o->job, o->epoch);
+    vf_field_str(&b, VF_TAG_DIR, o->dir);
+    reply(o, VF_F_HELLO, 0, 0, &b);
+    vf_autoerror struct vf_error *e = NULL;
+    int r = loop(o, &e);
+    if (r < 0)
+        vf_warn("mover", "ending: %s", vf_error_text(e));
+    end_all(o);
+    return vf_fail_with(r < 0 ? err : NULL, VF_STEAL(e)), r;
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The owner: the one process per host and job that holds disks, qemu-nbd, locks and streams. */
+#ifndef VF_MOVER_OWNER_H
+#define VF_MOVER_OWNER_H
+
+#include "mover/pass.h"
+#include "base/proc.h"
+
+struct owner;
+
+/* A way to the other side, with a thread that receives. Kept until the owner ends. */
+struct stream {
+    struct stream *next;
+    struct owner *owner;
+    uint32_t id; /* chosen by the program; joined ones: 0 */
+    bool dialled;
+    struct vf_link link;
+    struct vf_proc ssh; /* pid -1: none */
+    int key;            /* memory file with the key while ssh logs in; -1: none */
+    int notify;         /* joined: closed at the end, so that `join` ends too; -1: none */
+    pthread_t thread;
+    atomic_bool ended;
+    struct vf_error *why; /* once ended */
+};
+
+struct open_disk {
+    struct open_disk *next;
+    uint32_t id;
+    struct vf_disk *disk;
+};
+
+struct running {
+    struct running *next;
+    struct vf_pass *pass;
+    unsigned busy; /* streams inside ->frame() */
+    int64_t reported_ms;
+};
+
+struct owner {
+    const char *job, *dir;
+    uint64_t epoch;
+    struct vf_link control;
+    bool greeted;
+    int listener, wake_fd;
+    int lock_fd;             /* held as long as we live: see fence.c */
+    struct open_disk *disks; /* main thread only */
+    pthread_mutex_t lock;
+    pthread_cond_t idle;    /* a pass is no longer busy */
+    struct running *passes; /* under the lock */
+    struct stream *streams; /* main thread adds; never removed */
+    bool ending;
+    char *key_file, *key_mark; /* to be taken back at the end; NULL: none */
+};
+
+struct vf_serve_opts {
+    const char *job, *dir;
+    uint64_t epoch;
+};
+
+/* `vmferry-mover serve`: speaks on stdin and stdout until the program goes. 0, or -1 with *err. */
+int vf_serve(const struct vf_serve_opts *opts, struct vf_error **err);
+/* `vmferry-mover join DIR`: hands stdin and stdout to the owner and waits for the end. */
+int vf_join(const char *dir, struct vf_error **err);
+/* Hands IN and OUT to the owner that listens at SOCKET; returns a descriptor that is at its end
+ * when the owner has done with them, or -1. */
+int vf_hand_over(const char *socket, int in, int out, struct vf_error **err);
+
+/* stream.c */
+int vf_stream_listen(struct owner *o, struct vf_error **err);
+void vf_stream_accept(struct owner *o);
+int vf_stream_connect(struct owner *o, const struct vf_frame *f, struct vf_error **err);
+struct stream *vf_stream_find(struct owner *o, uint32_t id);
+/* Ends the children of all streams. */
+void vf_streams_end(struct owner *o);
+
+/* owner.c: a frame of a stream for whatever pass it names; false when nobody waits for it. */
+bool vf_owner_frame(struct owner *o, struct vf_link *link, const struct vf_frame *f);
+/* Fails the passes that use LINK. */
+void vf_owner_link_ended(struct owner *o, struct vf_link *link, const struct vf_error *why);
+
+/* dial.c: starts ssh to a target. KEY_FD holds the key; to be closed once ssh has logged in. */
+int vf_dial_ssh(struct owner *o, const struct vf_frame *f, struct vf_proc *out, int *key_fd,
+                struct vf_error **err);
+/* What ssh said, as an error. */
+int vf_dial_failed(struct vf_proc *p, struct vf_error **err);
+
+/* fence.c: locks DIR for this owner; sees to it that older owners of JOB beside it are dead. */
+int vf_fence_lock(struct owner *o, struct vf_error **err);
+int vf_fence_older(struct owner *o, struct vf_error **err);
+/* keyfile.c: removes the lines that end in the word MARK from an authorized_keys file. */
+int vf_keyfile_remove(const char *path, const char *mark, struct vf_error **err);
+/* Removes DIR and the files in it. */
+void vf_fence_remove_dir(const char *dir);
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config.h"
+#include "mover/pass.h"
+
+#include <time.h>
+
+void vf_pass_init(struct vf_pass *p, const struct vf_pass_ops *ops, uint32_t id,
+                  struct vf_disk *disk, uint64_t size, int wake_fd)
+{
+    p->ops = ops;
+    p->id = id;
+    p->disk = disk;
+    p->size = size;
+    p->wake_fd = wake_fd;
+    p->how = "none";
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_mutex_init(&p->lock, NULL);
+    pthread_cond_init(&p->changed, &attr);
+    pthread_condattr_destroy(&attr);
+}
+
+void vf_pass_finish(struct vf_pass *p)
+{
+    int fd = p->wake_fd;
+    atomic_store(&p->finished, true); /* P may be freed from here on */
+    uint64_t one = 1;
+    if (write(fd, &one, sizeof one) < 0)
+        abort(); /* an eventfd takes 8 bytes */
+}
+
+void vf_pass_clear(struct vf_pass *p)
+{
+    vf_error_free(p->error);
+    pthread_mutex_destroy(&p->lock);
+    pthread_cond_destroy(&p->changed);
+}
+
+bool vf_pass_failed(struct vf_pass *p)
+{
+    pthread_mutex_lock(&p->lock);
+    bool failed = p->error != NULL;
+    pthread_mutex_unlock(&p->lock);
+    return failed;
+}
+
+void vf_pass_abort(struct vf_pass *p, struct vf_error *why, bool echo)
+{
+    pthread_mutex_lock(&p->lock);
+    if (p->error || atomic_load(&p->finished)) {
+        vf_error_free(why);
+    } else {
+        p->error = why;
+        p->echo = echo;
+    }
+    pthread_cond_broadcast(&p->changed);
+    pthread_mutex_unlock(&p->lock);
+    if (p->ops->wake)
+        p->ops->wake(p);
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A pass: one side's part in the copy of one disk, with threads of its own. The owner starts it,
+ * hands it the frames of its disk, and is woken when it has finished. */
+#ifndef VF_MOVER_PASS_H
+#define VF_MOVER_PASS_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include "disk/disk.h"
+#include "mover/hash.h"
+#include "mover/link.h"
+
+enum vf_pass_stage { VF_PASS_PREPARE, VF_PASS_COPY, VF_PASS_FLUSH, VF_PASS_VERIFY, VF_PASS_FINISH };
+
+struct vf_counters {
+    atomic_int stage;
+    _Atomic uint64_t done, read, sent, zero, same, committed, verified;
+};
+
+struct vf_pass;
+
+struct vf_pass_ops {
+    const char *role; /* "source", "target" */
+    /* A frame of this disk came over LINK; may wait while the queue is full. */
+    void (*frame)(struct vf_pass *p, struct vf_link *link, const struct vf_frame *f);
+    /* Wakes every thread after p->error was set. */
+    void (*wake)(struct vf_pass *p);
+    /* Waits for the threads and frees. */
+    void (*free)(struct vf_pass *p);
+};
+
+struct vf_pass {
+    const struct vf_pass_ops *ops;
+    uint32_t id;
+    struct vf_disk *disk; /* borrowed */
+    uint64_t size;        /* bytes to copy */
+    struct vf_counters counters;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;       /* CLOCK_MONOTONIC */
+    struct vf_link *_Atomic link; /* stream to the other side; target: where BEGIN came from */
+    int wake_fd;                  /* eventfd, written when finished */
+    atomic_bool finished;
+    /* under the lock; final once finished */
+    struct vf_error *error;
+    bool echo; /* the error came from the other side */
+    struct vf_hash hash;
+    const char *how;
+};
+
+/* For the sides: the common part, and its end. */
+void vf_pass_init(struct vf_pass *p, const struct vf_pass_ops *ops, uint32_t id,
+                  struct vf_disk *disk, uint64_t size, int wake_fd);
+void vf_pass_finish(struct vf_pass *p); /* last act of the last thread */
+void vf_pass_clear(struct vf_pass *p);
+bool vf_pass_failed(struct vf_pass *p); /* takes the lock */
+
+/* Ends P with WHY (taken over) unless it has failed or finished already. */
+void vf_pass_abort(struct vf_pass *p, struct vf_error *why, bool echo);
+
+struct vf_target_opts {
+    uint32_t id;
+    struct vf_disk *disk;
+    uint64_t size; /* of the source; the rest of the disk is made zero */
+    bool verify, fresh;
+    int wake_fd;
+};
+struct vf_pass *vf_target_start(const struct vf_target_opts *o);
+
+struct vf_source_opts {
+    uint32_t id;
+    struct vf_disk *disk;
+    struct vf_link *link;
+    uint64_t rate; /* bytes per second, 0: no limit */
+    int wake_fd;
+};
+struct vf_pass *vf_source_start(const struct vf_source_opts *o);
+
+#endif

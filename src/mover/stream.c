@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Streams between the owners of two hosts: accepted from `join` (or from a mover of the same host),
+ * or dialled. Each has a thread that receives. */
+#include "config.h"
+#include "mover/owner.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/str.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+enum { HELLO_MS = 20 * 1000 };
+
+static int socket_address(const char *path, struct sockaddr_un *out, struct vf_error **err)
+{
+    *out = (struct sockaddr_un){.sun_family = AF_UNIX};
+    size_t n = strlen(path);
+    if (n >= sizeof out->sun_path)
+        return vf_fail(err, VF_E_INTERNAL, "the socket path %s is too long", path);
+    memcpy(out->sun_path, path, n + 1);
+    return 0;
+}
+
+int vf_stream_listen(struct owner *o, struct vf_error **err)
+{
+    vf_autofree char *path = vf_asprintf("%s/sock", o->dir);
+    struct sockaddr_un a;
+    if (socket_address(path, &a, err) < 0)
+        return -1;
+    unlink(path);
+    o->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (o->listener < 0 || bind(o->listener, (struct sockaddr *)&a, sizeof a) < 0 ||
+        listen(o->listener, 16) < 0)
+        return vf_fail_errno(err, errno, "listening on %s", path);
+    return 0;
+}
+
+int vf_hand_over(const char *socket_path, int in, int out, struct vf_error **err)
+{
+    struct sockaddr_un a;
+    if (socket_address(socket_path, &a, err) < 0)
+        return -1;
+    vf_autofd int s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (s < 0 || connect(s, (struct sockaddr *)&a, sizeof a) < 0)
+        return vf_fail_errno(err, errno, "no mover listens at %s", socket_path);
+    char byte = 'J';
+    struct iovec v = {&byte, 1};
+    union {
+        char buf[CMSG_SPACE(2 * sizeof(int))];
+        struct cmsghdr align;
+    } c = {0};
+    struct msghdr m = {
+        .msg_iov = &v, .msg_iovlen = 1, .msg_control = c.buf, .msg_controllen = sizeof c.buf};
+    struct cmsghdr *h = CMSG_FIRSTHDR(&m);
+    h->cmsg_level = SOL_SOCKET;
+    h->cmsg_type = SCM_RIGHTS;
+    h->cmsg_len = CMSG_LEN(2 * sizeof(int));
+    memcpy(CMSG_DATA(h), (int[2]){in, out}, 2 * sizeof(int));
+    if (sendmsg(s, &m, MSG_NOSIGNAL) != 1)
+        return vf_fail_errno(err, errno, "handing the stream over at %s", socket_path);
+    return VF_STEAL_FD(s);
+}
+
+/* The two descriptors a peer of our own user has sent; false: none. */
+static bool take_descriptors(int s, int fds[2])
+{
+    struct ucred who;
+    socklen_t n = sizeof who;
+    if (getsockopt(s, SOL_SOCKET, SO_PEERCRED, &who, &n) < 0 ||
+        (who.uid != geteuid() && who.uid != 0))
+        return false;
+    /* the sender has written before it waits; a peer that does not is not ours */
+    struct timeval limit = {.tv_sec = 5};
+    setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    char byte;
+    struct iovec v = {&byte, 1};
+    union {
+        char buf[CMSG_SPACE(2 * sizeof(int))];
+        struct cmsghdr align;
+    } c = {0};
+    struct msghdr m = {
+        .msg_iov = &v, .msg_iovlen = 1, .msg_control = c.buf, .msg_controllen = sizeof c.buf};
+    if (recvmsg(s, &m, MSG_CMSG_CLOEXEC) != 1)
+        return false;
+    struct cmsghdr *h = CMSG_FIRSTHDR(&m);
+    if (!h || h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
+        return false;
+    size_t got = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    int all[2] = {-1, -1};
+    memcpy(all, CMSG_DATA(h), (got < 2 ? got : 2) * sizeof(int));
+    if (got == 2 && !(m.msg_flags & MSG_CTRUNC)) {
+        fds[0] = all[0];
+        fds[1] = all[1];
+        return true;
+    }
+    for (int i = 0; i < 2; i++)
+        if (all[i] >= 0)
+            close(all[i]);
+    return false;
+}
+
+/* The stream's descriptors are closed by putting /dev/null in their place: other threads may be
+ * about to use the numbers. */
+static void hang_up(struct stream *s)
+{
+    s->link.broken = true;
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (null >= 0) {
+        dup3(null, s->link.in, O_CLOEXEC);
+        if (s->link.out != s->link.in)
+            dup3(null, s->link.out, O_CLOEXEC);
+        close(null);
+    }
+    if (s->notify >= 0)
+        close(s->notify);
+    s->notify = -1;
+}
+
+static int receive_hello(struct stream *s, const char *role, struct vf_error **err)
+{
+    struct vf_frame f;
+    int r = vf_link_recv(&s->link, &f, HELLO_MS, NULL, err);
+    if (r == 0)
+        return vf_fail(err, VF_E_NET, "the other mover does not greet");
+    if (r < 0 || vf_hello_check(&f, err) < 0)
+        return -1;
+    vf_autofree char *theirs = vf_field_text(&f, VF_TAG_ROLE);
+    vf_autofree char *job = vf_field_text(&f, VF_TAG_JOB);
+    if (!vf_streq(theirs, role) || !vf_streq(job, s->owner->job))
+        return vf_fail(err, VF_E_CONFLICT, "the other mover belongs to another job or role");
+    return 0;
+}
+
+static int send_hello(struct stream *s, const char *role, struct vf_error **err)
+{
+    vf_autobuf struct vf_buf b = {0};
+    vf_hello_fields(&b, role, s->owner->job, s->owner->epoch);
+    return vf_link_send_fields(&s->link, VF_F_HELLO, 0, 0, &b, err);
+}
+
+static void *stream_main(void *arg)
+{
+    struct stream *s = arg;
+    struct vf_error *e = NULL;
+    struct vf_frame f;
+    /* the side that is dialled greets first, which tells the other that the login is over */
+    int r = s->dialled ? 0 : send_hello(s, "target", &e);
+    if (r == 0 && !s->dialled)
+        r = receive_hello(s, "source", &e);
+    while (r >= 0) {
+        r = vf_link_recv(&s->link, &f, VF_T_PING, NULL, &e);
+        if (r == 1)
+            /* nobody waiting for it is normal: the rest of a copy that has failed */
+            vf_owner_frame(s->owner, &s->link, &f);
+    }
+    s->why = e;
+    s->link.broken = true;
+    s->ended = true;
+    vf_owner_link_ended(s->owner, &s->link, e);
+    hang_up(s);
+    vf_wire_free(&s->link.wire); /* only this thread uses it */
+    return NULL;
+}
+
+static struct stream *new_stream(struct owner *o, int in, int out)
+{
+    struct stream *s = vf_xcalloc(1, sizeof *s);
+    s->owner = o;
+    s->notify = s->key = -1;
+    s->ssh.pid = -1;
+    vf_link_init(&s->link, in, out);
+    return s;
+}
+
+static void run(struct stream *s)
+{
+    s->next = s->owner->streams;
+    s->owner->streams = s;
+    if (pthread_create(&s->thread, NULL, stream_main, s) != 0)
+        abort(); /* like memory: nothing to be done */
+    pthread_detach(s->thread);
+}
+
+void vf_stream_accept(struct owner *o)
+{
+    int s = accept4(o->listener, NULL, NULL, SOCK_CLOEXEC);
+    if (s < 0)
+        return;
+    int fds[2];
+    if (!take_descriptors(s, fds)) {
+        close(s);
+        return;
+    }
+    struct stream *st = new_stream(o, fds[0], fds[1]);
+    st->notify = s;
+    run(st);
+}
+
+/* A mover of this host: one end of a socket pair goes through its socket. */
+static struct stream *dial_local(struct owner *o, const char *path, struct vf_error **err)
+{
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
+        vf_fail_errno(err, errno, "socketpair");
+        return NULL;
+    }
+    int notify = vf_hand_over(path, pair[1], pair[1], err);
+    close(pair[1]);
+    if (notify < 0) {
+        close(pair[0]);
+        return NULL;
+    }
+    struct stream *s = new_stream(o, pair[0], pair[0]);
+    s->notify = notify;
+    return s;
+}
+
+static struct stream *dial_ssh(struct owner *o, const struct vf_frame *f, struct vf_error **err)
+{
+    struct vf_proc p;
+    int key;
+    if (vf_dial_ssh(o, f, &p, &key, err) < 0)
+        return NULL;
+    struct stream *s = new_stream(o, p.out, p.in);
+    s->key = key;
+    s->ssh = p;
+    s->ssh.in = s->ssh.out = -1;
+    return s;
+}
+
+static void forget_key(struct stream *s)
+{
+    if (s->key >= 0)
+        close(s->key);
+    s->key = -1;
+}
+
+static void drop(struct stream *s)
+{
+    forget_key(s);
+    if (s->ssh.pid > 0) {
+        kill(s->ssh.pid, SIGTERM);
+        vf_proc_wait(&s->ssh, NULL, NULL);
+    }
+    if (s->notify >= 0)
+        close(s->notify);
+    vf_link_free(&s->link);
+    free(s);
+}
+
+int vf_stream_connect(struct owner *o, const struct vf_frame *f, struct vf_error **err)
+{
+    vf_autofree char *path = vf_field_text(f, VF_TAG_PATH);
+    if (!f->id || vf_stream_find(o, f->id))
+        return vf_fail(err, VF_E_INTERNAL, "stream %u exists", f->id);
+    struct stream *s = path ? dial_local(o, path, err) : dial_ssh(o, f, err);
+    if (!s)
+        return -1;
+    s->id = f->id;
+    s->dialled = true;
+    vf_autoerror struct vf_error *e = NULL;
+    /* a failing ssh ends its output; what it says on stderr tells more than that */
+    if (send_hello(s, "source", &e) < 0 || receive_hello(s, "target", &e) < 0) {
+        if (s->ssh.pid > 0)
+            vf_dial_failed(&s->ssh, err);
+        vf_fail_with(err, VF_STEAL(e));
+        drop(s);
+        return -1;
+    }
+    forget_key(s);
+    run(s);
+    return 0;
+}
+
+struct stream *vf_stream_find(struct owner *o, uint32_t id)
+{
+    struct stream *s = o->streams;
+    while (s && (s->id != id || !s->dialled))
+        s = s->next;
+    return s;
+}
+
+void vf_streams_end(struct owner *o)
+{
+    for (struct stream *s = o->streams; s; s = s->next)
+        if (s->ssh.pid > 0)
+            kill(s->ssh.pid, SIGTERM);
+    for (struct stream *s = o->streams; s; s = s->next)
+        if (s->ssh.pid > 0)
+            waitpid(s->ssh.pid, NULL, 0);
+}

@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The target's side of a pass: frames come in on the stream's thread and queue up; a writer thread
+ * writes them and collects what it wrote into a group; the committer thread (commit.c) flushes a
+ * group while the next one is written. */
+#include "config.h"
+#include "mover/target.h"
+#include "base/clock.h"
+#include "base/str.h"
+
+#include <string.h>
+#include <time.h>
+
+enum {
+    QUEUE_BYTES = 24 << 20, /* received, not yet written */
+    GROUP_MS = 2000,        /* a group is committed at the latest after */
+    GROUP_RECORDS = 1 << 16,
+};
+#define GROUP_BYTES ((uint64_t)64 << 20)  /* and when it holds */
+#define GROUP_LIMIT ((uint64_t)512 << 20) /* the writer waits for the committer beyond */
+
+struct target *vf_target_of(struct vf_pass *p)
+{
+    return (struct target *)p;
+}
+
+void vf_group_clear(struct group *g)
+{
+    free(g->records);
+    *g = (struct group){0};
+}
+
+/* ---- receiving: on the stream's thread ---- */
+
+static void *take_buffer(struct target *t)
+{
+    struct vf_pass *p = &t->pass;
+    pthread_mutex_lock(&p->lock);
+    void *b = t->n_spare ? t->spare[--t->n_spare] : NULL;
+    pthread_mutex_unlock(&p->lock);
+    return b ? b : vf_disk_buffer();
+}
+
+void vf_target_give_buffer(struct target *t, void *buf)
+{
+    pthread_mutex_lock(&t->pass.lock);
+    if (buf && t->n_spare < VF_COUNT(t->spare)) {
+        t->spare[t->n_spare++] = buf;
+        buf = NULL;
+    }
+    pthread_mutex_unlock(&t->pass.lock);
+    free(buf);
+}
+
+static struct piece *new_piece(enum piece_kind kind, uint64_t offset, uint64_t len)
+{
+    struct piece *c = vf_xcalloc(1, sizeof *c);
+    c->kind = kind;
+    c->offset = offset;
+    c->len = len;
+    return c;
+}
+
+void vf_piece_free(struct target *t, struct piece *c)
+{
+    if (!c)
+        return;
+    vf_target_give_buffer(t, c->buf);
+    free(c);
+}
+
+static void enqueue(struct target *t, struct piece *c)
+{
+    struct vf_pass *p = &t->pass;
+    size_t weight = c->buf ? (size_t)c->len : 0;
+    pthread_mutex_lock(&p->lock);
+    while (!p->error && t->queued && t->queued + weight > QUEUE_BYTES)
+        pthread_cond_wait(&p->changed, &p->lock);
+    if (!p->error) {
+        *t->tail = c;
+        t->tail = &c->next;
+        t->queued += weight;
+        c = NULL;
+        pthread_cond_broadcast(&p->changed);
+    }
+    pthread_mutex_unlock(&p->lock);
+    vf_piece_free(t, c);
+}
+
+static void refuse(struct target *t, const char *why)
+{
+    struct vf_error *e = NULL;
+    vf_fail(&e, VF_E_CORRUPT, "%s", why);
+    vf_pass_abort(&t->pass, e, false);
+}
+
+/* A DATA frame holds one whole chunk (or the last, short one). */
+static bool is_chunk(const struct target *t, uint64_t offset, uint64_t len)
+{
+    if (offset % VF_DISK_CHUNK || offset >= t->pass.size || !len)
+        return false;
+    uint64_t left = t->pass.size - offset;
+    return len == (left < VF_DISK_CHUNK ? left : VF_DISK_CHUNK);
+}
+
+static void on_data(struct target *t, const struct vf_frame *f)
+{
+    uint64_t offset = vf_get_u64(f->payload), len = f->len - VF_WIRE_DATA_HEAD;
+    bool again = (f->flags & VF_FF_AGAIN) != 0;
+    if (!is_chunk(t, offset, len) || (f->flags & VF_FF_ZSTD)) {
+        refuse(t, "a DATA frame does not hold one chunk of the disk");
+        return;
+    }
+    if (!again && offset != t->expected) {
+        refuse(t, "a part of the disk is missing in the stream");
+        return;
+    }
+    struct piece *c = new_piece(PIECE_DATA, offset, len);
+    memcpy(c->hash.b, f->payload + 8, VF_HASH_LEN);
+    c->buf = take_buffer(t);
+    memcpy(c->buf, f->payload + VF_WIRE_DATA_HEAD, (size_t)len);
+    t->pass.counters.sent += len;
+    if (!again) {
+        t->expected += len;
+        enqueue(t, c);
+        return;
+    }
+    pthread_mutex_lock(&t->pass.lock);
+    struct piece *old = t->again;
+    t->again = c;
+    pthread_cond_broadcast(&t->pass.changed);
+    pthread_mutex_unlock(&t->pass.lock);
+    vf_piece_free(t, old);
+}
+
+static void on_zero(struct target *t, const struct vf_frame *f)
+{
+    uint64_t offset = vf_field_num(f, VF_TAG_OFFSET, UINT64_MAX);
+    uint64_t len = vf_field_num(f, VF_TAG_LENGTH, 0);
+    if (offset != t->expected || !len || len > t->pass.size - offset) {
+        refuse(t, "a run of zeroes in the stream is not where it must be");
+        return;
+    }
+    t->expected += len;
+    t->pass.counters.zero += len;
+    enqueue(t, new_piece(PIECE_ZERO, offset, len));
+}
+
+static void on_end(struct target *t, const struct vf_frame *f)
+{
+    const char *hash;
+    size_t n;
+    if (t->expected != t->pass.size || !vf_field_find(f, VF_TAG_HASH, &hash, &n) ||
+        n != VF_HASH_LEN) {
+        refuse(t, "the stream ended before the disk");
+        return;
+    }
+    struct piece *c = new_piece(PIECE_END, t->pass.size, 0);
+    memcpy(c->hash.b, hash, n);
+    enqueue(t, c);
+}
+
+static void target_frame(struct vf_pass *p, struct vf_link *link, const struct vf_frame *f)
+{
+    struct target *t = vf_target_of(p);
+    if (f->type == VF_F_BEGIN) {
+        p->link = link;
+        if (vf_field_num(f, VF_TAG_SIZE, 0) != p->size)
+            refuse(t, "the source's disk has another size than agreed");
+        p->counters.stage = VF_PASS_COPY;
+    } else if (f->type == VF_F_ERROR) {
+        struct vf_error *e = NULL;
+        vf_frame_error(f, "source", &e);
+        vf_pass_abort(p, e, true);
+    } else if (!p->link) {
+        refuse(t, "the stream has no BEGIN for this disk");
+    } else if (f->type == VF_F_DATA) {
+        on_data(t, f);
+    } else if (f->type == VF_F_ZERO) {
+        on_zero(t, f);
+    } else if (f->type == VF_F_END) {
+        on_end(t, f);
+    }
+}
+
+/* ---- writing ---- */
+
+/* Only the units with something in them: for a disk that reads back as zeroes where it was never
+ * written. */
+static int write_sparse(struct vf_disk *d, const char *buf, size_t n, uint64_t offset,
+                        struct vf_error **err)
+{
+    for (size_t at = 0; at < n;) {
+        size_t unit = n - at < d->unit ? n - at : d->unit;
+        if (vf_all_zero(buf + at, unit)) {
+            at += unit;
+            continue;
+        }
+        size_t end = at + unit;
+        while (end < n) {
+            unit = n - end < d->unit ? n - end : d->unit;
+            if (vf_all_zero(buf + end, unit))
+                break;
+            end += unit;
+        }
+        if (vf_disk_write(d, buf + at, end - at, offset + at, err) < 0)
+            return -1;
+        at = end;
+    }
+    return 0;
+}
+
+static int write_piece(struct target *t, struct piece *c, struct record *r, struct vf_error **err)
+{
+    *r = (struct record){
+        .offset = c->offset, .len = c->len, .hash = c->hash, .zero = c->kind == PIECE_ZERO};
+    if (c->kind == PIECE_ZERO)
+        return vf_disk_make_zero(t->pass.disk, c->len, c->offset, err);
+    struct vf_hash got = vf_hash_chunk(c->buf, c->len);
+    if (memcmp(&got, &c->hash, sizeof got) != 0) {
+        r->bad = true; /* not written; the committer asks for it again */
+        return 0;
+    }
+    if (t->sparse)
+        return write_sparse(t->pass.disk, c->buf, c->len, c->offset, err);
+    return vf_disk_write(t->pass.disk, c->buf, c->len, c->offset, err);
+}
+
+/* The disk may be longer than the source's: the rest must be zero. */
+static int finish_tail(struct target *t, struct group *g, struct vf_error **err)
+{
+    uint64_t tail = t->pass.disk->size - t->pass.size;
+    if (!tail)
+        return 0;
+    if (vf_disk_make_zero(t->pass.disk, tail, t->pass.size, err) < 0)
+        return -1;
+    struct record *r = vf_grow(&g->records, &g->n, sizeof *r);
+    *r = (struct record){.offset = t->pass.size, .len = tail, .zero = true, .tail = true};
+    return 0;
+}
+
+/* Puts the group where the committer takes it. Waits while the committer is busy when the group is
+ * the last or too large, but never while a chunk is asked for again: that comes through the same
+ * stream. */
+static void hand_over(struct target *t, struct group *g)
+{
+    struct vf_pass *p = &t->pass;
+    pthread_mutex_lock(&p->lock);
+    while (!p->error && t->has_ready && (g->last || (g->bytes > GROUP_LIMIT && !t->asking)))
+        pthread_cond_wait(&p->changed, &p->lock);
+    if (!p->error && !t->has_ready) {
+        t->ready = *g;
+        t->has_ready = true;
+        *g = (struct group){0};
+        pthread_cond_broadcast(&p->changed);
+    }
+    pthread_mutex_unlock(&p->lock);
+}
+
+static bool due(const struct group *g)
+{
+    return g->last || g->bytes >= GROUP_BYTES || g->n >= GROUP_RECORDS ||
+           (g->n && vf_clock_ms() - g->began >= GROUP_MS);
+}
+
+/* The next piece; NULL when none came within a quarter of a second or the pass has failed. */
+static struct piece *next_piece(struct target *t)
+{
+    struct vf_pass *p = &t->pass;
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += 250 * 1000 * 1000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    pthread_mutex_lock(&p->lock);
+    while (!p->error && !t->pieces && pthread_cond_timedwait(&p->changed, &p->lock, &until) == 0)
+        ;
+    struct piece *c = p->error ? NULL : t->pieces;
+    if (c) {
+        t->pieces = c->next;
+        if (!t->pieces)
+            t->tail = &t->pieces;
+        t->queued -= c->buf ? (size_t)c->len : 0;
+        pthread_cond_broadcast(&p->changed);
+    }
+    pthread_mutex_unlock(&p->lock);
+    return c;
+}
+
+static int write_one(struct target *t, struct piece *c, struct group *g, struct vf_error **err)
+{
+    if (!g->n)
+        g->began = vf_clock_ms();
+    if (c->kind == PIECE_END) {
+        g->last = true;
+        g->source_hash = c->hash;
+        t->pass.counters.stage = VF_PASS_FLUSH;
+        return finish_tail(t, g, err);
+    }
+    struct record r;
+    if (write_piece(t, c, &r, err) < 0)
+        return -1;
+    struct record *slot = vf_grow(&g->records, &g->n, sizeof r);
+    *slot = r;
+    g->bytes += r.zero ? 0 : r.len;
+    return 0;
+}
+
+static void *writer_main(void *arg)
+{
+    struct target *t = arg;
+    struct group g = {0};
+    struct vf_error *e = NULL;
+    bool last = false;
+    while (!last && !vf_pass_failed(&t->pass)) {
+        struct piece *c = next_piece(t);
+        int r = c ? write_one(t, c, &g, &e) : 0;
+        vf_piece_free(t, c);
+        if (r < 0) {
+            vf_pass_abort(&t->pass, e, false);
+            break;
+        }
+        last = g.last;
+        if (due(&g))
+            hand_over(t, &g);
+    }
+    vf_group_clear(&g);
+    return NULL;
+}
+
+/* ---- beginning and end ---- */
+
+static void target_free(struct vf_pass *p)
+{
+    struct target *t = vf_target_of(p);
+    pthread_join(t->committer, NULL);
+    while (t->pieces) {
+        struct piece *c = t->pieces;
+        t->pieces = c->next;
+        vf_piece_free(t, c);
+    }
+    vf_piece_free(t, t->again);
+    for (size_t i = 0; i < t->n_spare; i++)
+        free(t->spare[i]);
+    vf_group_clear(&t->ready);
+    vf_hasher_free(t->hasher);
+    vf_pass_clear(p);
+    free(t);
+}
+
+static const struct vf_pass_ops target_ops = {
+    .role = "target",
+    .frame = target_frame,
+    .free = target_free,
+};
+
+struct vf_pass *vf_target_start(const struct vf_target_opts *o)
+{
+    struct target *t = vf_xcalloc(1, sizeof *t);
+    vf_pass_init(&t->pass, &target_ops, o->id, o->disk, o->size, o->wake_fd);
+    t->verify = o->verify;
+    t->sparse = o->fresh && o->disk->zero_when_fresh;
+    t->tail = &t->pieces;
+    t->hasher = vf_hasher_new();
+    if (o->verify)
+        t->pass.how = o->disk->media ? "media" : "through cache";
+    if (pthread_create(&t->writer, NULL, writer_main, t) != 0 ||
+        pthread_create(&t->committer, NULL, vf_committer_main, t) != 0)
+        abort(); /* like memory: nothing to be done */
+    return &t->pass;
+}

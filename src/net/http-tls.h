@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The certificate check of net/http: inside the TLS handshake, with the fingerprint remembered. */
+#ifndef VF_NET_HTTP_TLS_H
+#define VF_NET_HTTP_TLS_H
+
+#include <stdbool.h>
+
+struct vf_http_tls {
+    bool pinned;                 /* compare with WANTED, else ask the authorities */
+    unsigned char wanted[32];    /* SHA-256 of the DER certificate */
+    unsigned char presented[32]; /* of the last server seen */
+    bool seen, refused;          /* a certificate came; it was not accepted */
+    char why[128];               /* of a refusal by the authorities' check */
+};
+
+/* To be set on an OpenSSL SSL_CTX before its handshake; T is borrowed by the context. */
+void vf_http_tls_attach(struct vf_http_tls *t, void *ssl_ctx);
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* HTTP(S) requests, one at a time: certificates checked during the handshake, before a byte of a
+ * request leaves; every wait cancellable; answers capped; only safe requests sent twice. The only
+ * user of libcurl. A handle belongs to one thread. */
+#ifndef VF_NET_HTTP_H
+#define VF_NET_HTTP_H
+
+#include <stdbool.h>
+#include "base/buf.h"
+#include "base/cancel.h"
+#include "base/error.h"
+
+struct vf_http;
+
+/* What is trusted, and the limits; 0 and NULL mean the default. */
+struct vf_http_conf {
+    const char *ca_file; /* PEM file of authorities; NULL: the system's */
+    const char
+        *fingerprint; /* SHA-256 of the server's certificate: replaces the check by authorities */
+    bool insecure;    /* no check at all: only when a person said so */
+    const char *trust_hint; /* where to look up the right fingerprint; ends a TRUST error */
+    int connect_ms, stall_ms;
+    size_t max_answer; /* bytes; default 32 MiB */
+};
+
+struct vf_http_request {
+    const char *method; /* "GET", "POST", "PUT", "DELETE" */
+    const char *url;
+    const char *body; /* form-encoded; NULL: none (never with DELETE) */
+    size_t body_len;
+    /* Whole header lines; treated as secrets: not logged, wiped after use. NULL: none. */
+    char *const *headers;
+    unsigned tries; /* how often it may be tried where that is safe; 0: three times */
+};
+
+struct vf_http_answer {
+    int status;
+    char *reason; /* of the status line, never NULL; from the server: escape before showing */
+    struct vf_buf body;
+    bool sent; /* false: it failed before anything of the request was sent */
+};
+
+/* Copies CONF; CANCEL (may be NULL) is borrowed. NULL with VF_E_USAGE for a fingerprint that is
+ * none. */
+struct vf_http *vf_http_new(const struct vf_http_conf *conf, struct vf_cancel *cancel,
+                            struct vf_error **err);
+void vf_http_free(struct vf_http *h);
+VF_DEFINE_CLEANUP(struct vf_http *, vf_http_free)
+
+/* Sends REQ. 0 with *OUT filled whatever the status (the caller clears it in either case); -1: NET
+ * (no connection, cut, silent for too long), TRUST (certificate), CORRUPT (answer over the cap),
+ * USAGE (redirected, wrong URL), CANCELLED. Tried again after NET and gateway errors only when the
+ * method is GET, or when the connection was never made; else OUT->sent says whether the server may
+ * have seen it. */
+int vf_http_do(struct vf_http *h, const struct vf_http_request *req, struct vf_http_answer *out,
+               struct vf_error **err);
+void vf_http_answer_clear(struct vf_http_answer *a);
+
+/* "aa:bb…" or 64 hex digits as 32 bytes; -1 when it is neither. */
+int vf_fingerprint_parse(const char *text, unsigned char out[32]);
+/* "AA:BB:…"; caller frees. */
+char *vf_fingerprint_format(const unsigned char sha256[32]);
+
+#endif

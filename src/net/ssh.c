@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The front: addresses in order, the transport for each, and what both transports share. */
+#include "config.h"
+#include "net/ssh.h"
+#include "base/fdio.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "net/ssh_master.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* Why only the OpenSSH program will do, or NULL. */
+static const char *needs_openssh(const struct vf_ssh *s, const struct vf_ssh_conf *conf)
+{
+    const struct vf_ssh_target *t = s->target;
+    if (s->jump)
+        return "the way is through a jump host";
+    if (t->proxy)
+        return "ssh_config has a ProxyCommand or ProxyJump";
+    if (*t->certificates)
+        return "there is a certificate";
+    if (t->pkcs11)
+        return "ssh_config has a PKCS11Provider";
+    if (conf->key && *t->keys) {
+        struct vf_ssh_key key;
+        bool other = vf_ssh_key_read(t->keys[0], &key) == 0 && *key.type &&
+                     !vf_ssh_key_for_libssh2(key.type);
+        vf_ssh_key_clear(&key);
+        if (other)
+            return "libssh2 cannot use a key of this type";
+    }
+    return NULL;
+}
+
+static int open_with(struct vf_ssh *s, const struct vf_ssh_conf *conf, struct vf_error **err)
+{
+    struct vf_ssh_login login = {.who = s->target->who,
+                                 .password_file = conf->password_file,
+                                 .password_command = conf->password_command,
+                                 .asker = s->asker,
+                                 .cancel = s->cancel};
+    const char *why = needs_openssh(s, conf);
+    s->forced = conf->transport == VF_SSH_LIBSSH2 || conf->transport == VF_SSH_OPENSSH;
+    if (conf->transport == VF_SSH_LIBSSH2 && (s->jump || s->target->proxy))
+        return vf_fail(err, VF_E_USAGE,
+                       "transport = \"libssh2\" cannot go through %s: use \"auto\"",
+                       s->jump ? "a jump host" : "the ProxyCommand or ProxyJump of ssh_config");
+    bool openssh = conf->transport == VF_SSH_OPENSSH || (conf->transport != VF_SSH_LIBSSH2 && why);
+    s->ops = openssh ? &vf_ssh_openssh : &vf_ssh_libssh2;
+    int rc = s->ops->open(s, &login, &why, err);
+    if (rc == 1) {
+        vf_info("ssh", "%s: %s, so the ssh program is used", s->label, why);
+        s->ops = &vf_ssh_openssh;
+        rc = s->ops->open(s, &login, &why, err);
+    }
+    return rc;
+}
+
+/* `sudo -n` must work before anything else is tried with it. */
+static int try_sudo(struct vf_ssh *s, struct vf_error **err)
+{
+    struct vf_ssh_result r = {0};
+    if (!s->sudo)
+        return 0;
+    int rc = vf_ssh_exec(s, "true", NULL, 0, &r, err);
+    if (rc == 0 && r.status != 0) {
+        vf_autostrv char **lines = vf_strv_split(vf_buf_str(&r.err), "\r\n");
+        vf_autofree char *why =
+            vf_escape(*lines ? lines[vf_strv_len(lines) - 1] : "no reason given");
+        rc = vf_fail(
+            err, VF_E_PERMISSION,
+            "%s: 'sudo -n' does not let %s run commands as root (%s): allow it with a NOPASSWD "
+            "rule in sudoers, or log in as root",
+            s->label, s->target->user, why);
+    }
+    vf_ssh_result_free(&r);
+    return rc;
+}
+
+static int open_address(struct vf_ssh *s, const char *address, const struct vf_ssh_conf *conf,
+                        struct vf_error **err)
+{
+    vf_ssh_target_free(s->target);
+    free(s->host_key);
+    s->host_key = NULL;
+    s->target = vf_ssh_target_new(address, conf, s->cancel, err);
+    if (!s->target || open_with(s, conf, err) < 0)
+        return -1;
+    /* root needs no sudo, and a Proxmox host has none */
+    s->sudo = conf->sudo == 1 && !vf_streq(s->target->user, "root");
+    return try_sudo(s, err);
+}
+
+struct vf_ssh *vf_ssh_open(const char *label, char *const *addresses,
+                           const struct vf_ssh_conf *conf, const struct vf_asker *asker,
+                           struct vf_cancel *cancel, struct vf_error **err)
+{
+    vf_auto(vf_ssh_free) struct vf_ssh *s = vf_xcalloc(1, sizeof *s);
+    s->label = vf_strdup(label);
+    s->asker = asker;
+    s->cancel = cancel;
+    vf_autobuf struct vf_buf tried = {0};
+    if (conf->jump && !vf_streq(conf->jump, "none") &&
+        !(s->jump = vf_ssh_jump_open(conf, asker, cancel, err))) {
+        vf_fail_prefix(err, "ssh to %s", label);
+        return NULL;
+    }
+    for (char *const *a = addresses; a && *a; a++) {
+        vf_autoerror struct vf_error *e = NULL;
+        if (open_address(s, *a, conf, &e) == 0) {
+            vf_info("ssh", "%s: logged in at %s port %u by %s%s%s", label, *a,
+                    (unsigned)s->target->port, s->ops->name, s->jump ? " through " : "",
+                    s->jump ? s->jump->label : "");
+            return VF_STEAL(s);
+        }
+        if (s->conn)
+            s->ops->close(s);
+        if (vf_error_code(e) != VF_E_NET) {
+            vf_fail_with(err, VF_STEAL(e));
+            vf_fail_prefix(err, "ssh to %s (%s)", label, *a);
+            return NULL;
+        }
+        vf_debug("ssh", "%s at %s: %s", label, *a, vf_error_text(e));
+        vf_buf_printf(&tried, "%s%s port %u: %s", tried.len ? "; " : "", *a,
+                      s->target ? (unsigned)s->target->port : 0, vf_error_text(e));
+    }
+    vf_fail(err, VF_E_NET, "%s cannot be reached by ssh%s%s: %s", label, s->jump ? " through " : "",
+            s->jump ? s->jump->label : "", tried.len ? vf_buf_str(&tried) : "no address is known");
+    return NULL;
+}
+
+void vf_ssh_free(struct vf_ssh *s)
+{
+    if (!s)
+        return;
+    if (s->conn)
+        s->ops->close(s);
+    vf_ssh_free(s->jump); /* after what goes through it */
+    vf_ssh_target_free(s->target);
+    free(s->label);
+    free(s->host_key);
+    free(s);
+}
+
+const char *vf_ssh_label(const struct vf_ssh *s)
+{
+    return s->label;
+}
+
+const char *vf_ssh_address(const struct vf_ssh *s)
+{
+    return s->target->address;
+}
+
+uint16_t vf_ssh_port(const struct vf_ssh *s)
+{
+    return s->target->port;
+}
+
+const char *vf_ssh_user(const struct vf_ssh *s)
+{
+    return s->target->user;
+}
+
+const char *vf_ssh_transport_name(const struct vf_ssh *s)
+{
+    return s->ops->name;
+}
+
+const char *vf_ssh_host_key(const struct vf_ssh *s)
+{
+    return s->host_key;
+}
+
+static void close_fd(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+int vf_ssh_start(struct vf_ssh *s, const char *command, struct vf_ssh_child *out,
+                 struct vf_error **err)
+{
+    *out = (struct vf_ssh_child){.in = -1, .out = -1, .err = -1};
+    vf_autofree char *quoted = s->sudo ? vf_shell_quote(command) : NULL;
+    vf_autofree char *whole = s->sudo ? vf_asprintf("sudo -n -- sh -c %s", quoted) : NULL;
+    if (vf_cancel_check(s->cancel, err) == 0 &&
+        s->ops->start(s, whole ? whole : command, out, err) == 0)
+        return 0;
+    if (out->priv)
+        vf_ssh_finish(out, 0, NULL);
+    return -1;
+}
+
+int vf_ssh_finish(struct vf_ssh_child *c, int timeout_ms, struct vf_error **err)
+{
+    close_fd(&c->in);
+    close_fd(&c->out);
+    close_fd(&c->err);
+    struct vf_ssh_child_priv *priv = VF_STEAL(c->priv);
+    if (!priv)
+        return vf_fail(err, VF_E_INTERNAL, "the command was finished before");
+    return priv->ops->finish(priv, timeout_ms, err);
+}
+
+static void feed(int *fd, const char **input, size_t *left)
+{
+    ssize_t n = send(*fd, *input, *left, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (n > 0) {
+        *input += n;
+        *left -= (size_t)n;
+    }
+    /* a command that does not read its input is not an error of ours */
+    if (!*left || (n < 0 && errno != EAGAIN && errno != EINTR))
+        close_fd(fd);
+}
+
+static void collect(int *fd, struct vf_buf *b)
+{
+    char *room = vf_buf_room(b, 65536);
+    ssize_t n = recv(*fd, room, 65536, MSG_DONTWAIT);
+    if (n > 0)
+        b->len += (size_t)n;
+    else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+        close_fd(fd);
+}
+
+static int exchange(struct vf_ssh *s, struct vf_ssh_child *c, const char *input, size_t left,
+                    struct vf_ssh_result *out, struct vf_error **err)
+{
+    if (!left)
+        close_fd(&c->in);
+    while (c->out >= 0 || c->err >= 0) {
+        struct pollfd fds[3] = {{.fd = c->in, .events = POLLOUT},
+                                {.fd = c->out, .events = POLLIN},
+                                {.fd = c->err, .events = POLLIN}};
+        if (vf_cancel_poll(s->cancel, fds, 3, -1, err) < 0)
+            return -1;
+        if (fds[0].revents)
+            feed(&c->in, &input, &left);
+        if (fds[1].revents)
+            collect(&c->out, &out->out);
+        if (fds[2].revents)
+            collect(&c->err, &out->err);
+        if (out->out.len > VF_SSH_MAX_OUTPUT || out->err.len > VF_SSH_MAX_OUTPUT)
+            return vf_fail(err, VF_E_CORRUPT, "%s: the command printed more than %d MiB", s->label,
+                           VF_SSH_MAX_OUTPUT >> 20);
+    }
+    return 0;
+}
+
+int vf_ssh_exec(struct vf_ssh *s, const char *command, const void *input, size_t input_len,
+                struct vf_ssh_result *out, struct vf_error **err)
+{
+    *out = (struct vf_ssh_result){.status = -1};
+    struct vf_ssh_child c;
+    if (vf_ssh_start(s, command, &c, err) < 0)
+        return -1;
+    if (exchange(s, &c, input, input ? input_len : 0, out, err) < 0) {
+        vf_ssh_finish(&c, 0, NULL);
+        return -1;
+    }
+    /* both streams have ended; a command may have closed them and go on */
+    out->status = vf_ssh_finish(&c, -1, err);
+    return out->status < 0 ? -1 : 0;
+}
+
+void vf_ssh_result_free(struct vf_ssh_result *r)
+{
+    vf_buf_free(&r->out);
+    vf_buf_free(&r->err);
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the parts of the SSH client share: the target of one address, the login's questions, the ops
+ * table of the two transports. Nothing outside src/net includes this. */
+#ifndef VF_NET_SSH_INT_H
+#define VF_NET_SSH_INT_H
+
+#include <stdint.h>
+#include "base/clock.h"
+#include "net/ssh.h"
+
+enum {
+    VF_SSH_MAX_OUTPUT = 16 << 20, /* of one vf_ssh_exec() and stream */
+    VF_SSH_TYPED_PASSWORDS = 3,   /* how often a person may try */
+    VF_SSH_KEEPALIVE = 15,        /* seconds */
+};
+
+/* One address, after ssh_config and vmferry.conf have had their say. */
+struct vf_ssh_target {
+    char *address; /* as the caller gave it */
+    char *host;    /* what is dialled */
+    uint16_t port;
+    char *user;
+    char *known_name; /* name in known_hosts: HOST, [HOST]:PORT or a HostKeyAlias */
+    char *who;        /* USER@KNOWN_NAME: names the login in asks */
+    char *agent;      /* agent socket; NULL: none */
+    char *config;     /* ssh_config file for ssh -F; NULL: ssh's own choice */
+    char **keys;      /* private key files that exist */
+    char **certificates;
+    char **known_files; /* the first is the one that gets new keys */
+    bool only_keys;     /* of the agent's keys only those in KEYS */
+    bool proxy;         /* ProxyCommand or ProxyJump */
+    bool pkcs11;
+};
+
+/* Asks `ssh -G` about ADDRESS (without the program: defaults) and lets CONF win. */
+struct vf_ssh_target *vf_ssh_target_new(const char *address, const struct vf_ssh_conf *conf,
+                                        struct vf_cancel *cancel, struct vf_error **err);
+void vf_ssh_target_free(struct vf_ssh_target *t);
+VF_DEFINE_CLEANUP(struct vf_ssh_target *, vf_ssh_target_free)
+/* "~/x", "%d/x", "%h" … as ssh_config means them; NULL for a token nobody here knows. */
+char *vf_ssh_expand(const char *path, const struct vf_ssh_target *t);
+
+/* A private key file, as far as it can be read without its passphrase. */
+struct vf_ssh_key {
+    char *type;          /* "ssh-ed25519"; "" when the format hides it */
+    unsigned char *blob; /* public key; NULL when the format hides it */
+    size_t blob_len;
+    bool has_private, encrypted;
+};
+
+/* 0, or -1 when neither PATH nor PATH.pub can be read as a key. */
+int vf_ssh_key_read(const char *path, struct vf_ssh_key *out);
+void vf_ssh_key_clear(struct vf_ssh_key *k);
+/* Whether libssh2 can log in with a key of this TYPE: 1.10 signs RSA only with SHA-1, which sshd
+ * has refused since 8.8, and knows neither certificates nor security keys. */
+bool vf_ssh_key_for_libssh2(const char *type);
+/* The first string of a public key blob; caller frees; NULL when malformed. */
+char *vf_ssh_blob_type(const unsigned char *blob, size_t len);
+unsigned char *vf_base64_decode(const char *text, size_t n, size_t *len);
+char *vf_base64_encode(const unsigned char *data, size_t n);
+
+/* The secrets of one login and how often they were tried. */
+struct vf_ssh_login {
+    const char *who; /* USER@HOST */
+    const char *password_file, *password_command;
+    const struct vf_asker *asker;
+    struct vf_cancel *cancel;
+    bool configured_used;
+    int typed, prompts;
+};
+
+/* The next password worth trying: the configured one once, then at most VF_SSH_TYPED_PASSWORDS
+ * typed ones. 0 with *out (owned by the caller), -1 with *err when there is none. */
+int vf_ssh_login_password(struct vf_ssh_login *l, struct vf_secret **out, struct vf_error **err);
+/* The answer to one prompt of keyboard-interactive: a password when it asks for one, else asked. */
+int vf_ssh_login_prompt(struct vf_ssh_login *l, const char *instruction, const char *prompt,
+                        bool echo, struct vf_secret **out, struct vf_error **err);
+/* The passphrase of key FILE, always asked. */
+int vf_ssh_login_passphrase(struct vf_ssh_login *l, const char *file, struct vf_secret **out,
+                            struct vf_error **err);
+/* A yes/no question whose safe answer is no: 1, 0, or -1 with *err. */
+int vf_ssh_login_confirm(const struct vf_asker *asker, struct vf_cancel *cancel, const char *id,
+                         const char *title, const char *detail, struct vf_error **err);
+
+/* TCP to HOST:PORT within VF_T_CONNECT per address; non-blocking descriptor or -1 (NET). */
+int vf_ssh_dial(const char *host, uint16_t port, struct vf_cancel *cancel, struct vf_error **err);
+
+struct vf_ssh_ops {
+    const char *name;
+    /* Connects, verifies the host key, logs in. 0, -1 with *err, or 1 when only the OpenSSH program
+     * can do it (*why says what for). */
+    int (*open)(struct vf_ssh *s, struct vf_ssh_login *login, const char **why,
+                struct vf_error **err);
+    void (*close)(struct vf_ssh *s);
+    int (*start)(struct vf_ssh *s, const char *command, struct vf_ssh_child *out,
+                 struct vf_error **err);
+    /* As vf_ssh_finish(), with the child's descriptors closed already. */
+    int (*finish)(struct vf_ssh_child_priv *c, int timeout_ms, struct vf_error **err);
+};
+
+extern const struct vf_ssh_ops vf_ssh_libssh2, vf_ssh_openssh;
+
+struct vf_ssh {
+    const struct vf_ssh_ops *ops;
+    void *conn;          /* the transport's own */
+    struct vf_ssh *jump; /* by way of this one (OpenSSH only); NULL: directly */
+    char *label, *host_key;
+    struct vf_ssh_target *target;
+    bool sudo, forced; /* forced: the configuration names the transport */
+    const struct vf_asker *asker;
+    struct vf_cancel *cancel;
+};
+
+/* The common head of what the transports put behind a child. */
+struct vf_ssh_child_priv {
+    const struct vf_ssh_ops *ops;
+};
+
+#endif

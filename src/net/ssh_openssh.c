@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The OpenSSH transport: first an ssh that only fetches the host key, then, when we have verified
+ * it, a master that logs in and carries every child. */
+#include "config.h"
+#include "net/ssh_master.h"
+#include "base/fdio.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "net/trust.h"
+
+#include <string.h>
+
+enum {
+    LOGIN_SILENCE = 45 * 1000, /* a login without a question or an end */
+    LOOK_EVERY = 30,           /* ms between two looks for the control socket */
+    MAX_KNOWN = 64 * 1024,
+};
+
+struct connection {
+    struct vf_ssh_keeper keeper;
+    struct vf_ssh_askpass *askpass;
+    char **argv, *control;
+};
+
+static char **arguments(struct vf_ssh *ssh, struct vf_ssh_askpass *a)
+{
+    const struct vf_ssh_target *t = ssh->target;
+    static const char *const fixed[] = {
+        "-T",
+        /* words newer than some of the programs we meet */
+        "-oIgnoreUnknown=KnownHostsCommand,ForkAfterAuthentication,SessionType,StdinNull",
+        "-oKnownHostsCommand=none",
+        "-oForkAfterAuthentication=no",
+        "-oGlobalKnownHostsFile=/dev/null",
+        "-oCheckHostIP=no",
+        "-oUpdateHostKeys=no",
+        "-oVerifyHostKeyDNS=no",
+        "-oHashKnownHosts=no",
+        "-oNoHostAuthenticationForLocalhost=no",
+        "-oClearAllForwardings=yes",
+        "-oForwardAgent=no",
+        "-oForwardX11=no",
+        "-oPermitLocalCommand=no",
+        "-oRemoteCommand=none",
+        "-oRequestTTY=no",
+        "-oTunnel=no",
+        "-oVisualHostKey=no",
+        "-oLogLevel=INFO",
+        "-oBatchMode=no",
+        "-oControlPersist=no",
+        "-oConnectTimeout=10",
+        "-oConnectionAttempts=1",
+        "-oNumberOfPasswordPrompts=4",
+        "-oServerAliveInterval=15",
+        "-oServerAliveCountMax=4",
+    };
+    char **v = vf_strv_new();
+    vf_strv_add(&v, "env");
+    vf_strv_add(&v, "-u");
+    vf_strv_add(&v, "SSH_ASKPASS_PROMPT");
+    vf_strv_addf(&v, "SSH_ASKPASS=%s/askpass", a->dir);
+    vf_strv_add(&v, "SSH_ASKPASS_REQUIRE=force");
+    if (!getenv("DISPLAY"))
+        vf_strv_add(&v, "DISPLAY=none"); /* what made ssh ask a program before 8.4 */
+    vf_strv_add(&v, "ssh");
+    if (t->config) {
+        vf_strv_add(&v, "-F");
+        vf_strv_add(&v, t->config);
+    }
+    for (size_t i = 0; i < VF_COUNT(fixed); i++)
+        vf_strv_add(&v, fixed[i]);
+    vf_strv_addf(&v, "-oUserKnownHostsFile=%s/known", a->dir);
+    vf_strv_addf(&v, "-oHostKeyAlias=%s", a->alias);
+    vf_strv_addf(&v, "-oPort=%u", (unsigned)t->port);
+    vf_strv_addf(&v, "-oUser=%s", t->user);
+    if (ssh->jump) {
+        vf_autofree char *proxy = vf_ssh_jump_proxy(ssh->jump);
+        vf_strv_addf(&v, "-oProxyCommand=%s", proxy); /* said first, it outdoes a ProxyJump */
+        vf_strv_add(&v, "-oProxyUseFdpass=no");
+    }
+    if (t->only_keys) {
+        for (char **k = t->keys; *k; k++) {
+            vf_strv_add(&v, "-i");
+            vf_strv_add(&v, *k);
+        }
+        vf_strv_add(&v, "-oIdentitiesOnly=yes");
+    }
+    return v;
+}
+
+static void prefer(char ***v, char *const *types)
+{
+    if (!types || !*types)
+        return;
+    vf_autobuf struct vf_buf b = {0};
+    for (char *const *t = types; *t; t++) {
+        /* a certificate type in known_hosts is none of a plain key */
+        vf_buf_printf(&b, "%s%s", b.len ? "," : "^",
+                      vf_streq(*t, "ssh-rsa") ? "rsa-sha2-512,rsa-sha2-256" : *t);
+    }
+    vf_strv_addf(v, "-oHostKeyAlgorithms=%s", vf_buf_str(&b));
+}
+
+static void finish_argv(char ***v, const struct vf_ssh_target *t, const char *command)
+{
+    vf_strv_add(v, "--");
+    vf_strv_add(v, t->address);
+    if (command)
+        vf_strv_add(v, command);
+}
+
+/* Serves questions until ssh ends (1), CONTROL answers (0), or the login is over (-1). */
+static int attend(struct vf_ssh *ssh, struct vf_ssh_keeper *k, struct vf_ssh_askpass *a,
+                  const char *control, struct vf_error **err)
+{
+    int64_t end = vf_clock_ms() + LOGIN_SILENCE;
+    for (;;) {
+        struct pollfd fds[2] = {{.fd = k->ended, .events = POLLIN},
+                                {.fd = a->questions, .events = POLLIN}};
+        int n = vf_cancel_poll(ssh->cancel, fds, 2, control ? LOOK_EVERY : 1000, err);
+        if (n < 0)
+            return -1;
+        if (fds[1].revents) {
+            int served = vf_ssh_askpass_serve(a, err);
+            if (served < 0)
+                return -1;
+            if (served)
+                end = vf_clock_ms() + LOGIN_SILENCE;
+        }
+        if (fds[0].revents)
+            return 1;
+        if (control && access(control, F_OK) == 0) {
+            vf_autofd int fd = vf_ssh_mux_connect(control, ssh->cancel, err);
+            return fd < 0 ? -1 : 0;
+        }
+        if (vf_clock_ms() > end)
+            return vf_fail(err, VF_E_NET, "no login within %d s", LOGIN_SILENCE / 1000);
+    }
+}
+
+static bool valid_algorithms(char **types)
+{
+    for (; *types; types++)
+        if ((*types)[strcspn(*types, ", \t\"'=\n")])
+            return false;
+    return true;
+}
+
+/* The key the host shows, as "TYPE BASE64". ssh writes it to an empty known_hosts of ours and then
+ * cannot log in: no secret leaves before the key is verified. */
+static char *fetch_key(struct vf_ssh *ssh, struct vf_ssh_askpass *a, struct vf_error **err)
+{
+    vf_autostrv char **known = vf_trust_types(ssh->target->known_files, ssh->target->known_name);
+    vf_autostrv char **v = arguments(ssh, a);
+    if (valid_algorithms(known))
+        prefer(&v, known);
+    vf_strv_add(&v, "-oStrictHostKeyChecking=accept-new");
+    vf_strv_add(&v, "-oPreferredAuthentications=none");
+    vf_strv_add(&v, "-oPubkeyAuthentication=no");
+    vf_strv_add(&v, "-oControlMaster=no");
+    vf_strv_add(&v, "-oControlPath=none");
+    finish_argv(&v, ssh->target, "true");
+    struct vf_ssh_keeper k;
+    if (vf_ssh_keeper_begin(&k, (const char *const *)v, ssh->cancel, err) < 0)
+        return NULL;
+    char *key = NULL;
+    int rc = attend(ssh, &k, a, NULL, err);
+    if (rc == 1) {
+        vf_autofree char *path = vf_asprintf("%s/known", a->dir);
+        vf_autofree char *text = vf_read_file(path, MAX_KNOWN, NULL, NULL);
+        vf_autostrv char **f = vf_strv_split(text ? text : "", " \n");
+        if (vf_strv_len(f) >= 3 && vf_streq(f[0], a->alias))
+            key = vf_asprintf("%s %s", f[1], f[2]);
+        else
+            vf_ssh_keeper_fail(&k, a->alias, ssh->target->host, err);
+    }
+    vf_ssh_keeper_end(&k);
+    return key;
+}
+
+static int verify(struct vf_ssh *ssh, const char *key, struct vf_error **err)
+{
+    const char *b64 = strchr(key, ' ') + 1;
+    size_t len = 0;
+    vf_autofree unsigned char *blob = vf_base64_decode(b64, strlen(b64), &len);
+    if (!blob)
+        return vf_fail(err, VF_E_TRUST, "the host key of %s is malformed", ssh->label);
+    return vf_trust_decide(ssh->label, ssh->target->known_files, ssh->target->known_name, blob, len,
+                           ssh->asker, ssh->cancel, err);
+}
+
+static int write_known(struct vf_ssh *ssh, struct vf_ssh_askpass *a, struct vf_error **err)
+{
+    vf_autofree char *path = vf_asprintf("%s/known", a->dir);
+    vf_autofree char *line = vf_asprintf("%s %s\n", a->alias, ssh->host_key);
+    return vf_replace_file(path, line, strlen(line), 0600, err);
+}
+
+static int log_in(struct vf_ssh *ssh, struct connection *c, struct vf_error **err)
+{
+    c->control = vf_asprintf("%s/ctl", c->askpass->dir);
+    c->argv = arguments(ssh, c->askpass);
+    vf_autofree char *type = vf_strndup(ssh->host_key, strcspn(ssh->host_key, " "));
+    prefer(&c->argv, (char *[]){type, NULL});
+    vf_strv_add(&c->argv, "-oStrictHostKeyChecking=yes");
+    vf_strv_add(&c->argv, "-oControlMaster=yes");
+    vf_strv_addf(&c->argv, "-oControlPath=%s", c->control);
+    vf_strv_add(&c->argv, "-N");
+    finish_argv(&c->argv, ssh->target, NULL);
+    vf_ssh_askpass_rewind(c->askpass);
+    if (vf_ssh_keeper_begin(&c->keeper, (const char *const *)c->argv, ssh->cancel, err) < 0)
+        return -1;
+    int rc = attend(ssh, &c->keeper, c->askpass, c->control, err);
+    return rc == 1 ? vf_ssh_keeper_fail(&c->keeper, c->askpass->alias, ssh->target->host, err) : rc;
+}
+
+static void free_connection(struct connection *c)
+{
+    vf_ssh_keeper_end(&c->keeper);
+    vf_ssh_askpass_free(c->askpass);
+    vf_strv_free(c->argv);
+    free(c->control);
+    free(c);
+}
+
+static int open_connection(struct vf_ssh *ssh, struct vf_ssh_login *login, const char **why,
+                           struct vf_error **err)
+{
+    struct connection *c = vf_xcalloc(1, sizeof *c);
+    c->askpass = vf_ssh_askpass_new(ssh->target, login, err);
+    int rc = c->askpass ? 0 : -1;
+    if (rc == 0 && !ssh->host_key) {
+        vf_autofree char *key = fetch_key(ssh, c->askpass, err);
+        rc = key ? verify(ssh, key, err) : -1;
+        if (rc == 0)
+            ssh->host_key = VF_STEAL(key);
+    }
+    if (rc == 0)
+        rc = write_known(ssh, c->askpass, err);
+    if (rc == 0)
+        rc = log_in(ssh, c, err);
+    if (rc < 0) {
+        free_connection(c);
+        return -1;
+    }
+    c->askpass->login = NULL;
+    ssh->conn = c;
+    return 0;
+}
+
+static void close_connection(struct vf_ssh *ssh)
+{
+    free_connection(ssh->conn);
+    ssh->conn = NULL;
+}
+
+const char *vf_ssh_openssh_control(const struct vf_ssh *s)
+{
+    const struct connection *c = s->conn;
+    return c->control;
+}
+
+static int start(struct vf_ssh *ssh, const char *command, struct vf_ssh_child *out,
+                 struct vf_error **err)
+{
+    struct connection *c = ssh->conn;
+    return vf_ssh_mux_start(c->control, ssh->label, command, ssh->cancel, out, err);
+}
+
+const struct vf_ssh_ops vf_ssh_openssh = {
+    .name = "openssh",
+    .open = open_connection,
+    .close = close_connection,
+    .start = start,
+    .finish = vf_ssh_mux_finish,
+};

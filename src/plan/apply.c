@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The target VM that a plan makes of its source, and whether the source is still the planned one.
+ */
+#include "config.h"
+#include "plan/plan.h"
+#include "base/str.h"
+#include "plan/mac.h"
+
+#include <inttypes.h>
+
+static const struct vf_plan_disk *planned_disk(const struct vf_plan *p, const char *slot)
+{
+    for (size_t i = 0; i < p->n_disks; i++)
+        if (vf_streq(p->disks[i].slot, slot))
+            return &p->disks[i];
+    return NULL;
+}
+
+static const struct vf_plan_nic *planned_nic(const struct vf_plan *p, unsigned index)
+{
+    for (size_t i = 0; i < p->n_nics; i++)
+        if (p->nics[i].index == index)
+            return &p->nics[i];
+    return NULL;
+}
+
+static bool has_nic(const struct vf_vm *vm, unsigned index)
+{
+    for (size_t i = 0; i < vm->n_nics; i++)
+        if (vm->nics[i].index == index)
+            return true;
+    return false;
+}
+
+static int check_disk(const struct vf_plan_disk *d, const struct vf_vm *source,
+                      struct vf_error **err)
+{
+    vf_autofree char *slot = vf_escape(d->slot);
+    const struct vf_disk *s = vf_vm_disk(source, d->slot);
+    if (!s)
+        return vf_fail(err, VF_E_CONFLICT, "its disk %s is gone", slot);
+    if (!vf_streq(s->volume, d->volume)) {
+        vf_autofree char *is = vf_escape(s->volume), *was = vf_escape(d->volume);
+        return vf_fail(err, VF_E_CONFLICT, "its disk %s is now %s, it was planned as %s", slot, is,
+                       was);
+    }
+    if (s->size != d->size)
+        return vf_fail(err, VF_E_CONFLICT,
+                       "its disk %s now has %" PRIu64 " bytes, it was planned with %" PRIu64, slot,
+                       s->size, d->size);
+    return 0;
+}
+
+/* Both ways: what the plan names must be there, and nothing may be there that the plan does not
+ * name: a disk would be left behind, a NIC would come up in whatever network has the same name. */
+static int check_source(const struct vf_plan *p, const struct vf_vm *source, struct vf_error **err)
+{
+    if (source->id != p->vm_id)
+        return vf_fail(err, VF_E_CONFLICT, "its VMID is %u, planned was %u", source->id, p->vm_id);
+    for (size_t i = 0; i < p->n_disks; i++)
+        if (check_disk(&p->disks[i], source, err) < 0)
+            return -1;
+    for (size_t i = 0; i < source->n_disks; i++)
+        if (!planned_disk(p, source->disks[i].slot)) {
+            vf_autofree char *slot = vf_escape(source->disks[i].slot);
+            return vf_fail(err, VF_E_CONFLICT, "its disk %s is not in the plan", slot);
+        }
+    for (size_t i = 0; i < p->n_nics; i++)
+        if (!has_nic(source, p->nics[i].index))
+            return vf_fail(err, VF_E_CONFLICT, "its network interface net%u is gone",
+                           p->nics[i].index);
+    for (size_t i = 0; i < source->n_nics; i++)
+        if (!planned_nic(p, source->nics[i].index))
+            return vf_fail(err, VF_E_CONFLICT, "its network interface net%u is not in the plan",
+                           source->nics[i].index);
+    return 0;
+}
+
+static bool mac_taken(const struct vf_vm *vm, const struct vf_nic *but, const char *mac)
+{
+    for (size_t i = 0; i < vm->n_nics; i++)
+        if (&vm->nics[i] != but && vf_streq(vm->nics[i].mac, mac))
+            return true;
+    return false;
+}
+
+static int apply_nic(struct vf_vm *vm, struct vf_nic *nic, const struct vf_plan_nic *plan,
+                     const char *mac_prefix, struct vf_error **err)
+{
+    if (plan->bridge)
+        vf_str_set(&nic->bridge, plan->bridge);
+    if (plan->mac_mode == VF_MAC_GIVEN)
+        vf_str_set(&nic->mac, plan->mac);
+    if (plan->mac_mode != VF_MAC_NEW)
+        return 0;
+    do {
+        free(nic->mac);
+        nic->mac = vf_mac_random(mac_prefix, err);
+        if (!nic->mac)
+            return -1;
+    } while (mac_taken(vm, nic, nic->mac));
+    return 0;
+}
+
+struct vf_vm *vf_plan_apply(const struct vf_plan *p, const struct vf_vm *source,
+                            const char *mac_prefix, struct vf_error **err)
+{
+    struct vf_error *why = NULL;
+    if (check_source(p, source, &why) < 0) {
+        vf_autofree char *name = vf_escape(source->name ? source->name : p->vm_name);
+        vf_fail(err, VF_E_CONFLICT, "the VM %s is no longer what was planned: %s; make a new plan",
+                name, vf_error_text(why));
+        vf_error_free(why);
+        return NULL;
+    }
+    vf_auto(vf_vm_free) struct vf_vm *vm = vf_vm_copy(source);
+    vm->id = p->target_id;
+    if (p->target_name)
+        vf_str_set(&vm->name, p->target_name);
+    vf_str_set(&vm->node, p->target_node);
+    vm->state = VF_VM_STOPPED;
+    vf_str_set(&vm->lock, NULL);
+    vf_str_set(&vm->digest, NULL);
+    for (size_t i = 0; i < vm->n_disks; i++) {
+        struct vf_disk *d = &vm->disks[i];
+        const struct vf_plan_disk *plan = planned_disk(p, d->slot);
+        vf_str_set(&d->storage, plan->storage);
+        vf_str_set(&d->format, plan->format);
+        vf_str_set(&d->volume, NULL);
+        vf_str_set(&d->path, NULL);
+    }
+    for (size_t i = 0; i < vm->n_nics; i++)
+        if (apply_nic(vm, &vm->nics[i], planned_nic(p, vm->nics[i].index), mac_prefix, err) < 0)
+            return NULL;
+    for (size_t i = 0; i < vm->n_cdroms; i++)
+        vf_str_set(&vm->cdroms[i].media, NULL);
+    return VF_STEAL(vm);
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config.h"
+#include "plan/plan.h"
+#include "base/str.h"
+#include "plan/mac.h"
+
+#include <string.h>
+
+struct vf_plan *vf_plan_new(void)
+{
+    struct vf_plan *p = vf_xcalloc(1, sizeof *p);
+    p->copy_disks = true;
+    p->start = true;
+    p->verify = VF_VERIFY_FULL;
+    p->shutdown_timeout = 180;
+    p->verify_tls = true;
+    return p;
+}
+
+struct vf_plan *vf_plan_copy(const struct vf_plan *p)
+{
+    struct vf_plan *c = vf_xmalloc(sizeof *c);
+    *c = *p;
+    c->source = vf_strdup(p->source);
+    c->target = vf_strdup(p->target);
+    c->vm_name = vf_strdup(p->vm_name);
+    c->target_node = vf_strdup(p->target_node);
+    c->target_name = vf_strdup(p->target_name);
+    c->disks = NULL;
+    c->nics = NULL;
+    c->n_disks = c->n_nics = 0;
+    for (size_t i = 0; i < p->n_disks; i++) {
+        const struct vf_plan_disk *s = &p->disks[i];
+        *vf_plan_add_disk(c) =
+            (struct vf_plan_disk){vf_strdup(s->slot), vf_strdup(s->volume), s->size,
+                                  vf_strdup(s->storage), vf_strdup(s->format)};
+    }
+    for (size_t i = 0; i < p->n_nics; i++) {
+        const struct vf_plan_nic *s = &p->nics[i];
+        *vf_plan_add_nic(c) =
+            (struct vf_plan_nic){s->index, vf_strdup(s->bridge), s->mac_mode, vf_strdup(s->mac)};
+    }
+    return c;
+}
+
+void vf_plan_free(struct vf_plan *p)
+{
+    if (!p)
+        return;
+    for (size_t i = 0; i < p->n_disks; i++) {
+        free(p->disks[i].slot);
+        free(p->disks[i].volume);
+        free(p->disks[i].storage);
+        free(p->disks[i].format);
+    }
+    for (size_t i = 0; i < p->n_nics; i++) {
+        free(p->nics[i].bridge);
+        free(p->nics[i].mac);
+    }
+    free(p->disks);
+    free(p->nics);
+    free(p->source);
+    free(p->target);
+    free(p->vm_name);
+    free(p->target_node);
+    free(p->target_name);
+    free(p);
+}
+
+struct vf_plan_disk *vf_plan_add_disk(struct vf_plan *p)
+{
+    return vf_grow(&p->disks, &p->n_disks, sizeof *p->disks);
+}
+
+struct vf_plan_nic *vf_plan_add_nic(struct vf_plan *p)
+{
+    return vf_grow(&p->nics, &p->n_nics, sizeof *p->nics);
+}
+
+static const struct vf_nic *source_nic(const struct vf_vm *vm, unsigned index)
+{
+    for (size_t i = 0; i < vm->n_nics; i++)
+        if (vm->nics[i].index == index)
+            return &vm->nics[i];
+    return NULL;
+}
+
+int vf_plan_remap_bridge(struct vf_plan *p, const struct vf_vm *source, const char *rule,
+                         struct vf_error **err)
+{
+    static const char word[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+    const char *eq = strchr(rule, '=');
+    bool all = vf_starts(rule, "*=");
+    if (!eq || eq == rule || !eq[1] || eq[1] == '-' || strspn(eq + 1, word) != strlen(eq + 1) ||
+        (!all && strspn(rule, word) != (size_t)(eq - rule))) {
+        vf_autofree char *shown = vf_escape(rule);
+        return vf_fail(err, VF_E_USAGE,
+                       "\"%s\" is not FROM=TO with two bridges, such as vmbr0=vmbr7, or *=TO",
+                       shown);
+    }
+    vf_autofree char *from = vf_strndup(rule, (size_t)(eq - rule));
+    int changed = 0;
+    for (size_t i = 0; i < p->n_nics; i++) {
+        struct vf_plan_nic *n = &p->nics[i];
+        const struct vf_nic *s = source_nic(source, n->index);
+        if (!s || !s->bridge)
+            continue;
+        /* "*" is for what no other rule named, in whatever order the rules come */
+        if (all ? !n->bridge || vf_streq(n->bridge, s->bridge) : vf_streq(s->bridge, from)) {
+            vf_str_set(&n->bridge, eq + 1);
+            changed++;
+        }
+    }
+    return changed;
+}
+
+int vf_plan_remap_mac(struct vf_plan *p, const char *rule, struct vf_error **err)
+{
+    enum vf_mac_mode mode;
+    vf_autofree char *mac = NULL;
+    if (vf_mac_rule(rule, &mode, &mac, err) < 0)
+        return -1;
+    if (mode == VF_MAC_GIVEN && p->n_nics != 1)
+        return vf_fail(err, VF_E_USAGE,
+                       "one MAC address was given, but %s has %zu network interfaces",
+                       p->vm_name ? p->vm_name : "the VM", p->n_nics);
+    for (size_t i = 0; i < p->n_nics; i++) {
+        p->nics[i].mac_mode = mode;
+        vf_str_set(&p->nics[i].mac, mac);
+    }
+    return 0;
+}
+
+int vf_plan_choose_macs(struct vf_plan *p, const char *mac_prefix, struct vf_error **err)
+{
+    for (size_t i = 0; i < p->n_nics; i++) {
+        struct vf_plan_nic *n = &p->nics[i];
+        if (n->mac_mode != VF_MAC_NEW)
+            continue;
+        char *mac = vf_mac_random(mac_prefix, err);
+        if (!mac)
+            return -1;
+        free(n->mac);
+        n->mac = mac;
+        n->mac_mode = VF_MAC_GIVEN;
+    }
+    return 0;
+}

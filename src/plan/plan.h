@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The plan of one move: pure data, saved and read as a libconfig file. What it does not name stays
+ * as at the source. */
+#ifndef VF_PLAN_PLAN_H
+#define VF_PLAN_PLAN_H
+
+#include "base/error.h"
+#include "plan/vm.h"
+
+struct vf_plan_disk {
+    char *slot;    /* which of the source's disks */
+    char *volume;  /* the source's volume when the plan was made: it must still be that */
+    uint64_t size; /* bytes, likewise */
+    char *storage; /* target storage */
+    char *format;  /* target format */
+};
+
+enum vf_mac_mode { VF_MAC_KEEP, VF_MAC_NEW, VF_MAC_GIVEN };
+
+struct vf_plan_nic {
+    unsigned index; /* which of the source's NICs */
+    char *bridge;   /* target bridge or VNet */
+    enum vf_mac_mode mac_mode;
+    char *mac; /* with VF_MAC_GIVEN */
+};
+
+enum vf_verify { VF_VERIFY_FULL, VF_VERIFY_NONE };
+
+struct vf_plan {
+    char *source, *target; /* cluster names of vmferry.conf */
+    unsigned vm_id;        /* the source VM */
+    char *vm_name;
+    char *target_node;
+    char *target_name;  /* NULL: the source's name */
+    unsigned target_id; /* 0: the next free one */
+    struct vf_plan_disk *disks;
+    size_t n_disks;
+    struct vf_plan_nic *nics;
+    size_t n_nics;
+    bool copy_disks; /* false: --skip-disks */
+    bool start;      /* start at the target (only when the source was running) */
+    uint64_t rate;   /* bytes per second, 0: no limit */
+    enum vf_verify verify;
+    unsigned shutdown_timeout; /* seconds given to a graceful shutdown */
+    bool verify_tls;           /* false: --no-verify-ssl */
+};
+
+struct vf_plan *vf_plan_new(void); /* with defaults */
+struct vf_plan *vf_plan_copy(const struct vf_plan *p);
+void vf_plan_free(struct vf_plan *p);
+VF_DEFINE_CLEANUP(struct vf_plan *, vf_plan_free)
+
+/* New, zeroed entries; valid until the next is added. */
+struct vf_plan_disk *vf_plan_add_disk(struct vf_plan *p);
+struct vf_plan_nic *vf_plan_add_nic(struct vf_plan *p);
+
+/* Reads a plan file; unknown keys, wrong types, impossible values: VF_E_USAGE with file and line.
+ */
+struct vf_plan *vf_plan_load(const char *path, struct vf_error **err);
+/* The same from TEXT (LEN bytes); PATH names it in messages. */
+struct vf_plan *vf_plan_parse(const char *text, size_t len, const char *path,
+                              struct vf_error **err);
+/* The file's text, commented for people; caller frees. It reads back to the same plan. */
+char *vf_plan_text(const struct vf_plan *p);
+int vf_plan_save(const struct vf_plan *p, const char *path, struct vf_error **err);
+
+/* Remapping as the options and the wizard give it: "vmbr0=vmbr7" into PLAN's NICs that are on vmbr0
+ * at SOURCE; "*=vmbr1" into those that no other rule changed. Returns how many NICs it changed (0
+ * may be a mistyped bridge, or a rule meant for another VM), -1 with VF_E_USAGE for a malformed
+ * rule. */
+int vf_plan_remap_bridge(struct vf_plan *p, const struct vf_vm *source, const char *rule,
+                         struct vf_error **err);
+/* "keep", "new" or an address (then the VM must have one NIC). */
+int vf_plan_remap_mac(struct vf_plan *p, const char *rule, struct vf_error **err);
+
+/* Makes the addresses of NICs with VF_MAC_NEW and turns them into VF_MAC_GIVEN, so that applying
+ * the plan again (a resumed job) gives the same VM. MAC_PREFIX as in vf_plan_apply(). */
+int vf_plan_choose_macs(struct vf_plan *p, const char *mac_prefix, struct vf_error **err);
+
+/* The VM that PLAN makes of SOURCE: name, node, MACs, bridges, storages and formats replaced,
+ * CD-ROMs emptied; volumes and paths are NULL (not allocated yet), state is stopped. New MACs begin
+ * with MAC_PREFIX ("BC:24:11", or NULL). NULL with *err when SOURCE is no longer what was planned
+ * (CONFLICT): other volumes or sizes, disks or NICs added or gone. Caller frees. */
+struct vf_vm *vf_plan_apply(const struct vf_plan *p, const struct vf_vm *source,
+                            const char *mac_prefix, struct vf_error **err);
+
+#endif

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The plan as a file. Its first line carries the format and the oldest reader that understands it;
+ * a reader that is too old says so before it stumbles over a key it does not know. */
+#include "config.h"
+#include "plan/plan.h"
+#include "base/fdio.h"
+#include "base/str.h"
+#include "conf/cfg.h"
+#include "plan/mac.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum { PLAN_FORMAT = 1, MAX_PLAN = 1024 * 1024 };
+
+/* What the file says beside the plan itself. */
+struct plan_file {
+    unsigned reader, format;
+    struct vf_plan plan;
+};
+
+static const char *const verify_words[] = {"full", "none", NULL};
+_Static_assert(sizeof(enum vf_verify) == sizeof(int), "read as an int");
+
+#define AT(type, member) .offset = offsetof(struct type, member)
+#define UINT(type, member, low, high)                                                              \
+    AT(type, member), .width = sizeof(((struct type *)NULL)->member), .min = (low), .max = (high)
+
+static const char *check_mac(const char *v)
+{
+    enum vf_mac_mode mode;
+    vf_autofree char *mac = NULL;
+    return vf_mac_rule(v, &mode, &mac, NULL) == 0
+               ? NULL
+               : "must be \"keep\", \"new\" or a (unicast) MAC address";
+}
+
+static int finish_nic(void *item, struct vf_error **err)
+{
+    struct vf_plan_nic *n = item;
+    if (!n->mac)
+        return 0;
+    vf_autofree char *rule = VF_STEAL(n->mac);
+    return vf_mac_rule(rule, &n->mac_mode, &n->mac, err);
+}
+
+static const struct vf_cfg_key disk_keys[] = {
+    {"slot", VF_CFG_STR, .required = true, AT(vf_plan_disk, slot)},
+    {"volume", VF_CFG_STR, .required = true, AT(vf_plan_disk, volume)},
+    {"size", VF_CFG_UINT, .required = true, UINT(vf_plan_disk, size, 1, INT64_MAX)},
+    {"storage", VF_CFG_STR, .required = true, AT(vf_plan_disk, storage)},
+    {"format", VF_CFG_STR, .required = true, AT(vf_plan_disk, format)},
+};
+static const struct vf_cfg_table disk_table = {.what = "a disk",
+                                               .keys = disk_keys,
+                                               .n_keys = VF_COUNT(disk_keys),
+                                               .size = sizeof(struct vf_plan_disk)};
+
+static const struct vf_cfg_key nic_keys[] = {
+    {"index", VF_CFG_UINT, .required = true, UINT(vf_plan_nic, index, 0, 31)},
+    {"bridge", VF_CFG_STR, AT(vf_plan_nic, bridge)},
+    {"mac", VF_CFG_STR, AT(vf_plan_nic, mac), .check = check_mac},
+};
+static const struct vf_cfg_table nic_table = {.what = "a network interface",
+                                              .keys = nic_keys,
+                                              .n_keys = VF_COUNT(nic_keys),
+                                              .size = sizeof(struct vf_plan_nic),
+                                              .finish = finish_nic};
+
+static int finish_plan(void *item, struct vf_error **err)
+{
+    const struct vf_plan *p = &((struct plan_file *)item)->plan;
+    for (size_t i = 0; i < p->n_disks; i++)
+        for (size_t j = 0; j < i; j++)
+            if (vf_streq(p->disks[i].slot, p->disks[j].slot))
+                return vf_fail(err, VF_E_USAGE, "the disk \"%s\" is there twice", p->disks[i].slot);
+    for (size_t i = 0; i < p->n_nics; i++)
+        for (size_t j = 0; j < i; j++)
+            if (p->nics[i].index == p->nics[j].index)
+                return vf_fail(err, VF_E_USAGE, "the network interface %u is there twice",
+                               p->nics[i].index);
+    return 0;
+}
+
+/* VMIDs: 100 to 999999999, as Proxmox VE has them (pve-vmid). */
+static const struct vf_cfg_key plan_keys[] = {
+    {"minimum-reader", VF_CFG_UINT, .required = true, UINT(plan_file, reader, 1, PLAN_FORMAT),
+     .hint = "this plan was written by a newer vmferry; use that one"},
+    {"format", VF_CFG_UINT, .required = true, UINT(plan_file, format, 1, UINT32_MAX)},
+    {"source", VF_CFG_STR, .required = true, AT(plan_file, plan.source)},
+    {"vm-id", VF_CFG_UINT, .required = true, UINT(plan_file, plan.vm_id, 100, 999999999)},
+    {"vm-name", VF_CFG_STR, AT(plan_file, plan.vm_name)},
+    {"target", VF_CFG_STR, .required = true, AT(plan_file, plan.target)},
+    {"target-node", VF_CFG_STR, .required = true, AT(plan_file, plan.target_node)},
+    {"target-name", VF_CFG_STR, AT(plan_file, plan.target_name)},
+    {"target-id", VF_CFG_UINT, UINT(plan_file, plan.target_id, 100, 999999999)},
+    {"disks", VF_CFG_LIST, AT(plan_file, plan.disks), .table = &disk_table,
+     .count = offsetof(struct plan_file, plan.n_disks)},
+    {"nics", VF_CFG_LIST, AT(plan_file, plan.nics), .table = &nic_table,
+     .count = offsetof(struct plan_file, plan.n_nics)},
+    {"copy-disks", VF_CFG_BOOL, AT(plan_file, plan.copy_disks)},
+    {"start", VF_CFG_BOOL, AT(plan_file, plan.start)},
+    {"rate", VF_CFG_UINT, UINT(plan_file, plan.rate, 0, INT64_MAX)},
+    {"verify", VF_CFG_WORD, AT(plan_file, plan.verify), .words = verify_words},
+    {"shutdown-timeout", VF_CFG_UINT, UINT(plan_file, plan.shutdown_timeout, 1, 86400)},
+    {"verify-tls", VF_CFG_BOOL, AT(plan_file, plan.verify_tls)},
+};
+static const struct vf_cfg_table plan_table = {
+    .what = "a plan", .keys = plan_keys, .n_keys = VF_COUNT(plan_keys), .finish = finish_plan};
+
+struct vf_plan *vf_plan_parse(const char *text, size_t len, const char *path, struct vf_error **err)
+{
+    vf_auto(vf_plan_free) struct vf_plan *p = vf_plan_new();
+    struct plan_file file = {.plan = *p};
+    int r = vf_cfg_read(text, len, path, ".", &plan_table, &file, err);
+    *p = file.plan;
+    return r < 0 ? NULL : VF_STEAL(p);
+}
+
+struct vf_plan *vf_plan_load(const char *path, struct vf_error **err)
+{
+    size_t len;
+    vf_autofree char *text = vf_read_file(path, MAX_PLAN, &len, err);
+    if (!text) {
+        vf_fail_prefix(err, "the plan cannot be read");
+        return NULL;
+    }
+    return vf_plan_parse(text, len, path, err);
+}
+
+static void put_text(struct vf_buf *b, const char *indent, const char *key, const char *value)
+{
+    if (!value)
+        return;
+    vf_buf_printf(b, "%s%s = ", indent, key);
+    vf_cfg_quote(b, value);
+    vf_buf_puts(b, ";\n");
+}
+
+static void put_number(struct vf_buf *b, const char *indent, const char *key, uint64_t value)
+{
+    /* without the L, libconfig before 1.7 cuts what does not fit into 32 bits */
+    vf_buf_printf(b, "%s%s = %" PRIu64 "%s;", indent, key, value, value > INT32_MAX ? "L" : "");
+}
+
+static void put_bool(struct vf_buf *b, const char *key, bool value, const char *comment)
+{
+    vf_buf_printf(b, "%s = %s; # %s\n", key, value ? "true" : "false", comment);
+}
+
+static void put_disk(struct vf_buf *b, const struct vf_plan_disk *d)
+{
+    vf_autofree char *human = vf_format_bytes(d->size);
+    put_text(b, "    ", "slot", d->slot);
+    put_text(b, "    ", "volume", d->volume);
+    put_number(b, "    ", "size", d->size);
+    vf_buf_printf(b, " # bytes: %s\n", human);
+    put_text(b, "    ", "storage", d->storage);
+    put_text(b, "    ", "format", d->format);
+}
+
+static void put_nic(struct vf_buf *b, const struct vf_plan_nic *n)
+{
+    put_number(b, "    ", "index", n->index);
+    vf_buf_puts(b, "\n");
+    put_text(b, "    ", "bridge", n->bridge);
+    put_text(b, "    ", "mac",
+             n->mac_mode == VF_MAC_GIVEN ? n->mac
+             : n->mac_mode == VF_MAC_NEW ? "new"
+                                         : "keep");
+}
+
+char *vf_plan_text(const struct vf_plan *p)
+{
+    vf_autobuf struct vf_buf b = {0};
+    vf_buf_printf(&b,
+                  "format = %d; minimum-reader = %d; # a plan of vmferry, see vmferry-plan(5)\n\n",
+                  PLAN_FORMAT, PLAN_FORMAT);
+    vf_buf_puts(&b, "# the VM to move\n");
+    put_text(&b, "", "source", p->source);
+    put_number(&b, "", "vm-id", p->vm_id);
+    vf_buf_puts(&b, "\n");
+    put_text(&b, "", "vm-name", p->vm_name);
+    vf_buf_puts(&b, "\n# where it goes; without target-id the next free VMID is taken\n");
+    put_text(&b, "", "target", p->target);
+    put_text(&b, "", "target-node", p->target_node);
+    put_text(&b, "", "target-name", p->target_name);
+    if (p->target_id) {
+        put_number(&b, "", "target-id", p->target_id);
+        vf_buf_puts(&b, "\n");
+    }
+    if (p->n_disks)
+        vf_buf_puts(&b,
+                    "\n# slot, volume and size say which disk of the source is meant; storage and "
+                    "format are the target's\n");
+    for (size_t i = 0; i < p->n_disks; i++) {
+        vf_buf_puts(&b, i ? "}, {\n" : "disks = ( {\n");
+        put_disk(&b, &p->disks[i]);
+    }
+    if (p->n_disks)
+        vf_buf_puts(&b, "} );\n");
+    if (p->n_nics)
+        vf_buf_puts(&b, "\n# bridge is the target's; mac is \"keep\", \"new\" or an address\n");
+    for (size_t i = 0; i < p->n_nics; i++) {
+        vf_buf_puts(&b, i ? "}, {\n" : "nics = ( {\n");
+        put_nic(&b, &p->nics[i]);
+    }
+    if (p->n_nics)
+        vf_buf_puts(&b, "} );\n");
+    vf_buf_puts(&b, "\n");
+    put_bool(&b, "copy-disks", p->copy_disks, "false: the target's disks are made, but left empty");
+    put_bool(&b, "start", p->start, "start it at the target, if it was running");
+    put_number(&b, "", "rate", p->rate);
+    vf_buf_puts(&b, " # bytes per second, 0: no limit\n");
+    vf_buf_printf(&b, "verify = \"%s\"; # \"full\": read back and compare, or \"none\"\n",
+                  verify_words[p->verify]);
+    put_number(&b, "", "shutdown-timeout", p->shutdown_timeout);
+    vf_buf_puts(&b, " # seconds for a graceful shutdown\n");
+    put_bool(&b, "verify-tls", p->verify_tls, "check the clusters' certificates");
+    return vf_buf_take(&b);
+}
+
+int vf_plan_save(const struct vf_plan *p, const char *path, struct vf_error **err)
+{
+    vf_autofree char *text = vf_plan_text(p);
+    return vf_replace_file(path, text, strlen(text), 0600, err);
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A VM as neutral data: what a provider describes and what a provider creates. */
+#ifndef VF_PLAN_VM_H
+#define VF_PLAN_VM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/cleanup.h"
+
+/* An ordered list of key=value options ("cache"="none"). Keys and values are those of Proxmox's
+ * qm.conf(5), which serves as vocabulary for what has no field of its own. */
+struct vf_opt {
+    char *key, *value;
+};
+
+struct vf_opts {
+    struct vf_opt *v;
+    size_t n;
+};
+
+const char *vf_opts_get(const struct vf_opts *o, const char *key); /* NULL: not there */
+void vf_opts_set(struct vf_opts *o, const char *key, const char *value);
+void vf_opts_remove(struct vf_opts *o, const char *key);
+void vf_opts_copy(struct vf_opts *dst, const struct vf_opts *src); /* DST is replaced */
+void vf_opts_free(struct vf_opts *o);
+
+enum vf_vm_state { VF_VM_UNKNOWN, VF_VM_STOPPED, VF_VM_RUNNING, VF_VM_PAUSED };
+const char *vf_vm_state_name(enum vf_vm_state s); /* "unknown", "stopped", "running", "paused" */
+
+struct vf_disk {
+    char *slot;    /* bus and number: "scsi0", "virtio1" */
+    char *storage; /* "local" */
+    char *volume;  /* the platform's id: "local:101/vm-101-disk-0.raw" */
+    char *format;  /* "raw", "qcow2" */
+    char *path;    /* on the node, as the platform says; NULL until asked */
+    uint64_t size; /* bytes the guest sees */
+    uint64_t used; /* bytes allocated; 0: not known */
+    struct vf_opts
+        opts; /* cache, discard, iothread, ssd, serial, backup, iops_rd …; not size, format */
+};
+
+struct vf_nic {
+    unsigned index; /* net0 -> 0 */
+    char *model;    /* "virtio", "e1000" … */
+    char *mac;      /* upper case, colons */
+    char *bridge;   /* bridge or VNet; NULL: none */
+    unsigned tag;   /* VLAN tag, 0: none */
+    bool link_down;
+    struct vf_opts opts; /* trunks, mtu, queues, rate, firewall */
+};
+
+struct vf_cdrom {
+    char *slot;  /* "ide2" */
+    char *media; /* what is in it, NULL: empty */
+};
+
+/* Something of the VM that will not be at the target, and why; told before and after a move. */
+struct vf_left_out {
+    char *what, *why;
+    bool minor; /* as it should be: nothing for anybody to do */
+};
+
+struct vf_vm {
+    unsigned id; /* VMID */
+    char *name, *node;
+    enum vf_vm_state state;
+    bool template_, onboot;
+    char *lock;               /* config lock ("backup"), NULL: none */
+    char *digest;             /* of the description this was read from */
+    char *description, *tags; /* tags: separated by ';' */
+    char *uuid;               /* SMBIOS UUID, lower case */
+    uint64_t memory;          /* bytes */
+    unsigned sockets, cores;
+    char **boot; /* boot order: slots and "netN" */
+    struct vf_disk *disks;
+    size_t n_disks;
+    struct vf_nic *nics;
+    size_t n_nics;
+    struct vf_cdrom *cdroms;
+    size_t n_cdroms;
+    struct vf_opts opts; /* machine, bios, cpu, ostype, agent, scsihw, vga, … carried as they are */
+    struct vf_left_out *left_out;
+    size_t n_left_out;
+};
+
+struct vf_vm *vf_vm_new(void);
+struct vf_vm *vf_vm_copy(const struct vf_vm *vm);
+void vf_vm_free(struct vf_vm *vm);
+VF_DEFINE_CLEANUP(struct vf_vm *, vf_vm_free)
+
+struct vf_disk *vf_vm_add_disk(struct vf_vm *vm); /* valid until the next is added */
+struct vf_nic *vf_vm_add_nic(struct vf_vm *vm);
+struct vf_cdrom *vf_vm_add_cdrom(struct vf_vm *vm);
+struct vf_left_out *vf_vm_leave_out(struct vf_vm *vm, const char *what,
+                                    const char *why); /* valid until the next is added */
+const struct vf_disk *vf_vm_disk(const struct vf_vm *vm, const char *slot); /* NULL: none */
+
+#endif

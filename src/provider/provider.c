@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config.h"
+#include "provider/provider.h"
+#include "provider/pve/pve.h"
+#include "base/str.h"
+
+typedef struct vf_provider *open_fn(const struct vf_cluster_conf *conf, bool verify_tls,
+                                    const struct vf_asker *asker, struct vf_cancel *cancel,
+                                    struct vf_error **err);
+
+/* One line per platform. */
+static const struct {
+    const char *type;
+    open_fn *open;
+} platforms[] = {
+    {"pve", vf_pve_open},
+};
+
+struct vf_provider *vf_provider_open(const struct vf_cluster_conf *conf, bool verify_tls,
+                                     const struct vf_asker *asker, struct vf_cancel *cancel,
+                                     struct vf_error **err)
+{
+    for (size_t i = 0; i < VF_COUNT(platforms); i++)
+        if (vf_streq(conf->type, platforms[i].type))
+            return platforms[i].open(conf, verify_tls, asker, cancel, err);
+    vf_autostrv char **known = vf_strv_new();
+    for (size_t i = 0; i < VF_COUNT(platforms); i++)
+        vf_strv_add(&known, platforms[i].type);
+    vf_autofree char *list = vf_strv_join(known, ", ");
+    vf_fail(err, VF_E_USAGE, "cluster %s: there is no type \"%s\"; known: %s", conf->name,
+            conf->type ? conf->type : "", list);
+    return NULL;
+}
+
+void vf_provider_free(struct vf_provider *p)
+{
+    if (p)
+        p->ops->free(p);
+}
+
+void vf_nodes_free(struct vf_node *v, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        free(v[i].name);
+        free(v[i].address);
+    }
+    free(v);
+}
+
+void vf_vms_free(struct vf_vm **v, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        vf_vm_free(v[i]);
+    free(v);
+}
+
+void vf_storages_free(struct vf_storage *v, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        free(v[i].name);
+        free(v[i].type);
+        free(v[i].path);
+        vf_strv_free(v[i].formats);
+    }
+    free(v);
+}
+
+void vf_bridges_free(struct vf_bridge *v, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        free(v[i].name);
+    free(v);
+}
+
+void vf_volume_clear(struct vf_volume *v)
+{
+    free(v->path);
+    free(v->format);
+    *v = (struct vf_volume){0};
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A provider is one platform behind one table. It lists, describes, creates, powers and renames
+ * VMs. It touches no disk bytes and asks nothing but for credentials. One provider belongs to one
+ * thread. */
+#ifndef VF_PROVIDER_PROVIDER_H
+#define VF_PROVIDER_PROVIDER_H
+
+#include "base/ask.h"
+#include "conf/conf.h"
+#include "plan/vm.h"
+
+struct vf_provider;
+
+struct vf_node {
+    char *name;
+    char *address; /* as the cluster knows it; NULL: unknown */
+    bool online;
+    uint64_t memory_total, memory_used; /* bytes */
+};
+
+struct vf_storage {
+    char *name;
+    char *type;                  /* "dir", "zfspool" … */
+    char *path;                  /* of type dir */
+    bool shared, active, images; /* images: takes VM disks */
+    char **formats;              /* disk formats it takes, default first */
+    uint64_t total, avail;       /* bytes */
+};
+
+struct vf_bridge {
+    char *name;
+    bool vlan_aware;
+};
+
+struct vf_volume {
+    char *path, *format;
+    uint64_t size, used; /* bytes */
+};
+
+enum vf_power { VF_POWER_START, VF_POWER_SHUTDOWN, VF_POWER_STOP };
+
+struct vf_provider_ops {
+    const char *type;
+
+    /* Reading. Lists: *OUT is an array of *N the matching _free() releases. */
+    int (*nodes)(struct vf_provider *p, struct vf_node **out, size_t *n, struct vf_error **err);
+    /* All VMs this login sees; only id, name, node, state, template_, lock, tags, memory are
+     * filled. */
+    int (*vms)(struct vf_provider *p, struct vf_vm ***out, size_t *n, struct vf_error **err);
+    int (*storages)(struct vf_provider *p, const char *node, struct vf_storage **out, size_t *n,
+                    struct vf_error **err);
+    int (*bridges)(struct vf_provider *p, const char *node, struct vf_bridge **out, size_t *n,
+                   struct vf_error **err);
+    /* Everything about VM ID, disks with path, true size and used bytes. NULL with *err:
+     * UNSUPPORTED for what cannot be moved (template, container …), with the reason. */
+    struct vf_vm *(*describe)(struct vf_provider *p, unsigned id, struct vf_error **err);
+    /* "BC:24:11" or NULL; caller frees. */
+    char *(*mac_prefix)(struct vf_provider *p);
+    int (*state)(struct vf_provider *p, const char *node, unsigned id, enum vf_vm_state *out,
+                 struct vf_error **err);
+    /* A free VMID, or WANTED when that is free, else CONFLICT. */
+    int (*free_id)(struct vf_provider *p, unsigned wanted, unsigned *out, struct vf_error **err);
+    int (*volume)(struct vf_provider *p, const char *node, const char *volume,
+                  struct vf_volume *out, struct vf_error **err);
+
+    /* Writing. All wait until the platform has done it. */
+    /* Replaces the description; fails with CONFLICT when the configuration is no longer DIGEST
+     * (NULL: not checked). */
+    int (*describe_as)(struct vf_provider *p, const char *node, unsigned id,
+                       const char *description, const char *digest, struct vf_error **err);
+    int (*rename)(struct vf_provider *p, const char *node, unsigned id, const char *name,
+                  struct vf_error **err);
+    int (*set_onboot)(struct vf_provider *p, const char *node, unsigned id, bool onboot,
+                      struct vf_error **err);
+    /* VM->name, node, id …; no disks, empty CD-ROMs, onboot 0, no boot order. */
+    int (*create)(struct vf_provider *p, const struct vf_vm *vm, struct vf_error **err);
+    /* Name the volume NUMBER of VM ID will get on STORAGE (journalled before it is made). */
+    char *(*volume_name)(struct vf_provider *p, const char *node, const char *storage, unsigned id,
+                         unsigned number, const char *format, struct vf_error **err);
+    /* Exactly SIZE bytes (rounded up to the platform's unit). CONFLICT when it exists. *OUT:
+     * volume. */
+    int (*allocate)(struct vf_provider *p, const char *node, const char *storage, unsigned id,
+                    unsigned number, const char *format, uint64_t size, char **out,
+                    struct vf_error **err);
+    int (*free_volume)(struct vf_provider *p, const char *node, const char *volume,
+                       struct vf_error **err);
+    /* Attaches DISK->volume at DISK->slot with DISK->opts. */
+    int (*attach)(struct vf_provider *p, const char *node, unsigned id, const struct vf_disk *disk,
+                  struct vf_error **err);
+    int (*set_boot)(struct vf_provider *p, const char *node, unsigned id, char *const *boot,
+                    struct vf_error **err);
+    /* SHUTDOWN is graceful and fails with NET-free CONFLICT after TIMEOUT seconds; never forces. */
+    int (*power)(struct vf_provider *p, const char *node, unsigned id, enum vf_power what,
+                 unsigned timeout, struct vf_error **err);
+    /* Removes a stopped VM and the disks its configuration names; nothing else. */
+    int (*destroy)(struct vf_provider *p, const char *node, unsigned id, struct vf_error **err);
+
+    void (*free)(struct vf_provider *p);
+};
+
+struct vf_provider {
+    const struct vf_provider_ops *ops;
+    const struct vf_cluster_conf *conf; /* borrowed */
+};
+
+/* Logs in at CONF's cluster: tries its URLs in order, asks ASKER for the password when none is
+ * configured (ask id "password:CLUSTER:USER" or "token:CLUSTER:TOKEN"). VERIFY_TLS false switches
+ * the certificate check off for this connection. CONF, ASKER, CANCEL are borrowed and must outlive
+ * it. */
+struct vf_provider *vf_provider_open(const struct vf_cluster_conf *conf, bool verify_tls,
+                                     const struct vf_asker *asker, struct vf_cancel *cancel,
+                                     struct vf_error **err);
+void vf_provider_free(struct vf_provider *p);
+VF_DEFINE_CLEANUP(struct vf_provider *, vf_provider_free)
+
+void vf_nodes_free(struct vf_node *v, size_t n);
+void vf_vms_free(struct vf_vm **v, size_t n);
+void vf_storages_free(struct vf_storage *v, size_t n);
+void vf_bridges_free(struct vf_bridge *v, size_t n);
+void vf_volume_clear(struct vf_volume *v);
+
+#endif

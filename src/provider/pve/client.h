@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The Proxmox VE API as a client sees it: login, one call, one task. Knows no VM. */
+#ifndef VF_PROVIDER_PVE_CLIENT_H
+#define VF_PROVIDER_PVE_CLIENT_H
+
+#include <jansson.h>
+#include "base/ask.h"
+#include "conf/conf.h"
+#include "net/http.h"
+
+static inline void vf_json_decref(json_t *j)
+{
+    json_decref(j);
+}
+VF_DEFINE_CLEANUP(json_t *, vf_json_decref)
+#define vf_autojson vf_auto(vf_json_decref)
+
+/* Form fields, each percent-encoded: Proxmox cuts a value off at a bare '=' and a pair at ';'. */
+struct vf_form {
+    struct vf_buf buf;
+};
+void vf_form_add(struct vf_form *f, const char *key, const char *value);
+void vf_form_addf(struct vf_form *f, const char *key, const char *fmt, ...) VF_PRINTF(3, 4);
+void vf_form_free(struct vf_form *f); /* wipes it */
+#define vf_autoform __attribute__((cleanup(vf_form_free)))
+
+struct vf_pve_client {
+    const struct vf_cluster_conf *conf; /* borrowed */
+    const struct vf_asker *asker;       /* borrowed, may be NULL */
+    struct vf_cancel *cancel;           /* borrowed, may be NULL */
+    struct vf_http *http;
+    size_t url;               /* the one of conf->urls that answered last */
+    struct vf_secret *secret; /* password or token secret */
+    struct vf_secret *ticket, *csrf;
+    unsigned tries;    /* of a safe request at one URL; 0: as many as net/http thinks right */
+    int64_t ticket_ms; /* when it was given, vf_clock_ms() */
+    int64_t renew_ms;  /* its age at which it is renewed */
+    int64_t task_ms;   /* how long a task may run */
+    int64_t outage_ms; /* how long a watched task may be unreachable */
+};
+
+/* Connects to the first URL of CONF that answers, and logs in there. */
+struct vf_pve_client *vf_pve_client_open(const struct vf_cluster_conf *conf, bool verify_tls,
+                                         const struct vf_asker *asker, struct vf_cancel *cancel,
+                                         struct vf_error **err);
+void vf_pve_client_free(struct vf_pve_client *c);
+VF_DEFINE_CLEANUP(struct vf_pve_client *, vf_pve_client_free)
+
+/* Calls METHOD on PATH ("/nodes/a1/qemu", below /api2/json, segments encoded) with FORM (or NULL).
+ * The whole answer ({"data": …}), a new reference; NULL with *err: Proxmox's own words, with a code
+ * by vf_pve_error_code(). */
+json_t *vf_pve_call_all(struct vf_pve_client *c, const char *method, const char *path,
+                        const struct vf_form *form, struct vf_error **err);
+/* The same, but its "data" only (a JSON null when there is none). */
+json_t *vf_pve_call(struct vf_pve_client *c, const char *method, const char *path,
+                    const struct vf_form *form, struct vf_error **err);
+/* A GET whose data must be an array; an object. */
+json_t *vf_pve_list(struct vf_pve_client *c, const char *path, struct vf_error **err);
+json_t *vf_pve_object(struct vf_pve_client *c, const char *path, struct vf_error **err);
+
+/* Calls METHOD, and when the answer is a task (a UPID) waits for its end. A task that is not OK is
+ * an error with its exit text and the end of its log. EXTRA_MS is added to the time it may take. */
+int vf_pve_do(struct vf_pve_client *c, const char *method, const char *path,
+              const struct vf_form *form, int64_t extra_ms, struct vf_error **err);
+int vf_pve_wait_task(struct vf_pve_client *c, const char *upid, int64_t extra_ms,
+                     struct vf_error **err);
+
+/* What kind of failure a status and Proxmox's words are. */
+enum vf_error_code vf_pve_error_code(int status, const char *text);
+/* An answer that is an error, as text for a person; caller frees. */
+char *vf_pve_error_text(const struct vf_http_answer *a);
+
+/* auth.c */
+int vf_pve_login(struct vf_pve_client *c,
+                 struct vf_error **err); /* password, or checks the token */
+int vf_pve_renew(struct vf_pve_client *c, struct vf_error **err); /* if the ticket is old */
+/* Headers that prove who we are; to be freed with vf_pve_headers_free(). */
+char **vf_pve_headers(const struct vf_pve_client *c, bool write);
+void vf_pve_headers_free(char **headers);
+int vf_pve_get_secret(struct vf_pve_client *c, struct vf_error **err);
+
+/* One request without looking at tickets or statuses. */
+int vf_pve_request(struct vf_pve_client *c, const char *method, const char *path,
+                   const struct vf_form *form, char *const *headers, struct vf_http_answer *out,
+                   struct vf_error **err);
+
+/* json.c: fields of an object, whatever type this version gives them. */
+const char *vf_json_text(const json_t *obj, const char *key); /* borrowed; NULL: no string there */
+char *vf_json_as_text(const json_t *value);               /* caller frees; NULL for null, lists */
+uint64_t vf_json_u64(const json_t *obj, const char *key); /* 0 when there is none */
+bool vf_json_bool(const json_t *obj, const char *key);
+
+#endif

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What there is: nodes, VMs, storages, bridges, free numbers. */
+#include "config.h"
+#include "provider/pve/pve.h"
+#include "provider/pve/propstr.h"
+#include "base/log.h"
+#include "base/str.h"
+
+#include <string.h>
+
+/* A list that this login may not read is worth less than the operation: NULL then, and for versions
+ * that do not know it; other failures are errors. */
+static int optional_list(struct vf_pve_client *c, const char *path, json_t **out,
+                         struct vf_error **err)
+{
+    vf_autoerror struct vf_error *why = NULL;
+    *out = vf_pve_list(c, path, &why);
+    enum vf_error_code code = vf_error_code(why);
+    if (*out || code == VF_E_PERMISSION || code == VF_E_UNSUPPORTED || code == VF_E_NOTFOUND)
+        return 0;
+    return vf_fail_with(err, VF_STEAL(why));
+}
+
+/* A token with privileges of its own that nobody has given any is answered with 200 and empty
+ * lists. */
+static int explain_empty(struct vf_pve_client *c, const char *privilege, const char *path,
+                         struct vf_error **err)
+{
+    vf_autojson json_t *all = vf_pve_object(c, "/access/permissions", err);
+    if (!all)
+        return -1;
+    const char *where;
+    json_t *rights;
+    json_object_foreach (all, where, rights)
+        if (json_object_get(rights, privilege))
+            return 0; /* there is something to see, and
+                         it is empty */
+    return vf_fail(
+        err, VF_E_PERMISSION,
+        "cluster %s: %s has no right to see anything (%s is missing): give it a role on %s; an "
+        "API token with privilege separation needs one of its own",
+        c->conf->name, c->conf->token ? c->conf->token : c->conf->user, privilege, path);
+}
+
+int vf_pve_nodes(struct vf_provider *p, struct vf_node **out, size_t *n, struct vf_error **err)
+{
+    struct vf_pve_client *c = vf_pve_of(p);
+    *out = NULL;
+    *n = 0;
+    vf_autojson json_t *nodes = vf_pve_list(c, "/nodes", err);
+    vf_autojson json_t *status = NULL;
+    if (!nodes || optional_list(c, "/cluster/status", &status, err) < 0)
+        return -1;
+    size_t i, k;
+    json_t *e, *s;
+    json_array_foreach (nodes, i, e) {
+        const char *name = vf_json_text(e, "node");
+        if (!name)
+            continue;
+        struct vf_node *node = vf_grow(out, n, sizeof **out);
+        node->name = vf_strdup(name);
+        node->online = vf_streq(vf_json_text(e, "status"), "online");
+        node->memory_total = vf_json_u64(e, "maxmem");
+        node->memory_used = vf_json_u64(e, "mem");
+        json_array_foreach (status, k, s)
+            if (vf_streq(vf_json_text(s, "type"), "node") &&
+                vf_streq(vf_json_text(s, "name"), name))
+                vf_str_set(&node->address, vf_json_text(s, "ip"));
+    }
+    return 0;
+}
+
+/* ------------------------------------------------------------------ VMs */
+
+static void fill_vm(struct vf_vm *vm, const json_t *e)
+{
+    vf_str_set(&vm->name, vf_json_text(e, "name"));
+    vf_str_set(&vm->lock, vf_json_text(e, "lock"));
+    vf_str_set(&vm->tags, vf_json_text(e, "tags"));
+    vm->state = vf_pve_state_of(e);
+    vm->template_ = vf_json_bool(e, "template");
+    vm->memory = vf_json_u64(e, "maxmem");
+}
+
+/* For up to 10 s after its creation the cluster's list knows neither name nor state of a VM; the
+ * list of its node does. */
+static int complete_vm(struct vf_pve_client *c, struct vf_vm *vm, struct vf_error **err)
+{
+    vf_autofree char *path = vf_pve_path(vm->node, "/qemu");
+    vf_autojson json_t *list = NULL;
+    if (optional_list(c, path, &list, err) < 0)
+        return -1;
+    size_t i;
+    json_t *e;
+    json_array_foreach (list, i, e)
+        if (vf_json_u64(e, "vmid") == vm->id)
+            fill_vm(vm, e);
+    return 0;
+}
+
+int vf_pve_vms(struct vf_provider *p, struct vf_vm ***out, size_t *n, struct vf_error **err)
+{
+    struct vf_pve_client *c = vf_pve_of(p);
+    *out = NULL;
+    *n = 0;
+    vf_autojson json_t *list = vf_pve_list(c, "/cluster/resources?type=vm", err);
+    if (!list)
+        return -1;
+    size_t i;
+    json_t *e;
+    json_array_foreach (list, i, e) {
+        const char *node = vf_json_text(e, "node");
+        if (!node || !vf_streq(vf_json_text(e, "type"), "qemu"))
+            continue;
+        struct vf_vm *vm = vf_vm_new();
+        vm->id = (unsigned)vf_json_u64(e, "vmid");
+        vm->node = vf_strdup(node);
+        fill_vm(vm, e);
+        *(struct vf_vm **)vf_grow(out, n, sizeof **out) = vm;
+        vf_autoerror struct vf_error *why = NULL;
+        if (!vm->name && complete_vm(c, vm, &why) < 0)
+            vf_warn("pve", "VM %u is shown without a name: %s", vm->id, vf_error_text(why));
+        if (!vm->name) /* its node does not answer */
+            vm->name = vf_asprintf("vm-%u", vm->id);
+    }
+    return *n ? 0 : explain_empty(c, "VM.Audit", "/vms", err);
+}
+
+json_t *vf_pve_find(struct vf_pve_client *c, unsigned id, struct vf_error **err)
+{
+    vf_autojson json_t *list = vf_pve_list(c, "/cluster/resources?type=vm", err);
+    if (!list)
+        return NULL;
+    size_t i;
+    json_t *e;
+    json_array_foreach (list, i, e)
+        if (vf_json_u64(e, "vmid") == id && vf_json_text(e, "node"))
+            return json_incref(e);
+    vf_fail(err, VF_E_NOTFOUND, "cluster %s: there is no VM %u, or %s may not see it",
+            c->conf->name, id, c->conf->token ? c->conf->token : c->conf->user);
+    return NULL;
+}
+
+int vf_pve_free_id(struct vf_provider *p, unsigned wanted, unsigned *out, struct vf_error **err)
+{
+    struct vf_pve_client *c = vf_pve_of(p);
+    vf_autofree char *path =
+        wanted ? vf_asprintf("/cluster/nextid?vmid=%u", wanted) : vf_strdup("/cluster/nextid");
+    vf_autojson json_t *id = vf_pve_call(c, "GET", path, NULL, err);
+    if (!id)
+        return wanted ? vf_fail_prefix(err, "VM number %u", wanted) : -1;
+    vf_autofree char *text = vf_json_as_text(id);
+    uint64_t n = 0;
+    if (vf_parse_u64(text, 100, 999999999, &n) < 0)
+        return vf_fail(err, VF_E_UNSUPPORTED, "cluster %s: the next free VM number is not a number",
+                       c->conf->name);
+    *out = (unsigned)n;
+    return 0;
+}
+
+char *vf_pve_mac_prefix(struct vf_provider *p)
+{
+    vf_autojson json_t *o = vf_pve_object(vf_pve_of(p), "/cluster/options", NULL);
+    return vf_strdup(vf_json_text(o, "mac_prefix"));
+}
+
+/* ------------------------------------------------------------------ storages */
+
+static void fill_formats(struct vf_storage *s, const char *configured)
+{
+    const struct vf_storage_type *t = vf_storage_type(s->type);
+    s->formats = vf_strv_new();
+    for (size_t i = 0; t && t->formats[i]; i++)
+        if (vf_streq(t->formats[i], configured))
+            vf_strv_add(&s->formats, configured);
+    for (size_t i = 0; t && t->formats[i]; i++)
+        if (!vf_streq(t->formats[i], configured))
+            vf_strv_add(&s->formats, t->formats[i]);
+}
+
+static const json_t *find_named(const json_t *list, const char *key, const char *name)
+{
+    size_t i;
+    json_t *e;
+    json_array_foreach (list, i, e)
+        if (vf_streq(vf_json_text(e, key), name))
+            return e;
+    return NULL;
+}
+
+int vf_pve_storages(struct vf_provider *p, const char *node, struct vf_storage **out, size_t *n,
+                    struct vf_error **err)
+{
+    struct vf_pve_client *c = vf_pve_of(p);
+    *out = NULL;
+    *n = 0;
+    vf_autofree char *path = vf_pve_path(node, "/storage");
+    vf_autojson json_t *list = vf_pve_list(c, path, err);
+    vf_autojson json_t *config = NULL;
+    if (!list || optional_list(c, "/storage", &config, err) < 0)
+        return -1;
+    size_t i;
+    json_t *e;
+    json_array_foreach (list, i, e) {
+        const char *name = vf_json_text(e, "storage"), *type = vf_json_text(e, "type");
+        const char *content = vf_json_text(e, "content");
+        if (!name || !type)
+            continue;
+        const json_t *conf = find_named(config, "storage", name);
+        vf_autostrv char **holds = vf_strv_split(content, ",");
+        struct vf_storage *s = vf_grow(out, n, sizeof **out);
+        s->name = vf_strdup(name);
+        s->type = vf_strdup(type);
+        s->path = vf_strdup(vf_json_text(conf, "path"));
+        s->shared = vf_json_bool(e, "shared");
+        s->active = vf_json_bool(e, "active") && vf_json_bool(e, "enabled");
+        s->images = vf_strv_has(holds, "images");
+        s->total = vf_json_u64(e, "total");
+        s->avail = vf_json_u64(e, "avail");
+        fill_formats(s, vf_json_text(conf, "format"));
+    }
+    return *n ? 0 : explain_empty(c, "Datastore.Audit", "/storage", err);
+}
+
+/* ------------------------------------------------------------------ bridges */
+
+static void add_bridge(struct vf_bridge **out, size_t *n, const char *name, bool vlan_aware)
+{
+    for (size_t i = 0; name && i < *n; i++)
+        if (vf_streq((*out)[i].name, name)) {
+            (*out)[i].vlan_aware |= vlan_aware;
+            return;
+        }
+    if (!name)
+        return;
+    struct vf_bridge *b = vf_grow(out, n, sizeof **out);
+    b->name = vf_strdup(name);
+    b->vlan_aware = vlan_aware;
+}
+
+int vf_pve_bridges(struct vf_provider *p, const char *node, struct vf_bridge **out, size_t *n,
+                   struct vf_error **err)
+{
+    struct vf_pve_client *c = vf_pve_of(p);
+    *out = NULL;
+    *n = 0;
+    vf_autofree char *path = vf_pve_path(node, "/network?type=any_bridge");
+    vf_autojson json_t *list = vf_pve_list(c, path, err);
+    vf_autojson json_t *vnets = NULL;
+    /* without the SDN packages there is no such path */
+    if (!list || optional_list(c, "/cluster/sdn/vnets", &vnets, err) < 0)
+        return -1;
+    size_t i;
+    json_t *e;
+    json_array_foreach (list, i, e)
+        add_bridge(out, n, vf_json_text(e, "iface"),
+                   vf_json_bool(e, "bridge_vlan_aware") ||
+                       vf_streq(vf_json_text(e, "type"), "OVSBridge"));
+    json_array_foreach (vnets, i, e)
+        add_bridge(out, n, vf_json_text(e, "vnet"), vf_json_bool(e, "vlanaware"));
+    return 0;
+}

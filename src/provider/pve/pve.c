@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config.h"
+#include "provider/pve/pve.h"
+#include "base/str.h"
+
+static void pve_free(struct vf_provider *p)
+{
+    vf_pve_client_free(vf_pve_of(p));
+    free(p);
+}
+
+static const struct vf_provider_ops ops = {
+    .type = "pve",
+    .nodes = vf_pve_nodes,
+    .vms = vf_pve_vms,
+    .storages = vf_pve_storages,
+    .bridges = vf_pve_bridges,
+    .describe = vf_pve_describe,
+    .mac_prefix = vf_pve_mac_prefix,
+    .state = vf_pve_state,
+    .free_id = vf_pve_free_id,
+    .volume = vf_pve_volume,
+    .describe_as = vf_pve_describe_as,
+    .rename = vf_pve_rename,
+    .set_onboot = vf_pve_set_onboot,
+    .create = vf_pve_create,
+    .volume_name = vf_pve_volume_name,
+    .allocate = vf_pve_allocate,
+    .free_volume = vf_pve_free_volume,
+    .attach = vf_pve_attach,
+    .set_boot = vf_pve_set_boot,
+    .power = vf_pve_power,
+    .destroy = vf_pve_destroy,
+    .free = pve_free,
+};
+
+struct vf_provider *vf_pve_open(const struct vf_cluster_conf *conf, bool verify_tls,
+                                const struct vf_asker *asker, struct vf_cancel *cancel,
+                                struct vf_error **err)
+{
+    struct vf_pve_client *c = vf_pve_client_open(conf, verify_tls, asker, cancel, err);
+    if (!c)
+        return NULL;
+    struct vf_pve *p = vf_xcalloc(1, sizeof *p);
+    p->base.ops = &ops;
+    p->base.conf = conf;
+    p->client = c;
+    return &p->base;
+}
+
+char *vf_pve_path(const char *node, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    vf_autofree char *rest = vf_vasprintf(fmt, ap);
+    va_end(ap);
+    vf_autofree char *n = vf_url_encode(node);
+    return vf_asprintf("/nodes/%s%s", n, rest);
+}
+
+char *vf_pve_storage_path(const char *node, const char *storage, const char *what,
+                          const char *volume)
+{
+    vf_autofree char *n = vf_url_encode(node), *s = vf_url_encode(storage);
+    vf_autofree char *v = volume ? vf_url_encode(volume) : NULL;
+    return vf_asprintf("/nodes/%s/storage/%s/%s%s%s", n, s, what, v ? "/" : "", v ? v : "");
+}

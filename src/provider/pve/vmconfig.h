@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A VM's Proxmox configuration and neutral data, in both directions. No network. */
+#ifndef VF_PROVIDER_PVE_VMCONFIG_H
+#define VF_PROVIDER_PVE_VMCONFIG_H
+
+#include <jansson.h>
+#include "base/error.h"
+#include "plan/vm.h"
+
+struct vf_form;
+
+/* The VM that CONFIG (the object of GET …/config) describes. Every key is a field, carried as an
+ * option, or listed in left_out with the reason; NULL with UNSUPPORTED or CONFLICT for a VM that
+ * cannot be moved as it is. */
+struct vf_vm *vf_pve_vm_from_config(unsigned id, const char *node, const json_t *config,
+                                    struct vf_error **err);
+
+/* The parameters that create VM: without disks and boot order, CD-ROMs empty, not started at boot.
+ */
+int vf_pve_vm_to_form(const struct vf_vm *vm, struct vf_form *form, struct vf_error **err);
+
+/* "local:101/vm-101-disk-0.raw,cache=none"; "virtio=02:…,bridge=vmbr0". Caller frees. */
+char *vf_pve_disk_value(const struct vf_disk *d);
+char *vf_pve_nic_value(const struct vf_nic *n);
+
+/* devices.c, used by vmconfig.c */
+int vf_pve_read_drive(struct vf_vm *vm, const char *slot, const char *value, struct vf_error **err);
+int vf_pve_read_nic(struct vf_vm *vm, unsigned index, const char *value, struct vf_error **err);
+/* The boot order as slots, old forms included; to be called when all devices are known. */
+int vf_pve_read_boot(struct vf_vm *vm, const char *boot, const char *bootdisk,
+                     struct vf_error **err);
+
+#endif

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Volumes: made at an exact size, looked at, attached with all options, freed only when nobody has
+ * them. */
+#include "config.h"
+#include "provider/pve/propstr.h"
+#include "provider/pve/pve.h"
+#include "provider/pve/vmconfig.h"
+#include "base/str.h"
+
+#include <string.h>
+
+int vf_pve_volume(struct vf_provider *p, const char *node, const char *volume,
+                  struct vf_volume *out, struct vf_error **err)
+{
+    vf_autovolid struct vf_volid v = {0};
+    vf_autofree char *shown = vf_escape(volume);
+    if (vf_volid_parse(volume, &v, err) < 0)
+        return -1;
+    vf_autofree char *path = vf_pve_storage_path(node, v.storage, "content", volume);
+    vf_autojson json_t *o = vf_pve_object(vf_pve_of(p), path, err);
+    if (!o)
+        return vf_fail_prefix(err, "volume %s", shown);
+    const char *format = vf_json_text(o, "format");
+    uint64_t size = vf_json_u64(o, "size");
+    if (!format || !size)
+        return vf_fail(err, VF_E_UNSUPPORTED,
+                       "volume %s: its storage does not tell its size and format", shown);
+    *out = (struct vf_volume){.path = vf_strdup(vf_json_text(o, "path")),
+                              .format = vf_strdup(format),
+                              .size = size,
+                              .used = vf_json_u64(o, "used")};
+    return 0;
+}
+
+const struct vf_storage_type *vf_pve_storage_type(struct vf_pve_client *c, const char *node,
+                                                  const char *storage, struct vf_error **err)
+{
+    vf_autofree char *path = vf_pve_storage_path(node, storage, "status", NULL);
+    vf_autojson json_t *o = vf_pve_object(c, path, err);
+    if (!o) {
+        vf_fail_prefix(err, "storage %s on %s", storage, node);
+        return NULL;
+    }
+    const char *type = vf_json_text(o, "type"), *content = vf_json_text(o, "content");
+    vf_autostrv char **holds = vf_strv_split(content, ",");
+    const struct vf_storage_type *t = vf_storage_type(type);
+    vf_autofree char *shown = vf_escape(type ? type : "?");
+    if (!t)
+        vf_fail(err, VF_E_UNSUPPORTED, "storage %s is of type %s, which vmferry does not know",
+                storage, shown);
+    else if (!vf_strv_has(holds, "images"))
+        vf_fail(err, VF_E_UNSUPPORTED,
+                "storage %s takes no VM disks (content \"images\" is not enabled)", storage);
+    else
+        return t;
+    return NULL;
+}
+
+static const struct vf_storage_type *check_format(struct vf_pve_client *c, const char *node,
+                                                  const char *storage, const char *format,
+                                                  struct vf_error **err)
+{
+    const struct vf_storage_type *t = vf_pve_storage_type(c, node, storage, err);
+    for (size_t i = 0; t && t->formats[i]; i++)
+        if (vf_streq(t->formats[i], format))
+            return t;
+    if (t)
+        vf_fail(err, VF_E_UNSUPPORTED, "storage %s (type %s) takes no disks of format %s", storage,
+                t->type, format);
+    return NULL;
+}
+
+char *vf_pve_volume_name(struct vf_provider *p, const char *node, const char *storage, unsigned id,
+                         unsigned number, const char *format, struct vf_error **err)
+{
+    const struct vf_storage_type *t = check_format(vf_pve_of(p), node, storage, format, err);
+    if (!t)
+        return NULL;
+    vf_autofree char *file = vf_volume_filename(t, id, number, format);
+    return t->files ? vf_asprintf("%s:%u/%s", storage, id, file)
+                    : vf_asprintf("%s:%s", storage, file);
+}
+
+/* Block storages round up to their extents: at most this. */
+static const uint64_t max_rounding = UINT64_C(1) << 30;
+
+static int check_made(struct vf_provider *p, const struct vf_storage_type *t, const char *node,
+                      const char *volume, const char *format, uint64_t size, struct vf_error **err)
+{
+    struct vf_volume v = {0};
+    if (vf_pve_volume(p, node, volume, &v, err) < 0)
+        return -1;
+    bool good = vf_streq(v.format, format) &&
+                (v.size == size || (!t->exact && v.size > size && v.size - size < max_rounding));
+    vf_autofree char *shown = vf_escape(volume), *got = vf_escape(v.format);
+    if (!good)
+        vf_fail(err, VF_E_CORRUPT,
+                "volume %s was asked for with %llu bytes as %s, but it has %llu bytes as %s", shown,
+                (unsigned long long)size, format, (unsigned long long)v.size, got);
+    vf_volume_clear(&v);
+    return good ? 0 : -1;
+}
+
+int vf_pve_allocate(struct vf_provider *p, const char *node, const char *storage, unsigned id,
+                    unsigned number, const char *format, uint64_t size, char **out,
+                    struct vf_error **err)
+{
+    struct vf_pve_client *c = vf_pve_of(p);
+    *out = NULL;
+    const struct vf_storage_type *t = check_format(c, node, storage, format, err);
+    if (!t)
+        return -1;
+    uint64_t kib = size / 1024 + (size % 1024 != 0);
+    vf_autofree char *file = vf_volume_filename(t, id, number, format);
+    vf_autofree char *path = vf_pve_storage_path(node, storage, "content", NULL);
+    vf_autoform struct vf_form form = {0};
+    vf_form_addf(&form, "vmid", "%u", id);
+    vf_form_add(&form, "filename", file);
+    vf_form_addf(&form, "size", "%llu", (unsigned long long)kib); /* a bare number is KiB */
+    vf_form_add(&form, "format", format);
+    vf_autojson json_t *volume = vf_pve_call(c, "POST", path, &form, err);
+    if (!volume)
+        return vf_fail_prefix(err, "cannot make volume %s on storage %s", file, storage);
+    if (!json_is_string(volume))
+        return vf_fail(err, VF_E_UNSUPPORTED, "storage %s did not name the volume it made",
+                       storage);
+    *out = vf_strdup(json_string_value(volume));
+    if (check_made(p, t, node, *out, format, kib * 1024, err) == 0)
+        return 0;
+    free(VF_STEAL(*out));
+    return -1;
+}
+
+/* Whether a value of CONFIG names VOLUME; the key in *KEY. */
+static bool is_used(const json_t *config, const char *volume, const char **key)
+{
+    json_t *value;
+    size_t n = strlen(volume);
+    json_object_foreach ((json_t *)config, *key, value) {
+        const char *text = json_string_value(value);
+        for (const char *hit = text ? strstr(text, volume) : NULL; hit;
+             hit = strstr(hit + 1, volume))
+            if ((hit == text || hit[-1] == ',' || hit[-1] == '=') && (!hit[n] || hit[n] == ','))
+                return true;
+    }
+    return false;
+}
+
+/* Proxmox deletes an image whether a configuration names it or not, so we look. */
+static int check_unused(struct vf_pve_client *c, const char *volume, unsigned owner,
+                        struct vf_error **err)
+{
+    vf_autoerror struct vf_error *why = NULL;
+    vf_autojson json_t *entry = vf_pve_find(c, owner, &why);
+    if (!entry)
+        return vf_error_code(why) == VF_E_NOTFOUND ? 0 : vf_fail_with(err, VF_STEAL(why));
+    vf_autofree char *path = vf_pve_path(vf_json_text(entry, "node"), "/qemu/%u/config", owner);
+    vf_autojson json_t *config = vf_pve_object(c, path, &why);
+    if (!config)
+        return vf_error_code(why) == VF_E_NOTFOUND ? 0 : vf_fail_with(err, VF_STEAL(why));
+    const char *key = NULL;
+    if (!is_used(config, volume, &key))
+        return 0;
+    vf_autofree char *shown = vf_escape(volume);
+    return vf_fail(err, VF_E_CONFLICT, "volume %s is %s of VM %u: it is not deleted", shown, key,
+                   owner);
+}
+
+int vf_pve_free_volume(struct vf_provider *p, const char *node, const char *volume,
+                       struct vf_error **err)
+{
+    struct vf_pve_client *c = vf_pve_of(p);
+    vf_autovolid struct vf_volid v = {0};
+    vf_autofree char *shown = vf_escape(volume);
+    if (vf_volid_parse(volume, &v, err) < 0)
+        return -1;
+    if (!v.owner)
+        return vf_fail(err, VF_E_UNSUPPORTED,
+                       "volume %s does not say whose it is: it is not deleted", shown);
+    if (check_unused(c, volume, v.owner, err) < 0)
+        return -1;
+    vf_autofree char *path = vf_pve_storage_path(node, v.storage, "content", volume);
+    if (vf_pve_do(c, "DELETE", path, NULL, 0, err) < 0)
+        return vf_fail_prefix(err, "cannot delete volume %s", shown);
+    return 0;
+}
+
+/* ------------------------------------------------------------------ attaching */
+
+/* Whether what reads back is what was set; order and size are Proxmox's. */
+static int compare_drive(const struct vf_disk *d, const char *got, struct vf_error **err)
+{
+    struct vf_opts o = {0};
+    if (vf_propstr_parse(got ? got : "", "file", &o, err) < 0)
+        return vf_fail_prefix(err, "%s", d->slot);
+    int r = 0;
+    if (!vf_streq(vf_opts_get(&o, "file"), d->volume))
+        r = vf_fail(err, VF_E_CONFLICT, "%s does not hold %s although it was attached there",
+                    d->slot, d->volume);
+    for (size_t i = 0; r == 0 && i < d->opts.n; i++) {
+        const struct vf_opt *want = &d->opts.v[i];
+        if (!vf_propval_same(want->value, vf_opts_get(&o, want->key)))
+            r = vf_fail(err, VF_E_UNSUPPORTED, "%s was attached, but without its option %s=%s",
+                        d->slot, want->key, want->value);
+    }
+    vf_opts_free(&o);
+    return r;
+}
+
+static json_t *read_config(struct vf_pve_client *c, const char *node, unsigned id,
+                           struct vf_error **err)
+{
+    vf_autofree char *path = vf_pve_path(node, "/qemu/%u/config", id);
+    return vf_pve_object(c, path, err);
+}
+
+/* The slot is free, or holds this very volume (a repeated step). */
+static int check_slot(const json_t *config, const struct vf_disk *d, struct vf_error **err)
+{
+    const char *held = vf_json_text(config, d->slot);
+    size_t n = strlen(d->volume);
+    if (!held || (!strncmp(held, d->volume, n) && (held[n] == ',' || !held[n])))
+        return 0;
+    vf_autofree char *shown = vf_escape(held);
+    return vf_fail(err, VF_E_CONFLICT, "%s is taken by %s", d->slot, shown);
+}
+
+static int attach(struct vf_pve_client *c, const char *node, unsigned id, const struct vf_disk *d,
+                  struct vf_error **err)
+{
+    vf_autovolid struct vf_volid v = {0};
+    if (vf_volid_parse(d->volume, &v, err) < 0)
+        return -1;
+    /* Proxmox would attach any VM's volume, and delete it with this one */
+    if (v.owner && v.owner != id)
+        return vf_fail(err, VF_E_CONFLICT, "%s belongs to VM %u", d->volume, v.owner);
+    vf_autojson json_t *before = read_config(c, node, id, err);
+    if (!before || check_slot(before, d, err) < 0)
+        return -1;
+    vf_autofree char *value = vf_pve_disk_value(d),
+                     *path = vf_pve_path(node, "/qemu/%u/config", id);
+    vf_autoform struct vf_form form = {0};
+    vf_form_add(&form, d->slot, value);
+    if (vf_json_text(before, "digest"))
+        vf_form_add(&form, "digest", vf_json_text(before, "digest"));
+    if (vf_pve_do(c, "PUT", path, &form, 0, err) < 0)
+        return -1;
+    vf_autojson json_t *after = read_config(c, node, id, err);
+    return after ? compare_drive(d, vf_json_text(after, d->slot), err) : -1;
+}
+
+int vf_pve_attach(struct vf_provider *p, const char *node, unsigned id, const struct vf_disk *disk,
+                  struct vf_error **err)
+{
+    if (attach(vf_pve_of(p), node, id, disk, err) == 0)
+        return 0;
+    return vf_fail_prefix(err, "cannot attach %s to VM %u at %s", disk->volume, id, disk->slot);
+}

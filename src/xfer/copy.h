@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One copy of one disk: a pass from the source's mover to the target's. Knows no provider. */
+#ifndef VF_XFER_COPY_H
+#define VF_XFER_COPY_H
+
+#include <stdatomic.h>
+#include "base/ask.h"
+#include "net/ssh.h"
+
+enum vf_stage { VF_STAGE_PREPARE, VF_STAGE_COPY, VF_STAGE_FLUSH, VF_STAGE_VERIFY, VF_STAGE_FINISH };
+const char *vf_stage_name(enum vf_stage s); /* "prepare" … */
+
+/* Counters of one copy, bytes, written by the transfer's thread and sampled by others. */
+struct vf_progress {
+    atomic_int stage;
+    _Atomic uint64_t total; /* size of the disk */
+    _Atomic uint64_t done;  /* up to where the target has it, committed */
+    _Atomic uint64_t read, sent, zero, same, committed, verified;
+};
+
+/* A host that holds disks, with its `vmferry-mover serve` running: control session included. */
+struct vf_mover_host;
+
+struct vf_mover_opts {
+    const char *job;   /* job ID: names directory, key, locks */
+    uint64_t epoch;    /* higher than that of any earlier start of this job */
+    const char *mover; /* vmferry-mover binary to deploy; NULL: the installed one */
+    struct vf_cancel *cancel;
+};
+
+/* Deploys vmferry-mover to the host behind SSH (NULL: this machine, no ssh) and starts its owner.
+ * SSH is borrowed and must outlive it. What is removed at the end is removed over SSH: its own
+ * cancel token should not be the one that a person fires. */
+struct vf_mover_host *vf_mover_host_open(struct vf_ssh *ssh, const struct vf_mover_opts *opts,
+                                         struct vf_error **err);
+/* Ends the owner and removes what was deployed (helper file, directory). Errors are logged. */
+void vf_mover_host_free(struct vf_mover_host *h);
+VF_DEFINE_CLEANUP(struct vf_mover_host *, vf_mover_host_free)
+
+/* The way disk bytes take between two hosts, opened once for all disks of a job. "local": both
+ * movers are on one host; "direct": the source's mover dials the target by ssh with a one-job key.
+ */
+struct vf_route;
+
+struct vf_route_opts {
+    char *const *addresses; /* of the target as the source may dial them, tried in order */
+    uint16_t port;          /* of the target's sshd */
+    const char *user;
+    const char *host_key; /* "TYPE BASE64" verified by the operator */
+    const char *source_label, *target_label;
+    struct vf_cancel *cancel;
+};
+
+/* Probes and opens; what was installed (one-job key) is removed by vf_route_free(). */
+struct vf_route *vf_route_open(struct vf_mover_host *source, struct vf_mover_host *target,
+                               const struct vf_route_opts *opts, struct vf_error **err);
+const char *vf_route_text(const struct vf_route *r); /* "a1 -> b2 direct" */
+void vf_route_free(struct vf_route *r);
+VF_DEFINE_CLEANUP(struct vf_route *, vf_route_free)
+
+struct vf_copy_end {
+    const char *path, *format; /* "raw", "qcow2" */
+    uint64_t size;             /* bytes expected (a target may be a little larger); 0: not known */
+};
+
+struct vf_copy_opts {
+    struct vf_copy_end source, target;
+    uint64_t rate;     /* bytes per second over all streams, 0: none */
+    bool verify;       /* read back and compare */
+    bool target_fresh; /* just allocated by this job and never written: reads back zero */
+    struct vf_cancel *cancel;
+};
+
+struct vf_copy_result {
+    uint64_t size, read, sent, zero, same, committed, verified; /* bytes */
+    char *source_hash, *target_hash; /* XXH3-128 over chunk hashes, hex; equal or the copy failed */
+    const char *verified_how;        /* "media", "through cache", "none" */
+};
+
+/* Copies, flushes, verifies; returns when the target has it on stable storage. PROGRESS is updated
+ * throughout. Errors name the side. */
+int vf_copy_disk(struct vf_route *route, const struct vf_copy_opts *opts,
+                 struct vf_progress *progress, struct vf_copy_result *out, struct vf_error **err);
+void vf_copy_result_free(struct vf_copy_result *r);
+
+/* Where this job's things on a host are listed and removed by a later process: keys in
+ * authorized_keys files, helper directories. Returns how many were found (and removed, unless
+ * LIST_ONLY); -1 with *err. */
+int vf_mover_cleanup(struct vf_ssh *ssh, const char *job, bool list_only, struct vf_error **err);
+
+#endif

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Bringing vmferry-mover to a host and starting its owner. */
+#include "config.h"
+#include "xfer/host.h"
+#include "base/clock.h"
+#include "base/fdio.h"
+#include "base/log.h"
+#include "base/str.h"
+
+#include <errno.h>
+#include <openssl/evp.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+
+enum { MAX_OUTPUT = 64 << 10, MAX_HELPER = 64 << 20, HELLO_MS = 30 * 1000, END_MS = 15 * 1000 };
+
+/* ---- shell ---- */
+
+static char *shell_result(int status, struct vf_buf *out, const struct vf_buf *said,
+                          struct vf_error **err)
+{
+    if (status == 0) {
+        while (out->len && out->data[out->len - 1] == '\n')
+            out->data[--out->len] = 0;
+        return vf_buf_take(out);
+    }
+    size_t n = said->len;
+    while (n && said->data[n - 1] == '\n')
+        n--;
+    vf_autofree char *safe = n ? vf_escape_n(said->data, n) : vf_strdup("no message");
+    vf_fail(err, VF_E_INTERNAL, "a command failed with status %d: %s", status, safe);
+    return NULL;
+}
+
+static char *local_shell(const char *script, char *const *args, struct vf_cancel *cancel,
+                         struct vf_error **err)
+{
+    vf_autostrv char **argv = vf_strv_new();
+    vf_strv_add(&argv, "sh");
+    vf_strv_add(&argv, "-s");
+    vf_strv_add(&argv, "--");
+    for (; args && *args; args++)
+        vf_strv_add(&argv, *args);
+    struct vf_proc_result r = {0};
+    char *text = NULL;
+    if (vf_proc_run((const char *const *)argv, script, strlen(script), MAX_OUTPUT, cancel, &r,
+                    err) == 0)
+        text = shell_result(r.status, &r.out, &r.err, err);
+    vf_proc_result_free(&r);
+    return text;
+}
+
+char *vf_host_shell(struct vf_ssh *ssh, const char *script, char *const *args,
+                    struct vf_cancel *cancel, struct vf_error **err)
+{
+    if (!ssh)
+        return local_shell(script, args, cancel, err);
+    vf_autobuf struct vf_buf command = {0};
+    vf_buf_puts(&command, "sh -s --");
+    for (; args && *args; args++) {
+        vf_autofree char *quoted = vf_shell_quote(*args);
+        vf_buf_printf(&command, " %s", quoted);
+    }
+    struct vf_ssh_result r = {0};
+    char *text = NULL;
+    if (vf_ssh_exec(ssh, vf_buf_str(&command), script, strlen(script), &r, err) == 0) {
+        text = shell_result(r.status, &r.out, &r.err, err);
+        vf_ssh_result_free(&r);
+    }
+    return text;
+}
+
+/* ---- deploying ---- */
+
+/* The job's ID becomes part of file names and of a line in authorized_keys. */
+static int check_job(const char *job, struct vf_error **err)
+{
+    static const char good[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+    size_t n = job ? strlen(job) : 0;
+    if (!n || n > 40 || strspn(job, good) != n || job[0] == '.' || job[0] == '-')
+        return vf_fail(err, VF_E_USAGE, "\"%s\" cannot be a job ID", job ? job : "");
+    return 0;
+}
+
+static int make_dir(struct vf_mover_host *h, uint64_t epoch, struct vf_error **err)
+{
+    vf_autofree char *random = vf_random_hex(4);
+    vf_autostrv char **args = vf_strv_new();
+    vf_strv_addf(&args, "vmferry-%s-%llu-%s", h->job, (unsigned long long)epoch, random);
+    vf_autofree char *said = vf_host_shell(h->ssh, vf_script_prepare, args, h->cancel, err);
+    if (!said)
+        return vf_fail_prefix(err, "making a directory for the helper");
+    char *space = strchr(said, ' ');
+    /* it must be ours: it is removed as a whole later */
+    if (!space || space[1] != '/' || !vf_ends(space, args[0]) || strchr(space, '\n'))
+        return vf_fail(err, VF_E_UNSUPPORTED, "the shell there does not answer as expected");
+    *space = 0;
+    h->dir = vf_strdup(space + 1);
+    struct utsname u;
+    if (uname(&u) == 0 && !vf_streq(u.machine, said)) {
+        vf_autofree char *safe = vf_escape(said);
+        return vf_fail(err, VF_E_UNSUPPORTED, "this vmferry-mover is for %s, the host is %s",
+                       u.machine, safe);
+    }
+    return 0;
+}
+
+static char *sha256(const void *data, size_t n)
+{
+    unsigned char md[EVP_MAX_MD_SIZE];
+    unsigned len = 0;
+    if (EVP_Digest(data, n, md, &len, EVP_sha256(), NULL) != 1)
+        abort();
+    vf_autobuf struct vf_buf b = {0};
+    for (unsigned i = 0; i < len; i++)
+        vf_buf_printf(&b, "%02x", md[i]);
+    return vf_buf_take(&b);
+}
+
+static int upload(struct vf_mover_host *h, const char *local, struct vf_error **err)
+{
+    size_t n;
+    vf_autofree char *helper = vf_read_file(local, MAX_HELPER, &n, err);
+    if (!helper)
+        return vf_fail_prefix(err, "reading the helper program");
+    vf_str_set(&h->mover, NULL);
+    h->mover = vf_asprintf("%s/vmferry-mover", h->dir);
+    vf_autofree char *quoted = vf_shell_quote(h->mover);
+    vf_autofree char *command = vf_asprintf(
+        "sh -c 'umask 077; cat >\"$0\" && chmod 700 \"$0\" && sha256sum <\"$0\"' %s", quoted);
+    struct vf_ssh_result r = {0};
+    if (vf_ssh_exec(h->ssh, command, helper, n, &r, err) < 0)
+        return -1;
+    vf_autofree char *sum = shell_result(r.status, &r.out, &r.err, err);
+    vf_ssh_result_free(&r);
+    if (!sum)
+        return vf_fail_prefix(err, "copying the helper to %s", h->dir);
+    vf_autofree char *want = sha256(helper, n);
+    if (!vf_starts(sum, want))
+        return vf_fail(err, VF_E_CORRUPT, "the helper did not arrive whole in %s", h->dir);
+    return 0;
+}
+
+static int start_owner(struct vf_mover_host *h, uint64_t epoch, struct vf_error **err)
+{
+    vf_autofree char *number = vf_asprintf("%llu", (unsigned long long)epoch);
+    const char *argv[] = {h->mover, "serve", "--job", h->job, "--epoch",
+                          number,   "--dir", h->dir,  NULL};
+    if (!h->ssh) {
+        if (vf_proc_start(argv, VF_PROC_STDIN | VF_PROC_STDOUT | VF_PROC_STDERR | VF_PROC_SETSID,
+                          -1, &h->proc, err) < 0)
+            return -1;
+        h->session = vf_session_new(h->label, h->proc.in, h->proc.out, h->proc.err);
+        h->proc.in = h->proc.out = h->proc.err = -1; /* the session's now */
+        return 0;
+    }
+    vf_autobuf struct vf_buf command = {0};
+    for (size_t i = 0; argv[i]; i++) {
+        vf_autofree char *quoted = vf_shell_quote(argv[i]);
+        vf_buf_printf(&command, "%s%s", i ? " " : "", quoted);
+    }
+    if (vf_ssh_start(h->ssh, vf_buf_str(&command), &h->child, err) < 0)
+        return -1;
+    h->session = vf_session_new(h->label, h->child.in, h->child.out, h->child.err);
+    h->child.in = h->child.out = h->child.err = -1;
+    return 0;
+}
+
+static int greet(struct vf_mover_host *h, uint64_t epoch, struct vf_error **err)
+{
+    vf_autobuf struct vf_buf b = {0};
+    vf_hello_fields(&b, "program", h->job, epoch);
+    vf_auto(vf_message_free) struct vf_message *m = NULL;
+    if (vf_session_call(h->session, VF_F_HELLO, 0, &b, VF_F_HELLO, HELLO_MS, h->cancel, &m, err) <
+            0 ||
+        vf_hello_check(&m->frame, err) < 0)
+        return -1;
+    h->identity = vf_field_text(&m->frame, VF_TAG_HOST);
+    if (!h->identity)
+        return vf_fail(err, VF_E_CORRUPT, "the mover does not say where it is");
+    return 0;
+}
+
+struct vf_mover_host *vf_mover_host_open(struct vf_ssh *ssh, const struct vf_mover_opts *opts,
+                                         struct vf_error **err)
+{
+    const char *local = opts->mover ? opts->mover : PKGLIBEXECDIR "/vmferry-mover";
+    if (check_job(opts->job, err) < 0)
+        return NULL;
+    struct vf_mover_host *h = vf_xcalloc(1, sizeof *h);
+    h->ssh = ssh;
+    h->cancel = opts->cancel;
+    h->label = vf_strdup(ssh ? vf_ssh_label(ssh) : "this machine");
+    h->job = vf_strdup(opts->job);
+    h->mover = vf_strdup(local);
+    h->proc = (struct vf_proc){.pid = -1, .in = -1, .out = -1, .err = -1};
+    h->child = (struct vf_ssh_child){.in = -1, .out = -1, .err = -1};
+    if (make_dir(h, opts->epoch, err) < 0 || (ssh && upload(h, local, err) < 0) ||
+        start_owner(h, opts->epoch, err) < 0 || greet(h, opts->epoch, err) < 0) {
+        vf_fail_prefix(err, "%s", h->label);
+        vf_mover_host_free(h);
+        return NULL;
+    }
+    return h;
+}
+
+/* Waits for the end of an owner that was told BYE. */
+static void end_local(struct vf_mover_host *h)
+{
+    if (h->proc.pid <= 0)
+        return;
+    vf_auto(vf_cancel_free) struct vf_cancel *limit = vf_cancel_new(NULL);
+    vf_autoerror struct vf_error *e = NULL;
+    int64_t end = vf_clock_ms() + END_MS;
+    while (kill(h->proc.pid, 0) == 0 && vf_clock_ms() < end) {
+        siginfo_t info = {0};
+        if (waitid(P_PID, (id_t)h->proc.pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+            info.si_pid == h->proc.pid)
+            break;
+        usleep(2000);
+    }
+    if (vf_clock_ms() >= end)
+        vf_cancel_fire(limit, "the mover does not end");
+    int status = vf_proc_wait(&h->proc, limit, &e);
+    if (status)
+        vf_warn("mover", "%s: the mover ended with status %d%s%s", h->label, status, e ? ": " : "",
+                e ? e->text : "");
+}
+
+static void end_remote(struct vf_mover_host *h)
+{
+    vf_autoerror struct vf_error *e = NULL;
+    int status = h->child.priv ? vf_ssh_finish(&h->child, END_MS, &e) : 0;
+    if (status)
+        vf_warn("mover", "%s: the mover ended with status %d%s%s", h->label, status, e ? ": " : "",
+                e ? e->text : "");
+}
+
+/* The owner removes its directory itself; this is for one that could not. */
+static void remove_dir(struct vf_mover_host *h)
+{
+    if (!h->dir)
+        return;
+    vf_autoerror struct vf_error *e = NULL;
+    char *args[] = {h->dir, NULL};
+    vf_autofree char *said =
+        vf_host_shell(h->ssh, "[ ! -e \"$1\" ] || rm -rf -- \"$1\"\n", args, NULL, &e);
+    if (!said)
+        vf_warn("mover", "%s: %s is left: %s", h->label, h->dir, vf_error_text(e));
+}
+
+void vf_mover_host_free(struct vf_mover_host *h)
+{
+    if (!h)
+        return;
+    vf_session_free(h->session);
+    if (h->ssh)
+        end_remote(h);
+    else
+        end_local(h);
+    remove_dir(h);
+    free(h->label);
+    free(h->job);
+    free(h->dir);
+    free(h->mover);
+    free(h->identity);
+    free(h);
+}
+
+/* ---- what a lost job left ---- */
+
+static int count_lines(const char *s)
+{
+    int n = *s ? 1 : 0;
+    for (; *s; s++)
+        n += *s == '\n';
+    return n;
+}
+
+int vf_mover_cleanup(struct vf_ssh *ssh, const char *job, bool list_only, struct vf_error **err)
+{
+    if (check_job(job, err) < 0)
+        return -1;
+    const char *how = list_only ? "list" : "remove";
+    vf_autofree char *mark = vf_key_mark(job);
+    vf_autofree char *prefix = vf_asprintf("vmferry-%s-", job);
+    char *keys[] = {(char *)(ssh ? vf_ssh_user(ssh) : ""), mark, (char *)how, NULL};
+    char *dirs[] = {prefix, (char *)how, NULL};
+    vf_autofree char *found_keys = vf_host_shell(ssh, vf_script_key_remove, keys, NULL, err);
+    if (!found_keys)
+        return vf_fail_prefix(err, "looking for one-job keys");
+    vf_autofree char *found_dirs = vf_host_shell(ssh, vf_script_dirs, dirs, NULL, err);
+    if (!found_dirs)
+        return vf_fail_prefix(err, "looking for directories of the helper");
+    return count_lines(found_keys) + count_lines(found_dirs);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What routes and copies know of a host with a mover on it. */
+#ifndef VF_XFER_HOST_H
+#define VF_XFER_HOST_H
+
+#include "base/proc.h"
+#include "xfer/copy.h"
+#include "xfer/session.h"
+
+struct vf_mover_host {
+    struct vf_ssh *ssh; /* borrowed; NULL: this machine */
+    struct vf_cancel *cancel;
+    char *label, *job;
+    char *dir;      /* private directory of the owner there */
+    char *mover;    /* path of the helper there */
+    char *identity; /* equal: same host, same view of its files */
+    struct vf_session *session;
+    struct vf_ssh_child child; /* with ssh */
+    struct vf_proc proc;       /* without */
+};
+
+/* Runs SCRIPT (POSIX sh) with ARGS on the host behind SSH (NULL: here), as root where sudo is
+ * configured. Returns what it printed (caller frees); a status other than 0 is an error that
+ * carries its stderr. */
+char *vf_host_shell(struct vf_ssh *ssh, const char *script, char *const *args,
+                    struct vf_cancel *cancel, struct vf_error **err);
+
+/* Scripts (scripts.c). */
+extern const char vf_script_prepare[];    /* NAME -> "MACHINE DIR" */
+extern const char vf_script_key_add[];    /* USER MARK COMMAND PUBLIC_KEY SECONDS -> file */
+extern const char vf_script_key_remove[]; /* USER MARK list|remove -> a line per file */
+extern const char vf_script_dirs[];       /* PREFIX list|remove -> a line per directory */
+
+/* The mark of a job's line in authorized_keys; caller frees. */
+char *vf_key_mark(const char *job);
+
+/* One-job key (key.c): an ed25519 pair, the private half in OpenSSH's own format, the public half
+ * as "ssh-ed25519 BASE64". */
+int vf_key_new(struct vf_secret **private_half, char **public_half, struct vf_error **err);
+
+/* Adds the public half to the target's authorized_keys with the forced command; see scripts.c. The
+ * owner there removes it when it ends, should we not get to it. */
+int vf_key_install(struct vf_mover_host *target, const char *user, const char *public_half,
+                   struct vf_error **err);
+/* Removes it again. */
+int vf_key_remove(struct vf_mover_host *target, const char *user, struct vf_error **err);
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The control session with one mover: a thread receives, keeps the mover alive with PINGs while the
+ * job waits for a person, and collects what it says on stderr. */
+#ifndef VF_XFER_SESSION_H
+#define VF_XFER_SESSION_H
+
+#include "base/cancel.h"
+#include "base/queue.h"
+#include "mover/link.h"
+
+struct vf_session;
+
+/* A frame that came; freed with vf_message_free(). */
+struct vf_message {
+    struct vf_frame frame; /* its payload is the message's own */
+    char payload[];
+};
+void vf_message_free(struct vf_message *m);
+VF_DEFINE_CLEANUP(struct vf_message *, vf_message_free)
+
+/* Takes IN (towards the mover), OUT and ERR over; LABEL is how the host is called. */
+struct vf_session *vf_session_new(const char *label, int in, int out, int err);
+/* Ends it: BYE, descriptors closed. */
+void vf_session_free(struct vf_session *s);
+VF_DEFINE_CLEANUP(struct vf_session *, vf_session_free)
+
+/* A frame of fields; B (may be NULL) is cleared. Thread-safe. */
+int vf_session_send(struct vf_session *s, uint8_t type, uint32_t id, struct vf_buf *b,
+                    struct vf_error **err);
+/* Readable when vf_session_next() has something; owned by S. */
+int vf_session_fd(const struct vf_session *s);
+/* The next message: 1; 0 when there is none now; -1 when the session has ended. Never waits. */
+int vf_session_next(struct vf_session *s, struct vf_message **out, struct vf_error **err);
+/* Waits for the next message; 0 on time-out. */
+int vf_session_wait(struct vf_session *s, int timeout_ms, struct vf_cancel *cancel,
+                    struct vf_message **out, struct vf_error **err);
+/* Sends a request and waits for its answer of type WANT (OUT may be NULL); the mover's ERROR
+ * becomes *err. */
+int vf_session_call(struct vf_session *s, uint8_t type, uint32_t id, struct vf_buf *b, uint8_t want,
+                    int timeout_ms, struct vf_cancel *cancel, struct vf_message **out,
+                    struct vf_error **err);
+/* The last line of the mover's stderr, escaped; caller frees. */
+char *vf_session_said(struct vf_session *s);
+
+#endif

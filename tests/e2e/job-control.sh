@@ -1,0 +1,111 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# A job is a process of its own: left, come back to, interrupted, killed, undone.
+. "${top_srcdir:-.}/tests/e2e/lib.sh"
+lab_up
+snapshot "$work/before"
+
+# journal PATTERN: waits until the newest job's journal has a line that matches
+journal() {
+    i=0
+    until d=$(job_dir 2>/dev/null) && grep -qE "$1" "$d/journal.jsonl" 2>/dev/null; do
+        i=$((i + 1))
+        [ $i -lt 300 ] || return 1
+        sleep 0.1
+    done
+}
+job_pid() {
+    pgrep -f "__job [a-z]* $(job_dir)\$"
+}
+# slow ARGUMENT…: a move in the background that copies for some 10 s
+slow() {
+    rm -rf "$XDG_STATE_HOME"
+    "$vmferry" move -c "$L/vmferry.conf" --yes --bwlimit 80 "$@" >"$work/slow" 2>"$work/slow.err" </dev/null &
+    front=$!
+    journal '"copy/scsi0"'
+}
+gone() { # PID
+    i=0
+    while kill -0 "$1" 2>/dev/null; do
+        i=$((i + 1))
+        [ $i -lt 300 ] || return 1
+        sleep 0.1
+    done
+}
+
+# --- a front end that dies does not take the job with it
+slow alpha beta b1 local web1
+ok $? "a move is copying"
+pid=$(job_pid)
+kill -9 $front
+wait $front 2>/dev/null
+kill -0 "$pid"
+ok $? "the job goes on when its front end is killed"
+run 0 "it is listed" jobs
+says out ' running .*web1' "as running"
+run 1 "rolling back a running job is refused" rollback
+says err 'running already' "and says why"
+"$vmferry" attach >"$work/attach" 2>&1 </dev/null &
+front=$!
+i=0
+until grep -q 'Copy the disks' "$work/attach" || [ $i = 50 ]; do
+    i=$((i + 1))
+    sleep 0.1
+done
+grep -q 'Copy the disks' "$work/attach"
+ok $? "attach shows what was done and goes on"
+
+# --- ^C at the front end: asks the job to put everything back
+kill -INT $front
+wait $front
+is $? 1 "interrupted, it ends as failed and undone"
+cp "$work/attach" "$work/out"
+says out 'cancelled by the operator' "and says why"
+gone "$pid"
+ok $? "the job's process has ended"
+is "$(status alpha a1 100)" running "the source runs again"
+unchanged "and everything is put back"
+run 0 "it is listed" jobs
+says out ' failed .*web1' "as failed"
+
+# --- TERM to the job itself
+slow alpha beta b1 local web1
+kill -TERM "$(job_pid)"
+wait $front
+is $? 1 "a job that is told to end puts everything back"
+unchanged "really everything"
+
+# --- killed: nothing can be put back but by the next process
+slow alpha beta b1 local web1
+kill -9 "$(job_pid)"
+wait $front
+is $? 4 "a killed job is said to be interrupted"
+grep -q 'vmferry rollback' "$work/slow.err"
+ok $? "and how to undo it"
+is "$(status alpha a1 100)" stopped "the source is down"
+run 0 "it is listed" jobs
+says out 'INTERRUPTED .*web1' "as interrupted"
+snapshot "$work/middle"
+! cmp -s "$work/before" "$work/middle"
+ok $? "things are left behind"
+run 0 "rollback undoes it" rollback
+is "$(status alpha a1 100)" running "the source runs again"
+unchanged "and everything is put back"
+run 0 "a second rollback does no harm" rollback
+unchanged "really none"
+
+# --- a mover dies
+slow alpha beta b1 local web1
+on beta b1 "kill -9 \$(pgrep -f 'vmferry-mover serve --job $(basename "$(job_dir)")')" >/dev/null 2>&1
+wait $front
+is $? 1 "a mover that is killed ends the move"
+is "$(status alpha a1 100)" running "the source runs again"
+unchanged "and everything is put back"
+
+# --- done: there is no way back
+rm -rf "$XDG_STATE_HOME"
+move 0 "a move that is done" alpha beta b1 local web1
+run 5 "is not rolled back" rollback
+says err 'would lose' "because the target has run"
+says err 'web1' "and names the VM"
+done_testing

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# LAB_OPTIONS: more options of `vmferry-lab up`, as --no-namespaces.
+# For TAP scripts that move VMs between two clusters of the lab. Each gets clusters of its own, which
+# are stopped however the script ends.
+set -u
+LC_ALL=C.UTF-8
+export LC_ALL
+: "${top_builddir:=.}" "${top_srcdir:=.}"
+vmferry=$top_builddir/vmferry
+lab=$top_builddir/vmferry-lab
+count=0
+failures=0
+work=$(mktemp -d "${TMPDIR:-/tmp}/vmferry-e2e-XXXXXX") || exit 99
+L=$work/lab
+XDG_STATE_HOME=$work/state
+HOME=$work/home
+mkdir -p "$HOME" "$L"
+export XDG_STATE_HOME HOME
+
+finish() {
+    trap '' EXIT INT TERM
+    "$lab" down --dir "$L" >/dev/null 2>&1
+    rm -rf "$work"
+}
+trap finish EXIT
+trap 'exit 99' INT TERM
+
+# ok STATUS TEXT
+ok() {
+    count=$((count + 1))
+    if [ "$1" = 0 ]; then
+        echo "ok $count - $2"
+    else
+        failures=$((failures + 1))
+        echo "not ok $count - $2"
+        [ ! -s "$work/out" ] || sed 's/^/# out: /' "$work/out" | tail -n 40
+        [ ! -s "$work/err" ] || sed 's/^/# err: /' "$work/err" | tail -n 20
+    fi
+}
+
+# skip TEXT WHY
+skip() {
+    count=$((count + 1))
+    echo "ok $count - $1 # SKIP $2"
+}
+
+# is GOT WANT TEXT
+is() {
+    [ "$1" = "$2" ]
+    ok $? "$3"
+    [ "$1" = "$2" ] || echo "# got '$1', want '$2'"
+}
+
+# says FILE PATTERN TEXT: FILE ($work/out, $work/err) has a line that matches
+says() {
+    grep -qE -- "$2" "$work/$1"
+    ok $? "$3"
+}
+
+# done_testing: also that no request to either API had parameters that real servers would refuse, where
+# their parameter lists are at hand; $provoked (a pattern) names those that a test wants refused
+done_testing() {
+    for c in ${VMFERRY_API_DATA:+alpha beta}; do
+        ctl "$c" requests >"$work/requests"
+        [ -s "$work/requests" ] && ! grep '"violation":"' "$work/requests" |
+            grep -vE -- "${provoked:-^$}" >"$work/out"
+        ok $? "$c found no wrong parameter in any request"
+    done
+    # what a job's process says when it dies is in its log
+    : >"$work/out"
+    ! grep -rhA12 'Sanitizer' "$XDG_STATE_HOME" "$L" --include='*log' >"$work/err" 2>/dev/null
+    ok $? "no sanitizer found anything in the background"
+    echo "1..$count"
+    exit $((failures != 0))
+}
+
+lab_up() {
+    "$lab" up --dir "$L" --auth-delay 50 ${LAB_OPTIONS-} "$@" >"$work/out" 2>"$work/err" || {
+        sed 's/^/# /' "$work/out" "$work/err"
+        echo "Bail out! the lab did not start"
+        exit 99
+    }
+    # without them (a container) all nodes see this machine's files, and both ends are one host
+    namespaces=yes
+    [ "$(on alpha a1 hostname)" = a1 ] || namespaces=
+}
+
+# keys CLUSTER NODE: what root's authorized_keys files there hold
+keys_on() {
+    if [ "$namespaces" ]; then
+        on "$1" "$2" 'cat /root/.ssh/authorized_keys*'
+    else
+        cat "$L/$1/$2"/root/.ssh/authorized_keys*
+    fi
+}
+
+# helpers CLUSTER NODE: directories of vmferry-mover there
+helpers() {
+    for job in "$XDG_STATE_HOME"/vmferry/jobs/*; do
+        [ -d "$job" ] || continue
+        on "$1" "$2" "ls -d /run/vmferry-${job##*/}* /tmp/vmferry-${job##*/}*" 2>/dev/null
+    done
+}
+
+# ctl CLUSTER COMMAND…
+ctl() {
+    "$lab" ctl --dir "$L" "$@"
+}
+
+# run EXIT TEXT ARGUMENT…: runs vmferry, keeps its output in $work/out and err, wants status EXIT
+run() {
+    want=$1 text=$2
+    shift 2
+    "$vmferry" "$@" >"$work/out" 2>"$work/err" </dev/null
+    is $? "$want" "$text"
+}
+
+# move EXIT TEXT ARGUMENT…: vmferry move -c CONF --yes ARGUMENT…
+move() {
+    want=$1 text=$2
+    shift 2
+    run "$want" "$text" move -c "$L/vmferry.conf" --yes "$@"
+}
+
+# on CLUSTER NODE COMMAND: by the node's shell
+on() {
+    ctl "$1" node "$2" exec sh -c "$3"
+}
+
+# config CLUSTER NODE VMID: KEY: VALUE lines; there must be some, or no test of them means anything
+config() {
+    on "$1" "$2" "qm config $3" >"$work/config" && [ -s "$work/config" ] || {
+        echo "Bail out! no configuration of $3 on $2"
+        exit 99
+    }
+    cat "$work/config"
+}
+
+# has CLUSTER NODE VMID LINE TEXT: the configuration has this very line
+has() {
+    config "$1" "$2" "$3" >"$work/out" 2>"$work/err"
+    grep -qxF -- "$4" "$work/out"
+    ok $? "$5"
+}
+
+# status CLUSTER NODE VMID: running or stopped
+status() {
+    on "$1" "$2" "qm status $3" | sed -n 's/^status: //p'
+}
+
+# image CLUSTER NODE VOLUME: its path on this machine
+image() {
+    case $3 in
+    shared:*) echo "$L/$1/storage/shared/images/${3#*:}" ;;
+    *) echo "$L/$1/$2/vz/images/${3#*:}" ;;
+    esac
+}
+
+# same IMAGE IMAGE TEXT: the same content, whatever the format (the guest may hold a lock: -U)
+same() {
+    qemu-img compare -U "$1" "$2" >"$work/out" 2>"$work/err"
+    ok $? "$3"
+}
+
+# The last job's directory.
+job_dir() {
+    ls -d "$XDG_STATE_HOME"/vmferry/jobs/* | tail -n 1
+}
+
+# snapshot FILE: all that a move could leave behind: both clusters, and the hosts' files
+snapshot() {
+    for c in alpha beta; do
+        ctl "$c" dump
+    done >"$1"
+    for n in alpha/a1 alpha/a2 beta/b1 beta/b2; do
+        echo "== $n"
+        keys_on "${n%/*}" "${n#*/}"
+        helpers "${n%/*}" "${n#*/}"
+        if [ "$namespaces" ]; then
+            on "${n%/*}" "${n#*/}" 'ls -lA /root/.ssh /etc/pve/priv |
+                sed "s/ [A-Z][a-z][a-z]  *[0-9]* [0-9:]* / /"
+                find /var/lib/vz /mnt/pve /tmp /run -xdev -type f | sort'
+        else
+            (cd "$L/$n" && ls -A root/.ssh && find vz tmp run -type f | sort)
+        fi
+    done >>"$1" 2>&1
+}
+
+# unchanged TEXT: nothing differs from the last snapshot $work/before
+unchanged() {
+    snapshot "$work/after"
+    diff "$work/before" "$work/after" >"$work/out" 2>&1
+    ok $? "$1"
+}

@@ -1,0 +1,84 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# What a person at a terminal is asked: the password once and unseen, an unknown host key, the beginning.
+. "${top_srcdir:-.}/tests/e2e/lib.sh"
+command -v tmux >/dev/null || {
+    echo "1..0 # SKIP tmux is not installed"
+    exit 0
+}
+lab_up
+screen=vmferry-e2e-$$
+trap 'tmux -L "$screen" kill-server 2>/dev/null; finish' EXIT
+sed -E "/secret-file = .*secret-alpha/d; s#known-hosts = \"[^\"]*\"#known-hosts = \"$work/known\"#" \
+    "$L/vmferry.conf" >"$work/ask.conf"
+chmod 600 "$work/ask.conf"
+password=$(cat "$L/secret-alpha")
+
+seen() {
+    tmux -L "$screen" capture-pane -p -J -S -200 >"$work/out" 2>"$work/err"
+}
+# sees PATTERN TEXT: the screen shows it within half a minute
+sees() {
+    i=0
+    seen
+    until grep -qE -- "$1" "$work/out" || [ $i = 300 ]; do
+        i=$((i + 1))
+        sleep 0.1
+        seen
+    done
+    grep -qE -- "$1" "$work/out"
+    ok $? "$2"
+}
+keys() {
+    tmux -L "$screen" send-keys "$@"
+}
+count_of() {
+    grep -cE -- "$1" "$work/out"
+}
+
+tmux -L "$screen" -f /dev/null new-session -d -x 100 -y 50 \
+    "stty -F /dev/tty sane; '$vmferry' move -c '$work/ask.conf' alpha beta b1 local web1; echo exit=\$?; sleep 60"
+sees '[Pp]assword.*root@pam' "the password is asked for, with user and cluster"
+keys -l "$password"
+keys Enter
+sees 'Begin to move web1' "then whether to begin"
+! grep -qF -- "$password" "$work/out"
+ok $? "the password is not shown"
+keys 1 Enter
+sees 'SHA256:.*' "an unknown host key is shown with its fingerprint"
+keys 1 Enter
+sees 'b1.*SHA256|SHA256.*b1|\(ED25519\).*b1|b1' "so is the other host's"
+i=0
+until [ -s "$work/known" ] && [ "$(wc -l <"$work/known")" -ge 2 ] || [ $i = 100 ]; do
+    keys 1 Enter
+    i=$((i + 1))
+    sleep 0.3
+done
+is "$(wc -l <"$work/known")" 2 "each yes writes one line"
+sees 'exit=0' "and the VM is moved"
+seen
+is "$(count_of 'Password of root@pam')" 1 "the password was asked for once"
+grep -rqF -- "$password" "$XDG_STATE_HOME"
+is $? 1 "and is written nowhere"
+
+# --- a question of the job: left without an answer it waits, ^C is heard while it is open
+tmux -L "$screen" kill-server 2>/dev/null
+snapshot "$work/before"
+tmux -L "$screen" -f /dev/null new-session -d -x 100 -y 50 \
+    "stty -F /dev/tty sane; '$vmferry' move -c '$L/vmferry.conf' --yes --stop-timeout 2 alpha beta b1 local stubborn; sleep 60"
+sees 'What now' "a guest that does not shut down is a question"
+tmux -L "$screen" kill-server
+sleep 1
+run 0 "the terminal is lost" jobs
+says out ' running .*stubborn' "the job waits for an answer"
+tmux -L "$screen" -f /dev/null new-session -d -x 100 -y 50 \
+    "stty -F /dev/tty sane; '$vmferry' attach; echo exit=\$?; sleep 60"
+sees 'What now' "who comes back is asked again"
+keys C-c
+sees 'exit=1' "interrupted in the question, the job ends"
+seen
+says out 'cancelled by the operator' "says why"
+is "$(count_of 'What now')" 1 "and asks no more"
+is "$(status alpha a2 103)" running "the source still runs"
+unchanged "and everything is put back"
+done_testing

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Calls below /version, /cluster, /pools. */
+#include "config.h"
+#include <string.h>
+#include "tests/lab/lab.h"
+
+static json_t *get_version(struct lab_call *c)
+{
+    return json_pack("{s:s, s:s, s:s}", "release", "8.4", "repoid", "2a5fa54a8503f96d", "version",
+                     "8.4.1");
+}
+
+static json_t *get_cluster_status(struct lab_call *c)
+{
+    json_t *out = json_array();
+    if (c->lab->n_nodes > 1)
+        json_array_append_new(out, json_pack("{s:s, s:s, s:s, s:i, s:i, s:i}", "type", "cluster",
+                                             "id", "cluster", "name", c->lab->name, "nodes",
+                                             (int)c->lab->n_nodes, "quorate", 1, "version", 2));
+    for (size_t i = 0; i < c->lab->n_nodes; i++) {
+        const struct lab_node *n = &c->lab->nodes[i];
+        vf_autofree char *id = vf_asprintf("node/%s", n->name);
+        json_array_append_new(out, json_pack("{s:s, s:s, s:s, s:s, s:i, s:s, s:i, s:i}", "type",
+                                             "node", "id", id, "name", n->name, "ip", n->addr,
+                                             "nodeid", c->lab->n_nodes > 1 ? n->id : 0, "level", "",
+                                             "online", 1, "local", n == c->here));
+    }
+    return out;
+}
+
+static json_t *get_nextid(struct lab_call *c)
+{
+    const char *want = lab_param(c, "vmid");
+    int id = want ? lab_int(want) : 100;
+    if (want && lab_vm_find(c->lab, id))
+        return lab_bad_param(c, "vmid", "VM %d already exists", id);
+    while (!want && lab_vm_find(c->lab, id))
+        id++;
+    vf_autofree char *text = vf_asprintf("%d", id);
+    return json_string(text);
+}
+
+json_t *lab_node_status(const struct lab_node *n)
+{
+    vf_autofree char *id = vf_asprintf("node/%s", n->name);
+    uint64_t total = 0, used = 0, avail = 0;
+    lab_storage_space((struct lab_node *)n, &n->lab->storages[0], &total, &used, &avail);
+    return json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:i, s:f, s:I, s:I, s:I, s:I, s:I}", "node", n->name, "type",
+        "node", "id", id, "status", "online", "level", "", "maxcpu", 2, "cpu", 0.05, "maxmem",
+        (json_int_t)25276510208, "mem", (json_int_t)11022237696, "maxdisk", (json_int_t)total,
+        "disk", (json_int_t)used, "uptime", (json_int_t)((vf_clock_ms() - n->lab->booted) / 1000));
+}
+
+static json_t *vm_resource(const struct lab_vm *vm)
+{
+    if (vm->created && vf_clock_ms() - vm->created < 10000) {
+        vf_autofree char *id = vf_asprintf("qemu/%d", vm->vmid);
+        return json_pack("{s:s, s:s, s:s, s:s, s:i}", "status", "unknown", "type", "qemu", "node",
+                         vm->node->name, "id", id, "vmid", vm->vmid);
+    }
+    return lab_vm_status(vm, LAB_VIEW_RESOURCE);
+}
+
+static void add_storages(json_t *out, struct lab_node *n)
+{
+    for (size_t s = 0; s < n->lab->n_storages; s++) {
+        struct lab_storage *st = &n->lab->storages[s];
+        uint64_t total, used, avail;
+        lab_storage_space(n, st, &total, &used, &avail);
+        vf_autofree char *id = vf_asprintf("storage/%s/%s", n->name, st->name);
+        json_array_append_new(
+            out, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:s}", "type", "storage",
+                           "id", id, "storage", st->name, "node", n->name, "status", "available",
+                           "plugintype", "dir", "shared", (int)st->shared, "disk", (json_int_t)used,
+                           "maxdisk", (json_int_t)total, "content", st->content));
+    }
+}
+
+static json_t *get_resources(struct lab_call *c)
+{
+    const char *type = lab_param(c, "type"), *pool;
+    json_t *out = json_array(), *v;
+    if (!c->user->admin)
+        return out;
+    if (!type || vf_streq(type, "pool"))
+        json_object_foreach (c->lab->pools, pool, v) {
+            vf_autofree char *id = vf_asprintf("/pool/%s", pool);
+            json_array_append_new(
+                out, json_pack("{s:s, s:s, s:s}", "pool", pool, "id", id, "type", "pool"));
+        }
+    for (size_t i = 0; (!type || vf_streq(type, "vm")) && i < c->lab->n_vms; i++) {
+        const struct lab_vm *vm = c->lab->vms[i];
+        if (vm->gone)
+            continue;
+        json_t *j = vm_resource(vm);
+        if (vm->pool)
+            json_object_set_new(j, "pool", json_string(vm->pool));
+        json_array_append_new(out, j);
+    }
+    for (size_t i = 0; i < c->lab->n_nodes; i++) {
+        struct lab_node *n = &c->lab->nodes[i];
+        if (!type || vf_streq(type, "node")) {
+            json_t *j = lab_node_status(n);
+            json_object_set_new(j, "cgroup-mode", json_integer(2));
+            json_array_append_new(out, j);
+        }
+        if (!type || vf_streq(type, "storage"))
+            add_storages(out, n);
+        if (!type || vf_streq(type, "sdn")) {
+            vf_autofree char *id = vf_asprintf("sdn/%s/localnetwork", n->name);
+            json_array_append_new(out, json_pack("{s:s, s:s, s:s, s:s, s:s}", "sdn", "localnetwork",
+                                                 "id", id, "node", n->name, "status", "ok", "type",
+                                                 "sdn"));
+        }
+    }
+    return out;
+}
+
+static json_t *get_options(struct lab_call *c)
+{
+    return json_pack("{s:[s, s], s:s, s:s}", "allowed-tags", "db", "prod", "description", "",
+                     "mac_prefix", "BC:24:11");
+}
+
+static json_t *get_empty(struct lab_call *c)
+{
+    return json_array();
+}
+
+static json_t *get_ha(struct lab_call *c)
+{
+    json_t *out = json_array(), *v;
+    const char *sid;
+    json_object_foreach (c->lab->ha, sid, v)
+        json_array_append(out, v);
+    return out;
+}
+
+/* "100" and "vm:100" are the same service. */
+static char *sid_of(struct lab_call *c)
+{
+    const char *sid = lab_param(c, "sid");
+    return strchr(sid, ':') ? vf_strdup(sid) : vf_asprintf("vm:%s", sid);
+}
+
+static json_t *one_ha(struct lab_call *c)
+{
+    vf_autofree char *sid = sid_of(c);
+    json_t *ha = json_object_get(c->lab->ha, sid);
+    if (!ha)
+        return lab_die(c, 500, "no such resource '%s'", sid);
+    return ha;
+}
+
+static json_t *get_ha_sid(struct lab_call *c)
+{
+    return json_incref(one_ha(c));
+}
+
+static json_t *post_ha(struct lab_call *c)
+{
+    vf_autofree char *sid = sid_of(c);
+    const char *state = lab_param(c, "state"), *comment = lab_param(c, "comment");
+    if (json_object_get(c->lab->ha, sid))
+        return lab_die(c, 500, "resource ID '%s' already defined", sid);
+    json_t *j =
+        json_pack("{s:s, s:s, s:s, s:s}", "sid", sid, "type", "vm", "state",
+                  state ? state : "started", "digest", "0000000000000000000000000000000000000000");
+    if (comment)
+        json_object_set_new(j, "comment", json_string(comment));
+    json_object_set_new(c->lab->ha, sid, j);
+    return NULL;
+}
+
+static json_t *put_ha(struct lab_call *c)
+{
+    json_t *ha = one_ha(c);
+    if (ha && lab_param(c, "state"))
+        json_object_set_new(ha, "state", json_string(lab_param(c, "state")));
+    return NULL;
+}
+
+static json_t *delete_ha(struct lab_call *c)
+{
+    vf_autofree char *sid = sid_of(c);
+    if (one_ha(c))
+        json_object_del(c->lab->ha, sid);
+    return NULL;
+}
+
+static json_t *get_pools(struct lab_call *c)
+{
+    json_t *out = json_array(), *v;
+    const char *id;
+    if (!c->user->admin)
+        return out;
+    json_object_foreach (c->lab->pools, id, v) {
+        json_t *j = json_pack("{s:s}", "poolid", id);
+        if (*json_string_value(v))
+            json_object_set(j, "comment", v);
+        json_array_append_new(out, j);
+    }
+    return out;
+}
+
+static json_t *the_pool(struct lab_call *c)
+{
+    json_t *pool = json_object_get(c->lab->pools, lab_param(c, "poolid"));
+    if (!pool)
+        lab_die(c, 500, "pool '%s' does not exist", lab_param(c, "poolid"));
+    return pool;
+}
+
+static json_t *get_pool(struct lab_call *c)
+{
+    json_t *pool = the_pool(c), *members = json_array();
+    if (!pool) {
+        json_decref(members);
+        return NULL;
+    }
+    for (size_t i = 0; i < c->lab->n_vms; i++)
+        if (!c->lab->vms[i]->gone && vf_streq(c->lab->vms[i]->pool, lab_param(c, "poolid"))) {
+            /* a pool shows tags in no member */
+            json_t *j = lab_vm_status(c->lab->vms[i], LAB_VIEW_RESOURCE);
+            json_object_del(j, "tags");
+            json_array_append_new(members, j);
+        }
+    json_t *j = json_pack("{s:s, s:o}", "poolid", lab_param(c, "poolid"), "members", members);
+    if (*json_string_value(pool))
+        json_object_set(j, "comment", pool);
+    return j;
+}
+
+static json_t *post_pool(struct lab_call *c)
+{
+    const char *id = lab_param(c, "poolid"), *comment = lab_param(c, "comment");
+    if (json_object_get(c->lab->pools, id))
+        return lab_die(c, 500, "create pool failed: pool '%s' already exists", id);
+    json_object_set_new(c->lab->pools, id, json_string(comment ? comment : ""));
+    return NULL;
+}
+
+static json_t *put_pool(struct lab_call *c)
+{
+    const char *id = lab_param(c, "poolid"), *vms = lab_param(c, "vms");
+    if (!the_pool(c))
+        return NULL;
+    if (lab_param(c, "comment"))
+        json_object_set_new(c->lab->pools, id, json_string(lab_param(c, "comment")));
+    vf_autostrv char **list = vf_strv_split(vms ? vms : "", ",; ");
+    for (size_t i = 0; list[i]; i++) {
+        struct lab_vm *vm = lab_vm_find(c->lab, lab_int(list[i]));
+        if (!vm)
+            return lab_die(c, 500, "update pool failed: VM %s does not exist", list[i]);
+        if (lab_flag(c, "delete", false))
+            vf_str_set(&vm->pool, NULL);
+        else if (vm->pool && strcmp(vm->pool, id) && !lab_flag(c, "allow-move", false))
+            return lab_die(c, 500, "update pool failed: VM %s belongs already to pool '%s'",
+                           list[i], vm->pool);
+        else
+            vf_str_set(&vm->pool, id);
+    }
+    return NULL;
+}
+
+static json_t *delete_pool(struct lab_call *c)
+{
+    if (!the_pool(c))
+        return NULL;
+    for (size_t i = 0; i < c->lab->n_vms; i++)
+        if (!c->lab->vms[i]->gone && vf_streq(c->lab->vms[i]->pool, lab_param(c, "poolid")))
+            return lab_die(c, 500, "delete pool failed: pool '%s' is not empty",
+                           lab_param(c, "poolid"));
+    json_object_del(c->lab->pools, lab_param(c, "poolid"));
+    return NULL;
+}
+
+const struct lab_route lab_routes_cluster[] = {
+    {"GET", "/version", get_version, NULL},
+    {"GET", "/cluster/status", get_cluster_status, "/:Sys.Audit"},
+    {"GET", "/cluster/nextid", get_nextid, NULL},
+    {"GET", "/cluster/resources", get_resources, NULL},
+    {"GET", "/cluster/options", get_options, NULL},
+    {"GET", "/cluster/replication", get_empty, NULL},
+    {"GET", "/cluster/sdn/zones", get_empty, NULL},
+    {"GET", "/cluster/sdn/vnets", get_empty, NULL},
+    {"GET", "/cluster/ha/resources", get_ha, "/:Sys.Audit"},
+    {"POST", "/cluster/ha/resources", post_ha, "/:Sys.Console"},
+    {"GET", "/cluster/ha/resources/{sid}", get_ha_sid, "/:Sys.Audit"},
+    {"PUT", "/cluster/ha/resources/{sid}", put_ha, "/:Sys.Console"},
+    {"DELETE", "/cluster/ha/resources/{sid}", delete_ha, "/:Sys.Console"},
+    {"GET", "/pools", get_pools, NULL},
+    {"POST", "/pools", post_pool, "/pool/{poolid}:Pool.Allocate"},
+    {"GET", "/pools/{poolid}", get_pool, "/pool/{poolid}:Pool.Audit"},
+    {"PUT", "/pools/{poolid}", put_pool, "/pool/{poolid}:Pool.Allocate"},
+    {"DELETE", "/pools/{poolid}", delete_pool, "/pool/{poolid}:Pool.Allocate"},
+    {NULL, NULL, NULL, NULL},
+};

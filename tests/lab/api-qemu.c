@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Calls below /nodes/{node}/qemu. */
+#include "config.h"
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include "tests/lab/lab.h"
+
+/* The VM of the call on the node of the call; NULL with the call failed. */
+static struct lab_vm *the_vm(struct lab_call *c)
+{
+    int id = lab_int(lab_param(c, "vmid"));
+    struct lab_vm *vm = lab_vm_find(c->lab, id);
+    if (vm && vm->node == c->node && !vm->lxc)
+        return vm;
+    lab_die(c, 500, "Configuration file 'nodes/%s/qemu-server/%d.conf' does not exist",
+            c->node->name, id);
+    return NULL;
+}
+
+json_t *lab_vm_status(const struct lab_vm *vm, enum lab_view view)
+{
+    bool up = vm->running;
+    const char *name = lab_vm_get(vm, "name"), *tags = lab_vm_get(vm, "tags");
+    json_int_t cpus = lab_vm_num(vm, "cores", 1) * lab_vm_num(vm, "sockets", 1);
+    json_int_t mem = lab_vm_num(vm, "memory", 512) << 20;
+    json_t *j = json_pack(
+        "{s:i, s:s, s:s, s:I, s:I, s:I, s:I, s:f, s:i, s:i, s:i, s:i, s:i}", "vmid", vm->vmid,
+        "name", name ? name : "VM", "status", up ? "running" : "stopped", "maxmem", mem, "mem",
+        (json_int_t)(up ? 16 << 20 : 0), "maxdisk", (json_int_t)lab_vm_bootdisk_size(vm), "uptime",
+        (json_int_t)(up ? (vf_clock_ms() - vm->started) / 1000 : 0), "cpu", up ? 0.01 : 0.0, "disk",
+        0, "diskread", 0, "diskwrite", 0, "netin", 0, "netout", 0);
+    if (!up)
+        json_object_set_new(j, "cpu", json_integer(0));
+    if (tags)
+        json_object_set_new(j, "tags", json_string(tags));
+    if (view == LAB_VIEW_RESOURCE) {
+        json_object_set_new(j, "maxcpu", json_integer(cpus));
+        json_object_set_new(j, "template", json_integer(lab_vm_num(vm, "template", 0)));
+        json_object_set_new(j, "type", json_string(vm->lxc ? "lxc" : "qemu"));
+        json_object_set_new(j, "node", json_string(vm->node->name));
+        vf_autofree char *id = vf_asprintf("%s/%d", vm->lxc ? "lxc" : "qemu", vm->vmid);
+        json_object_set_new(j, "id", json_string(id));
+        return j;
+    }
+    json_object_set_new(j, "cpus", json_integer(cpus));
+    if (up) {
+        json_object_set_new(j, "pid", json_integer(vm->qemu));
+        if (lab_vm_get(vm, "serial0"))
+            json_object_set_new(j, "serial", json_integer(1));
+    }
+    if (lab_vm_get(vm, "lock"))
+        json_object_set_new(j, "lock", json_string(lab_vm_get(vm, "lock")));
+    if (lab_vm_num(vm, "template", 0))
+        json_object_set_new(j, "template", json_integer(1));
+    return j;
+}
+
+static json_t *list_vms(struct lab_call *c, bool lxc)
+{
+    json_t *out = json_array();
+    for (size_t i = 0; c->user->admin && i < c->lab->n_vms; i++) {
+        const struct lab_vm *vm = c->lab->vms[i];
+        if (!vm->gone && vm->node == c->node && vm->lxc == lxc)
+            json_array_append_new(out, lab_vm_status(vm, LAB_VIEW_LIST));
+    }
+    return out;
+}
+
+static json_t *get_qemu(struct lab_call *c)
+{
+    return list_vms(c, false);
+}
+
+static json_t *get_lxc(struct lab_call *c)
+{
+    json_t *out = list_vms(c, true), *j;
+    size_t i;
+    json_array_foreach (out, i, j)
+        json_object_set_new(j, "type", json_string("lxc"));
+    return out;
+}
+
+/* "scsi0" -> what QEMU counted for it. */
+static json_t *blockstat(struct lab_vm *vm)
+{
+    lab_autojson json_t *all = lab_qmp(vm, "query-blockstats", NULL);
+    json_t *out = json_object(), *e;
+    size_t i;
+    json_array_foreach (all, i, e) {
+        const char *node = json_string_value(json_object_get(e, "node-name"));
+        if (node && vf_starts(node, "drive-"))
+            json_object_set(out, node + strlen("drive-"), json_object_get(e, "stats"));
+    }
+    return out;
+}
+
+static json_int_t sum(json_t *stats, const char *counter)
+{
+    json_int_t n = 0;
+    const char *key;
+    json_t *v;
+    json_object_foreach (stats, key, v)
+        n += json_integer_value(json_object_get(v, counter));
+    return n;
+}
+
+static json_t *get_current(struct lab_call *c)
+{
+    struct lab_vm *vm = the_vm(c);
+    if (!vm)
+        return NULL;
+    json_t *j = lab_vm_status(vm, LAB_VIEW_LIST), *v;
+    const char *agent = lab_vm_get(vm, "agent"), *key;
+    vf_autofree char *sid = vf_asprintf("vm:%d", vm->vmid);
+    json_object_set_new(j, "ha", json_pack("{s:b}", "managed", 0));
+    json_object_set_new(json_object_get(j, "ha"), "managed",
+                        json_integer(json_object_get(c->lab->ha, sid) != NULL));
+    if (agent && agent[0] == '1')
+        json_object_set_new(j, "agent", json_integer(1));
+    if (!vm->running) {
+        json_object_set_new(j, "qmpstatus", json_string("stopped"));
+        return j;
+    }
+    lab_autojson json_t *q = lab_qmp(vm, "query-status", NULL);
+    const char *status = json_string_value(json_object_get(q, "status"));
+    json_object_set_new(j, "qmpstatus", json_string(status ? status : "running"));
+    json_object_set_new(j, "running-machine", json_string("pc-i440fx-7.2"));
+    json_object_set_new(j, "running-qemu", json_string("7.2.22"));
+    json_object_set_new(j, "proxmox-support", json_object());
+    json_t *stats = blockstat(vm);
+    json_object_set_new(j, "blockstat", stats);
+    json_object_set_new(j, "diskread", json_integer(sum(stats, "rd_bytes")));
+    json_object_set_new(j, "diskwrite", json_integer(sum(stats, "wr_bytes")));
+    json_t *nics = json_object();
+    json_object_foreach (vm->conf, key, v)
+        if (vf_starts(key, "net")) {
+            vf_autofree char *tap = vf_asprintf("tap%di%s", vm->vmid, key + 3);
+            json_object_set_new(nics, tap, json_pack("{s:i, s:i}", "netin", 0, "netout", 0));
+        }
+    json_object_set_new(j, "nics", nics);
+    return j;
+}
+
+static json_t *get_config(struct lab_call *c)
+{
+    struct lab_vm *vm = the_vm(c);
+    return vm ? lab_vm_config(vm, lab_flag(c, "current", false)) : NULL;
+}
+
+static json_t *get_pending(struct lab_call *c)
+{
+    struct lab_vm *vm = the_vm(c);
+    return vm ? lab_vm_pending(vm) : NULL;
+}
+
+/* No VM of the lab has any. */
+static json_t *get_firewall_rules(struct lab_call *c)
+{
+    return json_array();
+}
+
+static json_t *get_snapshots(struct lab_call *c)
+{
+    struct lab_vm *vm = the_vm(c);
+    if (!vm)
+        return NULL;
+    vf_autofree char *digest = lab_vm_digest(vm);
+    return json_pack("[{s:s, s:i, s:s, s:s}]", "name", "current", "running", vm->running,
+                     "description", "You are here!", "digest", digest);
+}
+
+static json_t *get_agent(struct lab_call *c)
+{
+    struct lab_vm *vm = the_vm(c);
+    if (!vm)
+        return NULL;
+    const char *agent = lab_vm_get(vm, "agent");
+    if (!vm->running)
+        return lab_die(c, 500, "VM %d is not running", vm->vmid);
+    if (!agent || agent[0] != '1')
+        return lab_die(c, 500, "No QEMU guest agent configured");
+    return lab_die(c, 500, "QEMU guest agent is not running");
+}
+
+static json_t *put_config(struct lab_call *c)
+{
+    struct lab_vm *vm = the_vm(c);
+    if (vm)
+        lab_vm_update(c, vm, false);
+    return NULL;
+}
+
+static int nothing_left(struct lab_task *t, struct vf_error **err)
+{
+    return 0;
+}
+
+static json_t *post_config(struct lab_call *c)
+{
+    struct lab_vm *vm = the_vm(c);
+    if (!vm || lab_vm_update(c, vm, false))
+        return NULL;
+    return lab_task_start(c, c->node, vm, "qmconfig", lab_param(c, "vmid"), NULL, nothing_left);
+}
+
+static int run_start(struct lab_task *t, struct vf_error **err)
+{
+    struct lab_vm *vm = t->vm;
+    const char *key, *lock = lab_vm_get(vm, "lock");
+    json_t *v;
+    if (lab_vm_num(vm, "template", 0))
+        return vf_fail(err, VF_E_CONFLICT, "you can't start a vm if it's a template");
+    if (lock)
+        return vf_fail(err, VF_E_CONFLICT, "VM is locked (%s)", lock);
+    if (vm->running || vm->starting)
+        return vf_fail(err, VF_E_CONFLICT, "VM %d already running", vm->vmid);
+    json_object_foreach (vm->conf, key, v) {
+        if (!vf_starts(key, "net") || !(key[3] >= '0' && key[3] <= '9'))
+            continue;
+        lab_autojson json_t *props = lab_props_parse(json_string_value(v), "model");
+        const char *bridge = json_string_value(json_object_get(props, "bridge"));
+        bool there = !bridge;
+        size_t i;
+        json_t *b;
+        json_array_foreach (vm->node->bridges, i, b)
+            there |= vf_streq(json_string_value(b), bridge);
+        if (there)
+            continue;
+        lab_task_log(t, "bridge '%s' does not exist", bridge);
+        lab_task_log(t,
+                     "kvm: -netdev "
+                     "type=tap,id=%s,ifname=tap%di%s,script=/usr/libexec/qemu-server/pve-bridge,"
+                     "downscript=/usr/libexec/qemu-server/pve-bridgedown: network script "
+                     "/usr/libexec/qemu-server/pve-bridge failed with status 512",
+                     key, vm->vmid, key + 3);
+        return vf_fail(err, VF_E_CONFLICT, "start failed: QEMU exited with code 1");
+    }
+    return lab_qemu_start(vm, t, err);
+}
+
+static int run_stop(struct lab_task *t, struct vf_error **err)
+{
+    struct lab_vm *vm = t->vm;
+    if (!vm->running && !vm->starting)
+        return 0;
+    json_t *r = lab_qmp(vm, "quit", NULL);
+    json_decref(r);
+    if (lab_qemu_wait_stopped(vm, 5000))
+        return 0;
+    kill(vm->qemu, SIGKILL);
+    return lab_qemu_wait_stopped(vm, 5000) ? 0 : vf_fail(err, VF_E_INTERNAL, "VM still running");
+}
+
+static int run_shutdown(struct lab_task *t, struct vf_error **err)
+{
+    struct lab_vm *vm = t->vm;
+    int64_t seconds = json_integer_value(json_object_get(t->args, "timeout"));
+    if (!vm->running && !vm->starting)
+        return vf_fail(err, VF_E_CONFLICT, "VM %d not running", vm->vmid);
+    json_t *r = lab_qmp(vm, "system_powerdown", NULL);
+    json_decref(r);
+    if (lab_qemu_wait_stopped(vm, seconds * 1000))
+        return 0;
+    if (json_is_true(json_object_get(t->args, "force"))) {
+        lab_task_log(t, "VM quit/powerdown failed - terminating now with SIGTERM");
+        return run_stop(t, err);
+    }
+    return vf_fail(err, VF_E_NET, "VM quit/powerdown failed - got timeout");
+}
+
+static json_t *power(struct lab_call *c, const char *type,
+                     int (*run)(struct lab_task *t, struct vf_error **err))
+{
+    struct lab_vm *vm = the_vm(c);
+    const char *timeout = lab_param(c, "timeout");
+    if (!vm)
+        return NULL;
+    json_t *args = json_pack("{s:I, s:b}", "timeout", (json_int_t)(timeout ? atoll(timeout) : 180),
+                             "force", (int)lab_flag(c, "forceStop", false));
+    return lab_task_start(c, c->node, vm, type, lab_param(c, "vmid"), args, run);
+}
+
+static json_t *post_start(struct lab_call *c)
+{
+    return power(c, "qmstart", run_start);
+}
+
+static json_t *post_stop(struct lab_call *c)
+{
+    return power(c, "qmstop", run_stop);
+}
+
+static json_t *post_shutdown(struct lab_call *c)
+{
+    return power(c, "qmshutdown", run_shutdown);
+}
+
+static int run_create(struct lab_task *t, struct vf_error **err)
+{
+    lab_vm_set(t->vm, "lock", NULL);
+    if (json_is_true(json_object_get(t->args, "start"))) {
+        vf_autoerror struct vf_error *ignored = NULL; /* such a create still ends OK */
+        run_start(t, &ignored);
+    }
+    return 0;
+}
+
+static char *new_uuid(void)
+{
+    vf_autofree char *h = vf_random_hex(16);
+    return vf_asprintf("%.8s-%.4s-4%.3s-a%.3s-%.12s", h, h + 8, h + 13, h + 17, h + 20);
+}
+
+static void create_defaults(struct lab_vm *vm)
+{
+    vf_autofree char *uuid = new_uuid(), *gen = new_uuid();
+    vf_autofree char *smbios = vf_asprintf("uuid=%s", uuid);
+    vf_autofree char *meta =
+        vf_asprintf("creation-qemu=7.2.22,ctime=%lld", (long long)vf_clock_unix());
+    const char *key;
+    json_t *v;
+    if (!lab_vm_get(vm, "smbios1"))
+        lab_vm_set(vm, "smbios1", smbios);
+    if (!lab_vm_get(vm, "vmgenid"))
+        lab_vm_set(vm, "vmgenid", gen);
+    lab_vm_set(vm, "meta", meta);
+    if (!lab_vm_get(vm, "boot")) {
+        vf_autofree char *order = NULL;
+        json_object_foreach (vm->conf, key, v)
+            if (!order && lab_is_disk_key(key) && !strstr(json_string_value(v), "media=cdrom"))
+                order = vf_asprintf("order=%s", key);
+        lab_vm_set(vm, "boot", order ? order : " ");
+    }
+}
+
+static json_t *post_qemu(struct lab_call *c)
+{
+    int id = lab_int(lab_param(c, "vmid"));
+    struct lab_vm *vm = lab_vm_find(c->lab, id);
+    const char *pool = lab_param(c, "pool");
+    if (vm)
+        return lab_die(c, 500, "unable to create VM %d - VM %d already exists on node '%s'", id, id,
+                       vm->node->name);
+    if (pool && !json_object_get(c->lab->pools, pool))
+        return lab_die(c, 500, "no such pool '%s'", pool);
+    vm = lab_vm_add(c->lab, c->node, id, false);
+    if (lab_vm_update(c, vm, true)) {
+        vm->gone = true;
+        return NULL;
+    }
+    create_defaults(vm);
+    vf_str_set(&vm->pool, pool);
+    vm->created = vf_clock_ms();
+    lab_vm_set(vm, "lock", "create");
+    return lab_task_start(c, c->node, vm, "qmcreate", lab_param(c, "vmid"),
+                          json_pack("{s:b}", "start", (int)lab_flag(c, "start", false)),
+                          run_create);
+}
+
+/* Frees the images of VM that it names and that carry its number. */
+static void free_disks(struct lab_vm *vm, bool unreferenced)
+{
+    const char *key;
+    json_t *v;
+    vf_autofree char *mine = vf_asprintf(":%d/", vm->vmid);
+    json_object_foreach (vm->conf, key, v) {
+        lab_autojson json_t *props = lab_props_parse(json_string_value(v), "file");
+        const char *file = json_string_value(json_object_get(props, "file"));
+        if ((lab_is_disk_key(key) || vf_starts(key, "unused")) && file && strstr(file, mine))
+            lab_volume_delete(vm->node, file, NULL);
+    }
+    for (size_t i = 0; unreferenced && i < vm->node->lab->n_storages; i++) {
+        lab_autojson json_t *list =
+            lab_volume_list(vm->node, &vm->node->lab->storages[i], vm->vmid, "images");
+        size_t n;
+        json_array_foreach (list, n, v)
+            lab_volume_delete(vm->node, json_string_value(json_object_get(v, "volid")), NULL);
+    }
+}
+
+static int run_destroy(struct lab_task *t, struct vf_error **err)
+{
+    struct lab_vm *vm = t->vm;
+    if (vm->running)
+        return vf_fail(err, VF_E_CONFLICT, "VM %d is running - destroy failed", vm->vmid);
+    free_disks(vm, json_is_true(json_object_get(t->args, "unreferenced")));
+    vf_autofree char *sid = vf_asprintf("vm:%d", vm->vmid);
+    json_object_del(t->lab->ha, sid);
+    vm->gone = true;
+    return 0;
+}
+
+static json_t *delete_vm(struct lab_call *c)
+{
+    struct lab_vm *vm = the_vm(c);
+    if (!vm)
+        return NULL;
+    const char *lock = lab_vm_get(vm, "lock");
+    if (lab_vm_num(vm, "protection", 0))
+        return lab_die(c, 500, "can't remove VM %d - protection mode enabled", vm->vmid);
+    if (vm->running || vm->starting)
+        return lab_die(c, 500, "VM %d is running - destroy failed", vm->vmid);
+    if (lock)
+        return lab_die(c, 500, "VM is locked (%s)", lock);
+    return lab_task_start(
+        c, c->node, vm, "qmdestroy", lab_param(c, "vmid"),
+        json_pack("{s:b}", "unreferenced", (int)lab_flag(c, "destroy-unreferenced-disks", false)),
+        run_destroy);
+}
+
+int lab_boot_vm(struct lab_vm *vm, struct vf_error **err)
+{
+    struct lab_task t = {.lab = vm->node->lab, .node = vm->node, .vm = vm};
+    int r = run_start(&t, err);
+    vf_strv_free(t.log);
+    return r;
+}
+
+#define VM "/nodes/{node}/qemu/{vmid}"
+const struct lab_route lab_routes_qemu[] = {
+    {"GET", "/nodes/{node}/qemu", get_qemu, NULL},
+    {"GET", "/nodes/{node}/lxc", get_lxc, NULL},
+    {"POST", "/nodes/{node}/qemu", post_qemu, "/vms/{vmid}:VM.Allocate"},
+    {"DELETE", VM, delete_vm, "/vms/{vmid}:VM.Allocate"},
+    {"GET", VM "/config", get_config, "/vms/{vmid}:VM.Audit"},
+    {"PUT", VM "/config", put_config, "/vms/{vmid}:VM.Config.Options"},
+    {"POST", VM "/config", post_config, "/vms/{vmid}:VM.Config.Options"},
+    {"GET", VM "/pending", get_pending, "/vms/{vmid}:VM.Audit"},
+    {"GET", VM "/firewall/rules", get_firewall_rules, "/vms/{vmid}:VM.Audit"},
+    {"GET", VM "/snapshot", get_snapshots, "/vms/{vmid}:VM.Audit"},
+    {"GET", VM "/agent/info", get_agent, "/vms/{vmid}:VM.Monitor"},
+    {"GET", VM "/agent/network-get-interfaces", get_agent, "/vms/{vmid}:VM.Monitor"},
+    {"GET", VM "/status/current", get_current, "/vms/{vmid}:VM.Audit"},
+    {"POST", VM "/status/start", post_start, "/vms/{vmid}:VM.PowerMgmt"},
+    {"POST", VM "/status/stop", post_stop, "/vms/{vmid}:VM.PowerMgmt"},
+    {"POST", VM "/status/shutdown", post_shutdown, "/vms/{vmid}:VM.PowerMgmt"},
+    {NULL, NULL, NULL, NULL},
+};

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Users, tickets, tokens, privileges. A ticket is "PVE:USER:HEXTIME::BASE64", signed with a key of
+ * the cluster's; it lives two hours and can be traded for a new one in place of a password. */
+#include "config.h"
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <string.h>
+#include <stdio.h>
+#include "tests/lab/lab.h"
+
+#define TICKET_LIFE 7200
+
+static const char *const privileges[] = {
+    "Datastore.Allocate",
+    "Datastore.AllocateSpace",
+    "Datastore.AllocateTemplate",
+    "Datastore.Audit",
+    "Group.Allocate",
+    "Mapping.Audit",
+    "Mapping.Modify",
+    "Mapping.Use",
+    "Permissions.Modify",
+    "Pool.Allocate",
+    "Pool.Audit",
+    "Realm.Allocate",
+    "Realm.AllocateUser",
+    "SDN.Allocate",
+    "SDN.Audit",
+    "SDN.Use",
+    "Sys.AccessNetwork",
+    "Sys.Audit",
+    "Sys.Console",
+    "Sys.Incoming",
+    "Sys.Modify",
+    "Sys.PowerMgmt",
+    "Sys.Syslog",
+    "User.Modify",
+    "VM.Allocate",
+    "VM.Audit",
+    "VM.Backup",
+    "VM.Clone",
+    "VM.Config.CDROM",
+    "VM.Config.CPU",
+    "VM.Config.Cloudinit",
+    "VM.Config.Disk",
+    "VM.Config.HWType",
+    "VM.Config.Memory",
+    "VM.Config.Network",
+    "VM.Config.Options",
+    "VM.Console",
+    "VM.Migrate",
+    "VM.Monitor",
+    "VM.PowerMgmt",
+    "VM.Snapshot",
+    "VM.Snapshot.Rollback",
+};
+
+static char *sign(const struct lab *lab, const char *text)
+{
+    unsigned char md[EVP_MAX_MD_SIZE];
+    unsigned n = 0;
+    char out[64];
+    HMAC(EVP_sha256(), lab->key, sizeof lab->key, (const unsigned char *)text, strlen(text), md,
+         &n);
+    EVP_EncodeBlock((unsigned char *)out, md, 32);
+    return vf_strdup(out);
+}
+
+static bool same(const char *a, const char *b)
+{
+    return strlen(a) == strlen(b) && !CRYPTO_memcmp(a, b, strlen(a));
+}
+
+static char *make_ticket(const struct lab *lab, const char *user, int64_t when)
+{
+    vf_autofree char *body = vf_asprintf("PVE:%s:%08llX", user, (unsigned long long)when);
+    vf_autofree char *sig = sign(lab, body);
+    return vf_asprintf("%s::%s", body, sig);
+}
+
+static char *make_csrf(const struct lab *lab, const char *user, int64_t when)
+{
+    vf_autofree char *body = vf_asprintf("%08llX:%s", (unsigned long long)when, user);
+    vf_autofree char *sig = sign(lab, body);
+    return vf_asprintf("%08llX:%s", (unsigned long long)when, sig);
+}
+
+/* The user of a valid ticket; NULL. */
+static const struct lab_user *check_ticket(const struct lab *lab, const char *ticket)
+{
+    char user[128];
+    unsigned long long when;
+    if (sscanf(ticket, "PVE:%127[^:]:%llX::", user, &when) != 2)
+        return NULL;
+    vf_autofree char *good = make_ticket(lab, user, when);
+    int64_t age = vf_clock_unix() - (int64_t)when;
+    if (!same(good, ticket) || age > TICKET_LIFE || age < -300)
+        return NULL;
+    for (size_t i = 0; i < lab->n_users; i++)
+        if (!lab->users[i].token && vf_streq(lab->users[i].name, user))
+            return &lab->users[i];
+    return NULL;
+}
+
+static bool check_csrf(const struct lab *lab, const char *user, const char *csrf)
+{
+    unsigned long long when;
+    if (!csrf || sscanf(csrf, "%llX:", &when) != 1)
+        return false;
+    vf_autofree char *good = make_csrf(lab, user, when);
+    return same(good, csrf) && vf_clock_unix() - (int64_t)when <= TICKET_LIFE;
+}
+
+static int refuse(struct lab_call *c, const char *why)
+{
+    lab_die(c, 401, "%s", why);
+    c->bare_401 = c->delay = true;
+    return -1;
+}
+
+static int check_token(struct lab_call *c, const char *text)
+{
+    const char *eq = strchr(text, '='), *bang = strchr(text, '!');
+    if (!eq || !bang || bang > eq)
+        return refuse(c, "no such token");
+    for (size_t i = 0; i < c->lab->n_users; i++) {
+        const struct lab_user *u = &c->lab->users[i];
+        if (!u->token || strlen(u->name) != (size_t)(bang - text) ||
+            strncmp(u->name, text, bang - text) || strlen(u->token) != (size_t)(eq - bang - 1) ||
+            strncmp(u->token, bang + 1, eq - bang - 1))
+            continue;
+        if (!same(u->secret, eq + 1))
+            return refuse(c, "invalid token value!");
+        c->user = u;
+        return 0;
+    }
+    return refuse(c, "no such token");
+}
+
+int lab_authenticate(struct lab_call *c, const char *authorization, const char *cookie,
+                     const char *csrf)
+{
+    if (authorization && vf_starts(authorization, "PVEAPIToken=")) {
+        const char *text = authorization + strlen("PVEAPIToken=");
+        vf_autofree char *decoded = lab_url_decode(text, strlen(text), false);
+        return check_token(c, decoded);
+    }
+    const char *p = cookie ? strstr(cookie, "PVEAuthCookie=") : NULL;
+    if (!p)
+        return refuse(c, "No ticket");
+    p += strlen("PVEAuthCookie=");
+    vf_autofree char *ticket = lab_url_decode(p, strcspn(p, ";"), false);
+    c->user = check_ticket(c->lab, ticket);
+    if (!c->user)
+        return refuse(c, "permission denied - invalid PVE ticket");
+    c->by_ticket = true;
+    if (!vf_streq(c->method, "GET") && !check_csrf(c->lab, c->user->name, csrf)) {
+        c->user = NULL;
+        return refuse(c, "Permission denied - invalid csrf token");
+    }
+    return 0;
+}
+
+bool lab_is_root(const struct lab_call *c)
+{
+    return c->by_ticket && vf_streq(c->user->name, "root@pam");
+}
+
+/* PRIV is "/path:Privilege"; the lab's users have everything everywhere but one privilege, or
+ * nothing. */
+bool lab_may(const struct lab_call *c, const char *priv)
+{
+    const char *colon = strrchr(priv, ':');
+    return c->user->admin && !vf_streq(c->user->without, colon ? colon + 1 : priv);
+}
+
+json_t *lab_login(struct lab_call *c)
+{
+    const char *name = lab_param(c, "username"), *password = lab_param(c, "password");
+    const char *realm = lab_param(c, "realm");
+    vf_autofree char *full = name && !strchr(name, '@') && realm ? vf_asprintf("%s@%s", name, realm)
+                                                                 : vf_strdup(name ? name : "");
+    const struct lab_user *u = NULL;
+    for (size_t i = 0; i < c->lab->n_users; i++)
+        if (!c->lab->users[i].token && vf_streq(c->lab->users[i].name, full))
+            u = &c->lab->users[i];
+    bool good = u && password &&
+                (same(u->secret, password) ||
+                 (vf_starts(password, "PVE:") && check_ticket(c->lab, password) == u));
+    if (!good) {
+        c->delay = true;
+        return lab_die(c, 401, "authentication failure");
+    }
+    int64_t now = vf_clock_unix();
+    vf_autofree char *ticket = make_ticket(c->lab, u->name, now),
+                     *csrf = make_csrf(c->lab, u->name, now);
+    lab_autojson json_t *all = json_object();
+    for (size_t i = 0; i < VF_COUNT(privileges); i++)
+        json_object_set_new(all, privileges[i], json_integer(1));
+    return json_pack("{s:s, s:s, s:s, s:{s:O}}", "username", u->name, "ticket", ticket,
+                     "CSRFPreventionToken", csrf, "cap", "vms", all);
+}
+
+static json_t *all_privileges(const struct lab_user *u)
+{
+    json_t *all = json_object();
+    for (size_t i = 0; i < VF_COUNT(privileges); i++)
+        if (!vf_streq(u->without, privileges[i]))
+            json_object_set_new(all, privileges[i], json_integer(1));
+    return all;
+}
+
+json_t *lab_permissions(const struct lab_call *c)
+{
+    static const char *const paths[] = {"/",     "/access", "/access/groups", "/nodes",
+                                        "/pool", "/sdn",    "/storage",       "/vms"};
+    json_t *out = json_object();
+    if (!c->user->admin)
+        return out;
+    for (size_t p = 0; p < VF_COUNT(paths); p++)
+        json_object_set_new(out, paths[p], all_privileges(c->user));
+    /* members of pools are listed one by one */
+    for (size_t i = 0; i < c->lab->n_vms; i++) {
+        if (c->lab->vms[i]->gone || !c->lab->vms[i]->pool)
+            continue;
+        vf_autofree char *path = vf_asprintf("/vms/%d", c->lab->vms[i]->vmid);
+        json_object_set_new(out, path, all_privileges(c->user));
+    }
+    return out;
+}

@@ -1,0 +1,151 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# LAB_OPTIONS: more options of `vmferry-lab up`, as --no-namespaces.
+# The lab itself: it starts, is what it claims to be, several at once, and leaves nothing behind.
+lab=${top_builddir:-.}/vmferry-lab
+n=0
+ok() { n=$((n + 1)); if [ "$1" -eq 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; fi; }
+skip() { n=$((n + 1)); echo "ok $n - $1 # SKIP $2"; }
+
+for tool in qemu-system-x86_64 qemu-img ssh; do
+    command -v $tool >/dev/null || { echo "1..0 # SKIP $tool is not installed"; exit 0; }
+done
+case $(getent passwd "$(id -un)") in
+*/nologin | */false) echo "1..0 # SKIP this user has no shell to log in with"; exit 0 ;;
+esac
+[ -x /usr/sbin/sshd ] || { echo "1..0 # SKIP sshd is not installed"; exit 0; }
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/vmferry-lab-test-XXXXXX") || exit 1
+one=$work/one two=$work/two
+trap '"$lab" down --dir "$one" 2>/dev/null; "$lab" down --dir "$two" 2>/dev/null; rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
+
+mounts_before=$(cat /proc/self/mounts)
+top_before=$(ls -A / /etc /var/lib /mnt /root 2>/dev/null)
+
+out=$("$lab" up --dir "$one" --auth-delay 0 $LAB_OPTIONS 2>&1)
+started=$?
+ok $started "a lab starts"
+echo "$out" | sed 's/^/# /'
+[ $started -eq 0 ] || { echo "1..$n"; exit 1; }
+test "$(echo "$out" | grep -c '^[a-z]* https://127\.[0-9.]*:8006$')" -eq 2
+ok $? "it prints a line with a URL for each cluster"
+"$lab" up --dir "$two" --auth-delay 0 $LAB_OPTIONS >/dev/null
+ok $? "a second one beside it"
+! "$lab" up --dir "$two" >/dev/null 2>&1
+ok $? "not two in one directory"
+
+for f in vmferry.conf known_hosts id_ed25519 secret-alpha secret-beta token-alpha token-beta \
+    fingerprint-alpha fingerprint-beta ca-alpha.pem; do
+    test -s "$one/$f" || { echo "# $f is missing"; false; }
+    ok $? "$f is there"
+done
+test "$(stat -c %a "$one/secret-alpha" "$one/token-beta" "$one/id_ed25519" | sort -u)" = 600
+ok $? "secrets are readable by their owner alone"
+test -r "$(sed -n 's/.*secret-file = "\(.*\)";/\1/p' "$one/vmferry.conf" | head -n 1)"
+ok $? "the configuration names files that are there"
+
+addr() { awk -v want="\"$2\";" '$4 == want { gsub(/[";]/, "", $7); print $7 }' "$1/vmferry.conf"; }
+port=$(sed -n 's/.*user = "root"; port = \([0-9]*\);.*/\1/p' "$one/vmferry.conf" | head -n 1)
+on() {
+    lab_dir=$1 node=$2; shift 2
+    ssh -F none -i "$lab_dir/id_ed25519" -o UserKnownHostsFile="$lab_dir/known_hosts" \
+        -o StrictHostKeyChecking=yes -o BatchMode=yes -p "$(sed -n \
+        's/.*user = "root"; port = \([0-9]*\);.*/\1/p' "$lab_dir/vmferry.conf" | head -n 1)" \
+        "$(id -un)@$(addr "$lab_dir" "$node")" "$@"
+}
+ctl() { "$lab" ctl --dir "$one" "$@"; }
+
+for node in a1 a2 b1 b2; do
+    test "$(on "$one" $node 'echo hello')" = hello
+    ok $? "ssh into $node with the operator's key and the known host key"
+done
+test "$(on "$two" a1 'echo hello')" = hello
+ok $? "ssh into the other lab"
+ssh -F none -i "$two/id_ed25519" -o UserKnownHostsFile="$one/known_hosts" -o BatchMode=yes -p "$port" \
+    -o StrictHostKeyChecking=yes "$(id -un)@$(addr "$one" a1)" true 2>/dev/null
+test $? -eq 255
+ok $? "a stranger's key is refused"
+
+if [ "$(id -u)" -eq 0 ] && [ "$(on "$one" a1 hostname)" = a1 ]; then
+    test "$(on "$one" a1 'readlink /root/.ssh/authorized_keys')" = /etc/pve/priv/authorized_keys
+    ok $? "authorized_keys is the link into the cluster's directory"
+    on "$one" a1 'echo x >/etc/pve/probe; echo y >/var/lib/vz/probe; echo z >/mnt/pve/shared/probe'
+    test "$(on "$one" a2 'cat /etc/pve/probe /mnt/pve/shared/probe; ls /var/lib/vz')" = "x
+z
+images
+template"
+    ok $? "/etc/pve and shared storage are the cluster's, local storage is the node's"
+    test "$(on "$one" b1 'ls /etc/pve')" = priv
+    ok $? "the other cluster has its own"
+    test "$(on "$one" a1 'pvesm path local:100/vm-100-disk-0.qcow2')" = \
+        /var/lib/vz/images/100/vm-100-disk-0.qcow2
+    ok $? "pvesm path"
+else
+    skip "authorized_keys is the link into the cluster's directory" "no namespaces here"
+    skip "/etc/pve is the cluster's" "no namespaces here"
+    skip "the other cluster has its own" "no namespaces here"
+    skip "pvesm path" "no namespaces here"
+fi
+test "$(on "$one" a1 'qm status 100')" = "status: running"
+ok $? "qm status"
+
+image=$(ctl alpha pvesm a1 path local:100/vm-100-disk-0.qcow2)
+! ctl alpha node a1 exec qemu-img info "$image" >/dev/null 2>&1
+ok $? "the running VM holds its image's lock"
+wait_for() { i=0; until "$@" 2>/dev/null; do i=$((i + 1)); [ $i -lt 200 ] || return 1; sleep 0.1; done; }
+wait_for grep -q 'vmferry guest up' "$one/alpha/a1/serial-100.log"
+ok $? "its guest has booted from that disk"
+
+if command -v curl >/dev/null; then
+    api() {
+        verb=$1 path=$2; shift 2
+        curl -s --cacert "$one/ca-alpha.pem" -X "$verb" "$@" \
+            -H "Authorization: PVEAPIToken=migrator@pve!ferry=$(cat "$one/token-alpha")" \
+            "https://$(addr "$one" a1):8006/api2/json$path"
+    }
+    api GET /version | grep -q '"release":"8.4"'
+    ok $? "the API answers, its certificate signed by the cluster's CA"
+    api POST /nodes/a1/qemu/100/status/shutdown -d timeout=60 | grep -q UPID
+    ok $? "shut down"
+    stopped() { test "$(ctl alpha qm a1 status 100)" = "status: stopped"; }
+    wait_for stopped
+    ok $? "the guest has powered off"
+    grep -q 'vmferry guest down' "$one/alpha/a1/serial-100.log"
+    ok $? "by itself"
+    ctl alpha node a1 exec qemu-img info "$image" >/dev/null
+    ok $? "its image is free"
+    api POST /nodes/a2/qemu/103/status/shutdown -d timeout=1 >/dev/null
+    sleep 1.5
+    test "$(ctl alpha qm a2 status 103)" = "status: running"
+    ok $? "the stubborn guest is still there"
+    ctl alpha fail-next GET '^/version$' 596 'Connection timed out' && api GET /version -i |
+        grep -q '^HTTP/1.1 596 Connection timed out'
+    ok $? "a call fails when told to"
+    api GET /version | grep -q release
+    ok $? "once"
+    api PUT /nodes/a1/qemu/101/config -d nonsense=1 | grep -q 'not defined in schema'
+    ok $? "an unknown parameter is refused"
+    ctl alpha requests | grep -q '"violation":"nonsense'
+    ok $? "and logged"
+else
+    skip "the API by hand" "curl is not installed"
+fi
+ctl alpha dump | grep -q '"name": "db1"'
+ok $? "the state can be dumped"
+
+"$lab" down --dir "$one"
+ok $? "down"
+test ! -e "$one"
+ok $? "its directory is gone"
+! grep -l -a -- "[/]${one#/}" /proc/[0-9]*/cmdline 2>/dev/null | sed 's/^/# /' | grep .
+ok $? "no process is left"
+test "$(on "$two" b2 'echo hello')" = hello
+ok $? "the other lab lives on"
+"$lab" down --dir "$two" --keep && test -e "$two/vmferry.conf"
+ok $? "down --keep"
+test "$(cat /proc/self/mounts)" = "$mounts_before"
+ok $? "no mount is left"
+test "$(ls -A / /etc /var/lib /mnt /root 2>/dev/null)" = "$top_before"
+ok $? "no file is left"
+echo "1..$n"

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* vmferry-lab: two small Proxmox VE clusters on loopback addresses, for demonstrations and tests.
+ */
+#include "config.h"
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include "tests/lab/lab.h"
+
+static const char help[] =
+    "usage: vmferry-lab up --dir DIR [--auth-delay MS] [--profile demo|captures] "
+    "[--no-namespaces]\n"
+    "       vmferry-lab down --dir DIR [--keep]\n"
+    "       vmferry-lab ctl --dir DIR CLUSTER COMMAND…\n"
+    "\n"
+    "up     starts the clusters alpha and beta, each with two nodes, and returns when they are "
+    "ready.\n"
+    "       DIR then holds vmferry.conf to reach them with, keys, secrets and logs.\n"
+    "down   ends them and removes DIR (not with --keep).\n"
+    "ctl    looks into a cluster or makes it fail; without a known COMMAND it lists them.\n";
+
+/* Absolute, without symbolic links, also when it does not exist yet. Caller frees. */
+static char *absolute(const char *dir, bool make, struct vf_error **err)
+{
+    char resolved[PATH_MAX];
+    if (make && vf_mkdirs(dir, 0755, err))
+        return NULL;
+    if (!realpath(dir, resolved)) {
+        vf_fail_errno(err, errno, "%s", dir);
+        return NULL;
+    }
+    return vf_strdup(resolved);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"dir", required_argument, NULL, 'd'},     {"auth-delay", required_argument, NULL, 'a'},
+        {"profile", required_argument, NULL, 'p'}, {"keep", no_argument, NULL, 'k'},
+        {"no-namespaces", no_argument, NULL, 'N'}, {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},       {NULL, 0, NULL, 0},
+    };
+    struct lab_options o = {.profile = "demo", .auth_delay = 3000};
+    vf_autoerror struct vf_error *err = NULL;
+    uint64_t ms;
+    int opt;
+    while ((opt = getopt_long(argc, argv, "+", options, NULL)) != -1 ||
+           (optind == 1 && argc > 1 && argv[1][0] != '-')) {
+        if (opt == -1) { /* the command comes first, options behind it */
+            optind++;
+            continue;
+        }
+        switch (opt) {
+        case 'd':
+            o.dir = optarg;
+            break;
+        case 'p':
+            o.profile = optarg;
+            break;
+        case 'N':
+            o.no_namespaces = true;
+            break;
+        case 'k':
+            o.keep = true;
+            break;
+        case 'a':
+            if (vf_parse_u64(optarg, 0, 60000, &ms)) {
+                fprintf(stderr, "vmferry-lab: --auth-delay wants milliseconds\n");
+                return 2;
+            }
+            o.auth_delay = (int)ms;
+            break;
+        case 'h':
+            fputs(help, stdout);
+            return 0;
+        case 'V':
+            puts("vmferry-lab " PACKAGE_VERSION);
+            return 0;
+        default:
+            fputs(help, stderr);
+            return 2;
+        }
+    }
+    const char *command = argc > 1 ? argv[1] : "";
+    if (!o.dir) {
+        fputs(help, stderr);
+        return 2;
+    }
+    vf_autofree char *dir = absolute(o.dir, vf_streq(command, "up"), &err);
+    int r = -1;
+    o.dir = dir;
+    if (!dir) {
+        /* said below */
+    } else if (vf_streq(command, "up")) {
+        r = lab_up(&o, &err);
+    } else if (vf_streq(command, "down")) {
+        r = lab_down(dir, o.keep, &err);
+    } else if (vf_streq(command, "ctl") && argc - optind >= 1) {
+        return lab_ctl_client(dir, argv[optind], argv + optind + 1);
+    } else {
+        fputs(help, stderr);
+        return 2;
+    }
+    if (r)
+        fprintf(stderr, "vmferry-lab: %s\n", vf_error_text(err));
+    return r ? 1 : 0;
+}

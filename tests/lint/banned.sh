@@ -1,0 +1,38 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Calls that are never right here, and words that say something is not finished.
+. "$(dirname "$0")/lib.sh"
+
+# calls NAME FILES...: calls of the function NAME; strings and comments are taken out first.
+calls() {
+    name=$1
+    shift
+    awk -v name="$name" '
+        FNR == 1 { comment = 0 }
+        {
+            line = $0; code = ""
+            gsub(/\\\\/, "", line); gsub(/\\"/, "", line); gsub(/\047"\047/, "", line)
+            gsub(/"[^"]*"/, "\"\"", line)
+            while (line != "") {
+                if (comment) {
+                    end = index(line, "*/")
+                    if (!end) break
+                    line = substr(line, end + 2); comment = 0
+                } else {
+                    start = index(line, "/*"); slash = index(line, "//")
+                    if (slash && (!start || slash < start)) { code = code substr(line, 1, slash - 1); break }
+                    if (!start) { code = code line; break }
+                    code = code substr(line, 1, start - 1) " "; line = substr(line, start + 2); comment = 1
+                }
+            }
+            if (code ~ "(^|[^A-Za-z0-9_>.])" name "[ \t]*\\(") print FILENAME ":" FNR ": " $0
+        }' "$@" /dev/null
+}
+
+for name in system strcpy strcat sprintf vsprintf strtok atoi atol gets popen tmpnam mktemp; do
+    ok "no $name()" "$(calls $name $(c_files))"
+done
+ok "no exit() but in main files, and in children that could not exec" \
+    "$(calls exit $(find src -name '*.c' ! -name main.c) $(find ui -name '*.c'))"
+ok "nothing is left to be done" "$(grep -nE '(^|[^A-Za-z])(TODO|FIXME|XXX|HACK)([^A-Za-z]|$)' $(c_files))"
+done_testing

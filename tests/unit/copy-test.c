@@ -1,0 +1,689 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Whole copies between two real movers on this machine (local route), also with things going wrong.
+ */
+#include "config.h"
+#include "base/clock.h"
+#include "base/fdio.h"
+#include "base/proc.h"
+#include "base/str.h"
+#include "xfer/route.h"
+#include "tests/unit/tap.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#define MIB (1 << 20)
+
+static char *dir, *mover;
+
+struct pair {
+    struct vf_mover_host *source, *target;
+    struct vf_route *route;
+};
+
+static int run(const char *const argv[])
+{
+    struct vf_proc_result r = {0};
+    if (vf_proc_run(argv, NULL, 0, 1 << 20, NULL, &r, NULL) < 0)
+        return -1;
+    if (r.status)
+        printf("# %s: %s\n", argv[0], vf_buf_str(&r.err));
+    vf_proc_result_free(&r);
+    return r.status;
+}
+
+static void show(const struct vf_error *e)
+{
+    if (e)
+        printf("# %s: %s\n", vf_error_code_name(vf_error_code(e)), vf_error_text(e));
+}
+
+static struct vf_mover_host *open_host(uint64_t epoch)
+{
+    static int n;
+    vf_autofree char *job = vf_asprintf("test-%d-%d", (int)getpid(), n++);
+    struct vf_mover_opts o = {.job = job, .epoch = epoch, .mover = mover};
+    vf_autoerror struct vf_error *e = NULL;
+    struct vf_mover_host *h = vf_mover_host_open(NULL, &o, &e);
+    show(e);
+    return h;
+}
+
+/* Both movers belong to one job, as in a real move. */
+static bool open_pair(struct pair *p)
+{
+    static int n;
+    vf_autofree char *job = vf_asprintf("pair-%d-%d", (int)getpid(), n++);
+    struct vf_mover_opts o = {.job = job, .epoch = 1, .mover = mover};
+    vf_autoerror struct vf_error *e = NULL;
+    *p = (struct pair){0};
+    p->source = vf_mover_host_open(NULL, &o, &e);
+    p->target = p->source ? vf_mover_host_open(NULL, &o, &e) : NULL;
+    struct vf_route_opts r = {.source_label = "a1", .target_label = "b2"};
+    p->route = p->target ? vf_route_open(p->source, p->target, &r, &e) : NULL;
+    show(e);
+    return p->route != NULL;
+}
+
+static void close_pair(struct pair *p)
+{
+    vf_route_free(p->route);
+    vf_mover_host_free(p->source);
+    vf_mover_host_free(p->target);
+}
+
+static char *path_of(const char *name)
+{
+    return vf_asprintf("%s/%s", dir, name);
+}
+
+/* A raw pattern: data, a hole, zeroes that are written, a chunk that is partly zero, an odd end. */
+static char *make_pattern(const char *name, uint64_t size)
+{
+    char *path = path_of(name);
+    vf_autofd int fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+    vf_autofree char *buf = vf_xmalloc(MIB);
+    if (fd < 0 || ftruncate(fd, (off_t)size) < 0)
+        return path;
+    uint64_t x = 88172645463325252ULL;
+    for (int chunk = 0; chunk < 24; chunk++) {
+        for (size_t i = 0; i < MIB; i += 8) {
+            x ^= x << 13;
+            x ^= x >> 7;
+            x ^= x << 17;
+            vf_put_u64(buf + i, x);
+        }
+        if (chunk >= 20)
+            memset(buf, 0, MIB);
+        if (chunk == 5)
+            memset(buf + 4096, 0, MIB - 8192);
+        uint64_t at = (uint64_t)chunk * MIB * (chunk < 8 ? 1 : 2);
+        if (at + MIB <= size)
+            vf_pwrite_full(fd, buf, MIB, at);
+    }
+    vf_pwrite_full(fd, "the end", 7, size - 512);
+    return path;
+}
+
+static char *make_target(const char *name, const char *format, uint64_t size)
+{
+    char *path = path_of(name);
+    vf_autofree char *bytes = vf_asprintf("%llu", (unsigned long long)size);
+    const char *argv[] = {"qemu-img", "create", "-q", "-f", format, path, bytes, NULL};
+    run(argv);
+    return path;
+}
+
+static uint64_t allocated(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) < 0 ? UINT64_MAX : (uint64_t)st.st_blocks * 512;
+}
+
+static int copy(struct pair *p, const char *from, const char *from_format, const char *to,
+                const char *to_format, struct vf_copy_opts *o, struct vf_copy_result *out,
+                struct vf_error **err)
+{
+    struct vf_progress progress = {0};
+    o->source = (struct vf_copy_end){.path = from, .format = from_format};
+    o->target = (struct vf_copy_end){.path = to, .format = to_format};
+    int r = vf_copy_disk(p->route, o, &progress, out, err);
+    if (r == 0)
+        ok(progress.done == out->size && progress.stage == VF_STAGE_FINISH,
+           "progress ends at the end");
+    return r;
+}
+
+static void test_formats(void)
+{
+    static const char *const formats[] = {"raw", "qcow2"};
+    const uint64_t size = 64ULL * MIB + 512;
+    struct pair p;
+    if (!ok(open_pair(&p), "two movers and a route"))
+        return;
+    is_str(vf_route_text(p.route), "a1 -> b2 local", "the route");
+    vf_autofree char *raw = make_pattern("src.raw", size), *qcow2 = path_of("src.qcow2");
+    const char *convert[] = {"qemu-img", "convert", "-f", "raw", "-O", "qcow2", raw, qcow2, NULL};
+    ok(run(convert) == 0, "the same as qcow2");
+    vf_autofree char *hash = NULL;
+    for (int i = 0; i < 4; i++) {
+        const char *from = formats[i / 2], *to = formats[i % 2];
+        vf_autofree char *target = make_target("dst", to, size);
+        struct vf_copy_opts o = {.verify = true, .target_fresh = true};
+        struct vf_copy_result r;
+        vf_autoerror struct vf_error *e = NULL;
+        int status = copy(&p, i / 2 ? qcow2 : raw, from, target, to, &o, &r, &e);
+        show(e);
+        ok(status == 0, "%s -> %s", from, to);
+        const char *compare[] = {"qemu-img", "compare",           "-q",   "-f", from, "-F",
+                                 to,         i / 2 ? qcow2 : raw, target, NULL};
+        ok(run(compare) == 0, "%s -> %s: identical for qemu-img", from, to);
+        ok(r.size == size && r.verified == size && r.committed == size && r.zero > 30 * MIB &&
+               r.sent < 30 * MIB && r.sent + r.zero == size,
+           "%s -> %s: counters add up", from, to);
+        is_str(r.target_hash, r.source_hash, "hashes are equal");
+        if (!hash)
+            hash = vf_strdup(r.source_hash);
+        is_str(r.source_hash, hash, "and those of the content, not of the format");
+        ok(allocated(target) < 28 * MIB, "%s -> %s: sparse stays sparse (%llu KiB)", from, to,
+           (unsigned long long)allocated(target) / 1024);
+        vf_copy_result_free(&r);
+        unlink(target);
+    }
+    for (int i = 0; i < 2; i++) {
+        const char *argv[] = {mover, "hash", "--format", formats[i], i ? qcow2 : raw, NULL};
+        struct vf_proc_result r = {0};
+        vf_proc_run(argv, NULL, 0, 4096, NULL, &r, NULL);
+        ok(hash && vf_starts(vf_buf_str(&r.out), hash), "vmferry-mover hash prints the same, %s",
+           formats[i]);
+        vf_proc_result_free(&r);
+    }
+    unlink(qcow2);
+    close_pair(&p);
+}
+
+/* A target that was written before, is larger, and is read back or not. */
+static void test_not_fresh(bool verify)
+{
+    struct pair p;
+    if (!ok(open_pair(&p), "two movers"))
+        return;
+    const uint64_t size = 40 * MIB, larger = 44 * MIB;
+    vf_autofree char *from = make_pattern("old.raw", size), *to = path_of("old-dst.raw");
+    vf_autofd int fd = open(to, O_RDWR | O_CREAT, 0600);
+    vf_autofree char *junk = vf_xmalloc(MIB);
+    memset(junk, 0x5a, MIB);
+    for (uint64_t at = 0; at < larger; at += MIB)
+        vf_pwrite_full(fd, junk, MIB, at);
+    struct vf_copy_opts o = {.verify = verify};
+    struct vf_copy_result r;
+    vf_autoerror struct vf_error *e = NULL;
+    ok(copy(&p, from, "raw", to, "raw", &o, &r, &e) == 0, "over old content, verify %d", verify);
+    show(e);
+    is_str(r.verified_how, verify ? "media" : "none", "how it was verified");
+    ok(r.verified == (verify ? size : 0), "bytes verified");
+    const char *compare[] = {"qemu-img", "compare", "-q", "-f", "raw", "-F", "raw", from, to, NULL};
+    ok(run(compare) == 0, "identical, the rest zero");
+    vf_copy_result_free(&r);
+    unlink(from);
+    unlink(to);
+    close_pair(&p);
+}
+
+/* A path that leads to another volume than the one that was allocated. */
+static void test_other_volume(void)
+{
+    struct pair p;
+    if (!ok(open_pair(&p), "two movers"))
+        return;
+    vf_autofree char *from = make_pattern("wrong.raw", 4 * MIB), *to = path_of("wrong-dst.raw");
+    const uint64_t far = 1100ULL * MIB;
+    vf_autofd int fd = open(to, O_RDWR | O_CREAT, 0600);
+    ok(vf_pwrite_full(fd, "precious", 8, far) == 0, "a volume with something far behind");
+    struct vf_copy_opts o = {
+        .source = {from, "raw", 4 * MIB}, .target = {to, "raw", 4 * MIB}, .verify = true};
+    struct vf_copy_result r;
+    vf_autoerror struct vf_error *e = NULL;
+    ok(vf_copy_disk(p.route, &o, NULL, &r, &e) < 0 && vf_error_code(e) == VF_E_CONFLICT,
+       "much larger than what was allocated: refused");
+    show(e);
+    char kept[8] = "";
+    ok(vf_pread_full(fd, kept, 8, far) == 8 && !memcmp(kept, "precious", 8), "and untouched");
+    unlink(from);
+    unlink(to);
+    close_pair(&p);
+}
+
+static enum vf_error_code refused(struct pair *p, const char *from, uint64_t size, const char *to)
+{
+    struct vf_copy_opts o = {.source = {from, "raw", size}, .target = {to, "raw", 0}};
+    struct vf_copy_result r;
+    vf_autoerror struct vf_error *e = NULL;
+    int status = vf_copy_disk(p->route, &o, NULL, &r, &e);
+    show(e);
+    return status == 0 ? VF_OK : vf_error_code(e);
+}
+
+static void test_refusals(void)
+{
+    struct pair p;
+    if (!ok(open_pair(&p), "two movers"))
+        return;
+    vf_autofree char *from = make_pattern("ref.raw", 16 * MIB);
+    vf_autofree char *small = make_target("small.raw", "raw", 8 * MIB);
+    vf_autofree char *none = path_of("none.raw");
+    ok(refused(&p, from, 0, small) == VF_E_NOSPACE, "a target that is too small");
+    ok(refused(&p, from, 17 * MIB, small) == VF_E_CONFLICT, "a source of another size");
+    ok(refused(&p, none, 0, small) == VF_E_NOTFOUND, "no source");
+    ok(refused(&p, from, 0, none) == VF_E_NOTFOUND, "no target");
+    ok(refused(&p, from, 0, from) == VF_E_CONFLICT, "a disk onto itself");
+    struct stat st;
+    ok(stat(small, &st) == 0 && st.st_size == 8 * MIB && allocated(small) <= 4096,
+       "nothing was written");
+    unlink(from);
+    unlink(small);
+    close_pair(&p);
+}
+
+/* ---- a proxy in front of the target's owner ---- */
+
+struct proxy {
+    int listener;
+    char *real;
+    pthread_t thread;
+    uint64_t flip_at; /* in the stream towards the target */
+    atomic_int flips; /* how often: each time 1 MiB on */
+};
+
+/* Takes the descriptors of one stream and gives the owner the far end of another pair. */
+static bool proxy_take(struct proxy *x, int *near, int *far)
+{
+    int s = accept(x->listener, NULL, NULL);
+    char byte, control[CMSG_SPACE(2 * sizeof(int))] = {0};
+    struct iovec v = {&byte, 1};
+    struct msghdr m = {
+        .msg_iov = &v, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+    if (s < 0 || recvmsg(s, &m, 0) != 1 || !CMSG_FIRSTHDR(&m))
+        return false;
+    int got[2], pair[2];
+    memcpy(got, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof got);
+    close(got[1]);
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0)
+        return false;
+    int to = socket(AF_UNIX, SOCK_STREAM, 0);
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    memcpy(a.sun_path, x->real, strlen(x->real) + 1);
+    memcpy(CMSG_DATA(CMSG_FIRSTHDR(&m)), (int[2]){pair[1], pair[1]}, sizeof got);
+    bool good = connect(to, (struct sockaddr *)&a, sizeof a) == 0 && sendmsg(to, &m, 0) == 1;
+    close(pair[1]);
+    *near = got[0];
+    *far = pair[0];
+    /* S and TO stay open until the process ends: they only tell the end */
+    return good;
+}
+
+static void *proxy_main(void *arg)
+{
+    struct proxy *x = arg;
+    int near, far;
+    if (!proxy_take(x, &near, &far))
+        return NULL;
+    char *buf = vf_xmalloc(65536);
+    uint64_t passed = 0;
+    struct pollfd p[2] = {{.fd = near, .events = POLLIN}, {.fd = far, .events = POLLIN}};
+    vf_set_nonblock(near, false);
+    for (;;) {
+        poll(p, 2, -1);
+        int i = p[0].revents ? 0 : 1;
+        ssize_t n = read(p[i].fd, buf, 65536);
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+            continue;
+        if (n <= 0)
+            break;
+        if (i == 0 && x->flips && passed + (uint64_t)n > x->flip_at) {
+            buf[x->flip_at - passed] ^= 1;
+            x->flip_at += MIB;
+            x->flips--;
+        }
+        passed += i == 0 ? (uint64_t)n : 0;
+        const char *from = buf;
+        while (n > 0) {
+            ssize_t put = write(p[!i].fd, from, (size_t)n);
+            if (put < 0 && errno == EAGAIN)
+                put = 0;
+            if (put < 0)
+                break;
+            from += put;
+            n -= put;
+        }
+    }
+    free(buf);
+    close(near);
+    close(far);
+    return NULL;
+}
+
+static bool proxy_start(struct proxy *x, const char *owner_dir)
+{
+    vf_autofree char *sock = vf_asprintf("%s/sock", owner_dir);
+    x->real = vf_asprintf("%s/sock.real", owner_dir);
+    x->listener = socket(AF_UNIX, SOCK_STREAM, 0);
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    memcpy(a.sun_path, sock, strlen(sock) + 1);
+    return rename(sock, x->real) == 0 && bind(x->listener, (struct sockaddr *)&a, sizeof a) == 0 &&
+           listen(x->listener, 1) == 0 && pthread_create(&x->thread, NULL, proxy_main, x) == 0;
+}
+
+static void test_flipped(int flips, bool verify)
+{
+    vf_autofree char *job = vf_asprintf("flip-%d-%d-%d", (int)getpid(), flips, verify);
+    struct vf_mover_opts o = {.job = job, .epoch = 1, .mover = mover};
+    struct pair p = {.source = vf_mover_host_open(NULL, &o, NULL),
+                     .target = vf_mover_host_open(NULL, &o, NULL)};
+    /* in the third chunk: HELLO and BEGIN are short */
+    struct proxy x = {.flip_at = 2 * MIB + 5000, .flips = flips};
+    if (!ok(p.source && p.target && proxy_start(&x, p.target->dir), "a proxy"))
+        return;
+    struct vf_route_opts ro = {.source_label = "a1", .target_label = "b2"};
+    vf_autoerror struct vf_error *e = NULL;
+    p.route = vf_route_open(p.source, p.target, &ro, &e);
+    show(e);
+    vf_autofree char *from = make_pattern("flip.raw", 16 * MIB);
+    vf_autofree char *to = make_target("flip-dst.raw", "raw", 16 * MIB);
+    struct vf_copy_opts co = {.verify = verify, .target_fresh = true};
+    struct vf_copy_result r = {0};
+    int status = p.route ? copy(&p, from, "raw", to, "raw", &co, &r, &e) : -1;
+    show(e);
+    if (flips == 1) {
+        ok(status == 0 && r.sent + r.zero > r.size, "one flipped bit is sent again (verify %d)",
+           verify);
+        const char *compare[] = {"qemu-img", "compare", "-q", "-f", "raw",
+                                 "-F",       "raw",     from, to,   NULL};
+        ok(run(compare) == 0, "and the copy is identical");
+        ok(status == 0 && x.flips == 0, "the bit was flipped");
+    } else {
+        ok(status < 0 && vf_error_code(e) == VF_E_CORRUPT, "a line that always flips is CORRUPT");
+    }
+    vf_copy_result_free(&r);
+    close_pair(&p);
+    pthread_join(x.thread, NULL);
+    close(x.listener);
+    free(x.real);
+    unlink(from);
+    unlink(to);
+}
+
+/* ---- endings ---- */
+
+struct later {
+    pthread_t thread;
+    struct vf_progress progress;
+    struct pair *p;
+    struct vf_copy_opts o;
+    struct vf_copy_result r;
+    struct vf_error *e;
+    int status;
+    atomic_bool ended;
+};
+
+static void *later_main(void *arg)
+{
+    struct later *l = arg;
+    l->status = vf_copy_disk(l->p->route, &l->o, &l->progress, &l->r, &l->e);
+    l->ended = true;
+    return NULL;
+}
+
+/* Starts a slow copy and returns once bytes flow. */
+static bool start_slow(struct later *l, struct pair *p, const char *from, const char *to,
+                       struct vf_cancel *cancel)
+{
+    *l = (struct later){.p = p};
+    l->o = (struct vf_copy_opts){.source = {from, "raw", 0},
+                                 .target = {to, "raw", 0},
+                                 .rate = 2 * MIB,
+                                 .verify = true,
+                                 .target_fresh = true,
+                                 .cancel = cancel};
+    if (pthread_create(&l->thread, NULL, later_main, l) != 0)
+        return false;
+    int64_t end = vf_clock_ms() + 30000;
+    while (!l->progress.sent && vf_clock_ms() < end)
+        usleep(10000);
+    return l->progress.sent > 0;
+}
+
+static void finish_slow(struct later *l)
+{
+    vf_error_free(l->e);
+    vf_copy_result_free(&l->r);
+}
+
+static void test_killed(bool target)
+{
+    struct pair p;
+    if (!ok(open_pair(&p), "two movers"))
+        return;
+    vf_autofree char *from = make_pattern("kill.raw", 20 * MIB);
+    vf_autofree char *to = make_target("kill-dst.raw", "raw", 20 * MIB);
+    struct later l;
+    ok(start_slow(&l, &p, from, to, NULL), "bytes flow");
+    kill(target ? p.target->proc.pid : p.source->proc.pid, SIGKILL);
+    pthread_join(l.thread, NULL);
+    show(l.e);
+    ok(l.status < 0 && vf_error_code(l.e) == VF_E_NET, "the %s's mover killed is NET",
+       target ? "target" : "source");
+    ok(l.e && vf_starts(vf_error_text(l.e), target ? "target (b2)" : "source (a1)"),
+       "and said to be that side");
+    finish_slow(&l);
+    close_pair(&p);
+    unlink(from);
+    unlink(to);
+}
+
+static void test_cancel(void)
+{
+    struct pair p;
+    if (!ok(open_pair(&p), "two movers"))
+        return;
+    vf_autofree char *from = make_pattern("cancel.raw", 20 * MIB);
+    vf_autofree char *to = make_target("cancel-dst.raw", "raw", 20 * MIB);
+    vf_auto(vf_cancel_free) struct vf_cancel *c = vf_cancel_new(NULL);
+    struct later l;
+    ok(start_slow(&l, &p, from, to, c), "bytes flow");
+    vf_cancel_fire(c, "interrupted by a test");
+    pthread_join(l.thread, NULL);
+    show(l.e);
+    ok(l.status < 0 && vf_error_code(l.e) == VF_E_CANCELLED, "cancelled");
+    is_str(vf_error_text(l.e), "interrupted by a test", "with the cause");
+    finish_slow(&l);
+    /* the same movers and stream go on */
+    struct vf_copy_opts o = {.verify = true};
+    struct vf_copy_result r;
+    vf_autoerror struct vf_error *e = NULL;
+    ok(copy(&p, from, "raw", to, "raw", &o, &r, &e) == 0, "a second copy on the same route");
+    show(e);
+    vf_copy_result_free(&r);
+    close_pair(&p);
+    unlink(from);
+    unlink(to);
+}
+
+/* A target file that changes between being written and being read back. */
+static void test_altered(void)
+{
+    struct pair p;
+    if (!ok(open_pair(&p), "two movers"))
+        return;
+    vf_autofree char *from = make_pattern("alter.raw", 12 * MIB);
+    vf_autofree char *to = make_target("alter-dst.raw", "raw", 12 * MIB);
+    struct later l;
+    ok(start_slow(&l, &p, from, to, NULL), "bytes flow");
+    vf_autofd int fd = open(to, O_RDWR);
+    /* until the copy ends: faster than groups are committed */
+    while (!l.ended) {
+        for (uint64_t at = 0; at < 12 * MIB; at += MIB)
+            vf_pwrite_full(fd, "altered", 7, at + 7);
+        usleep(1000);
+    }
+    pthread_join(l.thread, NULL);
+    show(l.e);
+    ok(l.status < 0 && vf_error_code(l.e) == VF_E_CORRUPT,
+       "a target that reads back something else twice is CORRUPT");
+    finish_slow(&l);
+    close_pair(&p);
+    unlink(from);
+    unlink(to);
+}
+
+/* ---- a full target ---- */
+
+/* In a child with a mount namespace of its own; its lines are counted here. */
+static void test_full(const char *format)
+{
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0) {
+        vf_autofree char *mnt = path_of("mnt");
+        if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+            mkdir(mnt, 0700) < 0 || mount("none", mnt, "tmpfs", 0, "size=8m") < 0)
+            _exit(77);
+        struct pair p;
+        if (!open_pair(&p))
+            _exit(2);
+        vf_autofree char *from = make_pattern("full.raw", 32 * MIB);
+        vf_autofree char *to = make_target("mnt/full-dst", format, 32 * MIB);
+        struct vf_copy_opts o = {.source = {from, "raw", 0},
+                                 .target = {to, format, 0},
+                                 .verify = true,
+                                 .target_fresh = true};
+        struct vf_copy_result r;
+        vf_autoerror struct vf_error *e = NULL;
+        int status = vf_copy_disk(p.route, &o, NULL, &r, &e);
+        show(e);
+        bool good = status < 0 && vf_error_code(e) == VF_E_NOSPACE &&
+                    vf_starts(vf_error_text(e), "target (b2)");
+        close_pair(&p);
+        unlink(from);
+        umount(mnt);
+        rmdir(mnt);
+        fflush(stdout);
+        _exit(good ? 0 : 1);
+    }
+    int raw = 0;
+    waitpid(pid, &raw, 0);
+    if (WIFEXITED(raw) && WEXITSTATUS(raw) == 77)
+        skip("a full target", "no mount namespaces here");
+    else
+        ok(WIFEXITED(raw) && WEXITSTATUS(raw) == 0,
+           "a full target (%s) is NOSPACE, said of the target", format);
+    vf_autofree char *mnt = path_of("mnt");
+    rmdir(mnt);
+}
+
+/* ---- epochs and the mover itself ---- */
+
+static void test_epochs(void)
+{
+    vf_autofree char *job = vf_asprintf("epoch-%d", (int)getpid());
+    struct vf_mover_opts o = {.job = job, .epoch = 1, .mover = mover};
+    struct vf_mover_host *old = vf_mover_host_open(NULL, &o, NULL);
+    struct pair p = {0};
+    o.epoch = 2;
+    p.source = vf_mover_host_open(NULL, &o, NULL);
+    p.target = vf_mover_host_open(NULL, &o, NULL);
+    struct vf_route_opts ro = {.source_label = "a1", .target_label = "b2"};
+    p.route = vf_route_open(p.source, p.target, &ro, NULL);
+    vf_autofree char *from = make_pattern("epoch.raw", 4 * MIB);
+    vf_autofree char *to = make_target("epoch-dst.raw", "raw", 4 * MIB);
+    /* the old owner holds the volume, as if its program had been lost */
+    vf_autobuf struct vf_buf b = {0};
+    vf_field_str(&b, VF_TAG_PATH, to);
+    vf_field_str(&b, VF_TAG_FORMAT, "raw");
+    vf_field_u64(&b, VF_TAG_WRITE, 1);
+    vf_autoerror struct vf_error *e = NULL, *f = NULL;
+    ok(vf_session_call(old->session, VF_F_OPEN, 1, &b, VF_F_OPENED, 30000, NULL, NULL, &f) < 0 &&
+           vf_error_code(f) == VF_E_CONFLICT,
+       "nothing is written to what the job has not allocated");
+    vf_field_str(&b, VF_TAG_PATH, to);
+    vf_field_str(&b, VF_TAG_FORMAT, "raw");
+    vf_field_u64(&b, VF_TAG_WRITE, 1);
+    vf_field_u64(&b, VF_TAG_OURS, 1);
+    ok(vf_session_call(old->session, VF_F_OPEN, 1, &b, VF_F_OPENED, 30000, NULL, NULL, &e) == 0,
+       "an owner of epoch 1 holds the volume");
+    struct vf_copy_opts co = {.verify = true, .target_fresh = true};
+    struct vf_copy_result r;
+    ok(copy(&p, from, "raw", to, "raw", &co, &r, &e) == 0, "epoch 2 copies nevertheless");
+    show(e);
+    siginfo_t info = {0};
+    ok(waitid(P_PID, (id_t)old->proc.pid, &info, WEXITED | WNOWAIT | WNOHANG) == 0 &&
+           info.si_pid == old->proc.pid,
+       "because the older owner is dead");
+    vf_copy_result_free(&r);
+    vf_mover_host_free(old);
+    close_pair(&p);
+    unlink(from);
+    unlink(to);
+}
+
+static void test_leaves_nothing(void)
+{
+    struct vf_mover_host *h = open_host(1);
+    if (!ok(h != NULL, "a mover"))
+        return;
+    vf_autofree char *where = vf_strdup(h->dir), *job = vf_strdup(h->job);
+    struct stat st;
+    ok(stat(where, &st) == 0 && (st.st_mode & 0777) == 0700, "its directory is private");
+    ok(vf_mover_cleanup(NULL, job, true, NULL) == 1, "and listed");
+    vf_mover_host_free(h);
+    ok(stat(where, &st) < 0, "and gone afterwards");
+    h = open_host(1);
+    vf_str_set(&where, h->dir);
+    kill(h->proc.pid, SIGKILL);
+    ok(vf_mover_cleanup(NULL, h->job, false, NULL) == 1 && stat(where, &st) < 0,
+       "what a killed mover leaves is cleaned up");
+    vf_mover_host_free(h);
+}
+
+static void test_static(void)
+{
+#ifdef VF_STATIC_MOVER
+    const char *argv[] = {"readelf", "-ld", mover, NULL};
+    struct vf_proc_result r = {0};
+    if (vf_proc_run(argv, NULL, 0, 1 << 20, NULL, &r, NULL) < 0 || r.status != 0)
+        skip("the mover is static", "no readelf");
+    else
+        ok(!strstr(vf_buf_str(&r.out), "INTERP") && !strstr(vf_buf_str(&r.out), "NEEDED"),
+           "the mover is static");
+    vf_proc_result_free(&r);
+#else
+    skip("the mover is static", "a sanitizer build");
+#endif
+}
+
+int main(void)
+{
+    signal(SIGPIPE, SIG_IGN);
+    const char *base = getenv("TMPDIR"), *build = getenv("top_builddir");
+    vf_autofree char *built = vf_asprintf("%s/vmferry-mover", build ? build : ".");
+    mover = realpath(built, NULL);
+    dir = vf_asprintf("%s/vmferry-copy.XXXXXX", base ? base : "/var/tmp");
+    if (!mover || !mkdtemp(dir))
+        return 99;
+    test_static();
+    test_leaves_nothing();
+    const char *version[] = {"qemu-img", "--version", NULL};
+    if (run(version) != 0) {
+        skip("copies", "no qemu-img");
+        return done_testing();
+    }
+    test_formats();
+    test_not_fresh(true);
+    test_not_fresh(false);
+    test_other_volume();
+    test_refusals();
+    test_flipped(1, true);
+    test_flipped(1, false);
+    test_flipped(1000, true);
+    test_killed(true);
+    test_killed(false);
+    test_cancel();
+    test_altered();
+    test_full("raw");
+    test_full("qcow2");
+    test_epochs();
+    vf_autofree char *src = path_of("src.raw");
+    unlink(src);
+    ok(rmdir(dir) == 0, "nothing is left behind");
+    free(dir);
+    free(mover);
+    return done_testing();
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Disks: real images made by qemu-img, and QEMU's own tools as the judge of locks. */
+#include "config.h"
+#include "disk/disk.h"
+#include "base/proc.h"
+#include "base/str.h"
+#include "tests/unit/tap.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#define MIB (1 << 20)
+
+static char *dir;
+
+/* Exit status of a program, its output thrown away; -1 when it is not there. */
+static int run(const char *const argv[])
+{
+    struct vf_proc_result r = {0};
+    if (vf_proc_run(argv, NULL, 0, 1 << 20, NULL, &r, NULL) < 0)
+        return -1;
+    vf_proc_result_free(&r);
+    return r.status;
+}
+
+static char *image(const char *name, const char *format)
+{
+    char *path = vf_asprintf("%s/%s", dir, name);
+    const char *argv[] = {"qemu-img", "create", "-q", "-f", format, path, "16M", NULL};
+    if (run(argv) != 0)
+        printf("# qemu-img create failed\n");
+    return path;
+}
+
+static struct vf_disk *open_disk(const char *path, const char *format, bool write,
+                                 struct vf_error **err)
+{
+    struct vf_disk_spec s = {.path = path, .format = format, .write = write, .dir = dir};
+    return vf_disk_open(&s, err);
+}
+
+static void show(const struct vf_error *e)
+{
+    if (e)
+        printf("# %s: %s\n", vf_error_code_name(vf_error_code(e)), vf_error_text(e));
+}
+
+static void test_format(const char *format)
+{
+    vf_autofree char *name = vf_asprintf("io.%s", format);
+    vf_autofree char *path = image(name, format);
+    vf_autofree unsigned char *buf = vf_disk_buffer(), *back = vf_disk_buffer();
+    vf_autoerror struct vf_error *e = NULL;
+    struct vf_disk *d = open_disk(path, format, true, &e);
+    show(e);
+    if (!ok(d != NULL, "%s: opens for writing", format))
+        return;
+    ok(d->size == 16 * MIB, "%s: size", format);
+    struct vf_extent x = {0};
+    /* qemu-img allocates the first block of a raw image */
+    ok(vf_disk_extent(d, 65536, &x, &e) == 0 && x.zero && x.end == d->size, "%s: fresh is all zero",
+       format);
+    memset(buf, 0xa5, MIB);
+    ok(vf_disk_write(d, buf, MIB, 4 * MIB, &e) == 0, "%s: writes", format);
+    ok(vf_disk_write(d, buf, MIB, 8 * MIB, &e) == 0, "%s: writes again", format);
+    ok(vf_disk_zero(d, MIB, 8 * MIB, &e) == 0, "%s: zeroes", format);
+    ok(vf_disk_flush(d, &e) == 0, "%s: flushes", format);
+    ok(vf_disk_read_back(d, back, MIB, 4 * MIB, &e) == 0 && !memcmp(back, buf, MIB),
+       "%s: reads back what was written (%s)", format, d->media ? "media" : "through cache");
+    ok(vf_disk_read_back(d, back, MIB, 8 * MIB, &e) == 0 && vf_all_zero(back, MIB),
+       "%s: reads back zeroes", format);
+    ok(vf_disk_extent(d, 4 * MIB, &x, &e) == 0 && !x.zero && x.end == 5 * MIB,
+       "%s: an extent of data", format);
+    ok(vf_disk_extent(d, 65536, &x, &e) == 0 && x.zero && x.end == 4 * MIB,
+       "%s: an extent of zeroes", format);
+    ok(vf_disk_write(d, buf, MIB, d->size, NULL) < 0, "%s: nothing beyond the end", format);
+    show(e);
+    ok(vf_disk_close(d, &e) == 0, "%s: closes", format);
+    d = open_disk(path, format, false, &e);
+    ok(d && vf_disk_read(d, back, MIB, 4 * MIB, &e) == 0 && !memcmp(back, buf, MIB),
+       "%s: a reader reads it", format);
+    ok(d && vf_disk_write(d, buf, MIB, 0, NULL) < 0, "%s: a reader does not write", format);
+    vf_disk_free(d);
+    unlink(path);
+}
+
+static void test_locks(const char *format)
+{
+    vf_autofree char *name = vf_asprintf("lock.%s", format);
+    vf_autofree char *path = image(name, format);
+    const char *qemu_write[] = {"qemu-io", "-f", format, "-c", "write 0 64k", path, NULL};
+    const char *qemu_read[] = {"qemu-io", "-r", "-f", format, "-c", "read 0 64k", path, NULL};
+    ok(run(qemu_write) == 0, "%s: QEMU writes to a free image", format);
+    vf_autoerror struct vf_error *e = NULL;
+    struct vf_disk *d = open_disk(path, format, false, &e);
+    show(e);
+    ok(d != NULL, "%s: opens for reading", format);
+    ok(run(qemu_write) == 1, "%s: QEMU cannot write while it is read", format);
+    ok(run(qemu_read) == 0, "%s: QEMU can read it", format);
+    struct vf_disk *second = open_disk(path, format, false, NULL);
+    ok(second != NULL, "%s: two readers", format);
+    vf_disk_free(second);
+    vf_autoerror struct vf_error *w = NULL;
+    ok(!open_disk(path, format, true, &w) && vf_error_code(w) == VF_E_CONFLICT,
+       "%s: no writer beside a reader", format);
+    vf_disk_free(d);
+    ok(run(qemu_write) == 0, "%s: free again", format);
+    d = open_disk(path, format, true, &e);
+    show(e);
+    ok(d != NULL, "%s: opens for writing", format);
+    ok(run(qemu_read) == 1, "%s: QEMU cannot even read while it is written", format);
+    vf_disk_free(d);
+    unlink(path);
+}
+
+/* A source that is cut off while it is read must not end in zeroes. */
+static void test_shorter(void)
+{
+    vf_autofree char *path = image("shorter", "raw");
+    vf_autofree unsigned char *buf = vf_disk_buffer();
+    vf_autoerror struct vf_error *e = NULL, *f = NULL;
+    struct vf_extent x;
+    struct vf_disk *d = open_disk(path, "raw", false, NULL);
+    ok(d && vf_disk_extent(d, 12 * MIB, &x, NULL) == 0 && x.zero, "a hole at the end");
+    ok(truncate(path, 10 * MIB) == 0, "... is cut off");
+    ok(vf_disk_extent(d, 12 * MIB, &x, &e) < 0 && vf_error_code(e) == VF_E_CORRUPT,
+       "... which is no hole");
+    show(e);
+    ok(vf_disk_read(d, buf, MIB, 12 * MIB, &f) < 0 && vf_error_code(f) == VF_E_CORRUPT,
+       "... and no data");
+    show(f);
+    vf_disk_free(d);
+    unlink(path);
+}
+
+/* What is on the medium is what is read back, also where it begins and ends between blocks. */
+static void test_read_back(void)
+{
+    vf_autofree char *path = image("back", "raw");
+    vf_autofree unsigned char *buf = vf_disk_buffer(), *back = vf_disk_buffer();
+    for (size_t i = 0; i < MIB; i++)
+        buf[i] = (unsigned char)(i % 251);
+    ok(truncate(path, 16 * MIB - 512) == 0, "an odd size");
+    struct vf_disk *d = open_disk(path, "raw", true, NULL);
+    ok(d && vf_disk_write(d, buf, MIB, 15 * MIB - 512, NULL) == 0 && vf_disk_flush(d, NULL) == 0,
+       "written at an odd place");
+    ok(vf_disk_read_back(d, back, MIB, 15 * MIB - 512, NULL) == 0 && !memcmp(buf, back, MIB),
+       "read back (%s)", d->media ? "media" : "through cache");
+    ok(vf_disk_read_back(d, back, 1000, 15 * MIB + 3000, NULL) == 0 &&
+           !memcmp(buf + 3512, back, 1000),
+       "a part of it too");
+    vf_disk_free(d);
+    unlink(path);
+}
+
+/* A QEMU that holds the image, as a running VM does. */
+static void test_running(const char *format)
+{
+    vf_autofree char *name = vf_asprintf("vm.%s", format);
+    vf_autofree char *path = image(name, format);
+    const char *argv[] = {"qemu-io", "-f", format, path, NULL};
+    struct vf_proc p;
+    if (vf_proc_start(argv, VF_PROC_STDIN | VF_PROC_STDOUT, -1, &p, NULL) < 0) {
+        skip("an image in use", "no qemu-io");
+        return;
+    }
+    /* its prompt says that the image is open */
+    char c;
+    ok(read(p.out, &c, 1) == 1, "%s: QEMU holds the image", format);
+    vf_autoerror struct vf_error *e = NULL;
+    ok(!open_disk(path, format, false, &e) && vf_error_code(e) == VF_E_CONFLICT,
+       "%s: refused as CONFLICT", format);
+    ok(strstr(vf_error_text(e), "is in use") != NULL, "%s: \"%s\"", format, vf_error_text(e));
+    if (write(p.in, "quit\n", 5) != 5)
+        printf("# qemu-io is gone\n");
+    vf_proc_wait(&p, NULL, NULL);
+    unlink(path);
+}
+
+static void test_refusals(void)
+{
+    vf_autoerror struct vf_error *e = NULL, *f = NULL, *g = NULL, *h = NULL;
+    vf_autofree char *path = vf_asprintf("%s/none", dir);
+    ok(!open_disk(path, "raw", false, &e) && vf_error_code(e) == VF_E_NOTFOUND, "no such file");
+    ok(!open_disk(path, "qcow2", false, &f) && vf_error_code(f) == VF_E_NOTFOUND,
+       "no such file, qcow2");
+    ok(!open_disk("relative", "raw", false, &g) && vf_error_code(g) == VF_E_USAGE,
+       "only absolute paths");
+    vf_autofree char *raw = image("not-qcow2", "raw");
+    ok(!open_disk(raw, "qcow2", false, &h) && vf_error_code(h) == VF_E_UNSUPPORTED,
+       "raw is no qcow2");
+    unlink(raw);
+}
+
+static void test_memory(void)
+{
+    vf_auto(vf_disk_free) struct vf_disk *d = vf_disk_new_memory(3 * MIB);
+    vf_autofree unsigned char *buf = vf_disk_buffer();
+    memset(buf, 1, MIB);
+    struct vf_extent x;
+    ok(vf_disk_write(d, buf, MIB, MIB, NULL) == 0, "memory: writes");
+    ok(vf_disk_extent(d, 0, &x, NULL) == 0 && x.zero && x.end == MIB, "memory: hole before");
+    ok(vf_disk_extent(d, MIB, &x, NULL) == 0 && !x.zero && x.end == 2 * MIB, "memory: data");
+    ok(vf_disk_make_zero(d, d->size, 0, NULL) == 0 && vf_disk_read(d, buf, MIB, MIB, NULL) == 0 &&
+           vf_all_zero(buf, MIB),
+       "memory: made zero");
+    buf[MIB - 1] = 1;
+    ok(!vf_all_zero(buf, MIB) && vf_all_zero(buf, MIB - 1) && vf_all_zero(buf, 0),
+       "a last byte is noticed");
+}
+
+int main(void)
+{
+    const char *base = getenv("TMPDIR");
+    dir = vf_asprintf("%s/vmferry-disk.XXXXXX", base ? base : "/tmp");
+    if (!mkdtemp(dir))
+        return 99;
+    test_memory();
+    const char *version[] = {"qemu-img", "--version", NULL};
+    if (run(version) == 0) {
+        test_format("raw");
+        test_format("qcow2");
+        test_locks("raw");
+        test_locks("qcow2");
+        test_shorter();
+        test_read_back();
+        test_running("raw");
+        test_running("qcow2");
+        test_refusals();
+    } else {
+        skip("real images", "no qemu-img");
+    }
+    ok(rmdir(dir) == 0, "nothing is left behind");
+    free(dir);
+    return done_testing();
+}

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Journal, marker, bus: what a job's safety stands on. */
+#include "config.h"
+#include "job/bus.h"
+#include "job/journal.h"
+#include "job/job_priv.h"
+#include "base/fdio.h"
+#include "base/str.h"
+#include "tests/unit/tap.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/stat.h>
+
+static char dir[] = "/tmp/vmferry-job-test-XXXXXX";
+static char *path;
+
+static json_t *step(const char *key, const char *state, json_t *data)
+{
+    json_t *e = vf_event_new("step");
+    json_object_set_new(e, "key", json_string(key));
+    json_object_set_new(e, "state", json_string(state));
+    if (data)
+        json_object_set_new(e, "data", data);
+    return e;
+}
+
+static void append(const char *text)
+{
+    int fd = open(path, O_WRONLY | O_APPEND);
+    if (fd < 0 || vf_write_full(fd, text, strlen(text)) < 0)
+        abort();
+    close(fd);
+}
+
+static void put(const char *text)
+{
+    if (vf_replace_file(path, text, strlen(text), 0600, NULL) < 0)
+        abort();
+}
+
+static void test_journal_write(void)
+{
+    vf_autoerror struct vf_error *err = NULL;
+    vf_auto(vf_journal_free) struct vf_journal *j = vf_journal_create(dir, &err);
+    ok(j != NULL, "a journal is made (%s)", err ? err->text : "no error");
+    struct stat st;
+    ok(stat(path, &st) == 0 && (st.st_mode & 0777) == 0600, "only its owner may read it");
+    ok(st.st_blocks * 512 >= 1024 * 1024, "1 MiB is reserved");
+    ok(vf_journal_create(dir, NULL) == NULL, "a second one over it is refused");
+    char *line = NULL;
+    ok(vf_journal_write(j, step("create", "intent", json_pack("{s:i}", "vmid", 200)), &line,
+                        &err) == 0,
+       "an intent is written");
+    ok(line && strchr(line, '\n') == line + strlen(line) - 1, "as one line");
+    free(line);
+    ok(vf_journal_write(j, step("create", "done", NULL), NULL, &err) == 0, "a result is written");
+    ok(vf_journal_write(j, step("attach/scsi0", "intent", NULL), NULL, &err) == 0,
+       "and another intent");
+    ok(vf_journal_write(j, step("never", "done", NULL), NULL, NULL) < 0,
+       "a result without intent is refused");
+}
+
+static void test_journal_read(void)
+{
+    vf_autoerror struct vf_error *err = NULL;
+    append("{\"type\":\"step\",\"key\":\"attach/sc");
+    vf_auto(vf_journal_free) struct vf_journal *j = vf_journal_open(dir, false, &err);
+    ok(j != NULL, "a torn last line is bearable (%s)", err ? err->text : "no error");
+    if (!j)
+        return;
+    const struct vf_record *r = vf_journal_find(j, "create");
+    ok(r && r->state == VF_REC_DONE && vf_json_int(r->intent, "vmid") == 200,
+       "the intent's data is back");
+    r = vf_journal_find(j, "attach/scsi0");
+    ok(r && r->state == VF_REC_INTENT && !r->result, "an intent without result is known as such");
+    ok(vf_journal_write(j, step("attach/scsi0", "undone", NULL), NULL, &err) == 0,
+       "it can be written on");
+    vf_auto(vf_journal_free) struct vf_journal *again = vf_journal_open(dir, true, &err);
+    r = again ? vf_journal_find(again, "attach/scsi0") : NULL;
+    ok(r && r->state == VF_REC_UNDONE, "what was torn is gone, what came after is read");
+}
+
+static void test_journal_refuses(void)
+{
+    static const struct {
+        const char *text, *what;
+        enum vf_error_code code;
+    } bad[] = {
+        {"{\"type\":\"journal\",\"version\":9,\"reader\":9}\n", "a newer format", VF_E_UNSUPPORTED},
+        {"{\"type\":\"step\"}\n", "a file that is no journal", VF_E_CORRUPT},
+        {"", "an empty file", VF_E_CORRUPT},
+        {"{\"type\":\"journal\",\"version\":1,\"reader\":1}\nrubbish\n{\"type\":\"note\"}\n",
+         "rubbish in the middle", VF_E_CORRUPT},
+    };
+    for (size_t i = 0; i < VF_COUNT(bad); i++) {
+        put(bad[i].text);
+        vf_autoerror struct vf_error *err = NULL;
+        vf_auto(vf_journal_free) struct vf_journal *j = vf_journal_open(dir, true, &err);
+        ok(!j && vf_error_code(err) == bad[i].code, "%s is refused (%s)", bad[i].what,
+           vf_error_text(err));
+    }
+    put("{\"type\":\"journal\",\"version\":9,\"reader\":1}\n{\"type\":\"news\"}\n");
+    vf_auto(vf_journal_free) struct vf_journal *j = vf_journal_open(dir, true, NULL);
+    ok(j != NULL, "a newer version that older readers can read is read");
+}
+
+static void test_marker(void)
+{
+    static const char m[] = "vmferry-job: 20261121-074812-3fa9c2";
+    static const char *const texts[] = {NULL,
+                                        "",
+                                        "web server",
+                                        "two\nlines",
+                                        "ends with newline\n",
+                                        "vmferry-job: 20261121-074812-3fa9c2x is not it"};
+    for (size_t i = 0; i < VF_COUNT(texts); i++) {
+        vf_autofree char *with = vf_marker_add(texts[i], m);
+        vf_autofree char *again = vf_marker_add(with, m);
+        vf_autofree char *without = vf_marker_remove(with, m);
+        is_str(without, texts[i] ? texts[i] : "", "taking the marker out gives the text back");
+        is_str(again, with, "adding it twice is adding it once");
+    }
+    vf_autofree char *with = vf_marker_add("hello", m);
+    vf_autofree char *id = vf_marker_find(with);
+    is_str(id, "20261121-074812-3fa9c2", "the marker is found");
+    ok(vf_marker_find("hello vmferry-job: x") == NULL, "but not in the middle of a line");
+    ok(vf_marker_find(NULL) == NULL, "nor in nothing");
+}
+
+static const struct vf_ask_choice yes_no[] = {{"yes", "yes"}, {"no", "no"}};
+
+struct asking {
+    struct vf_bus *bus;
+    struct vf_cancel *cancel;
+    enum vf_ask_kind kind;
+    struct vf_answer answer;
+    struct vf_error *err;
+    int result;
+};
+
+static void *ask_thread(void *arg)
+{
+    struct asking *a = arg;
+    struct vf_asker asker = vf_bus_asker(a->bus);
+    struct vf_ask q = {.id = "test",
+                       .kind = a->kind,
+                       .title = "Sure?",
+                       .choices = yes_no,
+                       .n_choices = 2,
+                       .safe = "no"};
+    a->result = asker.ask(asker.opaque, &q, a->cancel, &a->answer, &a->err);
+    return NULL;
+}
+
+/* Waits for line I of the bus; caller frees. */
+static char *wait_line(struct vf_bus *b, size_t i)
+{
+    char *line;
+    while (!(line = vf_bus_line(b, i))) {
+        struct pollfd p = {.fd = vf_bus_fd(b), .events = POLLIN};
+        poll(&p, 1, 1000);
+        vf_bus_woken(b);
+    }
+    return line;
+}
+
+static void test_bus(void)
+{
+    vf_auto(vf_bus_free) struct vf_bus *b = vf_bus_new();
+    vf_auto(vf_cancel_free) struct vf_cancel *cancel = vf_cancel_new(NULL);
+    struct asking a = {.bus = b, .cancel = cancel, .kind = VF_ASK_CHOICE};
+    pthread_t t;
+    ok(!vf_bus_answer(b, 1, "yes", NULL), "an answer to nothing is not taken");
+    pthread_create(&t, NULL, ask_thread, &a);
+    vf_autofree char *line = wait_line(b, 0);
+    vf_autojson json_t *e = vf_event_parse(line, strlen(line));
+    is_str(vf_json_str(e, "title"), "Sure?", "the question is said as an event");
+    int64_t number = vf_json_int(e, "ask");
+    ok(!vf_bus_answer(b, number, "maybe", NULL), "an answer that is no choice is not taken");
+    ok(!vf_bus_answer(b, number + 1, "yes", NULL), "nor one to another question");
+    ok(vf_bus_answer(b, number, "yes", NULL), "a right one is taken");
+    pthread_join(t, NULL);
+    ok(a.result == 0, "the worker goes on");
+    is_str(a.answer.text, "yes", "with the answer");
+    vf_answer_clear(&a.answer);
+    vf_autofree char *settled = vf_bus_line(b, 0);
+    is_str(settled, "", "who comes later is not asked again");
+
+    struct asking s = {.bus = b, .cancel = cancel, .kind = VF_ASK_SECRET};
+    pthread_create(&t, NULL, ask_thread, &s);
+    vf_autofree char *second = wait_line(b, 2);
+    vf_autojson json_t *e2 = vf_event_parse(second, strlen(second));
+    ok(vf_bus_answer(b, vf_json_int(e2, "ask"), NULL, vf_secret_new("hunter2", 7)),
+       "a secret is taken");
+    pthread_join(t, NULL);
+    ok(s.result == 0 && s.answer.secret && !strcmp(vf_secret_text(s.answer.secret), "hunter2"),
+       "and given");
+    vf_answer_clear(&s.answer);
+    bool leaked = false;
+    for (size_t i = 0;; i++) {
+        vf_autofree char *said = vf_bus_line(b, i);
+        if (!said)
+            break;
+        leaked = leaked || strstr(said, "hunter2");
+    }
+    ok(!leaked, "but never said");
+
+    struct asking n = {.bus = b, .cancel = cancel, .kind = VF_ASK_CHOICE};
+    pthread_create(&t, NULL, ask_thread, &n);
+    vf_autofree char *third = wait_line(b, 4);
+    vf_cancel_fire(cancel, "enough");
+    pthread_join(t, NULL);
+    ok(n.result < 0 && vf_error_code(n.err) == VF_E_CANCELLED, "a cancelled question ends");
+    is_str(vf_error_text(n.err), "enough", "with the cause");
+    vf_error_free(n.err);
+}
+
+int main(void)
+{
+    if (!mkdtemp(dir))
+        return 1;
+    path = vf_asprintf("%s/journal.jsonl", dir);
+    test_journal_write();
+    test_journal_read();
+    test_journal_refuses();
+    test_marker();
+    test_bus();
+    unlink(path);
+    rmdir(dir);
+    free(path);
+    return done_testing();
+}

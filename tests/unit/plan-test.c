@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config.h"
+#include "plan/plan.h"
+#include "base/str.h"
+#include "plan/mac.h"
+#include "tests/unit/tap.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct vf_vm *sample_vm(void)
+{
+    struct vf_vm *vm = vf_vm_new();
+    vm->id = 101;
+    vm->name = vf_strdup("web1");
+    vm->node = vf_strdup("a1");
+    vm->state = VF_VM_RUNNING;
+    vm->onboot = true;
+    vm->lock = vf_strdup("backup");
+    vm->digest = vf_strdup("d1g");
+    vm->memory = 1 << 30;
+    for (int i = 0; i < 2; i++) {
+        struct vf_disk *d = vf_vm_add_disk(vm);
+        d->slot = vf_asprintf("scsi%d", i);
+        d->storage = vf_strdup("local");
+        d->volume = vf_asprintf("local:101/vm-101-disk-%d.qcow2", i);
+        d->format = vf_strdup("qcow2");
+        d->path = vf_strdup("/x");
+        d->size = (i + 1) * 5368709120u;
+        vf_opts_set(&d->opts, "cache", "none");
+        struct vf_nic *n = vf_vm_add_nic(vm);
+        n->index = (unsigned)i;
+        n->model = vf_strdup("virtio");
+        n->mac = vf_asprintf("BC:24:11:00:00:0%d", i);
+        n->bridge = vf_asprintf("vmbr%d", i);
+        n->tag = 7;
+    }
+    struct vf_cdrom *c = vf_vm_add_cdrom(vm);
+    c->slot = vf_strdup("ide2");
+    c->media = vf_strdup("local:iso/debian.iso");
+    return vm;
+}
+
+static struct vf_plan *sample_plan(void)
+{
+    struct vf_plan *p = vf_plan_new();
+    p->source = vf_strdup("alpha");
+    p->target = vf_strdup("beta");
+    p->vm_id = 101;
+    p->vm_name = vf_strdup("web1");
+    p->target_node = vf_strdup("b1");
+    for (int i = 0; i < 2; i++) {
+        struct vf_plan_disk *d = vf_plan_add_disk(p);
+        d->slot = vf_asprintf("scsi%d", i);
+        d->volume = vf_asprintf("local:101/vm-101-disk-%d.qcow2", i);
+        d->size = (i + 1) * 5368709120u;
+        d->storage = vf_strdup("fast");
+        d->format = vf_strdup("raw");
+        struct vf_plan_nic *n = vf_plan_add_nic(p);
+        n->index = (unsigned)i;
+        n->bridge = vf_asprintf("vmbr%d", i);
+    }
+    return p;
+}
+
+/* Text is a faithful picture of a plan, so that equal texts mean equal plans. */
+static void round_trip(const struct vf_plan *p, const char *what)
+{
+    vf_autoerror struct vf_error *e = NULL;
+    vf_autofree char *text = vf_plan_text(p);
+    vf_auto(vf_plan_free) struct vf_plan *back = vf_plan_parse(text, strlen(text), "p.cfg", &e);
+    if (!ok(back != NULL, "%s: reads back", what))
+        printf("# %s\n%s\n", vf_error_text(e), text);
+    if (!back)
+        return;
+    vf_autofree char *again = vf_plan_text(back);
+    is_str(again, text, what);
+    vf_auto(vf_plan_free) struct vf_plan *copy = vf_plan_copy(p);
+    vf_autofree char *copied = vf_plan_text(copy);
+    is_str(copied, text, "a copy is equal");
+}
+
+static void test_file(void)
+{
+    vf_auto(vf_plan_free) struct vf_plan *p = sample_plan();
+    round_trip(p, "a plan with defaults");
+    vf_autofree char *text = vf_plan_text(p);
+    ok(vf_starts(text, "format = 1; minimum-reader = 1;"), "the first line carries the format");
+    ok(strstr(text, "size = 10737418240L; # bytes: 10 GiB") != NULL, "big numbers, with a comment");
+
+    vf_str_set(&p->target_name, "we\"b\\1\n\t\033[31m\xc3\xa4\xff\xe2\x80\xae");
+    vf_str_set(&p->disks[0].volume, "# ; } \"");
+    p->target_id = 999999999;
+    p->nics[0].mac_mode = VF_MAC_NEW;
+    p->nics[1].mac_mode = VF_MAC_GIVEN;
+    p->nics[1].mac = vf_strdup("02:AB:00:00:00:01");
+    vf_str_set(&p->nics[1].bridge, NULL);
+    p->copy_disks = p->start = p->verify_tls = false;
+    p->rate = 5000000000u;
+    p->verify = VF_VERIFY_NONE;
+    p->shutdown_timeout = 7;
+    round_trip(p, "a plan with everything changed, and hostile texts");
+    vf_autofree char *hostile = vf_plan_text(p);
+    vf_auto(vf_plan_free) struct vf_plan *b = vf_plan_parse(hostile, strlen(hostile), "p", NULL);
+    is_str(b->target_name, p->target_name, "hostile text comes back as it was");
+    is_str(b->disks[0].volume, p->disks[0].volume, "comment characters too");
+    ok(!strchr(hostile, '\033') && !strstr(hostile, "\xe2\x80\xae"), "the file is safe to show");
+    ok(b->rate == 5000000000u && b->disks[1].size == 10737418240u && b->target_id == 999999999,
+       "numbers");
+    ok(!b->copy_disks && !b->start && !b->verify_tls && b->verify == VF_VERIFY_NONE, "switches");
+    ok(b->nics[0].mac_mode == VF_MAC_NEW && b->nics[1].mac_mode == VF_MAC_GIVEN &&
+           !b->nics[1].bridge,
+       "NICs");
+
+    char path[] = "/tmp/vmferry-plan-test.XXXXXX";
+    int fd = mkstemp(path);
+    ok(fd >= 0 && close(fd) == 0 && vf_plan_save(p, path, NULL) == 0, "saved");
+    struct stat st;
+    ok(stat(path, &st) == 0 && (st.st_mode & 0777) == 0600, "for its owner only");
+    vf_auto(vf_plan_free) struct vf_plan *l = vf_plan_load(path, NULL);
+    vf_autofree char *loaded = l ? vf_plan_text(l) : NULL;
+    is_str(loaded, hostile, "loaded");
+    unlink(path);
+    vf_autoerror struct vf_error *e = NULL;
+    ok(!vf_plan_load(path, &e) && vf_error_code(e) == VF_E_NOTFOUND, "a file that is not there");
+}
+
+#define HEAD "format = 1; minimum-reader = 1;\n"
+#define BODY "source = \"a\"; vm-id = 100; target = \"b\"; target-node = \"n\";\n"
+#define DISK "slot = \"scsi0\"; volume = \"v\"; size = 1; storage = \"s\"; format = \"raw\";"
+
+static const struct {
+    const char *text, *want;
+} wrong[] = {
+    {"", "needs the key \"minimum-reader\""},
+    {"format = 2; minimum-reader = 2; brand-new = 1;",
+     "minimum-reader is 2, but must be from 1 to 1: this plan was written by a newer vmferry"},
+    {HEAD, "needs the key \"source\""},
+    {HEAD BODY "rat = 1;", "p.cfg:3: a plan has no key \"rat\""},
+    {HEAD BODY "rate = \"fast\";", "p.cfg:3: rate must be a whole number"},
+    {HEAD BODY "start = \"yes\";", "start must be true or false"},
+    {HEAD BODY "verify = \"sometimes\";", "must be one of \"full\", \"none\""},
+    {HEAD BODY "target-id = 99;", "target-id is 99, but must be from 100 to 999999999"},
+    {HEAD BODY "shutdown-timeout = 0;", "shutdown-timeout is 0"},
+    {HEAD BODY "disks = ( { slot = \"scsi0\"; } );", "a disk needs the key \"volume\""},
+    {HEAD BODY "disks = ( { " DISK " }, { " DISK " } );", "the disk \"scsi0\" is there twice"},
+    {HEAD BODY "nics = ( { index = 32; } );", "index is 32"},
+    {HEAD BODY "nics = ( { index = 0; }, { index = 0; } );", "interface 0 is there twice"},
+    {HEAD BODY "nics = ( { index = 0; mac = \"other\"; } );", "must be \"keep\", \"new\" or a"},
+    {HEAD BODY "nics = ( { index = 0; mac = \"01:00:00:00:00:00\"; } );", "unicast"},
+};
+
+static void test_wrong(void)
+{
+    for (size_t i = 0; i < VF_COUNT(wrong); i++) {
+        vf_autoerror struct vf_error *e = NULL;
+        vf_auto(vf_plan_free) struct vf_plan *p =
+            vf_plan_parse(wrong[i].text, strlen(wrong[i].text), "p.cfg", &e);
+        bool good = !p && vf_error_code(e) == VF_E_USAGE && strstr(vf_error_text(e), wrong[i].want);
+        if (!ok(good, "refused: %s", wrong[i].want))
+            printf("# got %s\n", e ? vf_error_text(e) : "no error");
+    }
+}
+
+static void test_mac(void)
+{
+    enum vf_mac_mode m;
+    vf_autofree char *mac = NULL;
+    ok(vf_mac_rule("bc:24:11:0a:0b:0c", &m, &mac, NULL) == 0 && m == VF_MAC_GIVEN, "an address");
+    is_str(mac, "BC:24:11:0A:0B:0C", "in Proxmox's form");
+    static const char *const bad[] = {"",
+                                      "BC:24:11",
+                                      "BC:24:11:0A:0B:0C:",
+                                      "BC-24-11-0A-0B-0C",
+                                      "BC:24:11:0A:0B:0G",
+                                      "FF:FF:FF:FF:FF:FF",
+                                      "Keep"};
+    for (size_t i = 0; i < VF_COUNT(bad); i++) {
+        char *none = NULL;
+        ok(vf_mac_rule(bad[i], &m, &none, NULL) < 0 && !none, "not a MAC address: '%s'", bad[i]);
+    }
+    vf_autofree char *local = vf_mac_random(NULL, NULL), *with = vf_mac_random("BC:24:11", NULL),
+                     *colon = vf_mac_random("bc:24:", NULL), *other = vf_mac_random(NULL, NULL);
+    ok(vf_starts(local, "02:") && strlen(local) == 17, "locally administered");
+    ok(vf_starts(with, "BC:24:11:") && strlen(with) == 17, "with a prefix");
+    ok(vf_starts(colon, "BC:24:") && strlen(colon) == 17, "with a prefix that ends in a colon");
+    ok(!vf_streq(local, other), "two differ");
+    ok(!vf_mac_random("01:00", NULL) && !vf_mac_random("", NULL) &&
+           !vf_mac_random("00:11:22:33:44:55", NULL),
+       "bad prefixes");
+}
+
+static void test_remap(void)
+{
+    vf_auto(vf_vm_free) struct vf_vm *vm = sample_vm();
+    vf_auto(vf_plan_free) struct vf_plan *p = sample_plan();
+    ok(vf_plan_remap_bridge(p, vm, "vmbr1=vnet7", NULL) == 1, "one NIC changed");
+    is_str(p->nics[0].bridge, "vmbr0", "the other not");
+    ok(vf_plan_remap_bridge(p, vm, "*=lan", NULL) == 1, "* takes the rest");
+    is_str(p->nics[0].bridge, "lan", "the rest");
+    is_str(p->nics[1].bridge, "vnet7", "not what had a rule");
+    ok(vf_plan_remap_bridge(p, vm, "vmbr9=x", NULL) == 0, "a bridge no NIC is on");
+    static const char *const bad[] = {
+        "", "vmbr0", "=vmbr0", "vmbr0=", "vmbr0=a,b", "a b=c", "a=b=c", "a=-x"};
+    for (size_t i = 0; i < VF_COUNT(bad); i++) {
+        vf_autoerror struct vf_error *e = NULL;
+        ok(vf_plan_remap_bridge(p, vm, bad[i], &e) < 0 && vf_error_code(e) == VF_E_USAGE,
+           "not a rule: '%s'", bad[i]);
+    }
+    vf_autoerror struct vf_error *e = NULL;
+    ok(vf_plan_remap_mac(p, "02:00:00:00:00:01", &e) < 0, "one address for two NICs");
+    ok(vf_plan_remap_mac(p, "new", NULL) == 0 && p->nics[1].mac_mode == VF_MAC_NEW, "new for all");
+    ok(vf_plan_choose_macs(p, "BC:24:11", NULL) == 0 && p->nics[0].mac_mode == VF_MAC_GIVEN &&
+           vf_starts(p->nics[1].mac, "BC:24:11:"),
+       "chosen once");
+    ok(vf_plan_remap_mac(p, "keep", NULL) == 0 && !p->nics[0].mac, "keep forgets them");
+}
+
+static void test_apply(void)
+{
+    vf_auto(vf_vm_free) struct vf_vm *vm = sample_vm();
+    vf_auto(vf_plan_free) struct vf_plan *p = sample_plan();
+    vf_str_set(&p->target_name, "web2");
+    p->target_id = 205;
+    vf_str_set(&p->nics[0].bridge, "vmbr7");
+    vf_str_set(&p->nics[1].bridge, NULL);
+    p->nics[0].mac_mode = VF_MAC_NEW;
+    vf_auto(vf_vm_free) struct vf_vm *t = vf_plan_apply(p, vm, "BC:24:11", NULL);
+    if (!ok(t != NULL, "applied"))
+        return;
+    is_str(t->name, "web2", "name");
+    is_str(t->node, "b1", "node");
+    ok(t->id == 205 && t->state == VF_VM_STOPPED && t->onboot && !t->lock && !t->digest, "state");
+    is_str(t->disks[1].storage, "fast", "storage");
+    is_str(t->disks[1].format, "raw", "format");
+    ok(!t->disks[1].volume && !t->disks[1].path && t->disks[1].size == 10737418240u,
+       "volume, size");
+    is_str(vf_opts_get(&t->disks[0].opts, "cache"), "none", "disk options are carried");
+    is_str(t->nics[0].bridge, "vmbr7", "bridge");
+    is_str(t->nics[1].bridge, "vmbr1", "a bridge the plan does not name stays");
+    ok(vf_starts(t->nics[0].mac, "BC:24:11:") && !vf_streq(t->nics[0].mac, vm->nics[0].mac),
+       "new MAC");
+    is_str(t->nics[1].mac, "BC:24:11:00:00:01", "kept MAC");
+    ok(t->nics[0].tag == 7, "tag");
+    ok(t->n_cdroms == 1 && !t->cdroms[0].media && vm->cdroms[0].media,
+       "CD-ROM emptied, source untouched");
+    is_str(vm->disks[1].storage, "local", "the source is not changed");
+}
+
+/* Each changes one thing of the source that makes the plan stale. */
+static void grow_disk(struct vf_vm *vm)
+{
+    vm->disks[0].size++;
+}
+static void swap_volume(struct vf_vm *vm)
+{
+    vf_str_set(&vm->disks[0].volume, "local:101/x\033.raw");
+}
+static void lose_disk(struct vf_vm *vm)
+{
+    vf_str_set(&vm->disks[0].slot, "virtio0");
+}
+static void add_disk(struct vf_vm *vm)
+{
+    vf_vm_add_disk(vm)->slot = vf_strdup("scsi5");
+}
+static void lose_nic(struct vf_vm *vm)
+{
+    vm->nics[1].index = 5;
+}
+static void add_nic(struct vf_vm *vm)
+{
+    vf_vm_add_nic(vm)->index = 9;
+}
+static void other_id(struct vf_vm *vm)
+{
+    vm->id = 102;
+}
+
+static const struct {
+    void (*change)(struct vf_vm *vm);
+    const char *want;
+} stale[] = {
+    {grow_disk, "its disk scsi0 now has 5368709121 bytes"},
+    {swap_volume, "its disk scsi0 is now local:101/x\\x1b.raw"},
+    {lose_disk, "its disk scsi0 is gone"},
+    {add_disk, "its disk scsi5 is not in the plan"},
+    {lose_nic, "its network interface net1 is gone"},
+    {add_nic, "its network interface net9 is not in the plan"},
+    {other_id, "its VMID is 102"},
+};
+
+static void test_stale(void)
+{
+    for (size_t i = 0; i < VF_COUNT(stale); i++) {
+        vf_auto(vf_vm_free) struct vf_vm *vm = sample_vm();
+        vf_auto(vf_plan_free) struct vf_plan *p = sample_plan();
+        vf_autoerror struct vf_error *e = NULL;
+        stale[i].change(vm);
+        vf_auto(vf_vm_free) struct vf_vm *t = vf_plan_apply(p, vm, NULL, &e);
+        bool good =
+            !t && vf_error_code(e) == VF_E_CONFLICT && strstr(vf_error_text(e), stale[i].want);
+        if (!ok(good, "stale: %s", stale[i].want))
+            printf("# got %s\n", e ? vf_error_text(e) : "no error");
+    }
+}
+
+static void test_vm(void)
+{
+    struct vf_opts o = {0}, c = {0};
+    ok(!vf_opts_get(&o, "cache"), "no options");
+    vf_opts_set(&o, "cache", "none");
+    vf_opts_set(&o, "ssd", "1");
+    vf_opts_set(&o, "backup", "0");
+    vf_opts_set(&o, "cache", "writeback");
+    vf_opts_copy(&c, &o);
+    vf_opts_remove(&o, "ssd");
+    vf_opts_remove(&o, "none");
+    vf_opts_set(&o, "serial", "x");
+    ok(o.n == 3 && c.n == 3 && !vf_opts_get(&o, "ssd"), "set, copied, removed");
+    is_str(o.v[0].value, "writeback", "set again, in its old place");
+    is_str(o.v[2].key, "serial", "new ones at the end");
+    is_str(vf_opts_get(&c, "ssd"), "1", "the copy is its own");
+    vf_opts_copy(&c, &o);
+    ok(c.n == 3 && !vf_opts_get(&c, "ssd"), "a copy replaces what was there");
+    vf_opts_free(&o);
+    vf_opts_free(&c);
+
+    vf_auto(vf_vm_free) struct vf_vm *vm = sample_vm();
+    vm->boot = vf_strv_split("scsi0;net0", ";");
+    vf_vm_leave_out(vm, "usb0", "a device of the host")->minor = true;
+    vf_opts_set(&vm->opts, "ostype", "l26");
+    vf_auto(vf_vm_free) struct vf_vm *copy = vf_vm_copy(vm);
+    vf_vm_free(VF_STEAL(vm));
+    ok(copy->n_disks == 2 && copy->n_nics == 2 && copy->n_cdroms == 1 && copy->n_left_out == 1 &&
+           copy->memory == 1 << 30 && copy->onboot && copy->state == VF_VM_RUNNING,
+       "a copy outlives the VM");
+    is_str(copy->boot[1], "net0", "boot order");
+    is_str(copy->left_out[0].why, "a device of the host", "left out");
+    ok(copy->left_out[0].minor, "and that it is no matter");
+    is_str(vf_vm_disk(copy, "scsi1")->volume, "local:101/vm-101-disk-1.qcow2",
+           "a disk by its slot");
+    is_str(vf_opts_get(&copy->nics[1].opts, "rate"), NULL, "no option");
+    is_str(vf_opts_get(&copy->opts, "ostype"), "l26", "options");
+    ok(!vf_vm_disk(copy, "ide9"), "no such slot");
+    is_str(vf_vm_state_name(VF_VM_PAUSED), "paused", "state");
+    is_str(vf_vm_state_name((enum vf_vm_state)9), "unknown", "no such state");
+}
+
+int main(void)
+{
+    test_vm();
+    test_file();
+    test_wrong();
+    test_mac();
+    test_remap();
+    test_apply();
+    test_stale();
+    return done_testing();
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config.h"
+#include "mover/hash.h"
+#include "mover/link.h"
+#include "mover/wire.h"
+#include "base/str.h"
+#include "tests/unit/tap.h"
+
+#include <sys/socket.h>
+
+static void add_frame(struct vf_buf *b, uint8_t type, uint32_t id, const void *data, size_t n)
+{
+    char head[VF_WIRE_HEADER];
+    vf_wire_header(head, type, 0, id, n);
+    vf_buf_add(b, head, sizeof head);
+    vf_buf_add(b, data, n);
+}
+
+static void feed(struct vf_wire *w, const char *data, size_t n)
+{
+    while (n) {
+        size_t room;
+        char *p = vf_wire_room(w, &room);
+        size_t now = n < room ? n : room;
+        memcpy(p, data, now);
+        vf_wire_added(w, now);
+        data += now;
+        n -= now;
+    }
+}
+
+static void test_parts(void)
+{
+    vf_autobuf struct vf_buf b = {0};
+    vf_autobuf struct vf_buf fields = {0};
+    vf_field_str(&fields, VF_TAG_JOB, "j1");
+    vf_field_u64(&fields, VF_TAG_EPOCH, 0x1122334455667788);
+    vf_field_error(&fields, NULL);
+    vf_buf_puts(&b, "Welcome to node a1\r\nLast login: never\r\n\xf5V");
+    add_frame(&b, VF_F_HELLO, 7, fields.data, fields.len);
+    add_frame(&b, VF_F_PING, 0, NULL, 0);
+    struct vf_wire w;
+    vf_wire_init(&w);
+    struct vf_frame f;
+    int hello = 0, ping = 0;
+    bool good = true;
+    vf_autoerror struct vf_error *e = NULL;
+    for (size_t i = 0; i < b.len; i++) {
+        feed(&w, b.data + i, 1);
+        int r = vf_wire_next(&w, &f, &e);
+        good = good && r >= 0;
+        if (r == 1 && f.type == VF_F_HELLO) {
+            hello++;
+            vf_autofree char *job = vf_field_text(&f, VF_TAG_JOB);
+            is_str(job, "j1", "text field");
+            ok(vf_field_num(&f, VF_TAG_EPOCH, 0) == 0x1122334455667788, "number field");
+            ok(vf_field_num(&f, VF_TAG_SIZE, 5) == 5, "missing number field");
+            ok(f.id == 7, "id");
+            vf_autoerror struct vf_error *carried = NULL;
+            vf_frame_error(&f, "a1", &carried);
+            is_str(vf_error_text(carried), "a1: unknown error", "error through fields");
+        } else if (r == 1 && f.type == VF_F_PING) {
+            ping++;
+        }
+    }
+    ok(good && hello == 1 && ping == 1, "byte by byte, behind a shell's noise");
+    vf_wire_free(&w);
+}
+
+static enum vf_error_code broken(const char *data, size_t n, bool greeted)
+{
+    struct vf_wire w;
+    vf_wire_init(&w);
+    w.greeted = greeted;
+    struct vf_frame f;
+    vf_autoerror struct vf_error *e = NULL;
+    int r;
+    do {
+        size_t room;
+        char *p = vf_wire_room(&w, &room);
+        size_t now = n < room ? n : room;
+        memcpy(p, data, now);
+        vf_wire_added(&w, now);
+        data += now;
+        n -= now;
+        while ((r = vf_wire_next(&w, &f, &e)) == 1)
+            ;
+    } while (r == 0 && n);
+    vf_wire_free(&w);
+    return r < 0 ? vf_error_code(e) : VF_OK;
+}
+
+static void test_broken(void)
+{
+    vf_autobuf struct vf_buf b = {0};
+    vf_autofree char *noise = vf_xcalloc(1, 5000);
+    memset(noise, 'x', 5000);
+    ok(broken(noise, 5000, false) == VF_E_UNSUPPORTED, "more noise than a shell makes");
+    ok(broken(noise, 3000, false) == VF_OK, "less is waited through");
+    ok(broken(noise, 3000, true) == VF_E_CORRUPT, "no noise behind HELLO");
+    add_frame(&b, VF_F_PING, 0, NULL, 0);
+    ok(broken(b.data, b.len, false) == VF_E_CORRUPT, "HELLO comes first");
+    vf_put_u32(b.data + 12, 0xffffffff);
+    ok(broken(b.data, b.len, true) == VF_E_CORRUPT, "a length beyond all frames");
+    vf_buf_clear(&b);
+    add_frame(&b, VF_F_DATA, 1, "short", 5);
+    ok(broken(b.data, b.len, true) == VF_E_CORRUPT, "DATA without its head");
+    /* a field that claims more than there is */
+    vf_autobuf struct vf_buf fields = {0};
+    vf_field_str(&fields, VF_TAG_PATH, "/x");
+    vf_put_u32(fields.data + 2, 1000);
+    struct vf_frame f = {.payload = fields.data, .len = fields.len};
+    const char *p;
+    size_t n;
+    ok(!vf_field_find(&f, VF_TAG_PATH, &p, &n), "a field longer than its frame is not there");
+}
+
+static void test_link(void)
+{
+    int pair[2];
+    ok(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0, "socketpair");
+    struct vf_link a, b;
+    vf_link_init(&a, pair[0], pair[0]);
+    vf_link_init(&b, pair[1], pair[1]);
+    vf_autoerror struct vf_error *e = NULL;
+    vf_autobuf struct vf_buf fields = {0};
+    vf_hello_fields(&fields, "source", "j", 3);
+    ok(vf_link_send_fields(&a, VF_F_HELLO, 0, 0, &fields, &e) == 0, "HELLO sent");
+    struct vf_frame f;
+    ok(vf_link_recv(&b, &f, 5000, NULL, &e) == 1 && vf_hello_check(&f, &e) == 0, "and accepted");
+    vf_autofree char *mine = vf_host_identity(), *theirs = vf_field_text(&f, VF_TAG_HOST);
+    is_str(theirs, mine, "the same host has the same identity");
+    ok(vf_link_recv(&b, &f, 0, NULL, &e) == 0, "nothing more now");
+    vf_hello_fields(&fields, "source", "j", 3);
+    vf_put_u64(fields.data + 6 + 8 + 6, 99); /* the minimum reader */
+    f = (struct vf_frame){.type = VF_F_HELLO, .payload = fields.data, .len = fields.len};
+    vf_autoerror struct vf_error *old = NULL;
+    ok(vf_hello_check(&f, &old) < 0 && vf_error_code(old) == VF_E_UNSUPPORTED,
+       "a mover that is too new for us is refused");
+    vf_auto(vf_cancel_free) struct vf_cancel *c = vf_cancel_new(NULL);
+    vf_cancel_fire(c, "enough");
+    vf_autoerror struct vf_error *cancelled = NULL;
+    ok(vf_link_recv(&b, &f, -1, c, &cancelled) < 0 && vf_error_code(cancelled) == VF_E_CANCELLED,
+       "receiving can be cancelled");
+    vf_link_free(&a);
+    ok(vf_link_recv(&b, &f, -1, NULL, &e) < 0 && vf_error_code(e) == VF_E_NET,
+       "the end of the stream is NET");
+    vf_link_free(&b);
+}
+
+static void test_hash(void)
+{
+    vf_autofree unsigned char *data = vf_disk_buffer();
+    memset(data, 0, VF_DISK_CHUNK);
+    struct vf_hash a = vf_hash_chunk(data, VF_DISK_CHUNK), b = vf_hash_zeroes(VF_DISK_CHUNK);
+    ok(memcmp(&a, &b, sizeof a) == 0, "hash of a chunk of zeroes");
+    struct vf_hash none = vf_hash_chunk(data, 0);
+    vf_autofree char *hex = vf_hash_hex(&none);
+    is_str(hex, "99aa06d3014798d86001c324468d497f", "XXH3-128 of nothing, as published");
+    vf_auto(vf_disk_free) struct vf_disk *d = vf_disk_new_memory(5 * VF_DISK_CHUNK + 4096);
+    data[100] = 1;
+    ok(vf_disk_write(d, data, VF_DISK_CHUNK, 2 * VF_DISK_CHUNK, NULL) == 0, "write to memory");
+    struct vf_hash whole;
+    ok(vf_hash_disk(d, &whole, NULL) == 0, "hash of a disk");
+    vf_auto(vf_hasher_free) struct vf_hasher *h = vf_hasher_new();
+    vf_hasher_add_zeroes(h, 2 * VF_DISK_CHUNK);
+    a = vf_hash_chunk(data, VF_DISK_CHUNK);
+    vf_hasher_add(h, &a);
+    vf_hasher_add_zeroes(h, 2 * VF_DISK_CHUNK + 4096);
+    b = vf_hasher_end(h);
+    ok(memcmp(&whole, &b, sizeof b) == 0, "is that of its chunks' hashes");
+}
+
+/* A peer's words end in logs, journals and on screens. */
+static void test_long_error(void)
+{
+    vf_autobuf struct vf_buf b = {0};
+    vf_autofree char *words = vf_xmalloc(100001);
+    memset(words, '\033', 100000);
+    words[100000] = 0;
+    vf_field_str(&b, VF_TAG_TEXT, words);
+    struct vf_frame f = {.type = VF_F_ERROR, .payload = b.data, .len = b.len};
+    vf_autoerror struct vf_error *e = NULL;
+    vf_frame_error(&f, "b1", &e);
+    ok(strlen(vf_error_text(e)) < 5 * (size_t)VF_WIRE_NOISE && !strchr(vf_error_text(e), '\033'),
+       "a long error is cut and escaped (%zu)", strlen(vf_error_text(e)));
+}
+
+int main(void)
+{
+    test_parts();
+    test_broken();
+    test_link();
+    test_hash();
+    test_long_error();
+    return done_testing();
+}

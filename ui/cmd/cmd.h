@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The commands of vmferry: each gets its own argv (argv[0] is its name) and returns the exit code.
+ */
+#ifndef VF_UI_CMD_CMD_H
+#define VF_UI_CMD_CMD_H
+
+int vf_cmd_move(int argc, char **argv);
+int vf_cmd_attach(int argc, char **argv);
+int vf_cmd_jobs(int argc, char **argv);
+int vf_cmd_rollback(int argc, char **argv);
+int vf_cmd_demo(int argc, char **argv);
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* vmferry jobs, attach, rollback: what there is, come back to it, undo it. */
+#include "config.h"
+#include "ui/cmd/cmd.h"
+#include "ui/plain.h"
+#include "ui/say.h"
+#include "job/client.h"
+#include "job/job.h"
+#include "job/journal.h"
+#include "job/state.h"
+#include "base/i18n.h"
+#include "base/str.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* The last event of TYPE, borrowed; NULL: none. */
+static const json_t *last(const struct vf_journal *j, const char *type)
+{
+    const json_t *events = vf_journal_events(j);
+    for (size_t i = json_array_size(events); i-- > 0;)
+        if (vf_streq(vf_json_str(json_array_get(events, i), "type"), type))
+            return json_array_get(events, i);
+    return NULL;
+}
+
+static void list_one(const char *id)
+{
+    vf_autofree char *dir = vf_job_dir(id);
+    vf_autoerror struct vf_error *err = NULL;
+    vf_auto(vf_journal_free) struct vf_journal *j = vf_journal_open(dir, true, &err);
+    if (!j) {
+        vf_autofree char *text = vf_escape(vf_error_text(err));
+        vf_say(stdout, "%-24s  %s\n", id, text);
+        return;
+    }
+    const json_t *job = last(j, "job"), *end = last(j, "end");
+    const char *result = vf_json_str(json_object_get(end, "report"), "result");
+    const char *state = vf_job_is_locked(dir) ? _("running") : end ? result : _("INTERRUPTED");
+    vf_say(stdout, "%-24s  %-14s  %s: %s -> %s\n", id, state ? state : "?", vf_json_str(job, "vm"),
+           vf_json_str(job, "source"), vf_json_str(job, "target"));
+}
+
+static bool wants_help(int argc, char **argv)
+{
+    return argc > 1 && (vf_streq(argv[1], "--help") || vf_streq(argv[1], "-h"));
+}
+
+int vf_cmd_jobs(int argc, char **argv)
+{
+    if (argc > 1) {
+        fputs(_("usage: vmferry jobs\n\nLists this user's jobs, oldest first, each with how it "
+                "ended.\n"),
+              wants_help(argc, argv) ? stdout : stderr);
+        return wants_help(argc, argv) ? VF_EXIT_DONE : VF_EXIT_USAGE;
+    }
+    vf_autostrv char **ids = vf_job_ids();
+    if (!ids[0])
+        puts(_("There are no jobs."));
+    for (size_t i = 0; ids[i]; i++)
+        list_one(ids[i]);
+    return VF_EXIT_DONE;
+}
+
+/* The job that argv[1] names (or the newest), or NULL with *CODE. Caller frees. */
+static char *job_argument(int argc, char **argv, const char *usage, int *code)
+{
+    bool help = wants_help(argc, argv);
+    if (argc > 2 || help) {
+        fputs(usage, help ? stdout : stderr);
+        *code = help ? VF_EXIT_DONE : VF_EXIT_USAGE;
+        return NULL;
+    }
+    vf_autoerror struct vf_error *err = NULL;
+    char *id = vf_job_resolve(argc > 1 ? argv[1] : NULL, &err);
+    if (!id) {
+        vf_plain_error(err);
+        *code = VF_EXIT_USAGE;
+    }
+    return id;
+}
+
+int vf_cmd_attach(int argc, char **argv)
+{
+    int code;
+    vf_autofree char *id = job_argument(
+        argc, argv,
+        _("usage: vmferry attach [JOB]\n\nFollows a running job (default: the newest; an ID or its "
+          "beginning) and\nanswers its questions.\n"),
+        &code);
+    if (!id)
+        return code;
+    vf_auto(vf_tty_cache_free) struct vf_tty_cache *cache = vf_tty_cache_new();
+    return vf_plain_follow(id, VF_PROGRESS_PLAIN, cache);
+}
+
+int vf_cmd_rollback(int argc, char **argv)
+{
+    int code;
+    vf_autofree char *id = job_argument(argc, argv,
+                                        _("usage: vmferry rollback [JOB]\n\n"
+                                          "Undoes what an interrupted or failed job did (default: "
+                                          "the newest; an ID or its\nbeginning): the source is put "
+                                          "back as it was, and what the job made at the\ntarget is "
+                                          "removed. Refused once the target VM has run.\n"),
+                                        &code);
+    if (!id)
+        return code;
+    vf_autoerror struct vf_error *err = NULL;
+    vf_auto(vf_tty_cache_free) struct vf_tty_cache *cache = vf_tty_cache_new();
+    if (vf_job_spawn(id, VF_JOB_ROLLBACK, &err) < 0) {
+        vf_plain_error(err);
+        return VF_EXIT_FAILED;
+    }
+    return vf_plain_follow(id, VF_PROGRESS_PLAIN, cache);
+}

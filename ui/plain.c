@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config.h"
+#include "ui/plain.h"
+#include "ui/say.h"
+#include "job/client.h"
+#include "job/job_text.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/i18n.h"
+#include "base/str.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+
+enum { LINE_EVERY_MS = 3000, END_WAIT_MS = 5000 };
+
+struct follow {
+    struct vf_client *client;
+    enum vf_progress_form form;
+    struct vf_tty_cache *cache;
+    int64_t begun, since, said; /* ms: the job, the disk that is copied, its last line */
+    uint64_t since_done, said_sent;
+    char *disk;
+    int exit;    /* -1: not over */
+    int signals; /* signalfd: a question does not keep ^C from being heard */
+    int interrupts;
+};
+
+void vf_plain_error(const struct vf_error *e)
+{
+    vf_autofree char *text = vf_escape(vf_error_text(e));
+    fflush(stdout);
+    vf_say(stderr, "vmferry: %s\n", text);
+}
+
+/* A line with how long the job has been followed before it: "[0:00:12] Copy the disks". */
+static void line(const struct follow *f, const char *before, const char *text)
+{
+    long s = (long)((vf_clock_ms() - f->begun) / 1000);
+    vf_autofree char *safe = vf_escape(text);
+    vf_say(stdout, "[%ld:%02ld:%02ld] %s%s\n", s / 3600, s / 60 % 60, s % 60, before, safe);
+}
+
+static void on_phase(struct follow *f, const json_t *e)
+{
+    const char *state = vf_json_str(e, "state"), *title = vf_json_str(e, "title");
+    if (vf_streq(state, "done"))
+        return; /* the next step's line says so */
+    line(f, vf_streq(state, "failed") ? _("FAILED: ") : "", title ? title : "?");
+}
+
+static void on_job(struct follow *f, const json_t *e)
+{
+    vf_autofree char *text = vf_asprintf(_("Job %s"), vf_json_str(e, "job"));
+    line(f, "", text);
+}
+
+/* With --progress=none only warnings, on standard error. */
+static void on_note(struct follow *f, const json_t *e)
+{
+    bool warn = vf_streq(vf_json_str(e, "level"), "warn");
+    if (f->form == VF_PROGRESS_PLAIN) {
+        line(f, warn ? _("warning: ") : "", vf_json_str(e, "text"));
+    } else if (warn && f->form == VF_PROGRESS_NONE) {
+        vf_autofree char *text = vf_escape(vf_json_str(e, "text"));
+        vf_say(stderr, _("warning: %s\n"), text);
+    }
+}
+
+/* Every few seconds where the copy of a disk is, how fast data goes (zeroes do not count) and how
+ * long the rest will take at the pace so far. A copy that is over sooner has no such line. */
+static void on_progress(struct follow *f, const json_t *e)
+{
+    const char *disk = vf_json_str(e, "disk");
+    uint64_t done = (uint64_t)vf_json_int(e, "done"), total = (uint64_t)vf_json_int(e, "total");
+    uint64_t sent = (uint64_t)vf_json_int(e, "sent");
+    int64_t now = vf_clock_ms();
+    if (!vf_streq(disk, f->disk)) {
+        vf_str_set(&f->disk, disk);
+        f->since = f->said = now;
+        f->since_done = done;
+        f->said_sent = sent;
+    }
+    if (now - f->said < LINE_EVERY_MS)
+        return;
+    uint64_t moved = sent > f->said_sent ? sent - f->said_sent : 0;
+    uint64_t gained = done > f->since_done ? done - f->since_done : 0;
+    vf_autofree char *d = vf_format_bytes(done), *t = vf_format_bytes(total),
+                     *r = vf_format_rate(moved * 1000 / (uint64_t)(now - f->said));
+    vf_autobuf struct vf_buf b = {0};
+    vf_buf_printf(&b, _("%s: %s of %s (%d %%)"), disk, d, t,
+                  total ? (int)((double)done * 100 / (double)total) : 0);
+    if (moved)
+        vf_buf_printf(&b, ", %s", r);
+    if (gained && done < total) {
+        double left = (double)(total - done) * (double)(now - f->since) / (double)gained / 1000;
+        vf_autofree char *time =
+            left < 9 ? vf_asprintf("%d s", (int)left + 1) : vf_format_duration(left + 1);
+        vf_buf_printf(&b, _(", about %s left"), time);
+    }
+    line(f, "", vf_buf_str(&b));
+    f->said = now;
+    f->said_sent = sent;
+}
+
+static void on_ask(struct follow *f, const json_t *e)
+{
+    static const char *const kinds[] = {"choice", "text", "secret"};
+    struct vf_ask_choice choices[16];
+    const json_t *list = json_object_get(e, "choices");
+    size_t n = json_array_size(list), kind = 0;
+    for (size_t i = 0; i < n && i < VF_COUNT(choices); i++)
+        choices[i] = (struct vf_ask_choice){vf_json_str(json_array_get(list, i), "key"),
+                                            vf_json_str(json_array_get(list, i), "label")};
+    while (kind < 2 && !vf_streq(kinds[kind], vf_json_str(e, "kind")))
+        kind++;
+    struct vf_ask q = {.id = vf_json_str(e, "id"),
+                       .kind = (enum vf_ask_kind)kind,
+                       .title = vf_json_str(e, "title"),
+                       .detail = vf_json_str(e, "detail"),
+                       .choices = choices,
+                       .n_choices = n < VF_COUNT(choices) ? n : VF_COUNT(choices),
+                       .safe = vf_json_str(e, "safe")};
+    struct vf_answer a = {0};
+    fflush(stdout);
+    if (vf_tty_cache_ask(f->cache, &q, NULL, f->signals, &a) == VF_TTY_LEFT)
+        return; /* no answer of ours: the job waits for one, from here or another terminal */
+    vf_autoerror struct vf_error *err = NULL;
+    if (vf_client_answer(f->client, vf_json_int(e, "ask"), a.text, a.secret, &err) < 0)
+        vf_plain_error(err);
+    vf_answer_clear(&a);
+}
+
+static void on_end(struct follow *f, const json_t *e)
+{
+    const json_t *report = json_object_get(e, "report"), *error = json_object_get(e, "error");
+    f->exit = (int)vf_json_int(e, "exit");
+    if (report && f->form != VF_PROGRESS_JSON) {
+        vf_autofree char *text = vf_report_text(report);
+        vf_say(stdout, "%s", text);
+    }
+    fflush(stdout);
+    if (error && f->form != VF_PROGRESS_JSON) {
+        vf_autofree char *text = vf_failure_text(e);
+        vf_say(stderr, "%s", text);
+    }
+}
+
+static const struct {
+    const char *type;
+    void (*on)(struct follow *f, const json_t *e);
+    bool quiet; /* also with --progress=none and json */
+} handlers[] = {
+    {"job", on_job, false},           {"phase", on_phase, false}, {"note", on_note, true},
+    {"progress", on_progress, false}, {"ask", on_ask, true},      {"end", on_end, true},
+};
+
+static void handle(struct follow *f, json_t *e)
+{
+    const char *type = vf_json_str(e, "type");
+    if (f->form == VF_PROGRESS_JSON) {
+        char *line = json_dumps(e, JSON_COMPACT | JSON_REAL_PRECISION(12));
+        printf("%s\n", line ? line : "{}");
+        free(line);
+    }
+    for (size_t i = 0; i < VF_COUNT(handlers); i++)
+        if (vf_streq(type, handlers[i].type) && (handlers[i].quiet || f->form == VF_PROGRESS_PLAIN))
+            handlers[i].on(f, e);
+    fflush(stdout);
+}
+
+static int on_signal(struct follow *f, int signals, const char *id)
+{
+    struct signalfd_siginfo si;
+    if (read(signals, &si, sizeof si) != sizeof si)
+        return 0;
+    if (si.ssi_signo == SIGHUP || ++f->interrupts > 1) {
+        vf_say(stderr, _("The job goes on. Come back with: vmferry attach %s\n"), id);
+        return -1;
+    }
+    vf_say(stderr, _("Stopping; what a move did is put back (again: leave the job running) ...\n"));
+    return vf_client_cancel(f->client, NULL);
+}
+
+static int loop(struct follow *f, int signals, const char *id, struct vf_error **err)
+{
+    while (f->exit < 0) {
+        vf_autoerror struct vf_error *why = NULL;
+        vf_autojson json_t *e = vf_client_next(f->client, &why);
+        if (e) {
+            handle(f, e);
+            continue;
+        }
+        if (why)
+            return vf_fail_with(err, VF_STEAL(why));
+        struct pollfd p[2] = {{.fd = vf_client_fd(f->client), .events = POLLIN},
+                              {.fd = signals, .events = POLLIN}};
+        if (vf_cancel_poll(NULL, p, 2, -1, err) < 0)
+            return -1;
+        if (p[1].revents && on_signal(f, signals, id) < 0)
+            f->exit = VF_EXIT_INTERRUPTED;
+    }
+    return 0;
+}
+
+int vf_plain_follow(const char *id, enum vf_progress_form form, struct vf_tty_cache *cache)
+{
+    vf_autoerror struct vf_error *err = NULL;
+    struct follow f = {.form = form, .cache = cache, .begun = vf_clock_ms(), .exit = -1};
+    f.client = vf_client_open(id, &err);
+    if (!f.client) {
+        vf_plain_error(err);
+        return VF_EXIT_FAILED;
+    }
+    sigset_t set, before;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &set, &before);
+    vf_tty_cache_rewind(cache);
+    vf_autofd int signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    f.signals = signals;
+    if (loop(&f, signals, id, &err) < 0) {
+        vf_plain_error(err);
+        vf_say(stderr, _("Undo what it did: vmferry rollback %s\n"), id);
+        f.exit = VF_EXIT_INTERRUPTED;
+    } else if (f.exit != VF_EXIT_INTERRUPTED)
+        vf_client_wait_end(f.client, END_WAIT_MS);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    vf_client_free(f.client);
+    free(f.disk);
+    return f.exit;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The plain front end: a job's events as lines, its questions on the terminal. */
+#ifndef VF_UI_PLAIN_H
+#define VF_UI_PLAIN_H
+
+#include "job/job.h"
+#include "ui/tty.h"
+
+enum vf_progress_form { VF_PROGRESS_PLAIN, VF_PROGRESS_JSON, VF_PROGRESS_NONE };
+
+/* Follows job ID to its end; returns its exit code. ^C asks the job to stop and put things back; a
+ * second one leaves it running. A lost terminal leaves it running too. */
+int vf_plain_follow(const char *id, enum vf_progress_form form, struct vf_tty_cache *cache);
+
+/* "what failed", "why" ... as people read it, on stderr. */
+void vf_plain_error(const struct vf_error *e);
+
+#endif

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config.h"
+#include "ui/plan_text.h"
+#include "base/buf.h"
+#include "base/i18n.h"
+#include "base/str.h"
+
+static void add_disks(struct vf_buf *b, const struct vf_prepared *p)
+{
+    for (size_t i = 0; i < p->plan->n_disks; i++) {
+        const struct vf_plan_disk *d = &p->plan->disks[i];
+        const struct vf_disk *s = vf_vm_disk(p->source, d->slot);
+        vf_autofree char *size = vf_format_bytes(d->size), *used = vf_format_bytes(s->used);
+        vf_buf_printf(b, _("  disk  %-8s %s, %s used, %s (%s) -> %s (%s)\n"), d->slot, size, used,
+                      s->storage, s->format, d->storage, d->format);
+    }
+}
+
+static void add_nics(struct vf_buf *b, const struct vf_prepared *p)
+{
+    static const char *const macs[] = {N_("MAC kept"), N_("new MAC"), N_("MAC")};
+    for (size_t i = 0; i < p->plan->n_nics; i++) {
+        const struct vf_plan_nic *n = &p->plan->nics[i];
+        const struct vf_nic *s = &p->source->nics[i];
+        vf_autofree char *bridge = vf_escape(s->bridge ? s->bridge : "-");
+        vf_buf_printf(b, _("  net%-3u %s %s, %s -> %s"), n->index, s->model, s->mac ? s->mac : "",
+                      bridge, n->bridge ? n->bridge : "-");
+        if (s->tag)
+            vf_buf_printf(b, _(", VLAN tag %u"), s->tag);
+        vf_buf_printf(b, ", %s%s%s\n", _(macs[n->mac_mode]), n->mac ? " " : "",
+                      n->mac ? n->mac : "");
+    }
+}
+
+static void add_findings(struct vf_buf *b, const struct vf_findings *f)
+{
+    static const char *const words[] = {N_("note"), N_("warning"), N_("STOP")};
+    for (size_t i = 0; i < f->n; i++) {
+        vf_autofree char *subject = vf_escape(f->v[i].subject), *text = vf_escape(f->v[i].text);
+        vf_buf_printf(b, "  %s: %s: %s\n", _(words[f->v[i].severity]), subject, text);
+        if (f->v[i].cure)
+            vf_buf_printf(b, "    %s\n", f->v[i].cure);
+    }
+}
+
+static const char *what_happens(const struct vf_prepared *p)
+{
+    if (p->source->state == VF_VM_STOPPED)
+        return _("it is stopped and stays so");
+    if (p->plan->start)
+        return _("it is shut down, copied, verified and started at the target");
+    return _("it is SHUT DOWN and not started at the target");
+}
+
+char *vf_plan_summary(const struct vf_prepared *p)
+{
+    vf_autobuf struct vf_buf b = {0};
+    const struct vf_plan *plan = p->plan;
+    vf_autofree char *bytes = vf_format_bytes(p->bytes);
+    vf_buf_printf(&b, _("Move %s (VMID %u, %s) from %s/%s to %s/%s\n"), plan->vm_name, plan->vm_id,
+                  vf_vm_state_name(p->source->state), plan->source, p->source->node, plan->target,
+                  plan->target_node);
+    add_disks(&b, p);
+    add_nics(&b, p);
+    if (plan->copy_disks)
+        vf_buf_printf(&b, _("  copy  about %s; every disk is read back and compared\n"), bytes);
+    else
+        vf_buf_puts(&b, _("  copy  nothing (--skip-disks): the target VM gets no disks\n"));
+    vf_buf_printf(&b, _("  then  %s; the source is renamed to %s--MIGRATED\n"), what_happens(p),
+                  plan->vm_name);
+    add_findings(&b, &p->findings);
+    return vf_buf_take(&b);
+}
+
+json_t *vf_plan_event(const struct vf_prepared *p)
+{
+    const struct vf_plan *plan = p->plan;
+    json_t *e = vf_event_new("plan"), *findings = json_array();
+    json_object_set_new(e, "vm", json_string(plan->vm_name));
+    json_object_set_new(e, "vmid", json_integer(plan->vm_id));
+    json_object_set_new(e, "source", json_string(plan->source));
+    json_object_set_new(e, "target", json_string(plan->target));
+    json_object_set_new(e, "target_node", json_string(plan->target_node));
+    json_object_set_new(e, "bytes", json_integer((json_int_t)p->bytes));
+    json_object_set_new(e, "stop", json_boolean(vf_findings_stop(&p->findings)));
+    for (size_t i = 0; i < p->findings.n; i++) {
+        const struct vf_finding *f = &p->findings.v[i];
+        vf_autofree char *subject = vf_escape(f->subject), *text = vf_escape(f->text),
+                         *cure = f->cure ? vf_escape(f->cure) : NULL;
+        json_array_append_new(findings, json_pack("{s:s, s:s, s:s, s:s?}", "severity",
+                                                  vf_severity_name(f->severity), "subject", subject,
+                                                  "text", text, "cure", cure));
+    }
+    json_object_set_new(e, "findings", findings);
+    return e;
+}

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config.h"
+#include "ui/tty.h"
+#include "ui/say.h"
+#include "base/buf.h"
+#include "base/fdio.h"
+#include "base/i18n.h"
+#include "base/str.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <termios.h>
+
+enum { MAX_ANSWER = 4096 };
+
+bool vf_tty_there(void)
+{
+    vf_autofd int fd = open("/dev/tty", O_RDWR | O_CLOEXEC);
+    return fd >= 0 && isatty(0);
+}
+
+static void put(int fd, const char *s)
+{
+    vf_autofree char *wrapped = vf_wrap(s, vf_columns(fd));
+    vf_autofree char *shown = vf_for_locale(wrapped);
+    if (vf_write_full(fd, shown, strlen(shown)) < 0) {
+        /* the terminal is gone: reading the answer says so next */
+    }
+}
+
+/* One line without its newline; -1 at end of file or when cancelled, -2 when the terminal is gone
+ * or OTHER (-1: none) became readable. HIDDEN: no echo. */
+static int read_line(int fd, bool hidden, struct vf_cancel *cancel, int other, char *line,
+                     size_t size)
+{
+    struct termios was, now;
+    bool changed = hidden && tcgetattr(fd, &was) == 0;
+    if (changed) {
+        now = was;
+        now.c_lflag &= ~(tcflag_t)ECHO;
+        now.c_lflag |= ECHONL;
+        tcsetattr(fd, TCSAFLUSH, &now);
+    }
+    struct pollfd p[] = {{.fd = fd, .events = POLLIN}, {.fd = other, .events = POLLIN}};
+    bool ready = vf_cancel_poll(cancel, p, 2, -1, NULL) > 0;
+    bool left = ready && (p[1].revents || p[0].revents & (POLLHUP | POLLERR));
+    ssize_t n = ready && !left ? read(fd, line, size - 1) : -1;
+    left = left || (ready && n < 0);
+    if (changed)
+        tcsetattr(fd, TCSAFLUSH, &was);
+    if (n <= 0)
+        return left ? -2 : -1;
+    line[n] = 0;
+    line[strcspn(line, "\r\n")] = 0;
+    return 0;
+}
+
+static void show(int fd, const struct vf_ask *q)
+{
+    vf_autobuf struct vf_buf b = {0};
+    vf_autofree char *title = vf_escape(q->title);
+    vf_autostrv char **lines = vf_strv_split(q->detail ? q->detail : "", "\n");
+    vf_buf_puts(&b, "\n");
+    for (size_t i = 0; q->detail && lines[i]; i++) {
+        vf_autofree char *text = vf_escape(lines[i]);
+        vf_buf_printf(&b, "  %s\n", text);
+    }
+    vf_buf_printf(&b, "%s\n", title);
+    for (size_t i = 0; i < q->n_choices; i++)
+        vf_buf_printf(&b, "  %zu  %s%s\n", i + 1, q->choices[i].label,
+                      vf_streq(q->choices[i].key, q->safe) ? _("  (Enter)") : "");
+    vf_buf_puts(&b, "> ");
+    put(fd, vf_buf_str(&b));
+}
+
+/* The key of the choice that LINE names by number or key; "" is the safe one; NULL: none. */
+static const char *choice(const struct vf_ask *q, const char *line)
+{
+    uint64_t n;
+    if (!*line)
+        return q->safe;
+    if (vf_parse_u64(line, 1, q->n_choices, &n) == 0)
+        return q->choices[n - 1].key;
+    for (size_t i = 0; i < q->n_choices; i++)
+        if (vf_streq(line, q->choices[i].key))
+            return q->choices[i].key;
+    return NULL;
+}
+
+static int nobody(const struct vf_ask *q, struct vf_answer *out)
+{
+    *out = (struct vf_answer){.text = vf_strdup(q->safe)};
+    return 1;
+}
+
+int vf_tty_ask(const struct vf_ask *q, struct vf_cancel *cancel, int other, struct vf_answer *out)
+{
+    *out = (struct vf_answer){0};
+    vf_autofd int fd = open("/dev/tty", O_RDWR | O_CLOEXEC);
+    if (fd < 0 || !isatty(0))
+        return nobody(q, out);
+    char line[MAX_ANSWER];
+    for (;;) {
+        show(fd, q);
+        int r = read_line(fd, q->kind == VF_ASK_SECRET, cancel, other, line, sizeof line);
+        if (r == -2)
+            return VF_TTY_LEFT;
+        if (r < 0)
+            return nobody(q, out);
+        if (q->kind == VF_ASK_SECRET) {
+            out->secret = vf_secret_new(line, strlen(line));
+            vf_wipe(line, sizeof line);
+            return 0;
+        }
+        const char *text = q->kind == VF_ASK_TEXT ? line : choice(q, line);
+        if (text) {
+            out->text = vf_strdup(text);
+            return 0;
+        }
+        put(fd, _("Please give one of the numbers.\n"));
+    }
+}
+
+bool vf_tty_confirm(const char *question)
+{
+    const struct vf_ask_choice yes_no[] = {{"yes", _("yes")}, {"no", _("no")}};
+    struct vf_ask q = {.id = "confirm",
+                       .kind = VF_ASK_CHOICE,
+                       .title = question,
+                       .choices = yes_no,
+                       .n_choices = VF_COUNT(yes_no),
+                       .safe = "no"};
+    struct vf_answer a = {0};
+    vf_tty_ask(&q, NULL, -1, &a);
+    bool yes = vf_streq(a.text, "yes");
+    vf_answer_clear(&a);
+    return yes;
+}
+
+struct entry {
+    char *id;
+    struct vf_secret *secret;
+    bool given; /* offered already to the process that asks now */
+};
+
+struct vf_tty_cache {
+    struct entry *v;
+    size_t n;
+};
+
+struct vf_tty_cache *vf_tty_cache_new(void)
+{
+    return vf_xcalloc(1, sizeof(struct vf_tty_cache));
+}
+
+void vf_tty_cache_free(struct vf_tty_cache *c)
+{
+    if (!c)
+        return;
+    for (size_t i = 0; i < c->n; i++) {
+        free(c->v[i].id);
+        vf_secret_free(c->v[i].secret);
+    }
+    free(c->v);
+    free(c);
+}
+
+void vf_tty_cache_rewind(struct vf_tty_cache *c)
+{
+    for (size_t i = 0; i < c->n; i++)
+        c->v[i].given = false;
+}
+
+int vf_tty_cache_ask(struct vf_tty_cache *c, const struct vf_ask *q, struct vf_cancel *cancel,
+                     int other, struct vf_answer *out)
+{
+    if (q->kind != VF_ASK_SECRET)
+        return vf_tty_ask(q, cancel, other, out);
+    struct entry *e = NULL;
+    for (size_t i = 0; i < c->n; i++)
+        if (vf_streq(c->v[i].id, q->id))
+            e = &c->v[i];
+    if (e && !e->given) {
+        e->given = true;
+        *out = (struct vf_answer){.secret = vf_secret_copy(e->secret)};
+        return 0;
+    }
+    int r = vf_tty_ask(q, cancel, other, out);
+    if (r == 0) {
+        if (!e) {
+            e = vf_grow(&c->v, &c->n, sizeof *c->v);
+            e->id = vf_strdup(q->id);
+        }
+        vf_secret_free(e->secret);
+        e->secret = vf_secret_copy(out->secret);
+        e->given = true;
+    }
+    return r;
+}
+
+static int cache_ask(void *opaque, const struct vf_ask *q, struct vf_cancel *cancel,
+                     struct vf_answer *out, struct vf_error **err)
+{
+    if (vf_tty_cache_ask(opaque, q, cancel, -1, out) == 0 || out->text)
+        return 0;
+    if (vf_cancel_check(cancel, err) < 0)
+        return -1;
+    return vf_fail(err, VF_E_AUTH, _("there is no terminal to ask on: %s"), q->title);
+}
+
+struct vf_asker vf_tty_cache_asker(struct vf_tty_cache *c)
+{
+    return (struct vf_asker){.ask = cache_ask, .opaque = c};
+}
