@@ -201,6 +201,13 @@ static int check_conf(const struct vf_cluster_conf *conf, struct vf_error **err)
     return 0;
 }
 
+/* "8.4.1", "9.0.0~11": the first two numbers; 0 when there are none. */
+static unsigned parse_version(const char *v)
+{
+    unsigned major = 0, minor = 0;
+    return v && sscanf(v, "%3u.%3u", &major, &minor) >= 1 ? VF_PVE_VERSION(major, minor) : 0;
+}
+
 struct vf_pve_client *vf_pve_client_open(const struct vf_cluster_conf *conf, bool verify_tls,
                                          const struct vf_asker *asker, struct vf_cancel *cancel,
                                          struct vf_error **err)
@@ -235,6 +242,7 @@ struct vf_pve_client *vf_pve_client_open(const struct vf_cluster_conf *conf, boo
         return NULL;
     c->tries = 0;
     const char *v = vf_json_text(version, "version");
+    c->version = parse_version(v);
     vf_info("pve", "%s: Proxmox VE %s at %s", conf->name, v ? v : "of unknown version",
             conf->urls[c->url]);
     return VF_STEAL(c);

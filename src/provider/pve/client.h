@@ -24,12 +24,15 @@ void vf_form_addf(struct vf_form *f, const char *key, const char *fmt, ...) VF_P
 void vf_form_free(struct vf_form *f); /* wipes it */
 #define vf_autoform __attribute__((cleanup(vf_form_free)))
 
+#define VF_PVE_VERSION(major, minor) ((unsigned)(major)*1000 + (unsigned)(minor))
+
 struct vf_pve_client {
     const struct vf_cluster_conf *conf; /* borrowed */
     const struct vf_asker *asker;       /* borrowed, may be NULL */
     struct vf_cancel *cancel;           /* borrowed, may be NULL */
     struct vf_http *http;
     size_t url;               /* the one of conf->urls that answered last */
+    unsigned version;         /* Proxmox VE, as VF_PVE_VERSION(8, 4) */
     struct vf_secret *secret; /* password or token secret */
     struct vf_secret *ticket, *csrf;
     unsigned tries;    /* of a safe request at one URL; 0: as many as net/http thinks right */
