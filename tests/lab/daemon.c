@@ -24,6 +24,7 @@ static struct lab *new_lab(const struct lab_setup *s)
     lab->namespaces = s->namespaces;
     lab->ssh_port = s->ssh_port;
     lab->auth_delay = s->auth_delay;
+    lab->version = 8004;
     lab->pools = json_object();
     lab->ha = json_object();
     lab->booted = vf_clock_ms();
@@ -47,11 +48,11 @@ static struct lab *new_lab(const struct lab_setup *s)
 static void add_users(struct lab *lab, const struct lab_setup *s)
 {
     const struct lab_user users[] = {
-        {"root@pam", NULL, s->passwords[0], true, NULL},
-        {"migrator@pve", NULL, s->passwords[1], true, NULL},
-        {"migrator@pve", "ferry", s->tokens[0], true, NULL},
-        {"migrator@pve", "empty", s->tokens[1], false, NULL},
-        {"nonet@pve", NULL, s->passwords[1], true, "SDN.Use"},
+        {"root@pam", NULL, s->passwords[0], true, NULL, false, 0},
+        {"migrator@pve", NULL, s->passwords[1], true, NULL, false, 0},
+        {"migrator@pve", "ferry", s->tokens[0], true, NULL, false, 0},
+        {"migrator@pve", "empty", s->tokens[1], false, NULL, false, 0},
+        {"nonet@pve", NULL, s->passwords[1], true, "SDN.Use", false, 0},
     };
     for (size_t i = 0; i < VF_COUNT(users); i++) {
         struct lab_user *u = vf_grow(&lab->users, &lab->n_users, sizeof *lab->users);

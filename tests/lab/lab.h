@@ -81,6 +81,8 @@ struct lab_user {
     char *secret;        /* password or token value */
     bool admin;          /* all privileges on / ; else none at all */
     const char *without; /* one privilege an admin lacks, or NULL */
+    bool privsep;        /* a token with rights of its own only */
+    int64_t expire;      /* unix seconds, 0: never */
 };
 
 struct lab_task {
@@ -105,7 +107,8 @@ struct lab_fault {
 struct lab {
     char *name, *dir, *cdir; /* "alpha", LABDIR, LABDIR/alpha */
     char *exe;
-    bool namespaces; /* else path prefixes */
+    unsigned version; /* of the API: 8004 is 8.4 */
+    bool namespaces;  /* else path prefixes */
     int ssh_port, auth_delay;
     struct lab_node *nodes;
     size_t n_nodes;
