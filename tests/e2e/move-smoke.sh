@@ -44,7 +44,7 @@ is "$(grep '^description:' "$work/out")" "$description" "and the description, wh
 target=$(sed -n 's/^scsi0: \([^,]*\).*/\1/p' "$work/out")
 says out "^scsi0: .*discard=on" "and the disk's options"
 i=0
-until grep -q 'vmferry guest up' "$L/beta/b1/serial-$vmid.log" 2>/dev/null || [ $i = 100 ]; do
+until grep -q 'vmferry guest up' "$L/beta/b1/serial-$vmid.log" 2>/dev/null || [ $i = 600 ]; do
     i=$((i + 1))
     sleep 0.1
 done
