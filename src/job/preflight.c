@@ -22,6 +22,30 @@ struct view {
     size_t n_nodes, n_vms, n_storages, n_bridges;
 };
 
+/* What of VM does not come along, from the I-th on. */
+static void tell_left_out(const struct vf_vm *vm, size_t i, struct vf_findings *f)
+{
+    for (; i < vm->n_left_out; i++) {
+        const struct vf_left_out *l = &vm->left_out[i];
+        if (l->stop)
+            vf_finding_add(f, VF_STOP, l->what, NULL, "%s", l->why);
+        else
+            vf_finding_add(f, l->minor ? VF_INFO : VF_WARN, l->what, NULL,
+                           _("not carried over; %s"), l->why);
+    }
+}
+
+/* What the target cannot set of the VM that the plan makes. */
+static int check_fit(const struct view *v, struct vf_provider *dst, struct vf_findings *f,
+                     struct vf_error **err)
+{
+    vf_auto(vf_vm_free) struct vf_vm *vm = vf_plan_apply(v->plan, v->source, NULL, err);
+    if (!vm || dst->ops->fit(dst, vm, err) < 0)
+        return -1;
+    tell_left_out(vm, v->source->n_left_out, f);
+    return 0;
+}
+
 static void check_source(const struct view *v, struct vf_findings *f)
 {
     const struct vf_vm *s = v->source;
@@ -48,11 +72,14 @@ static void check_source(const struct view *v, struct vf_findings *f)
             _("a DNS label has at most 63 characters and the name needs 10 for --CREATING"));
     if (!s->n_disks && v->plan->copy_disks)
         vf_finding_add(f, VF_WARN, s->name, NULL, _("it has no disks to copy"));
-    for (size_t i = 0; i < s->n_left_out; i++)
-        vf_finding_add(f, s->left_out[i].minor ? VF_INFO : VF_WARN, s->left_out[i].what, NULL,
-                       _("not carried over; %s"), s->left_out[i].why);
+    tell_left_out(s, 0, f);
     for (size_t i = 0; i < s->n_cdroms; i++)
-        if (s->cdroms[i].media)
+        if (s->cdroms[i].cloudinit)
+            vf_finding_add(f, VF_INFO, s->cdroms[i].slot, NULL,
+                           _("the cloud-init drive is made anew from the VM's settings; with the "
+                             "same settings and MAC addresses the guest takes itself for the same "
+                             "instance"));
+        else if (s->cdroms[i].media)
             vf_finding_add(f, VF_INFO, s->cdroms[i].slot, NULL,
                            _("the drive will be empty at the target (now %s)"), s->cdroms[i].media);
 }
@@ -222,6 +249,8 @@ int vf_preflight(const struct vf_conf *conf, const struct vf_plan *plan, const s
             r = dst->ops->bridges(dst, plan->target_node, &v.bridges, &v.n_bridges, err);
         for (size_t i = 0; r == 0 && i < VF_COUNT(checks); i++)
             checks[i](&v, out);
+        if (r == 0)
+            r = check_fit(&v, dst, out, err);
     } else if (r == 0) {
         check_source(&v, out);
         check_node(&v, out);
@@ -315,7 +344,7 @@ int vf_step_preflight(struct vf_job *job, struct vf_error **err)
     }
     vf_autofree char *prefix = job->target_pve->ops->mac_prefix(job->target_pve);
     job->target = vf_plan_apply(job->plan, job->source, prefix, err);
-    if (!job->target)
+    if (!job->target || job->target_pve->ops->fit(job->target_pve, job->target, err) < 0)
         return -1;
     if (again)
         return 0;

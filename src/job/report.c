@@ -66,8 +66,9 @@ json_t *vf_report(struct vf_job *job, enum vf_exit code, const struct vf_error *
     if (down && job->down_seconds > 0)
         json_object_set_new(r, "downtime", json_real(job->down_seconds));
     json_t *left = json_array();
-    for (size_t i = 0; job->source && i < job->source->n_left_out; i++) {
-        const struct vf_left_out *l = &job->source->left_out[i];
+    const struct vf_vm *vm = job->target ? job->target : job->source; /* the target knows more */
+    for (size_t i = 0; vm && i < vm->n_left_out; i++) {
+        const struct vf_left_out *l = &vm->left_out[i];
         vf_autofree char *what = vf_escape(l->what), *why = vf_escape(l->why);
         json_array_append_new(left, json_pack("{s:s, s:s}", "what", what, "why", why));
     }

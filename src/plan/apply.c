@@ -132,7 +132,16 @@ struct vf_vm *vf_plan_apply(const struct vf_plan *p, const struct vf_vm *source,
     for (size_t i = 0; i < vm->n_nics; i++)
         if (apply_nic(vm, &vm->nics[i], planned_nic(p, vm->nics[i].index), mac_prefix, err) < 0)
             return NULL;
-    for (size_t i = 0; i < vm->n_cdroms; i++)
+    for (size_t i = 0; i < vm->n_cdroms; i++) {
         vf_str_set(&vm->cdroms[i].media, NULL);
+        /* of the few MiB that are made anew nobody wants to be asked where: with the first disk */
+        vf_str_set(&vm->cdroms[i].storage, p->n_disks ? p->disks[0].storage : NULL);
+        if (vm->cdroms[i].cloudinit && !p->n_disks) {
+            vf_vm_leave_out(vm, vm->cdroms[i].slot,
+                            "the plan names no storage for the cloud-init drive, as the VM has no "
+                            "disks: add a drive at the target");
+            vm->cdroms[i].cloudinit = false;
+        }
+    }
     return VF_STEAL(vm);
 }

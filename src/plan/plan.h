@@ -78,9 +78,10 @@ int vf_plan_remap_mac(struct vf_plan *p, const char *rule, struct vf_error **err
 int vf_plan_choose_macs(struct vf_plan *p, const char *mac_prefix, struct vf_error **err);
 
 /* The VM that PLAN makes of SOURCE: name, node, MACs, bridges, storages and formats replaced,
- * CD-ROMs emptied; volumes and paths are NULL (not allocated yet), state is stopped. New MACs begin
- * with MAC_PREFIX ("BC:24:11", or NULL). NULL with *err when SOURCE is no longer what was planned
- * (CONFLICT): other volumes or sizes, disks or NICs added or gone. Caller frees. */
+ * CD-ROMs emptied (a cloud-init drive goes to the storage of the first disk); volumes and paths are
+ * NULL (not allocated yet), state is stopped. New MACs begin with MAC_PREFIX ("BC:24:11", or NULL).
+ * NULL with *err when SOURCE is no longer what was planned (CONFLICT): other volumes or sizes,
+ * disks or NICs added or gone. Caller frees. */
 struct vf_vm *vf_plan_apply(const struct vf_plan *p, const struct vf_vm *source,
                             const char *mac_prefix, struct vf_error **err);
 

@@ -146,10 +146,14 @@ static void copy_lists(struct vf_vm *c, const struct vf_vm *vm)
     }
     for (size_t i = 0; i < vm->n_cdroms; i++)
         *vf_vm_add_cdrom(c) =
-            (struct vf_cdrom){vf_strdup(vm->cdroms[i].slot), vf_strdup(vm->cdroms[i].media)};
-    for (size_t i = 0; i < vm->n_left_out; i++)
-        vf_vm_leave_out(c, vm->left_out[i].what, vm->left_out[i].why)->minor =
-            vm->left_out[i].minor;
+            (struct vf_cdrom){vf_strdup(vm->cdroms[i].slot), vf_strdup(vm->cdroms[i].media),
+                              vm->cdroms[i].cloudinit, vf_strdup(vm->cdroms[i].storage)};
+    for (size_t i = 0; i < vm->n_left_out; i++) {
+        const struct vf_left_out *s = &vm->left_out[i];
+        struct vf_left_out *d = vf_vm_leave_out(c, s->what, s->why);
+        d->minor = s->minor;
+        d->stop = s->stop;
+    }
 }
 
 struct vf_vm *vf_vm_copy(const struct vf_vm *vm)
@@ -200,6 +204,7 @@ void vf_vm_free(struct vf_vm *vm)
     for (size_t i = 0; i < vm->n_cdroms; i++) {
         free(vm->cdroms[i].slot);
         free(vm->cdroms[i].media);
+        free(vm->cdroms[i].storage);
     }
     for (size_t i = 0; i < vm->n_left_out; i++) {
         free(vm->left_out[i].what);

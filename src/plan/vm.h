@@ -51,14 +51,17 @@ struct vf_nic {
 };
 
 struct vf_cdrom {
-    char *slot;  /* "ide2" */
-    char *media; /* what is in it, NULL: empty */
+    char *slot;     /* "ide2" */
+    char *media;    /* what is in it, NULL: empty */
+    bool cloudinit; /* the platform makes its content from the VM's settings */
+    char *storage;  /* where that is, or is to be made */
 };
 
 /* Something of the VM that will not be at the target, and why; told before and after a move. */
 struct vf_left_out {
     char *what, *why;
     bool minor; /* as it should be: nothing for anybody to do */
+    bool stop;  /* without it such a VM is not moved */
 };
 
 struct vf_vm {

@@ -72,6 +72,9 @@ struct vf_provider_ops {
                   struct vf_error **err);
     int (*set_onboot)(struct vf_provider *p, const char *node, unsigned id, bool onboot,
                       struct vf_error **err);
+    /* Takes out of VM what this login or version cannot set, noting each in VM->left_out. Preflight
+     * shows them; the job applies it before creating. */
+    int (*fit)(struct vf_provider *p, struct vf_vm *vm, struct vf_error **err);
     /* VM->name, node, id …; no disks, empty CD-ROMs, onboot 0, no boot order. */
     int (*create)(struct vf_provider *p, const struct vf_vm *vm, struct vf_error **err);
     /* Name the volume NUMBER of VM ID will get on STORAGE (journalled before it is made). */

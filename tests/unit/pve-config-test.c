@@ -107,15 +107,16 @@ static void test_config(void)
     is_str(vf_opts_get(&vm->opts, "usb1"), "spice", "and spice USB");
     is_str(vf_opts_get(&vm->opts, "numa0"), "cpus=0-1,memory=1024", "and NUMA nodes");
     is_str(vf_opts_get(&vm->opts, "numa"), "0", "and the switch of that name");
-    static const char *const left[] = {"serial1", "usb0",    "args",       "hostpci0",  "unused0",
-                                       "vmgenid", "startup", "cipassword", "futuristic"};
+    is_str(vf_opts_get(&vm->opts, "args"), "-nodefaults", "and what the target may not let us set");
+    static const char *const left[] = {"serial1", "usb0",       "hostpci0",
+                                       "unused0", "cipassword", "futuristic"};
     for (size_t i = 0; i < VF_COUNT(left); i++)
         ok(why_left(vm, left[i]) && !vf_opts_get(&vm->opts, left[i]), "%s is left out, and said so",
            left[i]);
     ok(vm->n_left_out == VF_COUNT(left), "nothing else is (%zu)", vm->n_left_out);
     for (size_t i = 0; i < vm->n_left_out; i++)
-        ok(vm->left_out[i].minor == vf_starts(vm->left_out[i].what, "vmgenid"),
-           "%s: who has to do something about it", vm->left_out[i].what);
+        ok(!vm->left_out[i].minor && !vm->left_out[i].stop, "%s: somebody may have to do something",
+           vm->left_out[i].what);
 
     bool masked = false;
     for (size_t i = 0; i < vm->n_left_out; i++)
@@ -141,9 +142,61 @@ static void test_config(void)
     for (size_t i = 0; i < VF_COUNT(parts); i++)
         ok(strstr(s, parts[i]) != NULL, "has %s", parts[i]);
     static const char *const absent[] = {
-        "scsi0=", "&boot=", "digest", "vmgenid", "meta=", "cipassword", "unused", "lock", "start="};
+        "scsi0=", "&boot=", "digest", "meta=", "cipassword", "unused", "lock", "start="};
     for (size_t i = 0; i < VF_COUNT(absent); i++)
         ok(!strstr(s, absent[i]), "has no %s", absent[i]);
+}
+
+/* What the firmware remembers are disks; a cloud-init drive is made anew from settings that go as
+ * they read back. */
+static void test_firmware(void)
+{
+    static const char json[] =
+        "{\"efidisk0\":\"local:101/vm-101-disk-1.qcow2,efitype=4m,ms-cert=2023,pre-enrolled-keys=1,"
+        "size=528K\",\"tpmstate0\":\"tank:vm-101-disk-2,size=4M,version=v2.0\",\"bios\":\"ovmf\","
+        "\"scsi1\":\"local:101/vm-101-disk-0.raw\",\"boot\":\"cdn\",\"ciuser\":\"admin\","
+        "\"ide2\":\"local:101/vm-101-cloudinit.qcow2,media=cdrom,size=4M\","
+        "\"ide0\":\"tank:vm-101-cloudinit,media=cdrom\",\"ide1\":\"local:cloudinit,media=cdrom\","
+        "\"sshkeys\":\"ssh-ed25519%20AAAA%2B%3D%20a%40b%0A\",\"ipconfig1\":\"ip=dhcp,ip6=auto\","
+        "\"cipassword\":\"**********\",\"cicustom\":\"user=local:snippets/u.yaml\","
+        "\"usb0\":\"mapping=stick,usb3=1\",\"hostpci0\":\"mapping=gpu,pcie=1\","
+        "\"virtiofs0\":\"share,cache=auto\",\"parallel0\":\"/dev/parport0\"}";
+    vf_autoerror struct vf_error *err = NULL;
+    vf_auto(vf_vm_free) struct vf_vm *vm = read_config(json, &err);
+    ok(vm && vm->n_disks == 3 && vm->n_cdroms == 3, "EFI disk, TPM, cloud-init: %s",
+       err ? err->text : "read");
+    if (!vm)
+        return;
+    vf_autofree char *efi = vf_pve_disk_value(&vm->disks[0]),
+                     *tpm = vf_pve_disk_value(&vm->disks[2]);
+    is_str(efi, "local:101/vm-101-disk-1.qcow2,efitype=4m,ms-cert=2023,pre-enrolled-keys=1",
+           "EFI disk with its options");
+    is_str(tpm, "tank:vm-101-disk-2,version=v2.0", "TPM with its version");
+    vf_autofree char *boot = vf_strv_join(vm->boot, " ");
+    is_str(boot, "scsi1 ide0 ide1 ide2", "nobody boots from them");
+    for (size_t i = 0; i < vm->n_cdroms; i++) {
+        ok(vm->cdroms[i].cloudinit, "%s is a cloud-init drive", vm->cdroms[i].slot);
+        vf_str_set(&vm->cdroms[i].storage, "fast");
+    }
+    vf_autoform struct vf_form form = {0};
+    ok(vf_pve_vm_to_form(vm, &form, &err) == 0, "as parameters");
+    static const char *const parts[] = {
+        "&ide2=fast%3Acloudinit",
+        "&sshkeys=ssh-ed25519%2520AAAA%252B%253D%2520a%2540b%250A&",
+        "&ciuser=admin&",
+        "&ipconfig1=ip%3Ddhcp%2Cip6%3Dauto&",
+        "&cicustom=user%3Dlocal%3Asnippets%2Fu.yaml&",
+        "&usb0=mapping%3Dstick",
+        "&hostpci0=mapping%3Dgpu",
+        "&virtiofs0=share",
+    };
+    for (size_t i = 0; i < VF_COUNT(parts); i++)
+        ok(strstr(vf_buf_str(&form.buf), parts[i]) != NULL, "has %s", parts[i]);
+    static const char *const absent[] = {"cipassword", "efidisk0", "tpmstate0", "parallel0", "***"};
+    for (size_t i = 0; i < VF_COUNT(absent); i++)
+        ok(!strstr(vf_buf_str(&form.buf), absent[i]), "has no %s", absent[i]);
+    ok(why_left(vm, "cipassword") && strstr(why_left(vm, "cipassword"), "--cipassword"),
+       "how to set the password again is said");
 }
 
 static void test_config_refused(void)
@@ -155,10 +208,8 @@ static void test_config_refused(void)
     } cases[] = {
         {"{\"template\":1}", VF_E_UNSUPPORTED, "template"},
         {"{\"lock\":\"backup\"}", VF_E_CONFLICT, "locked (backup)"},
-        {"{\"efidisk0\":\"local:101/vm-101-disk-1.raw,size=528K\"}", VF_E_UNSUPPORTED, "EFI"},
-        {"{\"tpmstate0\":\"local:101/vm-101-disk-1.raw,size=4M\"}", VF_E_UNSUPPORTED, "TPM"},
-        {"{\"ide2\":\"local:101/vm-101-cloudinit.qcow2,media=cdrom\"}", VF_E_UNSUPPORTED,
-         "cloud-init"},
+        {"{\"efidisk0\":\"local:102/vm-102-disk-1.raw,size=528K\"}", VF_E_UNSUPPORTED,
+         "belongs to VM 102"},
         {"{\"scsi0\":\"local:100/base-100-disk-0.qcow2/101/vm-101-disk-0.qcow2\"}",
          VF_E_UNSUPPORTED, "linked clone"},
         {"{\"scsi0\":\"tank:base-100-disk-0/vm-101-disk-0\"}", VF_E_UNSUPPORTED, "linked clone"},
@@ -209,6 +260,7 @@ int main(void)
 {
     test_propstr();
     test_config();
+    test_firmware();
     test_config_refused();
     test_boot();
     return done_testing();

@@ -31,11 +31,22 @@ static int check_volume(const struct vf_vm *vm, const char *slot, const char *fi
             slot, shown);
     if (vf_volid_parse(file, v, err) < 0)
         return vf_fail_prefix(err, "%s", slot);
-    if (v->cloudinit)
-        return vf_fail(err, VF_E_UNSUPPORTED,
-                       "%s is a cloud-init drive, which vmferry cannot move yet: remove it (the "
-                       "settings stay in the guest) and try again",
-                       slot);
+    return 0;
+}
+
+static int read_cdrom(struct vf_vm *vm, const char *slot, const char *file, struct vf_error **err)
+{
+    vf_autovolid struct vf_volid v = {0};
+    bool empty = !strcmp(file, "none");
+    if (!empty && *file != '/' && strcmp(file, "cdrom") &&
+        check_volume(vm, slot, file, &v, err) < 0)
+        return -1;
+    *vf_vm_add_cdrom(vm) = (struct vf_cdrom){
+        .slot = vf_strdup(slot),
+        .media = empty ? NULL : vf_strdup(file),
+        .cloudinit = v.cloudinit,
+        .storage = VF_STEAL(v.storage),
+    };
     return 0;
 }
 
@@ -75,21 +86,20 @@ int vf_pve_read_drive(struct vf_vm *vm, const char *slot, const char *value, str
     vf_opts_remove(&o, "size"); /* the storage knows it better */
     vf_opts_remove(&o, "format");
     int r = 0;
-    vf_autovolid struct vf_volid v = {0};
     if (!file) {
         r = vf_fail(err, VF_E_CORRUPT, "%s names no volume", slot);
     } else if (vf_streq(media, "cdrom") || !strcmp(file, "none") || !strcmp(file, "cdrom")) {
-        bool empty = !strcmp(file, "none");
-        if (!empty && *file != '/' && strcmp(file, "cdrom"))
-            r = check_volume(vm, slot, file, &v, err);
-        if (r == 0)
-            *vf_vm_add_cdrom(vm) =
-                (struct vf_cdrom){vf_strdup(slot), empty ? NULL : vf_strdup(file)};
+        r = read_cdrom(vm, slot, file, err);
     } else {
         r = read_disk(vm, slot, file, &o, err);
     }
     vf_opts_free(&o);
     return r;
+}
+
+bool vf_pve_is_firmware(const char *slot)
+{
+    return vf_starts(slot, "efidisk") || vf_starts(slot, "tpmstate");
 }
 
 char *vf_pve_disk_value(const struct vf_disk *d)
@@ -219,8 +229,11 @@ static void add_legacy(struct vf_vm *vm, char letter, const char *bootdisk)
 {
     if (letter == 'c' && bootdisk)
         add_boot(vm, bootdisk);
-    else if (letter == 'c' && vm->n_disks)
-        add_boot(vm, vm->disks[0].slot);
+    for (size_t i = 0; letter == 'c' && !bootdisk && i < vm->n_disks; i++)
+        if (!vf_pve_is_firmware(vm->disks[i].slot)) {
+            add_boot(vm, vm->disks[i].slot);
+            break;
+        }
     for (size_t i = 0; letter == 'd' && i < vm->n_cdroms; i++)
         add_boot(vm, vm->cdroms[i].slot);
     for (size_t i = 0; letter == 'n' && i < vm->n_nics; i++) {

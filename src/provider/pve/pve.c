@@ -23,6 +23,7 @@ static const struct vf_provider_ops ops = {
     .describe_as = vf_pve_describe_as,
     .rename = vf_pve_rename,
     .set_onboot = vf_pve_set_onboot,
+    .fit = vf_pve_fit,
     .create = vf_pve_create,
     .volume_name = vf_pve_volume_name,
     .allocate = vf_pve_allocate,

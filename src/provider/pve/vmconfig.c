@@ -12,10 +12,8 @@ enum { MAX_SHOWN = 60 }; /* bytes of a value that is left out: SSH keys are long
 
 enum how {
     FIELD,   /* has a field of its own */
-    CARRY,   /* an option, taken as it is (when it contains ONLY, if that is set; else left out) */
+    CARRY,   /* an option, taken as it is (when it contains one of ONLY; else left out) */
     LEAVE,   /* not at the target; WHY is told */
-    DROP,    /* the same, but as it should be: nothing for anybody to do */
-    REFUSE,  /* such a VM cannot be moved; WHY says so and what helps */
     NOTHING, /* Proxmox's own bookkeeping, made anew at the target */
 };
 
@@ -24,7 +22,7 @@ struct key {
     bool numbered;
     enum how how;
     int (*read)(struct vf_vm *vm, const char *key, const char *value, struct vf_error **err);
-    const char *only, *why;
+    const char *only, *why; /* ONLY: words with '|' between them */
 };
 
 static int read_u64(const char *key, const char *value, uint64_t max, uint64_t *out,
@@ -138,8 +136,6 @@ static int read_lock(struct vf_vm *vm, const char *key, const char *value, struc
         shown, vm->id);
 }
 
-static const char why_cloudinit[] = "cloud-init settings are not moved yet";
-static const char why_root[] = "only root@pam may set it: add it by hand";
 static const char why_device[] = "it is a device of the source node";
 
 /* Every key of qm.conf(5), Proxmox VE 6.4 to 9. What is not here is left out, and said so. */
@@ -159,6 +155,8 @@ static const struct key keys[] = {
     {"sata", true, FIELD, vf_pve_read_drive, NULL, NULL},
     {"scsi", true, FIELD, vf_pve_read_drive, NULL, NULL},
     {"virtio", true, FIELD, vf_pve_read_drive, NULL, NULL},
+    {"efidisk", true, FIELD, vf_pve_read_drive, NULL, NULL},
+    {"tpmstate", true, FIELD, vf_pve_read_drive, NULL, NULL},
     {"net", true, FIELD, read_nic, NULL, NULL},
     {"boot", false, NOTHING, NULL, NULL, NULL}, /* read when all devices are known */
     {"bootdisk", false, NOTHING, NULL, NULL, NULL},
@@ -169,17 +167,25 @@ static const struct key keys[] = {
     {"allow-ksm", false, CARRY, NULL, NULL, NULL},
     {"amd-sev", false, CARRY, NULL, NULL, NULL},
     {"arch", false, CARRY, NULL, NULL, NULL},
+    {"args", false, CARRY, NULL, NULL, NULL},
     {"audio", true, CARRY, NULL, NULL, NULL},
     {"autostart", false, CARRY, NULL, NULL, NULL},
     {"balloon", false, CARRY, NULL, NULL, NULL},
     {"bios", false, CARRY, NULL, NULL, NULL},
+    {"cicustom", false, CARRY, NULL, NULL, NULL},
+    {"citype", false, CARRY, NULL, NULL, NULL},
+    {"ciupgrade", false, CARRY, NULL, NULL, NULL},
+    {"ciuser", false, CARRY, NULL, NULL, NULL},
     {"cpu", false, CARRY, NULL, NULL, NULL},
     {"cpulimit", false, CARRY, NULL, NULL, NULL},
     {"cpuunits", false, CARRY, NULL, NULL, NULL},
     {"freeze", false, CARRY, NULL, NULL, NULL},
+    {"hookscript", false, CARRY, NULL, NULL, NULL},
+    {"hostpci", true, CARRY, NULL, "mapping=", why_device},
     {"hotplug", false, CARRY, NULL, NULL, NULL},
     {"hugepages", false, CARRY, NULL, NULL, NULL},
     {"intel-tdx", false, CARRY, NULL, NULL, NULL},
+    {"ipconfig", true, CARRY, NULL, NULL, NULL},
     {"ivshmem", false, CARRY, NULL, NULL, NULL},
     {"keephugepages", false, CARRY, NULL, NULL, NULL},
     {"keyboard", false, CARRY, NULL, NULL, NULL},
@@ -188,48 +194,38 @@ static const struct key keys[] = {
     {"machine", false, CARRY, NULL, NULL, NULL},
     {"migrate_downtime", false, CARRY, NULL, NULL, NULL},
     {"migrate_speed", false, CARRY, NULL, NULL, NULL},
+    {"nameserver", false, CARRY, NULL, NULL, NULL},
     {"numa", false, CARRY, NULL, NULL, NULL},
     {"numa", true, CARRY, NULL, NULL, NULL},
     {"ostype", false, CARRY, NULL, NULL, NULL},
     {"reboot", false, CARRY, NULL, NULL, NULL},
     {"rng", true, CARRY, NULL, "random", "the node's hardware generator is for root@pam only"},
     {"scsihw", false, CARRY, NULL, NULL, NULL},
+    {"searchdomain", false, CARRY, NULL, NULL, NULL},
     {"serial", true, CARRY, NULL, "socket", why_device},
     {"shares", false, CARRY, NULL, NULL, NULL},
     {"smp", false, CARRY, NULL, NULL, NULL},
     {"spice_enhancements", false, CARRY, NULL, NULL, NULL},
+    {"sshkeys", false, CARRY, NULL, NULL, NULL}, /* URL-encoded, and sent so */
     {"startdate", false, CARRY, NULL, NULL, NULL},
+    {"startup", false, CARRY, NULL, NULL, NULL},
     {"tablet", false, CARRY, NULL, NULL, NULL},
     {"tdf", false, CARRY, NULL, NULL, NULL},
-    {"usb", true, CARRY, NULL, "spice", why_device},
+    {"usb", true, CARRY, NULL, "spice|mapping=", why_device},
     {"vcpus", false, CARRY, NULL, NULL, NULL},
     {"vga", false, CARRY, NULL, NULL, NULL},
+    {"virtiofs", true, CARRY, NULL, NULL, NULL},
+    {"vmgenid", false, CARRY, NULL, NULL, NULL},
     {"watchdog", false, CARRY, NULL, NULL, NULL},
 
-    {"args", false, LEAVE, NULL, NULL, why_root},
-    {"hookscript", false, LEAVE, NULL, NULL, why_root},
-    {"hostpci", true, LEAVE, NULL, NULL, why_device},
+    {"cipassword", false, LEAVE, NULL, NULL,
+     "Proxmox does not give passwords out: set it with qm set VMID --cipassword before the first "
+     "start at the target, or cloud-init takes the VM for a new one and locks the password"},
     {"parallel", true, LEAVE, NULL, NULL, why_device},
-    {"virtiofs", true, LEAVE, NULL, NULL, "it is a directory of the source node"},
-    {"startup", false, LEAVE, NULL, NULL,
-     "start order and delays belong to the cluster: set them there"},
     {"protection", false, LEAVE, NULL, NULL,
      "a protected VM could not be removed if the move failed: set it when all is well"},
-    {"vmgenid", false, DROP, NULL, NULL, "the target makes a new one, as after any copy"},
     {"vmstatestorage", false, LEAVE, NULL, NULL, "it names a storage of the source"},
     {"unused", true, LEAVE, NULL, NULL, "a detached disk stays at the source"},
-    {"cicustom", false, LEAVE, NULL, NULL, why_cloudinit},
-    {"cipassword", false, LEAVE, NULL, NULL, why_cloudinit},
-    {"citype", false, LEAVE, NULL, NULL, why_cloudinit},
-    {"ciupgrade", false, LEAVE, NULL, NULL, why_cloudinit},
-    {"ciuser", false, LEAVE, NULL, NULL, why_cloudinit},
-    {"ipconfig", true, LEAVE, NULL, NULL, why_cloudinit},
-    {"nameserver", false, LEAVE, NULL, NULL, why_cloudinit},
-    {"searchdomain", false, LEAVE, NULL, NULL, why_cloudinit},
-    {"sshkeys", false, LEAVE, NULL, NULL, why_cloudinit},
-
-    {"efidisk", true, REFUSE, NULL, NULL, "VMs with an EFI disk cannot be moved yet"},
-    {"tpmstate", true, REFUSE, NULL, NULL, "VMs with a TPM cannot be moved yet"},
 
     {"meta", false, NOTHING, NULL, NULL, NULL},
     {"parent", false, NOTHING, NULL, NULL, NULL}, /* snapshots are listed by themselves */
@@ -261,6 +257,16 @@ static const struct key *find_key(const char *name)
     return NULL;
 }
 
+/* Does VALUE contain one of the words of ONLY? */
+static bool is_one_of(const char *value, const char *only)
+{
+    vf_autostrv char **words = vf_strv_split(only, "|");
+    for (char **w = words; *w; w++)
+        if (strstr(value, *w))
+            return true;
+    return false;
+}
+
 static int take_key(struct vf_vm *vm, const char *name, const char *value, struct vf_error **err)
 {
     const struct key *k = find_key(name);
@@ -277,17 +283,14 @@ static int take_key(struct vf_vm *vm, const char *name, const char *value, struc
     case FIELD:
         return k->read(vm, name, value, err);
     case CARRY:
-        if (k->only && !strstr(value, k->only))
+        if (k->only && !is_one_of(value, k->only))
             vf_vm_leave_out(vm, what, k->why);
         else
             vf_opts_set(&vm->opts, name, value);
         return 0;
     case LEAVE:
-    case DROP:
-        vf_vm_leave_out(vm, what, k->why)->minor = k->how == DROP;
+        vf_vm_leave_out(vm, what, k->why);
         return 0;
-    case REFUSE:
-        return vf_fail(err, VF_E_UNSUPPORTED, "%s is set: %s", name, k->why);
     case NOTHING:
         break;
     }
@@ -360,6 +363,9 @@ int vf_pve_vm_to_form(const struct vf_vm *vm, struct vf_form *form, struct vf_er
         vf_form_add(form, key, value);
     }
     for (size_t i = 0; i < vm->n_cdroms; i++)
-        vf_form_add(form, vm->cdroms[i].slot, "none,media=cdrom");
+        if (vm->cdroms[i].cloudinit)
+            vf_form_addf(form, vm->cdroms[i].slot, "%s:cloudinit", vm->cdroms[i].storage);
+        else
+            vf_form_add(form, vm->cdroms[i].slot, "none,media=cdrom");
     return 0;
 }

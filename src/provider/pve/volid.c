@@ -26,7 +26,8 @@ int vf_volid_parse(const char *text, struct vf_volid *out, struct vf_error **err
         out->owner = 0;
     const char *rest = strchr(name, '-');
     rest = rest ? strchr(rest + 1, '-') : NULL;
-    out->cloudinit = out->owner && rest && vf_starts(rest, "-cloudinit");
+    out->cloudinit = (out->owner && rest && vf_starts(rest, "-cloudinit")) ||
+                     !strcmp(colon + 1, "cloudinit"); /* not made yet: a pending one */
     return 0;
 }
 

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What of a VM the target's login or version cannot set: taken out of it, by a table of rules. */
+#include "config.h"
+#include "provider/pve/propstr.h"
+#include "provider/pve/pve.h"
+#include "base/str.h"
+
+#include <ctype.h>
+#include <string.h>
+
+struct fit {
+    struct vf_pve_client *c;
+    const char *node;
+    bool root; /* root@pam with a password; to Proxmox a token of root@pam is nobody special */
+};
+
+enum verdict { KEEP, LEAVE, DROP };
+
+static int verdict(enum verdict v, char **why, const char *text)
+{
+    vf_str_set(why, text);
+    return (int)v;
+}
+
+/* A list of the target. What this login may not read, or this version does not have, is empty. */
+static int read_list(const struct fit *f, const char *path, json_t **out, struct vf_error **err)
+{
+    vf_autoerror struct vf_error *why = NULL;
+    *out = vf_pve_list(f->c, path, &why);
+    enum vf_error_code code = vf_error_code(why);
+    if (*out || code == VF_E_PERMISSION || code == VF_E_UNSUPPORTED || code == VF_E_NOTFOUND)
+        return 0;
+    return vf_fail_with(err, VF_STEAL(why));
+}
+
+static bool has_entry(const json_t *list, const char *key, const char *value)
+{
+    size_t i;
+    json_t *e;
+    json_array_foreach (list, i, e)
+        if (vf_streq(vf_json_text(e, key), value))
+            return true;
+    return false;
+}
+
+/* Whether this login has PRIVILEGE on PATH: 1, 0, -1 with *err. */
+static int may(const struct fit *f, const char *path, const char *privilege, struct vf_error **err)
+{
+    if (f->root)
+        return 1;
+    vf_autofree char *p = vf_url_encode(path),
+                     *query = vf_asprintf("/access/permissions?path=%s", p);
+    vf_autojson json_t *all = vf_pve_object(f->c, query, err);
+    if (!all)
+        return -1;
+    return json_object_get(json_object_get(all, path), privilege) != NULL;
+}
+
+static int root_only(const struct fit *f, const char *value, char **why, struct vf_error **err)
+{
+    return f->root ? KEEP
+                   : verdict(LEAVE, why,
+                             "only root@pam with a password, not a token, may set it: set it "
+                             "with qm on the target node");
+}
+
+static int vmgenid(const struct fit *f, const char *value, char **why, struct vf_error **err)
+{
+    return f->root ? KEEP
+                   : verdict(DROP, why,
+                             "the target makes a new one, as after any copy: only root@pam with "
+                             "a password may set it");
+}
+
+static int startup(const struct fit *f, const char *value, char **why, struct vf_error **err)
+{
+    int r = may(f, "/", "Sys.Modify", err);
+    return r < 0 ? -1
+           : r   ? KEEP
+                 : verdict(LEAVE, why,
+                           "start order and delays need Sys.Modify on / at the target: set them "
+                             "there");
+}
+
+/* Since 8.4 others than root@pam may. */
+static int rng(const struct fit *f, const char *value, char **why, struct vf_error **err)
+{
+    return f->c->version >= VF_PVE_VERSION(8, 4) ? KEEP : root_only(f, value, why, err);
+}
+
+/* 1 when the target node has VOLUME of content "snippets". */
+static int has_snippet(const struct fit *f, const char *volume, struct vf_error **err)
+{
+    vf_autovolid struct vf_volid v = {0};
+    if (vf_volid_parse(volume, &v, NULL) < 0)
+        return 0;
+    vf_autofree char *content = vf_pve_storage_path(f->node, v.storage, "content", NULL);
+    vf_autofree char *path = vf_asprintf("%s?content=snippets", content);
+    vf_autoerror struct vf_error *why = NULL;
+    vf_autojson json_t *list = vf_pve_list(f->c, path, &why);
+    /* a storage that is not there is an internal error to Proxmox */
+    if (!list && (vf_error_is_transient(why) || vf_error_code(why) == VF_E_AUTH ||
+                  vf_error_code(why) == VF_E_CANCELLED))
+        return vf_fail_with(err, VF_STEAL(why));
+    return list && has_entry(list, "volid", volume);
+}
+
+static int no_snippet(const char *volume, char **why)
+{
+    vf_autofree char *shown = vf_escape(volume);
+    *why = vf_asprintf("the target node has no snippet %s: copy it there, then set it", shown);
+    return LEAVE;
+}
+
+static int hookscript(const struct fit *f, const char *value, char **why, struct vf_error **err)
+{
+    int there = has_snippet(f, value, err);
+    if (there <= 0)
+        return there < 0 ? -1 : no_snippet(value, why);
+    return root_only(f, value, why, err);
+}
+
+static int cicustom(const struct fit *f, const char *value, char **why, struct vf_error **err)
+{
+    struct vf_opts files = {0};
+    int r = KEEP;
+    if (vf_propstr_parse(value, NULL, &files, NULL) < 0)
+        r = verdict(LEAVE, why, "it cannot be understood");
+    for (size_t i = 0; r == KEEP && i < files.n; i++) {
+        int there = has_snippet(f, files.v[i].value, err);
+        if (there <= 0)
+            r = there < 0 ? -1 : no_snippet(files.v[i].value, why);
+    }
+    vf_opts_free(&files);
+    return r;
+}
+
+/* Devices by name: the target's cluster must have a mapping of that name for this login. */
+static int mapped(const struct fit *f, const char *kind, const char *name, char **why,
+                  struct vf_error **err)
+{
+    vf_autofree char *list_path = vf_asprintf("/cluster/mapping/%s", kind);
+    vf_autofree char *path = vf_asprintf("/mapping/%s/%s", kind, name), *shown = vf_escape(name);
+    vf_autojson json_t *list = NULL;
+    if (read_list(f, list_path, &list, err) < 0)
+        return -1;
+    int r = has_entry(list, "id", name) ? may(f, path, "Mapping.Use", err) : 0;
+    if (r == 0)
+        *why = vf_asprintf("the target has no resource mapping %s (%s) that this login may use: "
+                           "make one there, then add it",
+                           shown, kind);
+    return r < 0 ? -1 : r ? KEEP : LEAVE;
+}
+
+static int mapped_device(const struct fit *f, const char *value, const char *kind,
+                         const char *default_key, const char *key, char **why,
+                         struct vf_error **err)
+{
+    struct vf_opts o = {0};
+    int r = KEEP;
+    if (vf_propstr_parse(value, default_key, &o, NULL) < 0)
+        r = verdict(LEAVE, why, "it cannot be understood");
+    else if (vf_opts_get(&o, key))
+        r = mapped(f, kind, vf_opts_get(&o, key), why, err);
+    vf_opts_free(&o);
+    return r;
+}
+
+static int usb(const struct fit *f, const char *value, char **why, struct vf_error **err)
+{
+    return mapped_device(f, value, "usb", "host", "mapping", why, err);
+}
+
+static int hostpci(const struct fit *f, const char *value, char **why, struct vf_error **err)
+{
+    return mapped_device(f, value, "pci", "host", "mapping", why, err);
+}
+
+static int virtiofs(const struct fit *f, const char *value, char **why, struct vf_error **err)
+{
+    return mapped_device(f, value, "dir", "dirid", "dirid", why, err);
+}
+
+/* From qemu-server's checks of who may set what, 6.4 to 9. */
+static const struct rule {
+    const char *key; /* "usb" with NUMBERED is usb0, usb1 … */
+    bool numbered;
+    /* A verdict on VALUE, with *WHY (caller frees) for all but KEEP; -1 with *err. */
+    int (*judge)(const struct fit *f, const char *value, char **why, struct vf_error **err);
+} rules[] = {
+    {"affinity", false, root_only},
+    {"amd-sev", false, root_only},
+    {"arch", false, root_only},
+    {"args", false, root_only},
+    {"cicustom", false, cicustom},
+    {"hookscript", false, hookscript},
+    {"hostpci", true, hostpci},
+    {"hugepages", false, root_only},
+    {"intel-tdx", false, root_only},
+    {"ivshmem", false, root_only},
+    {"keephugepages", false, root_only},
+    {"rng", true, rng},
+    {"spice_enhancements", false, root_only},
+    {"startup", false, startup},
+    {"usb", true, usb},
+    {"virtiofs", true, virtiofs},
+    {"vmgenid", false, vmgenid},
+};
+
+static const struct rule *find_rule(const char *key)
+{
+    for (size_t i = 0; i < VF_COUNT(rules); i++) {
+        size_t n = strlen(rules[i].key);
+        if (!strncmp(key, rules[i].key, n) &&
+            (rules[i].numbered ? isdigit((unsigned char)key[n]) : !key[n]))
+            return &rules[i];
+    }
+    return NULL;
+}
+
+/* Takes the options out that have a verdict; *KEPT are the others. */
+static int fit_opts(const struct fit *f, struct vf_vm *vm, struct vf_opts *kept,
+                    struct vf_error **err)
+{
+    for (size_t i = 0; i < vm->opts.n; i++) {
+        const struct vf_opt *o = &vm->opts.v[i];
+        const struct rule *rule = find_rule(o->key);
+        vf_autofree char *why = NULL;
+        int v = rule ? rule->judge(f, o->value, &why, err) : KEEP;
+        if (v < 0)
+            return vf_fail_prefix(err, "whether %s can be set at the target", o->key);
+        if (v == KEEP) {
+            vf_opts_set(kept, o->key, o->value);
+            continue;
+        }
+        vf_autofree char *shown = vf_escape(o->value), *what = vf_asprintf("%s: %s", o->key, shown);
+        vf_vm_leave_out(vm, what, why)->minor = v == DROP;
+    }
+    return 0;
+}
+
+static void stop(struct vf_vm *vm, const struct vf_disk *d, const char *why)
+{
+    vf_vm_leave_out(vm, d->slot, why)->stop = true;
+}
+
+/* Firmware state that an older Proxmox VE does not know. */
+static void fit_disk(const struct fit *f, struct vf_vm *vm, struct vf_disk *d)
+{
+    bool tpm = vf_starts(d->slot, "tpmstate"), efi = vf_starts(d->slot, "efidisk");
+    bool v71 = f->c->version >= VF_PVE_VERSION(7, 1), v91 = f->c->version >= VF_PVE_VERSION(9, 1);
+    if (tpm && !v71)
+        stop(vm, d, "the target has no TPM for VMs before Proxmox VE 7.1: choose a newer one");
+    else if (tpm && !v91 && !vf_streq(d->format, "raw"))
+        stop(vm, d, "before Proxmox VE 9.1 a TPM's state must be raw: plan it so");
+    else if (efi && !v71 && vf_streq(vf_opts_get(&d->opts, "efitype"), "4m"))
+        stop(vm, d,
+             "the target has no firmware for an EFI disk of type 4m before Proxmox VE 7.1: "
+             "choose a newer one");
+    if (efi && !v91)
+        vf_opts_remove(&d->opts, "ms-cert"); /* says what is on the disk, changes nothing */
+    if (efi && !v71) {
+        vf_opts_remove(&d->opts, "efitype");
+        vf_opts_remove(&d->opts, "pre-enrolled-keys");
+    }
+}
+
+int vf_pve_fit(struct vf_provider *p, struct vf_vm *vm, struct vf_error **err)
+{
+    struct vf_pve_client *c = vf_pve_of(p);
+    struct fit f = {
+        .c = c, .node = vm->node, .root = !c->conf->token && vf_streq(c->conf->user, "root@pam")};
+    struct vf_opts kept = {0};
+    int r = fit_opts(&f, vm, &kept, err);
+    if (r == 0) {
+        vf_opts_free(&vm->opts);
+        vm->opts = kept;
+        kept = (struct vf_opts){0};
+    }
+    vf_opts_free(&kept);
+    for (size_t i = 0; r == 0 && i < vm->n_disks; i++)
+        fit_disk(&f, vm, &vm->disks[i]);
+    return r;
+}
