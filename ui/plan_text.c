@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config.h"
 #include "ui/plan_text.h"
+#include "plan/name.h"
 #include "base/buf.h"
 #include "base/i18n.h"
 #include "base/str.h"
@@ -66,8 +67,8 @@ char *vf_plan_summary(const struct vf_prepared *p)
         vf_buf_printf(&b, _("  copy  about %s; every disk is read back and compared\n"), bytes);
     else
         vf_buf_puts(&b, _("  copy  nothing (--skip-disks): the target VM gets no disks\n"));
-    vf_buf_printf(&b, _("  then  %s; the source is renamed to %s--MIGRATED\n"), what_happens(p),
-                  plan->vm_name);
+    vf_autofree char *migrated = vf_name_with(plan->vm_name, VF_MIGRATED);
+    vf_buf_printf(&b, _("  then  %s; the source is renamed to %s\n"), what_happens(p), migrated);
     add_findings(&b, &p->findings);
     return vf_buf_take(&b);
 }

@@ -108,9 +108,13 @@ int vf_preflight(const struct vf_conf *conf, const struct vf_plan *plan, const s
                  struct vf_provider *src, struct vf_provider *dst, const char *job_id,
                  struct vf_findings *out, struct vf_error **err);
 
-/* Description with the job's marker line added or taken out; caller frees. */
+/* Description with the job's marker line added (and cut where it would be too long) or taken out;
+ * caller frees. */
 char *vf_marker_add(const char *description, const char *marker);
 char *vf_marker_remove(const char *description, const char *marker);
+/* Is TEXT short enough for a description? Are A and B the same to Proxmox VE? */
+bool vf_description_fits(const char *text);
+bool vf_description_same(const char *a, const char *b);
 /* The job ID of a marker in DESCRIPTION, or NULL; caller frees. */
 char *vf_marker_find(const char *description);
 

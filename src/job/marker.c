@@ -9,9 +9,40 @@
 
 static const char prefix[] = "vmferry-job: ";
 
+enum { MAX_CHARACTERS = 8192 }; /* of a description at Proxmox VE */
+
+/* Bytes of the first N characters of UTF-8. */
+static size_t prefix_bytes(const char *s, size_t n)
+{
+    const char *p = s;
+    for (; *p; p++)
+        if (((unsigned char)*p & 0xc0) != 0x80 && n-- == 0)
+            break;
+    return (size_t)(p - s);
+}
+
+bool vf_description_fits(const char *text)
+{
+    return !text[prefix_bytes(text, MAX_CHARACTERS)];
+}
+
+/* Older versions of Proxmox VE end a description with a newline, newer ones cut white space off. */
+bool vf_description_same(const char *a, const char *b)
+{
+    static const char space[] = " \t\r\n\f\v";
+    size_t m = a ? strlen(a) : 0, n = b ? strlen(b) : 0;
+    while (m && strchr(space, a[m - 1]))
+        m--;
+    while (n && strchr(space, b[n - 1]))
+        n--;
+    return m == n && (!m || !memcmp(a, b, m));
+}
+
 char *vf_marker_add(const char *description, const char *marker)
 {
     vf_autofree char *rest = vf_marker_remove(description, marker);
+    /* while the job works the end of a long one makes room for it; the journal has the whole */
+    rest[prefix_bytes(rest, MAX_CHARACTERS - 1 - strlen(marker))] = '\0';
     return *rest ? vf_asprintf("%s\n%s", rest, marker) : vf_strdup(marker);
 }
 

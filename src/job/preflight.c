@@ -2,6 +2,7 @@
 /* Checks before anything is touched: a table, each adding what it finds. */
 #include "config.h"
 #include "job/steps.h"
+#include "plan/name.h"
 #include "base/i18n.h"
 #include "base/log.h"
 #include "base/str.h"
@@ -49,7 +50,7 @@ static int check_fit(const struct view *v, struct vf_provider *dst, struct vf_fi
 static void check_source(const struct view *v, struct vf_findings *f)
 {
     const struct vf_vm *s = v->source;
-    static const char *const suffixes[] = {"--CREATING", "--CLONING", "--MIGRATED"};
+    static const char *const suffixes[] = {VF_CREATING, VF_CLONING, VF_MIGRATED};
     vf_autofree char *owner = vf_marker_find(s->description);
     if (owner && !vf_streq(owner, v->job_id))
         vf_finding_add(f, VF_STOP, s->name, _("wait for it, or undo it with vmferry rollback"),
@@ -66,10 +67,6 @@ static void check_source(const struct view *v, struct vf_findings *f)
             vf_finding_add(
                 f, VF_STOP, s->name, _("look at what that move left, then rename the VM"),
                 _("the name says that another move was begun or done (%s)"), suffixes[i]);
-    if (strlen(s->name) + strlen("--CREATING") > 63)
-        vf_finding_add(
-            f, VF_STOP, s->name, _("give it a shorter name"),
-            _("a DNS label has at most 63 characters and the name needs 10 for --CREATING"));
     if (!s->n_disks && v->plan->copy_disks)
         vf_finding_add(f, VF_WARN, s->name, NULL, _("it has no disks to copy"));
     tell_left_out(s, 0, f);
@@ -180,7 +177,7 @@ static void check_storages(const struct view *v, struct vf_findings *f)
 static void check_names(const struct view *v, struct vf_findings *f)
 {
     const char *name = v->plan->target_name ? v->plan->target_name : v->source->name;
-    vf_autofree char *creating = vf_asprintf("%s--CREATING", name);
+    vf_autofree char *creating = vf_name_with(name, VF_CREATING);
     for (size_t i = 0; i < v->n_vms; i++) {
         const struct vf_vm *x = v->vms[i];
         if (v->same_cluster && x->id == v->source->id)
@@ -264,9 +261,9 @@ int vf_preflight(const struct vf_conf *conf, const struct vf_plan *plan, const s
 
 static json_t *source_json(const struct vf_vm *s)
 {
-    return json_pack("{s:i, s:s, s:s, s:s?, s:b, s:s}", "vmid", (int)s->id, "name", s->name, "node",
-                     s->node, "description", s->description, "onboot", s->onboot, "state",
-                     vf_vm_state_name(s->state));
+    return json_pack("{s:i, s:s, s:b, s:s, s:s?, s:b, s:s}", "vmid", (int)s->id, "name", s->name,
+                     "unnamed", s->unnamed, "node", s->node, "description", s->description,
+                     "onboot", s->onboot, "state", vf_vm_state_name(s->state));
 }
 
 int vf_job_load_source(struct vf_job *job, struct vf_error **err)
@@ -279,6 +276,7 @@ int vf_job_load_source(struct vf_job *job, struct vf_error **err)
     vf_str_set(&s->name, vf_json_str(r->result, "name"));
     vf_str_set(&s->node, vf_json_str(r->result, "node"));
     vf_str_set(&s->description, vf_json_str(r->result, "description"));
+    s->unnamed = vf_json_true(r->result, "unnamed");
     s->onboot = vf_json_true(r->result, "onboot");
     s->state = vf_streq(vf_json_str(r->result, "state"), "running") ? VF_VM_RUNNING : VF_VM_STOPPED;
     const json_t *disks = json_object_get(r->result, "disks");
@@ -305,6 +303,7 @@ static int describe_again(struct vf_job *job, struct vf_error **err)
         return -1;
     vf_str_set(&now->name, job->source->name);
     vf_str_set(&now->description, job->source->description);
+    now->unnamed = job->source->unnamed;
     now->onboot = job->source->onboot;
     now->state = job->source->state;
     vf_vm_free(job->source);

@@ -41,10 +41,15 @@ static unsigned find_vm(struct vf_provider *p, const char *cluster, const char *
     return count > 1 ? 0 : found;
 }
 
-/* The source's format where the target storage takes it, else that storage's default. */
+/* The source's format where the target storage takes it, else that storage's default. What the
+ * firmware remembers: a TPM's is raw before Proxmox VE 9.1; an EFI disk that its storage has
+ * rounded up has its right size only as raw, where QEMU is told it. */
 static const char *target_format(const struct vf_storage *s, const struct vf_disk *d,
                                  const char *wanted)
 {
+    bool rounded = vf_starts(d->slot, "efidisk") && d->size % (UINT64_C(1) << 20) == 0;
+    if (vf_starts(d->slot, "tpmstate") || rounded)
+        return "raw";
     if (wanted)
         return wanted;
     if (s && !vf_strv_has(s->formats, d->format) && s->formats && s->formats[0])

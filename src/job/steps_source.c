@@ -2,6 +2,7 @@
 /* Steps at the source VM: each notes what was there, so that it can be put back. */
 #include "config.h"
 #include "job/steps.h"
+#include "plan/name.h"
 #include "base/clock.h"
 #include "base/i18n.h"
 #include "base/str.h"
@@ -43,7 +44,12 @@ int vf_undo_claim(struct vf_job *job, const struct vf_record *rec, struct vf_err
     vf_autofree char *owner = vf_marker_find(now->description);
     if (!vf_streq(owner, job->id))
         return 0; /* never claimed, or somebody else's by now */
-    vf_autofree char *text = vf_marker_remove(now->description, job->marker);
+    const char *before = vf_json_str(rec->intent, "description");
+    vf_autofree char *ours = vf_marker_add(before, job->marker);
+    /* what anybody wrote there since stays */
+    vf_autofree char *text = vf_description_same(now->description, ours)
+                                 ? vf_strdup(before ? before : "")
+                                 : vf_marker_remove(now->description, job->marker);
     return job->source_pve->ops->describe_as(job->source_pve, now->node, now->id, text, now->digest,
                                              err);
 }
@@ -217,8 +223,9 @@ static int rename_source(struct vf_job *job, const char *key, const char *suffix
     if (vf_job_was_done(job, key))
         return 0;
     struct vf_vm *s = job->source;
-    vf_autofree char *name = vf_asprintf("%s%s", s->name, suffix);
-    if (vf_job_intend(job, key, json_pack("{s:s, s:s}", "from", s->name, "to", name), err) < 0 ||
+    vf_autofree char *name = vf_name_with(s->name, suffix);
+    const char *from = s->unnamed ? NULL : s->name;
+    if (vf_job_intend(job, key, json_pack("{s:s?, s:s}", "from", from, "to", name), err) < 0 ||
         job->source_pve->ops->rename(job->source_pve, s->node, s->id, name, err) < 0)
         return vf_fail_prefix(err, _("renaming the source"));
     return vf_job_done(job, key, NULL, err);
@@ -226,7 +233,7 @@ static int rename_source(struct vf_job *job, const char *key, const char *suffix
 
 int vf_step_cloning(struct vf_job *job, struct vf_error **err)
 {
-    return rename_source(job, "cloning", "--CLONING", err);
+    return rename_source(job, "cloning", VF_CLONING, err);
 }
 
 int vf_undo_cloning(struct vf_job *job, const struct vf_record *rec, struct vf_error **err)
@@ -240,17 +247,19 @@ int vf_step_migrated(struct vf_job *job, struct vf_error **err)
 {
     struct vf_vm *s = job->source;
     if (!vf_job_was_done(job, "migrated")) {
-        if (rename_source(job, "migrated", "--MIGRATED", err) < 0)
+        if (rename_source(job, "migrated", VF_MIGRATED, err) < 0)
             return -1;
     }
     if (vf_job_was_done(job, "migrated/note"))
         return 0;
     vf_autofree char *stamp = vf_clock_stamp(vf_clock_unix());
-    const char *d = s->description;
+    const char *d = s->description ? s->description : "";
     /* Proxmox shows the description as Markdown: a line of its own */
-    vf_autofree char *text = vf_asprintf(_("%s%sMoved to %s (VMID %u on %s) by vmferry at %s"),
-                                         d ? d : "", d && *d ? "\n\n" : "", job->plan->target,
-                                         job->target->id, job->plan->target_node, stamp);
+    vf_autofree char *text = vf_asprintf(
+        _("%s%sMoved to %s (VMID %u on %s) by vmferry at %s as %s"), d, *d ? "\n\n" : "",
+        job->plan->target, job->target->id, job->plan->target_node, stamp, job->target->name);
+    if (!vf_description_fits(text))
+        vf_str_set(&text, d); /* the name tells it too */
     if (vf_job_intend(job, "migrated/note", json_pack("{s:s}", "description", text), err) < 0 ||
         job->source_pve->ops->describe_as(job->source_pve, s->node, s->id, text, NULL, err) < 0)
         return -1;
@@ -263,7 +272,7 @@ static int undo_note(struct vf_job *job, const struct vf_record *rec, struct vf_
     vf_auto(vf_vm_free) struct vf_vm *now = describe_source(job, err);
     if (!now)
         return -1;
-    if (!vf_streq(now->description, vf_json_str(rec->intent, "description")))
+    if (!vf_description_same(now->description, vf_json_str(rec->intent, "description")))
         return 0;
     return job->source_pve->ops->describe_as(job->source_pve, now->node, now->id,
                                              job->source->description, now->digest, err);

@@ -2,6 +2,7 @@
 /* Steps at the target. What is made there carries this job's marker; only that is ever removed. */
 #include "config.h"
 #include "job/steps.h"
+#include "plan/name.h"
 #include "base/clock.h"
 #include "base/i18n.h"
 #include "base/str.h"
@@ -28,7 +29,7 @@ int vf_job_target_is_ours(struct vf_job *job, unsigned id, struct vf_error **err
 static struct vf_vm *creation(struct vf_job *job)
 {
     struct vf_vm *vm = vf_vm_copy(job->target);
-    vf_autofree char *name = vf_asprintf("%s--CREATING", job->target->name);
+    vf_autofree char *name = vf_name_with(job->target->name, VF_CREATING);
     vf_autofree char *text = vf_marker_add(job->target->description, job->marker);
     vf_str_set(&vm->name, name);
     vf_str_set(&vm->description, text);
@@ -284,7 +285,7 @@ int vf_step_rename(struct vf_job *job, struct vf_error **err)
         return 0;
     if (vf_job_intend(job, "rename", json_pack("{s:s}", "to", job->target->name), err) < 0 ||
         OPS(job)->rename(job->target_pve, job->plan->target_node, job->target->id,
-                         job->target->name, err) < 0)
+                         job->target->unnamed ? NULL : job->target->name, err) < 0)
         return -1;
     return vf_job_done(job, "rename", NULL, err);
 }

@@ -115,8 +115,10 @@ struct vf_vm *vf_plan_apply(const struct vf_plan *p, const struct vf_vm *source,
     }
     vf_auto(vf_vm_free) struct vf_vm *vm = vf_vm_copy(source);
     vm->id = p->target_id;
-    if (p->target_name)
+    if (p->target_name) {
         vf_str_set(&vm->name, p->target_name);
+        vm->unnamed = false;
+    }
     vf_str_set(&vm->node, p->target_node);
     vm->state = VF_VM_STOPPED;
     vf_str_set(&vm->lock, NULL);

@@ -164,6 +164,7 @@ struct vf_vm *vf_vm_copy(const struct vf_vm *vm)
         .name = vf_strdup(vm->name),
         .node = vf_strdup(vm->node),
         .state = vm->state,
+        .unnamed = vm->unnamed,
         .template_ = vm->template_,
         .onboot = vm->onboot,
         .lock = vf_strdup(vm->lock),

@@ -69,6 +69,7 @@ struct vf_vm {
     char *name, *node;
     enum vf_vm_state state;
     bool template_, onboot;
+    bool unnamed;             /* NAME was made up */
     char *lock;               /* config lock ("backup"), NULL: none */
     char *digest;             /* of the description this was read from */
     char *description, *tags; /* tags: separated by ';' */

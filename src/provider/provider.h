@@ -68,6 +68,7 @@ struct vf_provider_ops {
      * (NULL: not checked). */
     int (*describe_as)(struct vf_provider *p, const char *node, unsigned id,
                        const char *description, const char *digest, struct vf_error **err);
+    /* NAME NULL: it gets none. */
     int (*rename)(struct vf_provider *p, const char *node, unsigned id, const char *name,
                   struct vf_error **err);
     int (*set_onboot)(struct vf_provider *p, const char *node, unsigned id, bool onboot,

@@ -126,6 +126,19 @@ static void test_marker(void)
     is_str(id, "20261121-074812-3fa9c2", "the marker is found");
     ok(vf_marker_find("hello vmferry-job: x") == NULL, "but not in the middle of a line");
     ok(vf_marker_find(NULL) == NULL, "nor in nothing");
+
+    vf_autofree char *full = vf_xcalloc(1, 2 * 8192 + 1);
+    for (size_t i = 0; i < 8192; i++)
+        memcpy(full + 2 * i, "\xc3\xa9", 2);
+    vf_autofree char *cut = vf_marker_add(full, m), *end = vf_marker_find(cut);
+    ok(vf_description_fits(full) && vf_description_fits(cut), "a full description is cut for it");
+    ok(end && strlen(cut) == 2 * (8192 - 1 - strlen(m)) + 1 + strlen(m), "between characters");
+    vf_autofree char *over = vf_asprintf("%s.", full);
+    ok(!vf_description_fits(over), "one character more is too many");
+    ok(vf_description_same("a\n", "a") && vf_description_same(NULL, "\n") &&
+           vf_description_same("\n a", "\n a \r\n"),
+       "white space at the end makes no difference");
+    ok(!vf_description_same("a", "b") && !vf_description_same(" a", "a"), "all else does");
 }
 
 static const struct vf_ask_choice yes_no[] = {{"yes", "yes"}, {"no", "no"}};

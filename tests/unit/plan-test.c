@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config.h"
 #include "plan/plan.h"
+#include "plan/name.h"
 #include "base/str.h"
 #include "plan/mac.h"
 #include "tests/unit/tap.h"
@@ -347,8 +348,35 @@ static void test_vm(void)
     is_str(vf_vm_state_name((enum vf_vm_state)9), "unknown", "no such state");
 }
 
+static void test_names(void)
+{
+#define TEN "0123456789"
+#define L53 TEN TEN TEN TEN TEN "abc"
+    static const struct {
+        const char *name, *with;
+    } cases[] = {
+        {"web1", "web1--CREATING"},
+        {"web1.example.com", "web1.example.com--CREATING"},
+        {L53, L53 "--CREATING"},
+        {L53 "defghijklm", L53 "--CREATING"},
+        {L53 "defghijklm." L53 "d", L53 "defghijklm." L53 "--CREATING"},
+        {L53 "defghijklm.x", L53 "defghijklm.x--CREATING"},
+        {L53 TEN "." L53 TEN "." L53 TEN "." L53 "aaaaaaaa",
+         L53 TEN "." L53 TEN "." L53 TEN "." TEN TEN TEN TEN TEN "a--CREATING"},
+        {L53 TEN "." L53 TEN "." L53 TEN "." TEN TEN TEN TEN TEN "." TEN,
+         L53 TEN "." L53 TEN "." L53 TEN "." TEN TEN TEN TEN TEN "--CREATING"},
+    };
+    for (size_t i = 0; i < VF_COUNT(cases); i++) {
+        vf_autofree char *with = vf_name_with(cases[i].name, VF_CREATING);
+        is_str(with, cases[i].with, "a name with a suffix");
+        ok(strlen(with) <= 253 && strlen(strrchr(with, '.') ? strrchr(with, '.') + 1 : with) <= 63,
+           "within what DNS allows");
+    }
+}
+
 int main(void)
 {
+    test_names();
     test_vm();
     test_file();
     test_wrong();

@@ -8,30 +8,6 @@
 
 #include <string.h>
 
-/* Settings changed while the VM runs wait for its next start: then "the configuration" is two. */
-static int refuse_pending(struct vf_pve_client *c, const char *node, unsigned id,
-                          struct vf_error **err)
-{
-    vf_autofree char *path = vf_pve_path(node, "/qemu/%u/pending", id);
-    vf_autojson json_t *list = vf_pve_list(c, path, err);
-    vf_autostrv char **waiting = vf_strv_new();
-    if (!list)
-        return -1;
-    size_t i;
-    json_t *e;
-    json_array_foreach (list, i, e)
-        if (vf_json_text(e, "key") && (json_object_get(e, "pending") || vf_json_bool(e, "delete")))
-            vf_strv_add(&waiting, vf_json_text(e, "key"));
-    if (!*waiting)
-        return 0;
-    vf_autofree char *names = vf_strv_join(waiting, ", "), *shown = vf_escape(names);
-    return vf_fail(
-        err, VF_E_CONFLICT,
-        "it has changes that wait for its next start (%s): shut it down and start it once, or "
-        "revert them under Hardware and Options",
-        shown);
-}
-
 /* Lists that belong to a VM but not to its configuration. Who may not read one, or whose version
  * does not have it, moves without. */
 static int note_others(struct vf_pve_client *c, struct vf_vm *vm, struct vf_error **err)
@@ -96,6 +72,22 @@ static int read_volumes(struct vf_provider *p, struct vf_vm *vm, struct vf_error
     return 0;
 }
 
+/* How big what stays behind is, where the storage says so. */
+static void size_unused(struct vf_provider *p, struct vf_vm *vm)
+{
+    for (size_t i = 0; i < vm->n_left_out; i++) {
+        struct vf_left_out *l = &vm->left_out[i];
+        const char *volume = vf_starts(l->what, "unused") ? strchr(l->what, ' ') : NULL;
+        struct vf_volume v = {0};
+        if (!volume || vf_pve_volume(p, vm->node, volume + 1, &v, NULL) < 0)
+            continue;
+        vf_autofree char *size = vf_format_bytes(v.size);
+        vf_autofree char *what = vf_asprintf("%s (%s)", l->what, size);
+        vf_str_set(&l->what, what);
+        vf_volume_clear(&v);
+    }
+}
+
 static struct vf_vm *read_vm(struct vf_provider *p, const json_t *entry, unsigned id,
                              struct vf_error **err)
 {
@@ -110,9 +102,10 @@ static struct vf_vm *read_vm(struct vf_provider *p, const json_t *entry, unsigne
     if (!config)
         return NULL;
     vf_auto(vf_vm_free) struct vf_vm *vm = vf_pve_vm_from_config(id, node, config, err);
-    if (!vm || refuse_pending(c, node, id, err) < 0 || read_status(c, vm, err) < 0 ||
+    if (!vm || vf_pve_note_pending(c, vm, err) < 0 || read_status(c, vm, err) < 0 ||
         note_others(c, vm, err) < 0 || read_volumes(p, vm, err) < 0)
         return NULL;
+    size_unused(p, vm);
     if (pool) {
         vf_autofree char *shown = vf_escape(pool), *what = vf_asprintf("pool %s", shown);
         vf_vm_leave_out(vm, what, "add the VM to a pool of the target cluster by hand");

@@ -56,6 +56,12 @@ static int may(const struct fit *f, const char *path, const char *privilege, str
     return json_object_get(json_object_get(all, path), privilege) != NULL;
 }
 
+/* Not said means the newest. */
+static bool before(const struct fit *f, unsigned major, unsigned minor)
+{
+    return f->c->version && f->c->version < VF_PVE_VERSION(major, minor);
+}
+
 static int root_only(const struct fit *f, const char *value, char **why, struct vf_error **err)
 {
     return f->root ? KEEP
@@ -85,7 +91,7 @@ static int startup(const struct fit *f, const char *value, char **why, struct vf
 /* Since 8.4 others than root@pam may. */
 static int rng(const struct fit *f, const char *value, char **why, struct vf_error **err)
 {
-    return f->c->version >= VF_PVE_VERSION(8, 4) ? KEEP : root_only(f, value, why, err);
+    return before(f, 8, 4) ? root_only(f, value, why, err) : KEEP;
 }
 
 /* 1 when the target node has VOLUME of content "snippets". */
@@ -239,30 +245,14 @@ static int fit_opts(const struct fit *f, struct vf_vm *vm, struct vf_opts *kept,
     return 0;
 }
 
-static void stop(struct vf_vm *vm, const struct vf_disk *d, const char *why)
+static void fit_disk(const struct fit *f, struct vf_vm *vm, const struct vf_disk *d)
 {
-    vf_vm_leave_out(vm, d->slot, why)->stop = true;
-}
-
-/* Firmware state that an older Proxmox VE does not know. */
-static void fit_disk(const struct fit *f, struct vf_vm *vm, struct vf_disk *d)
-{
-    bool tpm = vf_starts(d->slot, "tpmstate"), efi = vf_starts(d->slot, "efidisk");
-    bool v71 = f->c->version >= VF_PVE_VERSION(7, 1), v91 = f->c->version >= VF_PVE_VERSION(9, 1);
-    if (tpm && !v71)
-        stop(vm, d, "the target has no TPM for VMs before Proxmox VE 7.1: choose a newer one");
-    else if (tpm && !v91 && !vf_streq(d->format, "raw"))
-        stop(vm, d, "before Proxmox VE 9.1 a TPM's state must be raw: plan it so");
-    else if (efi && !v71 && vf_streq(vf_opts_get(&d->opts, "efitype"), "4m"))
-        stop(vm, d,
-             "the target has no firmware for an EFI disk of type 4m before Proxmox VE 7.1: "
-             "choose a newer one");
-    if (efi && !v91)
-        vf_opts_remove(&d->opts, "ms-cert"); /* says what is on the disk, changes nothing */
-    if (efi && !v71) {
-        vf_opts_remove(&d->opts, "efitype");
-        vf_opts_remove(&d->opts, "pre-enrolled-keys");
-    }
+    if (!vf_starts(d->slot, "tpmstate") || vf_streq(d->format, "raw") || !before(f, 9, 1))
+        return;
+    vf_vm_leave_out(
+        vm, d->slot,
+        "before Proxmox VE 9.1 the state of a TPM must be raw: change the plan's format")
+        ->stop = true;
 }
 
 int vf_pve_fit(struct vf_provider *p, struct vf_vm *vm, struct vf_error **err)

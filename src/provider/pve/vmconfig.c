@@ -328,12 +328,24 @@ struct vf_vm *vf_pve_vm_from_config(unsigned id, const char *node, const json_t 
         if (take_key(vm, *p, text ? text : "", err) < 0)
             return NULL;
     }
-    if (!vm->name) /* Proxmox shows "VM 101", which is no name that it would take */
+    vm->unnamed = !vm->name;
+    if (vm->unnamed) /* Proxmox shows "VM 101", which is no name that it would take */
         vm->name = vf_asprintf("vm-%u", id);
     if (vf_pve_read_boot(vm, vf_json_text(config, "boot"), vf_json_text(config, "bootdisk"), err) <
         0)
         return NULL;
     return VF_STEAL(vm);
+}
+
+void vf_pve_form_description(struct vf_form *form, const char *text)
+{
+    vf_autobuf struct vf_buf b = {0};
+    for (const char *p = text; *p; p++) {
+        vf_buf_add(&b, p, 1);
+        if (*p == '%' && isxdigit((unsigned char)p[1]) && isxdigit((unsigned char)p[2]))
+            vf_buf_puts(&b, "25");
+    }
+    vf_form_add(form, "description", vf_buf_str(&b));
 }
 
 int vf_pve_vm_to_form(const struct vf_vm *vm, struct vf_form *form, struct vf_error **err)
@@ -347,7 +359,7 @@ int vf_pve_vm_to_form(const struct vf_vm *vm, struct vf_form *form, struct vf_er
     vf_form_addf(form, "sockets", "%u", vm->sockets);
     vf_form_add(form, "onboot", "0");
     if (vm->description && *vm->description)
-        vf_form_add(form, "description", vm->description);
+        vf_pve_form_description(form, vm->description);
     if (vm->tags && *vm->tags)
         vf_form_add(form, "tags", vm->tags);
     const char *smbios = vf_opts_get(&vm->opts, "smbios1");

@@ -22,6 +22,9 @@ int vf_pve_vm_to_form(const struct vf_vm *vm, struct vf_form *form, struct vf_er
 /* "local:101/vm-101-disk-0.raw,cache=none"; "virtio=02:…,bridge=vmbr0". Caller frees. */
 char *vf_pve_disk_value(const struct vf_disk *d);
 char *vf_pve_nic_value(const struct vf_nic *n);
+/* The parameter "description", such that TEXT reads back: Proxmox writes "%41" into its comment as
+ * it is, and takes it for "A" when it reads that. */
+void vf_pve_form_description(struct vf_form *form, const char *text);
 /* Is SLOT one of those that hold what the firmware remembers, which nobody boots from? */
 bool vf_pve_is_firmware(const char *slot);
 

@@ -19,7 +19,7 @@ int vf_pve_describe_as(struct vf_provider *p, const char *node, unsigned id,
 {
     vf_autoform struct vf_form form = {0};
     if (description && *description)
-        vf_form_add(&form, "description", description);
+        vf_pve_form_description(&form, description);
     else
         vf_form_add(&form, "delete", "description");
     if (digest)
@@ -33,9 +33,9 @@ int vf_pve_rename(struct vf_provider *p, const char *node, unsigned id, const ch
                   struct vf_error **err)
 {
     vf_autoform struct vf_form form = {0};
-    vf_form_add(&form, "name", name);
+    vf_form_add(&form, name ? "name" : "delete", name ? name : "name");
     if (put_config(vf_pve_of(p), node, id, &form, err) < 0)
-        return vf_fail_prefix(err, "cannot rename VM %u to %s", id, name);
+        return vf_fail_prefix(err, "cannot rename VM %u to %s", id, name ? name : "nothing");
     return 0;
 }
 
