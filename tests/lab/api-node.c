@@ -54,7 +54,7 @@ static json_t *get_network(struct lab_call *c)
     size_t i;
     bool bridges = !type || strstr(type, "bridge") || vf_streq(type, "include_sdn");
     json_array_foreach (c->node->bridges, i, b)
-        if (bridges && lab_may(c, "SDN.Use"))
+        if (bridges && !lab_is_vnet(json_string_value(b)) && lab_may(c, "SDN.Use"))
             json_array_append_new(out, bridge_json(json_string_value(b), !i, c->node->addr));
     if (!type || vf_streq(type, "eth"))
         json_array_append_new(out, json_pack("{s:s, s:s, s:i, s:i, s:s, s:s, s:[s], s:i}", "iface",

@@ -216,7 +216,10 @@ json_t *lab_permissions(const struct lab_call *c)
     static const char *const paths[] = {"/",     "/access", "/access/groups", "/nodes",
                                         "/pool", "/sdn",    "/storage",       "/vms"};
     json_t *out = json_object();
-    if (!c->user->admin)
+    const char *only = lab_param(c, "path");
+    if (only)
+        json_object_set_new(out, only, c->user->admin ? all_privileges(c->user) : json_object());
+    if (!c->user->admin || only)
         return out;
     for (size_t p = 0; p < VF_COUNT(paths); p++)
         json_object_set_new(out, paths[p], all_privileges(c->user));

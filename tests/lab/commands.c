@@ -156,7 +156,7 @@ static int cmd_set_config(struct request *r)
     return 0;
 }
 
-/* qm NODE status|config|list|set|unlock|suspend|resume … */
+/* qm NODE status|config|list|set|start|unlock|suspend|resume … */
 static int cmd_qm(struct request *r)
 {
     const char *verb = r->n > 1 ? r->args[1] : "";
@@ -192,8 +192,21 @@ static int cmd_qm(struct request *r)
             vf_buf_printf(r->out, "%s\n", vf_error_text(err));
             return 255;
         }
+    } else if (vf_streq(verb, "start")) {
+        vf_autoerror struct vf_error *err = NULL;
+        if (lab_boot_vm(vm, &err)) {
+            vf_buf_printf(r->out, "%s\n", vf_error_text(err));
+            return 255;
+        }
     } else if (vf_streq(verb, "unlock")) {
         lab_vm_set(vm, "lock", NULL);
+    } else if (vf_streq(verb, "set") && r->n == 5 && vf_streq(r->args[3], "--revert")) {
+        json_object_del(vm->pending, r->args[4]);
+    } else if (vf_streq(verb, "set") && r->n == 5 && vf_streq(r->args[3], "--memory")) {
+        if (vm->running)
+            json_object_set_new(vm->pending, "memory", json_string(r->args[4]));
+        else
+            lab_vm_set(vm, "memory", r->args[4]);
     } else if (vf_streq(verb, "set") && r->n == 5 &&
                (vf_streq(r->args[3], "--lock") || vf_streq(r->args[3], "-lock"))) {
         lab_vm_set(vm, "lock", r->args[4]);
@@ -248,7 +261,7 @@ static const struct {
     {"fail-task", "TYPE TEXT: the next task of that type fails", cmd_fail_task},
     {"expire-tickets", "all tickets become invalid", cmd_expire},
     {"set-config", "VMID KEY VALUE|-: changed behind everybody's back", cmd_set_config},
-    {"qm", "NODE list|status|config|set|unlock|suspend|resume …: as on a node", cmd_qm},
+    {"qm", "NODE list|status|config|set|start|unlock|suspend|resume …: as on a node", cmd_qm},
     {"pvesm", "NODE path|status …: as on a node", cmd_pvesm},
 };
 

@@ -28,8 +28,35 @@ struct demo {
     const char *bridges[3];
     const char *pools[2][2];
     struct demo_vm vms[8];
-    struct demo_disk disks[10];
+    struct demo_disk disks[20];
 };
+
+/* One of everything that a VM can have. Fields in the old form too, as files keep them. */
+static const char allthings[] =
+    "name: allthings\nbios: ovmf\nmachine: pc\nostype: l26\ncores: 2\nsockets: 2\nvcpus: 3\n"
+    "memory: 768\nballoon: 256\nshares: 900\ncpu: x86-64-v2-AES,flags=+aes\ncpuunits: 200\n"
+    "cpulimit: 1.5\nnuma: 1\nnuma0: cpus=0-1,hostnodes=0,memory=768,policy=bind\n"
+    "scsihw: virtio-scsi-single\nhotplug: disk,network\ntablet: 0\nlocaltime: 1\nkeyboard: de\n"
+    "agent: 1,fstrim_cloned_disks=1\nonboot: 1\nstartup: order=3,up=30,down=60\nprotection: 1\n"
+    "tags: all;b.c;x_y-z+1\nserial0: socket\nserial1: /dev/ttyS0\nvga: qxl,memory=32\n"
+    "audio0: device=ich9-intel-hda,driver=spice\nwatchdog: model=i6300esb,action=reset\n"
+    "rng0: source=/dev/urandom,max_bytes=1024,period=1000\nspice_enhancements: foldersharing=1\n"
+    "args: -device virtio-balloon-pci\nhookscript: local:snippets/hook.sh\n"
+    "usb0: mapping=stick\nusb1: spice\nusb2: host=1234:5678\nhostpci0: mapping=gpu\n"
+    "hostpci1: mapping=other\nvirtiofs0: share,cache=auto\n"
+    "smbios1: uuid=0b7c4a52-2b29-43a2-b36f-1a6cbb64a006,base64=1,manufacturer=QUNNRSA9IDE=\n"
+    "net0: virtio=02:AA:BB:CC:DD:10,bridge=vmbr0,firewall=1,mtu=1400,queues=2,rate=12.5,tag=30,"
+    "trunks=31;32\n"
+    "net1: model=e1000,macaddr=02:aa:bb:cc:dd:11,bridge=vmbr1,link_down=1\n"
+    "net2: vmxnet3=02:AA:BB:CC:DD:12,bridge=vnet10,firewall=0\n"
+    "net31: rtl8139=02:AA:BB:CC:DD:13,bridge=vmbr1\n"
+    "boot: order=scsi0;ide2;net0\nciuser: admin\ncipassword: $5$lab$nothing\ncitype: nocloud\n"
+    "ciupgrade: 0\nsshkeys: ssh-ed25519%20AAAAC3NzaC1lZDI1NTE5%2B%2F%3D%20me%40home%0Assh-rsa%20"
+    "AAAAB3NzaC1yc2E%20two%0A\nipconfig0: ip=10.0.0.5/24,gw=10.0.0.1\nipconfig1: ip=dhcp,ip6=auto\n"
+    "nameserver: 10.0.0.1 fd00::1\nsearchdomain: example.com\n"
+    "cicustom: vendor=local:snippets/vendor.yaml\n"
+    "description: \\n# Title: \"all\" 'things'\\n\\n\t100% %41 %zz a=b;c&d+e \\\\ \xe2\x82\xac "
+    "\xf0\x9f\x90\xa7 \x01\x7f<b>\r\\nlast: line\n";
 
 static const struct demo demos[] = {
     {
@@ -37,7 +64,7 @@ static const struct demo demos[] = {
         "alpha",
         {{"local", "/var/lib/vz", CONTENT_ALL, false, -1, 0},
          {"shared", "/mnt/pve/shared", "images,iso", true, -1, 0}},
-        {"vmbr0", "vmbr1"},
+        {"vmbr0", "vmbr1", "vnet10"},
         {{"web", "web servers"}},
         {
             {100, 0, false, true, false, "web",
@@ -67,6 +94,7 @@ static const struct demo demos[] = {
             {105, 0, false, false, false, NULL,
              "name: big1\ncores: 1\nmemory: 256\nostype: l26\nboot: order=scsi0\n"
              "smbios1: uuid=0b7c4a52-2b29-43a2-b36f-1a6cbb64a005\n"},
+            {106, 0, false, false, false, NULL, allthings},
             {110, 0, true, false, false, NULL,
              "name: ct1\ncores: 1\nmemory: 256\nostype: debian\nrootfs: "
              "local:110/vm-110-disk-0.raw,size=1G\n"},
@@ -82,6 +110,19 @@ static const struct demo demos[] = {
             {103, "scsi0", "local:103/vm-103-disk-0.qcow2", "", 64 * MB, 8 * MB},
             {104, "scsi0", "local:104/base-104-disk-0.qcow2", "", 64 * MB, 4 * MB},
             {105, "scsi0", "local:105/vm-105-disk-0.raw", "", 128 * MB, 64 * MB},
+            {106, "scsi0", "local:106/vm-106-disk-0.raw", ",discard=on,iothread=1,serial=a%20b",
+             32 * MB, 8 * MB},
+            {106, "scsi1", "shared:106/vm-106-disk-0.qcow2", ",backup=0,cache=writeback", 24 * MB,
+             4 * MB},
+            {106, "virtio0", "local:106/vm-106-disk-1.qcow2", ",iops_rd=4000,mbps_wr=50", 16 * MB,
+             4 * MB},
+            {106, "sata0", "shared:106/vm-106-disk-1.raw", ",ssd=1", 8 * MB, 2 * MB},
+            {106, "ide0", "local:106/vm-106-disk-2.raw", ",wwn=0x5000c50015ea71ac", 9 * MB, 3 * MB},
+            {106, "efidisk0", "local:106/vm-106-disk-3.qcow2", ",efitype=4m,pre-enrolled-keys=1",
+             528 * 1024, 100000},
+            {106, "tpmstate0", "local:106/vm-106-disk-4.raw", ",version=v2.0", 4 * MB, 50000},
+            {106, "ide2", "local:106/vm-106-cloudinit.qcow2", ",media=cdrom", 4 * MB, 0},
+            {106, "unused0", "local:106/vm-106-disk-9.raw", "", 2 * MB, MB},
         },
     },
     {
@@ -90,7 +131,7 @@ static const struct demo demos[] = {
         {{"local", "/var/lib/vz", CONTENT_ALL, false, -1, 0},
          {"shared", "/mnt/pve/shared", "images,iso", true, -1, 0},
          {"small", "/mnt/pve/small", "images", false, -1, 48 * MB}},
-        {"vmbr0", "vmbr1"},
+        {"vmbr0", "vmbr1", "vnet10"},
         {{"moved", "arrived from elsewhere"}},
         {{100, 0, false, true, false, NULL,
           "name: mon\ncores: 1\nmemory: 256\nostype: l26\nnet0: "
@@ -169,8 +210,8 @@ static void read_conf(struct lab_vm *vm, const char *text)
         /* "%" and "\n" as written in the tables above */
         vf_autobuf struct vf_buf b = {0};
         for (const char *p = colon + 2; *p; p++) {
-            if (vf_starts(p, "\\n")) {
-                vf_buf_puts(&b, "\n");
+            if (vf_starts(p, "\\n") || vf_starts(p, "\\\\")) {
+                vf_buf_puts(&b, p[1] == 'n' ? "\n" : "\\");
                 p++;
             } else {
                 vf_buf_add(&b, p, 1);
@@ -200,7 +241,22 @@ static int add_disk(struct lab *lab, const struct demo *d, const struct demo_dis
     vf_autofree char *text = vf_asprintf("%s%s,size=%s", disk->volume, disk->options, size);
     lab_autojson json_t *props = lab_props_parse(text, "file");
     vf_autofree char *value = lab_props_print(props, "file");
-    lab_vm_set(vm, disk->key, value);
+    lab_vm_set(vm, disk->key, vf_starts(disk->key, "unused") ? disk->volume : value);
+    return 0;
+}
+
+/* Executable files for hook scripts and cloud-init; beta has one only. */
+static int add_snippets(struct lab *lab, struct vf_error **err)
+{
+    static const char *const names[] = {"hook.sh", "vendor.yaml"};
+    static const char text[] = "#!/bin/sh\n";
+    for (size_t i = 0; i < (vf_streq(lab->name, "alpha") ? 2 : 1); i++) {
+        vf_autofree char *volid = vf_asprintf("local:snippets/%s", names[i]);
+        vf_autofree char *path = lab_volume_host_path(&lab->nodes[0], volid);
+        vf_autofree char *dir = vf_strndup(path, (size_t)(strrchr(path, '/') - path));
+        if (vf_mkdirs(dir, 0755, err) || vf_replace_file(path, text, strlen(text), 0755, err))
+            return -1;
+    }
     return 0;
 }
 
@@ -221,7 +277,7 @@ int lab_demo_fill(struct lab *lab, const char *profile, struct vf_error **err)
     const struct demo *d = find_demo(lab, profile);
     if (!d)
         return vf_fail(err, VF_E_USAGE, "there is no profile '%s'", profile);
-    if (add_iso(lab, profile, err))
+    if (add_iso(lab, profile, err) || (!strcmp(profile, "demo") && add_snippets(lab, err)))
         return -1;
     for (size_t i = 0; i < VF_COUNT(d->vms) && d->vms[i].vmid; i++) {
         const struct demo_vm *v = &d->vms[i];

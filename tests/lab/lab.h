@@ -208,6 +208,21 @@ uint64_t lab_vm_bootdisk_size(const struct lab_vm *vm);
 /* Applies the parameters of a create or update to VM. -1 with the call failed and VM untouched. */
 int lab_vm_update(struct lab_call *c, struct lab_vm *vm, bool create);
 
+/* cloudinit.c */
+/* A new cloud-init drive of VM for slot KEY; its volid, or NULL with the call failed. */
+char *lab_new_cloudinit(struct lab_call *c, struct lab_vm *vm, struct lab_storage *s,
+                        const char *key, const char *format);
+/* What is kept of VALUE (neither disk nor NIC); NULL with the call failed. */
+char *lab_kept_value(struct lab_call *c, const struct lab_vm *vm, const char *key,
+                     const char *value);
+
+/* mapping.c */
+json_t *lab_get_pci_mappings(struct lab_call *c);
+json_t *lab_get_usb_mappings(struct lab_call *c);
+json_t *lab_get_dir_mappings(struct lab_call *c);
+json_t *lab_get_vnets(struct lab_call *c);
+bool lab_is_vnet(const char *bridge);
+
 /* api-qemu.c */
 json_t *lab_vm_status(const struct lab_vm *vm, enum lab_view view);
 /* Starts VM as a task would; with the lock held. */

@@ -70,10 +70,10 @@ static int add_disk(struct lab_vm *vm, char ***argv, const char *key, const char
     lab_autojson json_t *props = lab_props_parse(text, "file");
     const char *volid = prop(props, "file", "");
     lab_autojson json_t *info = NULL;
-    if (vf_streq(prop(props, "media", "disk"), "cdrom") || vf_starts(key, "efidisk") ||
-        vf_starts(key, "tpmstate"))
-        return 0; /* firmware state and CD-ROMs are there for whoever moves them; the guest needs
-                     none */
+    /* CD-ROMs and a TPM's state (Proxmox gives that to a program of its own) are there for whoever
+     * moves them; the guest needs none */
+    if (vf_streq(prop(props, "media", "disk"), "cdrom") || vf_starts(key, "tpmstate"))
+        return 0;
     if (lab_volume_info(vm->node, volid, &info))
         return vf_fail(err, VF_E_NOTFOUND, "volume '%s' does not exist", volid);
     struct lab_storage *s = NULL;
@@ -133,7 +133,14 @@ static char **build_argv(struct lab_vm *vm, struct vf_error **err)
     vf_strv_add(&argv, "-name");
     vf_strv_addf(&argv, "vm%d", vm->vmid);
     vf_strv_add(&argv, "-machine");
-    vf_strv_add(&argv, q35 ? "q35" : "pc");
+    vf_strv_addf(&argv, "%s%s", q35 ? "q35" : "pc",
+                 lab_vm_get(vm, "efidisk0") ? ",pflash0=pflash0,pflash1=drive-efidisk0" : "");
+    if (lab_vm_get(vm, "efidisk0")) { /* SeaBIOS as the flash's code; the EFI disk beside it is held
+                                         and locked as OVMF's is */
+        vf_strv_add(&argv, "-blockdev");
+        vf_strv_add(&argv, "driver=raw,node-name=pflash0,read-only=on,file.driver=file,"
+                           "file.filename=/usr/share/seabios/bios-256k.bin");
+    }
     for (size_t i = 0; i < VF_COUNT(fixed); i++)
         vf_strv_add(&argv, fixed[i]);
     vf_strv_add(&argv, "-qmp");

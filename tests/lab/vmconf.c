@@ -109,7 +109,9 @@ json_t *lab_vm_pending(const struct lab_vm *vm)
     json_object_foreach (vm->conf, key, v) {
         json_t *e = json_object();
         json_object_set_new(e, "key", json_string(key));
-        json_object_set_new(e, "value", typed(key, json_string_value(v)));
+        json_object_set_new(e, "value",
+                            vf_streq(key, "cipassword") ? json_string("**********")
+                                                        : typed(key, json_string_value(v)));
         p = json_object_get(vm->pending, key);
         if (json_is_null(p))
             json_object_set_new(e, "delete", json_integer(1));

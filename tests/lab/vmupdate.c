@@ -137,6 +137,16 @@ static char *normal_disk(struct lab_call *c, struct lab_vm *vm, const char *key,
     if (!s)
         return (char *)lab_die(c, 500, "storage '%s' does not exist", store);
     uint64_t bytes = 0;
+    if (vf_streq(colon + 1, "cloudinit")) {
+        const char *format = json_string_value(json_object_get(props, "format"));
+        vf_autofree char *volid = lab_new_cloudinit(c, vm, s, key, format);
+        if (!volid)
+            return NULL;
+        json_object_set_new(props, "file", json_string(volid));
+        json_object_set_new(props, "media", json_string("cdrom"));
+        json_object_del(props, "format");
+        return lab_props_print(props, "file");
+    }
     if (is_size(colon + 1)) {
         const char *format = json_string_value(json_object_get(props, "format"));
         vf_autofree char *volid = new_disk(c, vm, key, s, strtod(colon + 1, NULL), format, &bytes);
@@ -281,7 +291,7 @@ int lab_vm_update(struct lab_call *c, struct lab_vm *vm, bool create)
         else if (vf_starts(key, "net") && key[3] >= '0' && key[3] <= '9')
             text = normal_net(c, value);
         else
-            text = vf_strdup(value);
+            text = lab_kept_value(c, vm, key, value);
         if (!text)
             return -1;
         json_object_set_new(fresh, key, json_string(text));

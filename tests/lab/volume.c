@@ -50,6 +50,8 @@ char *lab_volume_path(struct lab_node *node, const char *volid, struct lab_stora
     vf_autofree char *dir = storage_dir(node, s);
     if (vf_starts(colon + 1, "iso/"))
         return vf_asprintf("%s/template/iso/%s", dir, colon + 5);
+    if (vf_starts(colon + 1, "snippets/"))
+        return vf_asprintf("%s/%s", dir, colon + 1);
     if (!strchr(colon + 1, '/'))
         return NULL;
     return vf_asprintf("%s/images/%s", dir, colon + 1);
@@ -65,6 +67,8 @@ static const char *format_of(const char *path)
 {
     static const char *const formats[] = {"raw", "qcow2", "vmdk", "iso"};
     const char *dot = strrchr(path, '.');
+    if (strstr(path, "/snippets/"))
+        return "snippet";
     for (size_t i = 0; dot && i < VF_COUNT(formats); i++)
         if (vf_streq(dot + 1, formats[i]))
             return formats[i];
@@ -212,11 +216,11 @@ static void list_dir(json_t *out, struct lab_node *node, const char *dir, const 
     DIR *d = opendir(host);
     struct dirent *e;
     while (d && (e = readdir(d))) {
-        const char *format = format_of(e->d_name);
+        vf_autofree char *path = vf_asprintf("%s/%s", host, e->d_name);
+        const char *format = format_of(path);
         uint64_t size, used;
         int64_t ctime;
-        vf_autofree char *path = vf_asprintf("%s/%s", host, e->d_name);
-        if (!format || image_sizes(path, format, &size, &used, &ctime))
+        if (!format || e->d_name[0] == '.' || image_sizes(path, format, &size, &used, &ctime))
             continue;
         vf_autofree char *volid = vf_asprintf("%s%s", prefix, e->d_name);
         json_t *j = json_pack("{s:s, s:I, s:s, s:s, s:I}", "volid", volid, "size", (json_int_t)size,
@@ -250,7 +254,8 @@ json_t *lab_volume_list(struct lab_node *node, struct lab_storage *s, int vmid, 
     if (d)
         closedir(d);
     /* PVE shows what belongs to no guest whatever vmid was asked for */
-    static const char *const loose[][2] = {{"iso", "template/iso"}, {"import", "import"}};
+    static const char *const loose[][2] = {
+        {"iso", "template/iso"}, {"import", "import"}, {"snippets", "snippets"}};
     for (size_t i = 0; i < VF_COUNT(loose); i++) {
         vf_autofree char *dir = vf_asprintf("%s/%s", base, loose[i][1]);
         vf_autofree char *prefix = vf_asprintf("%s:%s/", s->name, loose[i][0]);

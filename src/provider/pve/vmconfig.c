@@ -8,7 +8,10 @@
 #include <ctype.h>
 #include <string.h>
 
-enum { MAX_SHOWN = 60 }; /* bytes of a value that is left out: SSH keys are long */
+enum {
+    MAX_SHOWN = 60, /* bytes of a value that is left out: SSH keys are long */
+    MAX_DESCRIPTION = 8192
+};
 
 enum how {
     FIELD,   /* has a field of its own */
@@ -219,8 +222,9 @@ static const struct key keys[] = {
     {"watchdog", false, CARRY, NULL, NULL, NULL},
 
     {"cipassword", false, LEAVE, NULL, NULL,
-     "Proxmox does not give passwords out: set it with qm set VMID --cipassword before the first "
-     "start at the target, or cloud-init takes the VM for a new one and locks the password"},
+     "Proxmox does not give passwords out: move with --skip-start and set it with qm set VMID "
+     "--cipassword before the start, or cloud-init takes the VM for a new one and may lock the "
+     "password"},
     {"parallel", true, LEAVE, NULL, NULL, why_device},
     {"protection", false, LEAVE, NULL, NULL,
      "a protected VM could not be removed if the move failed: set it when all is well"},
@@ -340,12 +344,15 @@ struct vf_vm *vf_pve_vm_from_config(unsigned id, const char *node, const json_t 
 void vf_pve_form_description(struct vf_form *form, const char *text)
 {
     vf_autobuf struct vf_buf b = {0};
+    size_t characters = 0;
     for (const char *p = text; *p; p++) {
+        bool escape = *p == '%' && isxdigit((unsigned char)p[1]) && isxdigit((unsigned char)p[2]);
         vf_buf_add(&b, p, 1);
-        if (*p == '%' && isxdigit((unsigned char)p[1]) && isxdigit((unsigned char)p[2]))
-            vf_buf_puts(&b, "25");
+        vf_buf_puts(&b, escape ? "25" : "");
+        characters += escape ? 3 : ((unsigned char)*p & 0xc0) != 0x80;
     }
-    vf_form_add(form, "description", vf_buf_str(&b));
+    /* better a letter in the wrong place than a description that is refused */
+    vf_form_add(form, "description", characters > MAX_DESCRIPTION ? text : vf_buf_str(&b));
 }
 
 int vf_pve_vm_to_form(const struct vf_vm *vm, struct vf_form *form, struct vf_error **err)
