@@ -71,12 +71,12 @@ static void check_source(const struct view *v, struct vf_findings *f)
         vf_finding_add(f, VF_WARN, s->name, NULL, _("it has no disks to copy"));
     tell_left_out(s, 0, f);
     for (size_t i = 0; i < s->n_cdroms; i++)
-        if (s->cdroms[i].cloudinit)
+        if (s->cdroms[i].cloudinit && v->plan->n_disks)
             vf_finding_add(f, VF_INFO, s->cdroms[i].slot, NULL,
                            _("the cloud-init drive is made anew from the VM's settings; with the "
                              "same settings and MAC addresses the guest takes itself for the same "
                              "instance"));
-        else if (s->cdroms[i].media)
+        else if (s->cdroms[i].media && !s->cdroms[i].cloudinit)
             vf_finding_add(f, VF_INFO, s->cdroms[i].slot, NULL,
                            _("the drive will be empty at the target (now %s)"), s->cdroms[i].media);
 }
