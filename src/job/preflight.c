@@ -40,9 +40,14 @@ static void tell_left_out(const struct vf_vm *vm, size_t i, struct vf_findings *
 static int check_fit(const struct view *v, struct vf_provider *dst, struct vf_findings *f,
                      struct vf_error **err)
 {
+    vf_autoerror struct vf_error *why = NULL;
     vf_auto(vf_vm_free) struct vf_vm *vm = vf_plan_apply(v->plan, v->source, NULL, err);
-    if (!vm || dst->ops->fit(dst, vm, err) < 0)
+    if (!vm)
         return -1;
+    if (dst->ops->fit(dst, vm, &why) < 0 && vf_error_code(why) != VF_E_UNSUPPORTED)
+        return vf_fail_with(err, VF_STEAL(why));
+    if (why)
+        vf_finding_add(f, VF_STOP, v->source->name, NULL, "%s", vf_error_text(why));
     tell_left_out(vm, v->source->n_left_out, f);
     return 0;
 }

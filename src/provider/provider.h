@@ -73,8 +73,9 @@ struct vf_provider_ops {
                   struct vf_error **err);
     int (*set_onboot)(struct vf_provider *p, const char *node, unsigned id, bool onboot,
                       struct vf_error **err);
-    /* Takes out of VM what this login or version cannot set, noting each in VM->left_out. Preflight
-     * shows them; the job applies it before creating. */
+    /* Takes out of VM what this login or version cannot set, noting each in VM->left_out
+     * (UNSUPPORTED: it cannot be there at all). Preflight shows them; the job applies it before
+     * creating. */
     int (*fit)(struct vf_provider *p, struct vf_vm *vm, struct vf_error **err);
     /* VM->name, node, id …; no disks, empty CD-ROMs, onboot 0, no boot order. */
     int (*create)(struct vf_provider *p, const struct vf_vm *vm, struct vf_error **err);

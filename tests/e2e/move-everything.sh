@@ -127,8 +127,8 @@ ctl alpha set-config 102 name "$long"
 ctl alpha set-config 105 name -
 snapshot "$work/before"
 for vm in 102 105; do
-    ctl beta fail-next POST '/nodes/b1/storage/local/content' 500 'unable to create image'
-    move 1 "VM $vm cannot be moved" alpha beta b1 local "$vm"
+    ctl beta fail-next PUT '/nodes/b1/qemu/[0-9]+/config' 500 'unable to attach'
+    move 1 "a disk of VM $vm cannot be attached" alpha beta b1 local "$vm"
 done
 unchanged "names are put back whole, and none where there was none"
 move 0 "a VM with a long name is moved" alpha beta b1 local "$long"

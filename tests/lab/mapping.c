@@ -8,7 +8,7 @@
 static json_t *mappings(struct lab_call *c, const char *id, const char *map)
 {
     json_t *out = json_array();
-    if (vf_streq(c->lab->name, "beta") && lab_may(c, "Mapping.Audit"))
+    if (vf_streq(c->lab->name, "beta") && lab_may(c, "/mapping:Mapping.Audit"))
         json_array_append_new(
             out, json_pack("{s:s, s:[s], s:s}", "id", id, "map", map, "description", ""));
     return out;
