@@ -213,6 +213,22 @@ static int same_opts(const struct vf_opts *want, const struct vf_opts *got, cons
     return 0;
 }
 
+/* Each cloud-init drive that was wanted is there, and is this VM's. */
+static int compare_cloudinit(const struct vf_vm *want, const struct vf_vm *got,
+                             struct vf_error **err)
+{
+    for (size_t i = 0; i < want->n_cdroms; i++) {
+        bool there = !want->cdroms[i].cloudinit;
+        for (size_t k = 0; k < got->n_cdroms; k++)
+            there = there || (got->cdroms[k].cloudinit &&
+                              vf_streq(got->cdroms[k].slot, want->cdroms[i].slot));
+        if (!there)
+            return vf_fail(err, VF_E_CONFLICT, _("the target has no cloud-init drive at %s"),
+                           want->cdroms[i].slot);
+    }
+    return 0;
+}
+
 /* Counts and compares what the target's configuration says with what was wanted. */
 static int compare_target(struct vf_job *job, struct vf_error **err)
 {
@@ -244,7 +260,7 @@ static int compare_target(struct vf_job *job, struct vf_error **err)
         if (same_opts(&w->opts, &g->opts, what, err) < 0)
             return -1;
     }
-    return 0;
+    return compare_cloudinit(job->target, got, err);
 }
 
 static int attach_disks(struct vf_job *job, struct vf_error **err)

@@ -89,7 +89,10 @@ on alpha a1 'qm set 106 --revert memory'
 # --- a failure in the middle
 snapshot "$work/before"
 ctl beta fail-task qmstart 'start failed: QEMU exited with code 1'
-move 1 "a target that does not start ends the move" alpha beta b1 local allthings
+move 1 "a target that does not start ends the move (all disks raw)" --format raw alpha beta b1 local \
+    allthings
+grep -q 'efidisk0: 528 KiB copied.*compared' "$work/out"
+ok $? "after an EFI disk in qcow2 has become raw"
 unchanged "and everything is put back, the cloud-init drive of the target gone"
 
 # --- by a token
@@ -125,6 +128,9 @@ label() {
 long=$(label 63).$(label 60)
 ctl alpha set-config 102 name "$long"
 ctl alpha set-config 105 name -
+efi=local:105/vm-105-disk-1.raw
+head -c 540672 /dev/urandom >"$(image alpha a1 $efi)"
+ctl alpha set-config 105 efidisk0 "$efi,size=528K"
 snapshot "$work/before"
 for vm in 102 105; do
     ctl beta fail-next PUT '/nodes/b1/qemu/[0-9]+/config' 500 'unable to attach'
@@ -136,8 +142,11 @@ has beta b1 "$(vmid_of)" "name: $long" "the target has the whole name"
 has alpha a2 102 "name: $(label 63).$(label 53)--MIGRATED" "the source's is cut before its suffix"
 config alpha a2 102 >"$work/out"
 says out "^description: .*$long" "and its notes have the whole"
-move 0 "a VM without a name is moved" alpha beta b1 local 105
-config beta b1 "$(vmid_of)" >"$work/out"
+move 0 "a VM without a name is moved" --format qcow2 alpha beta b1 local 105
+vmid=$(vmid_of)
+same "$(image alpha a1 $efi)" "$(image beta b1 "$(volume beta "$vmid" efidisk0)")" \
+    "and its EFI disk, raw, to qcow2"
+config beta b1 "$vmid" >"$work/out"
 ! grep -q '^name:' "$work/out"
 ok $? "and has none at the target"
 
@@ -149,6 +158,12 @@ lab_up
 sed -i "s#token = \"migrator@pve!ferry\"#user = \"root@pam\"#; s#/token-beta#/secret-beta#" "$L/vmferry.conf"
 on beta b1 'cp -p /var/lib/vz/snippets/hook.sh /var/lib/vz/snippets/vendor.yaml' 2>/dev/null ||
     cp -p "$L/beta/b1/vz/snippets/hook.sh" "$L/beta/b1/vz/snippets/vendor.yaml"
+# an EFI disk as LVM rounds it up
+truncate -s 4M "$(image alpha a1 local:106/vm-106-disk-5.raw)"
+qemu-img convert -n -O raw "$(image alpha a1 "$(volume alpha 106 efidisk0)")" \
+    "$(image alpha a1 local:106/vm-106-disk-5.raw)"
+ctl alpha set-config 106 efidisk0 \
+    'local:106/vm-106-disk-5.raw,efitype=4m,pre-enrolled-keys=1,size=4M'
 # a description as long as it may be (as it is sent): no marker or note fits behind it
 ctl alpha set-config 106 description "$(label 8187)%41"
 fields alpha a1 106 >"$work/106"
@@ -164,8 +179,8 @@ more=
 same_fields "$work/106" "$vmid" "with all that only root@pam may set"
 same_images "$vmid"
 case "$(volume beta "$vmid" efidisk0) $(volume beta "$vmid" tpmstate0) $(volume beta "$vmid" scsi0)" in
-*.qcow2\ *.raw\ *.qcow2) ok 0 "the EFI disk is qcow2 now, a TPM's state stays raw" ;;
-*) ok 1 "the EFI disk is qcow2 now, a TPM's state stays raw" ;;
+*.raw\ *.raw\ *.qcow2) ok 0 "a rounded EFI disk and a TPM's state are raw all the same" ;;
+*) ok 1 "a rounded EFI disk and a TPM's state are raw all the same" ;;
 esac
 config alpha a1 106 >"$work/out"
 says out "^description: $(label 8187)%2541\$" "a full description is whole at the source too"
