@@ -6,8 +6,9 @@
 
 static json_t *get_version(struct lab_call *c)
 {
-    return json_pack("{s:s, s:s, s:s}", "release", "8.4", "repoid", "2a5fa54a8503f96d", "version",
-                     "8.4.1");
+    const struct lab_version *v = lab_version(c->lab);
+    return json_pack("{s:s, s:s, s:s}", "release", v->name, "repoid", v->repoid, "version",
+                     v->release);
 }
 
 static json_t *get_cluster_status(struct lab_call *c)

@@ -19,15 +19,17 @@ static json_t *get_status(struct lab_call *c)
 {
     uint64_t total, used, avail;
     lab_storage_space(c->node, &c->lab->storages[0], &total, &used, &avail);
+    const struct lab_version *v = lab_version(c->lab);
+    vf_autofree char *manager = vf_asprintf("pve-manager/%s/%s", v->release, v->repoid);
     return json_pack("{s:[s,s,s], s:s, s:{s:i,s:i,s:i}, s:{s:I,s:I,s:I,s:I}, s:i, s:i, s:i, "
                      "s:{s:I,s:I,s:I}, s:{s:i}, s:I}",
-                     "loadavg", "0.10", "0.10", "0.10", "pveversion",
-                     "pve-manager/8.4.1/2a5fa54a8503f96d", "swap", "used", 0, "total", 0, "free", 0,
-                     "rootfs", "total", (json_int_t)total, "used", (json_int_t)used, "avail",
-                     (json_int_t)avail, "free", (json_int_t)(total - used), "idle", 0, "wait", 0,
-                     "cpu", 0, "memory", "used", (json_int_t)11024621568, "total",
-                     (json_int_t)25276510208, "free", (json_int_t)10642903040, "ksm", "shared", 0,
-                     "uptime", (json_int_t)((vf_clock_ms() - c->lab->booted) / 1000));
+                     "loadavg", "0.10", "0.10", "0.10", "pveversion", manager, "swap", "used", 0,
+                     "total", 0, "free", 0, "rootfs", "total", (json_int_t)total, "used",
+                     (json_int_t)used, "avail", (json_int_t)avail, "free",
+                     (json_int_t)(total - used), "idle", 0, "wait", 0, "cpu", 0, "memory", "used",
+                     (json_int_t)11024621568, "total", (json_int_t)25276510208, "free",
+                     (json_int_t)10642903040, "ksm", "shared", 0, "uptime",
+                     (json_int_t)((vf_clock_ms() - c->lab->booted) / 1000));
 }
 
 static json_t *bridge_json(const char *name, bool first, const char *addr)
@@ -54,7 +56,8 @@ static json_t *get_network(struct lab_call *c)
     size_t i;
     bool bridges = !type || strstr(type, "bridge") || vf_streq(type, "include_sdn");
     json_array_foreach (c->node->bridges, i, b)
-        if (bridges && !lab_is_vnet(json_string_value(b)) && lab_may(c, "SDN.Use"))
+        if (bridges && !lab_is_vnet(json_string_value(b)) &&
+            (!lab_privilege_exists(c->lab, "SDN.Use") || lab_may(c, "SDN.Use")))
             json_array_append_new(out, bridge_json(json_string_value(b), !i, c->node->addr));
     if (!type || vf_streq(type, "eth"))
         json_array_append_new(out, json_pack("{s:s, s:s, s:i, s:i, s:s, s:s, s:[s], s:i}", "iface",

@@ -147,19 +147,25 @@ static json_t *answer(struct lab_call *c, const struct lab_request *rq, const ch
     const struct lab_route *route = find_route(c, raw);
     if (!route)
         return lab_die(c, 501, "Method '%s %s' not implemented", c->method, raw);
+    vf_autofree char *key = vf_asprintf("%s %s", route->method, route->path);
+    if (lab_schema_lacks(c->lab, key)) {
+        c->violation = vf_strdup("this version has no such call");
+        return lab_die(c, 501, "Method '%s %s' not implemented", c->method, raw);
+    }
     if (route->priv) {
         vf_autofree char *priv = fill_in(c, route->priv);
         char *colon = strrchr(priv, ':');
-        if (!lab_may(c, priv)) {
+        const char *name = lab_privilege_here(c->lab, colon + 1);
+        vf_autofree char *ask = vf_asprintf("%.*s:%s", (int)(colon - priv), priv, name);
+        if (name && !lab_may(c, ask)) {
             *colon = 0;
-            return lab_die(c, 403, "Permission check failed (%s, %s)", priv, colon + 1);
+            return lab_die(c, 403, "Permission check failed (%s, %s)", priv, name);
         }
     }
     struct lab_node *node;
     if (find_node(c, &node))
         return NULL;
     *proxied = node && node != c->here;
-    vf_autofree char *key = vf_asprintf("%s %s", route->method, route->path);
     if (lab_schema_check(c, key) || take_fault(c, raw))
         return NULL;
     c->node = node;
@@ -183,11 +189,11 @@ static void log_call(const struct lab_call *c, const char *path, int status, int
                                               c->user->token ? c->user->token : "")
                                 : NULL;
     vf_autofree char *stamp = vf_clock_stamp(vf_clock_unix());
-    lab_autojson json_t *j =
-        json_pack("{s:s, s:s, s:s?, s:s, s:s, s:o, s:i, s:s?, s:I, s:s?}", "time", stamp, "node",
-                  c->here->name, "user", who, "method", c->method, "path", path, "params",
-                  loggable(c), "status", status, "message", c->message, "ms",
-                  (json_int_t)(vf_clock_ms() - began), "violation", c->violation);
+    lab_autojson json_t *j = json_pack(
+        "{s:s, s:s, s:s?, s:s, s:s, s:o, s:i, s:s?, s:I, s:s?, s:s?}", "time", stamp, "node",
+        c->here->name, "user", who, "method", c->method, "path", path, "params", loggable(c),
+        "status", status, "message", c->message, "ms", (json_int_t)(vf_clock_ms() - began),
+        "violation", c->violation, "elsewhere", c->elsewhere);
     vf_autofree char *text = j ? json_dumps(j, JSON_COMPACT) : NULL;
     vf_autofree char *line = text ? vf_asprintf("%s\n", text) : NULL;
     if (line)
@@ -255,4 +261,5 @@ void lab_handle(struct lab_node *node, const struct lab_request *rq, struct lab_
     json_decref(c.extra);
     free(c.message);
     free(c.violation);
+    free(c.elsewhere);
 }

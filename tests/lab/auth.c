@@ -49,6 +49,11 @@ static const char *const privileges[] = {
     "VM.Config.Network",
     "VM.Config.Options",
     "VM.Console",
+    "VM.GuestAgent.Audit",
+    "VM.GuestAgent.FileRead",
+    "VM.GuestAgent.FileSystemMgmt",
+    "VM.GuestAgent.FileWrite",
+    "VM.GuestAgent.Unrestricted",
     "VM.Migrate",
     "VM.Monitor",
     "VM.PowerMgmt",
@@ -197,16 +202,17 @@ json_t *lab_login(struct lab_call *c)
                      *csrf = make_csrf(c->lab, u->name, now);
     lab_autojson json_t *all = json_object();
     for (size_t i = 0; i < VF_COUNT(privileges); i++)
-        json_object_set_new(all, privileges[i], json_integer(1));
+        if (lab_privilege_exists(c->lab, privileges[i]))
+            json_object_set_new(all, privileges[i], json_integer(1));
     return json_pack("{s:s, s:s, s:s, s:{s:O}}", "username", u->name, "ticket", ticket,
                      "CSRFPreventionToken", csrf, "cap", "vms", all);
 }
 
-static json_t *all_privileges(const struct lab_user *u)
+static json_t *all_privileges(const struct lab *lab, const struct lab_user *u)
 {
     json_t *all = json_object();
     for (size_t i = 0; i < VF_COUNT(privileges); i++)
-        if (!vf_streq(u->without, privileges[i]))
+        if (!vf_streq(u->without, privileges[i]) && lab_privilege_exists(lab, privileges[i]))
             json_object_set_new(all, privileges[i], json_integer(1));
     return all;
 }
@@ -222,13 +228,13 @@ json_t *lab_permissions(const struct lab_call *c)
     if (!c->user->admin || only)
         return out;
     for (size_t p = 0; p < VF_COUNT(paths); p++)
-        json_object_set_new(out, paths[p], all_privileges(c->user));
+        json_object_set_new(out, paths[p], all_privileges(c->lab, c->user));
     /* members of pools are listed one by one */
     for (size_t i = 0; i < c->lab->n_vms; i++) {
         if (c->lab->vms[i]->gone || !c->lab->vms[i]->pool)
             continue;
         vf_autofree char *path = vf_asprintf("/vms/%d", c->lab->vms[i]->vmid);
-        json_object_set_new(out, path, all_privileges(c->user));
+        json_object_set_new(out, path, all_privileges(c->lab, c->user));
     }
     return out;
 }

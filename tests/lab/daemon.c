@@ -24,7 +24,7 @@ static struct lab *new_lab(const struct lab_setup *s)
     lab->namespaces = s->namespaces;
     lab->ssh_port = s->ssh_port;
     lab->auth_delay = s->auth_delay;
-    lab->version = 8004;
+    lab->version = s->version;
     lab->pools = json_object();
     lab->ha = json_object();
     lab->booted = vf_clock_ms();

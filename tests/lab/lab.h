@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A small Proxmox VE 8.4 cluster: its state, and what the files of tests/lab offer one another.
+/* A small Proxmox VE cluster: its state, and what the files of tests/lab offer one another.
  * One process is one cluster. `lab->lock` guards everything below struct lab; handlers of API calls
  * run with it held, whatever waits (a QEMU, a time-out) lets go of it. */
 #ifndef VF_LAB_H
@@ -18,6 +18,7 @@
 #include "base/str.h"
 
 #define LAB_API_PORT 8006
+#define LAB_VERSIONS 4
 
 static inline void lab_json_free(json_t *j)
 {
@@ -104,6 +105,11 @@ struct lab_fault {
     bool used;
 };
 
+struct lab_version {
+    unsigned number;                            /* 8004 */
+    const char *name, *release, *list, *repoid; /* "8.4", "8.4.1"; of its parameter list "8.4.5" */
+};
+
 struct lab {
     char *name, *dir, *cdir; /* "alpha", LABDIR, LABDIR/alpha */
     char *exe;
@@ -122,13 +128,13 @@ struct lab {
     size_t n_users;
     struct lab_fault *faults;
     size_t n_faults;
-    json_t *pools;  /* poolid -> comment */
-    json_t *ha;     /* sid -> {state, …} */
-    json_t *schema; /* "METHOD /path" -> parameter list */
-    bool compiled_schema;
-    unsigned char key[32]; /* signs tickets */
-    int log_fd;            /* requests.jsonl */
-    int64_t booted;        /* clock ms */
+    json_t *pools;                 /* poolid -> comment */
+    json_t *ha;                    /* sid -> {state, …} */
+    json_t *schema;                /* "METHOD /path" -> parameter list */
+    json_t *schemas[LAB_VERSIONS]; /* the same for each version, as lab_versions[] */
+    unsigned char key[32];         /* signs tickets */
+    int log_fd;                    /* requests.jsonl */
+    int64_t booted;                /* clock ms */
     pthread_mutex_t lock;
     pthread_cond_t changed;
 };
@@ -150,7 +156,7 @@ struct lab_call {
     json_t *errors; /* with 400 */
     json_t *extra;  /* members beside "data" (total) */
     bool bare_401, delay, plain;
-    char *violation; /* for the request log */
+    char *violation, *elsewhere; /* for the request log */
 };
 
 /* Fails a call; returns NULL so that handlers can return it. */
@@ -183,8 +189,16 @@ void lab_params_form(json_t *params, const char *text, size_t len);
 int lab_params_json(struct lab_call *c, const char *text, size_t len);
 char *lab_url_decode(const char *s, size_t n, bool plus);
 
-/* schema.c: the parameter lists. */
+/* version.c: what differs between versions. */
+extern const struct lab_version lab_versions[LAB_VERSIONS];
+const struct lab_version *lab_version(const struct lab *lab); /* the one that LAB speaks */
+bool lab_privilege_exists(const struct lab *lab, const char *name);
+const char *lab_privilege_here(const struct lab *lab, const char *name);
+
+/* schema-data.c, schema.c: the parameter lists. */
 void lab_schema_load(struct lab *lab);
+/* Whether the version that LAB speaks has no such call although others do. */
+bool lab_schema_lacks(struct lab *lab, const char *route);
 int lab_schema_check(struct lab_call *c, const char *route);
 
 /* vmconf.c: configurations of VMs. */
@@ -313,6 +327,7 @@ int lab_unix_socket(const char *dir, const char *name, bool listening, struct vf
 /* daemon.c: one cluster; never returns in the child. */
 struct lab_setup {
     const char *dir, *cluster, *profile, *exe;
+    unsigned version;
     char *node_names[2], *addrs[2];
     int api_fds[2];
     int ssh_port, auth_delay;
@@ -326,6 +341,7 @@ pid_t lab_daemon_start(const struct lab_setup *s, int *ready_fd, struct vf_error
 /* up.c, down.c */
 struct lab_options {
     const char *dir, *profile;
+    const char *versions; /* "6.4", or "alpha=6.4,beta=9.2"; NULL: 8.4 */
     int auth_delay;
     bool keep, no_namespaces;
 };

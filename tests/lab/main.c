@@ -11,13 +11,14 @@
 #include "tests/lab/lab.h"
 
 static const char help[] =
-    "usage: vmferry-lab up --dir DIR [--auth-delay MS] [--profile demo|captures] "
-    "[--no-namespaces]\n"
+    "usage: vmferry-lab up --dir DIR [--api-version VERSION] [--auth-delay MS]\n"
+    "           [--profile demo|captures] [--no-namespaces]\n"
     "       vmferry-lab down --dir DIR [--keep]\n"
     "       vmferry-lab ctl --dir DIR CLUSTER COMMAND…\n"
     "\n"
     "up     starts the clusters alpha and beta, each with two nodes, and returns when they are "
     "ready.\n"
+    "       VERSION of the API: 6.4, 7.4, 8.4 or 9.2, or one each: alpha=6.4,beta=9.2.\n"
     "       DIR then holds vmferry.conf to reach them with, keys, secrets and logs.\n"
     "down   ends them and removes DIR (not with --keep).\n"
     "ctl    looks into a cluster or makes it fail; without a known COMMAND it lists them.\n";
@@ -38,10 +39,15 @@ static char *absolute(const char *dir, bool make, struct vf_error **err)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"dir", required_argument, NULL, 'd'},     {"auth-delay", required_argument, NULL, 'a'},
-        {"profile", required_argument, NULL, 'p'}, {"keep", no_argument, NULL, 'k'},
-        {"no-namespaces", no_argument, NULL, 'N'}, {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'V'},       {NULL, 0, NULL, 0},
+        {"dir", required_argument, NULL, 'd'},
+        {"auth-delay", required_argument, NULL, 'a'},
+        {"api-version", required_argument, NULL, 'v'},
+        {"profile", required_argument, NULL, 'p'},
+        {"keep", no_argument, NULL, 'k'},
+        {"no-namespaces", no_argument, NULL, 'N'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},
+        {NULL, 0, NULL, 0},
     };
     struct lab_options o = {.profile = "demo", .auth_delay = 3000};
     vf_autoerror struct vf_error *err = NULL;
@@ -59,6 +65,9 @@ int main(int argc, char **argv)
             break;
         case 'p':
             o.profile = optarg;
+            break;
+        case 'v':
+            o.versions = optarg;
             break;
         case 'N':
             o.no_namespaces = true;

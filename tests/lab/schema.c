@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Checks every call against Proxmox's own parameter lists (PVE::JSONSchema's rules and texts), read
- * from $VMFERRY_API_DATA/pve-8.4.5.json; without it against names and types of the calls the lab
- * answers, compiled in (schema-table.h). */
+/* Checks every call against Proxmox's own parameter lists (PVE::JSONSchema's rules and texts): that
+ * of the version served decides, what the others would have said goes to the request log. */
 #include "config.h"
 #include <ctype.h>
 #include <errno.h>
@@ -10,55 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 #include "tests/lab/lab.h"
-#include "tests/lab/schema-table.h"
 
 #define UNKNOWN                                                                                    \
     "property is not defined in schema and the schema does not allow additional properties"
-
-/* "name:type name:type?" -> {"name": {"type": …}}; ? marks what may be left out. */
-static json_t *compiled_params(const char *text)
-{
-    static const struct {
-        char c;
-        const char *type;
-    } types[] = {{'s', "string"}, {'i', "integer"}, {'b', "boolean"}, {'n', "number"}};
-    json_t *out = json_object();
-    vf_autostrv char **words = vf_strv_split(text, " ");
-    for (size_t i = 0; words[i]; i++) {
-        char *colon = strchr(words[i], ':');
-        *colon++ = 0;
-        json_t *p = json_object();
-        for (size_t t = 0; t < VF_COUNT(types); t++)
-            if (types[t].c == colon[0])
-                json_object_set_new(p, "type", json_string(types[t].type));
-        if (colon[1] == '?')
-            json_object_set_new(p, "optional", json_true());
-        json_object_set_new(out, words[i], p);
-    }
-    return out;
-}
-
-void lab_schema_load(struct lab *lab)
-{
-    const char *dir = getenv("VMFERRY_API_DATA");
-    if (dir && *dir) {
-        vf_autofree char *path = vf_asprintf("%s/pve-8.4.5.json", dir);
-        json_error_t e;
-        lab_autojson json_t *root = json_load_file(path, 0, &e);
-        json_t *methods = json_object_get(root, "methods");
-        if (json_is_object(methods)) {
-            lab->schema = json_incref(methods);
-            return;
-        }
-        fprintf(stderr, "vmferry-lab: %s: %s; using the compiled-in list\n", path, e.text);
-    }
-    lab->compiled_schema = true;
-    lab->schema = json_object();
-    for (size_t i = 0; i < VF_COUNT(lab_schema_table); i++)
-        json_object_set_new(
-            lab->schema, lab_schema_table[i].route,
-            json_pack("{s:o}", "params", compiled_params(lab_schema_table[i].params)));
-}
 
 /* "scsi12" -> schema entry "scsi[n]". */
 static json_t *find_param(json_t *params, const char *name)
@@ -228,45 +181,80 @@ static char *check_value(json_t *p, const char *v, bool inside)
     return json_is_string(format) ? check_format(format, v) : NULL;
 }
 
-static void complain(struct lab_call *c, const char *name, const char *text)
+/* What METHOD (an entry of a schema) says of PARAMS: name -> complaint, or NULL. */
+static json_t *complaints(json_t *method, json_t *given)
 {
-    if (!c->errors)
-        c->errors = json_object();
-    json_object_set_new(c->errors, name, json_string(text));
-    char *more = vf_asprintf("%s%s%s: %s", c->violation ? c->violation : "",
-                             c->violation ? "; " : "", name, text);
-    free(c->violation);
-    c->violation = more;
+    json_t *params = json_object_get(method, "params"), *out = json_object(), *p, *v;
+    const char *name;
+    json_object_foreach (given, name, v) {
+        p = find_param(params, name);
+        const char *type = json_string_value(json_object_get(p, "type"));
+        vf_autofree char *bad = NULL;
+        if (!p)
+            bad = vf_strdup(UNKNOWN);
+        else if (json_is_string(v))
+            bad = check_value(p, json_string_value(v), false);
+        else if (!vf_streq(type, "array"))
+            bad = vf_asprintf("type check ('%s') failed - got ARRAY", type ? type : "string");
+        if (bad)
+            json_object_set_new(out, name, json_string(bad));
+    }
+    json_object_foreach (params, name, p)
+        if (!json_is_true(json_object_get(p, "optional")) && !json_object_get(given, name) &&
+            !strstr(name, "[n]"))
+            json_object_set_new(out, name,
+                                json_string("property is missing and it is not optional"));
+    if (json_object_size(out))
+        return out;
+    json_decref(out);
+    return NULL;
+}
+
+/* Adds "WHERE" and the complaints to *TEXT. */
+static void add_text(char **text, const char *where, json_t *errors)
+{
+    vf_autobuf struct vf_buf b = {0};
+    const char *name;
+    json_t *v;
+    vf_buf_printf(&b, "%s%s%s", *text ? *text : "", *text ? "; " : "", where);
+    size_t start = b.len;
+    json_object_foreach (errors, name, v)
+        vf_buf_printf(&b, "%s%s: %s", b.len > start ? "; " : "", name, json_string_value(v));
+    free(*text);
+    *text = vf_buf_take(&b);
+}
+
+static void check_elsewhere(struct lab_call *c, const char *route, bool accepted)
+{
+    for (size_t i = 0; i < LAB_VERSIONS; i++) {
+        json_t *method = json_object_get(c->lab->schemas[i], route);
+        lab_autojson json_t *errors = method ? complaints(method, c->params) : NULL;
+        vf_autofree char *where = vf_asprintf("%s: ", lab_versions[i].name);
+        if (lab_versions[i].number != c->lab->version && (errors || !method))
+            add_text(&c->elsewhere, method ? where : lab_versions[i].name, errors);
+        /* the list compiled in and the one in the file must say the same */
+        if (lab_versions[i].number == c->lab->version && accepted != !errors)
+            add_text(&c->violation, "schema-table.h is out of date: ", errors);
+    }
+}
+
+bool lab_schema_lacks(struct lab *lab, const char *route)
+{
+    bool known = false;
+    for (size_t i = 0; i < LAB_VERSIONS; i++)
+        known |= json_object_get(lab->schemas[i], route) != NULL;
+    return known && !json_object_get(lab->schema, route);
 }
 
 int lab_schema_check(struct lab_call *c, const char *route)
 {
     json_t *method = json_object_get(c->lab->schema, route);
-    json_t *params = json_object_get(method, "params"), *p, *v;
-    const char *name;
     if (!method)
         return 0;
-    json_object_foreach (c->params, name, v) {
-        p = find_param(params, name);
-        if (!p) {
-            complain(c, name, UNKNOWN);
-        } else if (!json_is_string(v)) {
-            const char *type = json_string_value(json_object_get(p, "type"));
-            if (vf_streq(type, "array"))
-                continue;
-            vf_autofree char *text =
-                vf_asprintf("type check ('%s') failed - got ARRAY", type ? type : "string");
-            complain(c, name, text);
-        } else {
-            vf_autofree char *bad = check_value(p, json_string_value(v), false);
-            if (bad)
-                complain(c, name, bad);
-        }
-    }
-    json_object_foreach (params, name, p)
-        if (!json_is_true(json_object_get(p, "optional")) && !json_object_get(c->params, name) &&
-            !strstr(name, "[n]"))
-            complain(c, name, "property is missing and it is not optional");
+    c->errors = complaints(method, c->params);
+    if (c->errors)
+        add_text(&c->violation, "", c->errors);
+    check_elsewhere(c, route, !c->errors);
     if (!c->errors)
         return 0;
     lab_die(c, 400, "Parameter verification failed.");

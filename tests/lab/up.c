@@ -212,6 +212,28 @@ static int claim_dir(const char *dir, struct vf_error **err)
     return 0;
 }
 
+/* "6.4" for all, or "alpha=6.4,beta=9.2": the version of CLUSTER, 8.4 when nothing is said. */
+static int parse_version(const char *text, const char *cluster, unsigned *out,
+                         struct vf_error **err)
+{
+    vf_autostrv char **parts = vf_strv_split(text ? text : "", ",");
+    const char *wanted = "8.4";
+    for (size_t i = 0; parts[i]; i++) {
+        char *eq = strchr(parts[i], '=');
+        if (eq)
+            *eq = 0;
+        if (!eq || vf_streq(parts[i], cluster))
+            wanted = eq ? eq + 1 : parts[i];
+    }
+    for (size_t i = 0; i < LAB_VERSIONS; i++)
+        if (vf_streq(lab_versions[i].name, wanted)) {
+            *out = lab_versions[i].number;
+            return 0;
+        }
+    return vf_fail(err, VF_E_USAGE, "there is no API version '%s': 6.4, 7.4, 8.4 and 9.2 are known",
+                   wanted);
+}
+
 static int start_clusters(struct lab_setup *s, const char *const *logins, struct vf_error **err)
 {
     int ready[CLUSTERS] = {-1, -1}, r = 0;
@@ -255,6 +277,7 @@ int lab_up(const struct lab_options *o, struct vf_error **err)
                                   .auth_delay = o->auth_delay,
                                   .namespaces = ns,
                                   .operator_pub = pub};
+        r = parse_version(o->versions, s[c].cluster, &s[c].version, err);
         for (int k = 0; k < NODES; k++) {
             s[c].node_names[k] = (char *)shapes[i].nodes[k];
             s[c].addrs[k] = b.addrs[c][k];

@@ -68,7 +68,8 @@ static char *normal_net(struct lab_call *c, const char *value)
     vf_autofree char *made = NULL;
     if (!bridge && !lab_is_root(c))
         return (char *)lab_die(c, 500, "no sdn vnet ID specified");
-    if (bridge && !lab_is_root(c) && !lab_may(c, "SDN.Use"))
+    if (bridge && !lab_is_root(c) && lab_privilege_exists(c->lab, "SDN.Use") &&
+        !lab_may(c, "SDN.Use"))
         return (char *)lab_die(
             c, 403, "Permission check failed (/sdn/zones/localnetwork/%s, SDN.Use)", bridge);
     if (model) {

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The versions of the API a cluster can speak, and what differs besides the parameter lists. */
+#include "config.h"
+#include <limits.h>
+#include <string.h>
+#include "tests/lab/lab.h"
+
+/* Oldest first, as the bits in schema-table.h. */
+const struct lab_version lab_versions[LAB_VERSIONS] = {
+    {6004, "6.4", "6.4-15", "6.4-15", "af7986e6"},
+    {7004, "7.4", "7.4-16", "7.4-16", "0f39f621"},
+    {8004, "8.4", "8.4.1", "8.4.5", "2a5fa54a8503f96d"},
+    {9002, "9.2", "9.2.3", "9.2.3", "7f3b9e4d2c6a1580"},
+};
+
+const struct lab_version *lab_version(const struct lab *lab)
+{
+    for (size_t i = 0; i < LAB_VERSIONS; i++)
+        if (lab_versions[i].number == lab->version)
+            return &lab_versions[i];
+    return NULL;
+}
+
+/* Privileges that not every version has; those that all have are not here. */
+static const struct {
+    const char *name; /* or its beginning */
+    unsigned first, last;
+} privileges[] = {
+    {"Mapping.", 8000, UINT_MAX},     {"Pool.Audit", 7000, UINT_MAX},
+    {"SDN.Use", 8000, UINT_MAX},      {"Sys.AccessNetwork", 8000, UINT_MAX},
+    {"Sys.Incoming", 7000, UINT_MAX}, {"VM.GuestAgent.", 9000, UINT_MAX},
+    {"VM.Monitor", 0, 8999},
+};
+
+bool lab_privilege_exists(const struct lab *lab, const char *name)
+{
+    for (size_t i = 0; i < VF_COUNT(privileges); i++)
+        if (vf_starts(name, privileges[i].name))
+            return lab->version >= privileges[i].first && lab->version <= privileges[i].last;
+    return true;
+}
+
+/* What to ask instead of a privilege this version does not have; NULL: nothing is asked. */
+const char *lab_privilege_here(const struct lab *lab, const char *name)
+{
+    static const char *const others[][2] = {{"VM.Monitor", "VM.GuestAgent.Audit"},
+                                            {"Pool.Audit", "Pool.Allocate"}};
+    if (lab_privilege_exists(lab, name))
+        return name;
+    for (size_t i = 0; i < VF_COUNT(others); i++)
+        if (vf_streq(others[i][0], name))
+            return others[i][1];
+    return NULL;
+}
