@@ -92,6 +92,10 @@ static void check_node(const struct view *v, struct vf_findings *f)
         const struct vf_node *n = &v->nodes[i];
         if (!vf_streq(n->name, v->plan->target_node))
             continue;
+        if (n->no_quorum)
+            vf_finding_add(f, VF_STOP, v->plan->target,
+                           _("most of its nodes must be up and see each other: see pvecm status"),
+                           _("the target cluster has no quorum and refuses every change"));
         if (!n->online)
             vf_finding_add(f, VF_STOP, n->name, _("choose another node"),
                            _("the target node is offline"));

@@ -15,6 +15,7 @@ struct vf_node {
     char *name;
     char *address; /* as the cluster knows it; NULL: unknown */
     bool online;
+    bool no_quorum;                     /* its cluster refuses every change */
     uint64_t memory_total, memory_used; /* bytes */
 };
 

@@ -101,17 +101,17 @@ fi
 
 ctl beta set-config 100 name mon
 snapshot "$work/before"
-ctl beta fail-next POST '/nodes/b1/storage/local/content' 500 'unable to create image: No space left on device'
+ctl beta fault fail POST '/nodes/b1/storage/local/content' 500 'unable to create image: No space left on device'
 move 1 "a disk that cannot be allocated ends the move" alpha beta b1 local db1
 says err 'No space left' "with Proxmox's own words"
 unchanged "and everything is put back"
 
-ctl beta fail-task qmcreate 'unable to create VM: something went wrong'
+ctl beta fault task qmcreate 'unable to create VM: something went wrong'
 move 1 "a target VM that cannot be created ends the move" alpha beta b1 local db1
 says err 'something went wrong' "with the task's words"
 unchanged "and everything is put back"
 
-ctl beta fail-task qmstart 'start failed: command /usr/bin/kvm exited with code 1'
+ctl beta fault task qmstart 'start failed: command /usr/bin/kvm exited with code 1'
 before=$(status alpha a1 100)
 snapshot "$work/before"
 move 1 "a target that does not start ends the move" alpha beta b1 local web1

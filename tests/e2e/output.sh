@@ -101,12 +101,12 @@ is "$(sed -n 1p "$work/out" | cut -d: -f1)" Report "prints the closing report on
 is "$(cat "$work/err")" "" "and nothing else"
 
 # --- failures have their four parts, in every form
-ctl beta fail-next POST '/nodes/b1/storage/local/content' 500 'unable to create image: no'
+ctl beta fault fail POST '/nodes/b1/storage/local/content' 500 'unable to create image: no'
 move 1 "a move that fails" --progress=none alpha beta b1 local big1
 for part in '^FAILED: moving big1 to beta' '^  why: ' '^  state: ' '^  next: '; do
     says err "$part" "says $part"
 done
-ctl beta fail-next POST '/nodes/b1/storage/local/content' 500 'unable to create image: no'
+ctl beta fault fail POST '/nodes/b1/storage/local/content' 500 'unable to create image: no'
 move 1 "one for programs" --progress=json alpha beta b1 local big1
 only_json "prints objects only"
 tail -n 1 "$work/out" >"$work/end"

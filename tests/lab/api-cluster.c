@@ -17,14 +17,15 @@ static json_t *get_cluster_status(struct lab_call *c)
     if (c->lab->n_nodes > 1)
         json_array_append_new(out, json_pack("{s:s, s:s, s:s, s:i, s:i, s:i}", "type", "cluster",
                                              "id", "cluster", "name", c->lab->name, "nodes",
-                                             (int)c->lab->n_nodes, "quorate", 1, "version", 2));
+                                             (int)c->lab->n_nodes, "quorate", !c->lab->no_quorum,
+                                             "version", 2));
     for (size_t i = 0; i < c->lab->n_nodes; i++) {
         const struct lab_node *n = &c->lab->nodes[i];
         vf_autofree char *id = vf_asprintf("node/%s", n->name);
         json_array_append_new(out, json_pack("{s:s, s:s, s:s, s:s, s:i, s:s, s:i, s:i}", "type",
                                              "node", "id", id, "name", n->name, "ip", n->addr,
                                              "nodeid", c->lab->n_nodes > 1 ? n->id : 0, "level", "",
-                                             "online", 1, "local", n == c->here));
+                                             "online", !n->offline, "local", n == c->here));
     }
     return out;
 }
@@ -44,6 +45,9 @@ static json_t *get_nextid(struct lab_call *c)
 json_t *lab_node_status(const struct lab_node *n)
 {
     vf_autofree char *id = vf_asprintf("node/%s", n->name);
+    if (n->offline)
+        return json_pack("{s:s, s:s, s:s, s:s, s:s}", "node", n->name, "type", "node", "id", id,
+                         "status", "offline", "level", "");
     uint64_t total = 0, used = 0, avail = 0;
     lab_storage_space((struct lab_node *)n, &n->lab->storages[0], &total, &used, &avail);
     return json_pack(
@@ -55,9 +59,10 @@ json_t *lab_node_status(const struct lab_node *n)
 
 static json_t *vm_resource(const struct lab_vm *vm)
 {
-    if (vm->created && vf_clock_ms() - vm->created < 10000) {
-        vf_autofree char *id = vf_asprintf("qemu/%d", vm->vmid);
-        return json_pack("{s:s, s:s, s:s, s:s, s:i}", "status", "unknown", "type", "qemu", "node",
+    if (vm->node->offline || (vm->created && vf_clock_ms() - vm->created < 10000)) {
+        const char *type = vm->lxc ? "lxc" : "qemu";
+        vf_autofree char *id = vf_asprintf("%s/%d", type, vm->vmid);
+        return json_pack("{s:s, s:s, s:s, s:s, s:i}", "status", "unknown", "type", type, "node",
                          vm->node->name, "id", id, "vmid", vm->vmid);
     }
     return lab_vm_status(vm, LAB_VIEW_RESOURCE);
@@ -68,8 +73,14 @@ static void add_storages(json_t *out, struct lab_node *n)
     for (size_t s = 0; s < n->lab->n_storages; s++) {
         struct lab_storage *st = &n->lab->storages[s];
         uint64_t total, used, avail;
-        lab_storage_space(n, st, &total, &used, &avail);
         vf_autofree char *id = vf_asprintf("storage/%s/%s", n->name, st->name);
+        if (n->offline) {
+            json_array_append_new(out, json_pack("{s:s, s:s, s:s, s:s, s:s}", "type", "storage",
+                                                 "id", id, "storage", st->name, "node", n->name,
+                                                 "status", "unknown"));
+            continue;
+        }
+        lab_storage_space(n, st, &total, &used, &avail);
         json_array_append_new(
             out, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:s}", "type", "storage",
                            "id", id, "storage", st->name, "node", n->name, "status", "available",
@@ -122,6 +133,30 @@ static json_t *get_options(struct lab_call *c)
 {
     return json_pack("{s:[s, s], s:s, s:s}", "allowed-tags", "db", "prod", "description", "",
                      "mac_prefix", "BC:24:11");
+}
+
+static json_t *get_replication(struct lab_call *c)
+{
+    return json_incref(c->lab->replication);
+}
+
+/* Those that run from this node, with their state. */
+static json_t *get_node_replication(struct lab_call *c)
+{
+    json_t *out = json_array(), *e;
+    const char *guest = lab_param(c, "guest");
+    size_t i;
+    json_array_foreach (c->lab->replication, i, e) {
+        int id = (int)json_integer_value(json_object_get(e, "guest"));
+        struct lab_vm *vm = lab_vm_find(c->lab, id);
+        if (!vm || vm->node != c->node || (guest && lab_int(guest) != id))
+            continue;
+        json_t *j = json_copy(e);
+        json_object_update_new(j, json_pack("{s:i, s:I, s:f}", "fail_count", 0, "last_sync",
+                                            (json_int_t)(vf_clock_unix() - 600), "duration", 1.5));
+        json_array_append_new(out, j);
+    }
+    return out;
 }
 
 static json_t *get_empty(struct lab_call *c)
@@ -283,7 +318,8 @@ const struct lab_route lab_routes_cluster[] = {
     {"GET", "/cluster/nextid", get_nextid, NULL},
     {"GET", "/cluster/resources", get_resources, NULL},
     {"GET", "/cluster/options", get_options, NULL},
-    {"GET", "/cluster/replication", get_empty, NULL},
+    {"GET", "/cluster/replication", get_replication, NULL},
+    {"GET", "/nodes/{node}/replication", get_node_replication, NULL},
     {"GET", "/cluster/sdn/zones", get_empty, NULL},
     {"GET", "/cluster/sdn/vnets", lab_get_vnets, NULL},
     {"GET", "/cluster/mapping/pci", lab_get_pci_mappings, NULL},

@@ -111,12 +111,13 @@ static json_t *get_cpus(struct lab_call *c)
 static json_t *get_tasks(struct lab_call *c)
 {
     const char *vmid = lab_param(c, "vmid"), *limit = lab_param(c, "limit");
+    bool active = vf_streq(lab_param(c, "source"), "active");
     size_t max = limit ? (size_t)atoll(limit) : 50;
     json_t *out = json_array();
     int total = 0;
     for (size_t i = c->lab->n_tasks; i-- > 0;) {
         const struct lab_task *t = c->lab->tasks[i];
-        if (t->node != c->node || (vmid && !vf_streq(vmid, t->id)))
+        if (t->node != c->node || (vmid && !vf_streq(vmid, t->id)) || (active && t->end))
             continue;
         total++;
         if (json_array_size(out) < max)
@@ -160,6 +161,15 @@ static json_t *get_task_log(struct lab_call *c)
     return out;
 }
 
+static json_t *stop_task(struct lab_call *c)
+{
+    struct lab_task *t = the_task(c);
+    if (t)
+        t->stop = true;
+    pthread_cond_broadcast(&c->lab->changed);
+    return NULL;
+}
+
 static json_t *get_permissions(struct lab_call *c)
 {
     return lab_permissions(c);
@@ -197,6 +207,7 @@ const struct lab_route lab_routes_node[] = {
     {"GET", "/nodes/{node}/capabilities/qemu/machines", get_machines, NULL},
     {"GET", "/nodes/{node}/capabilities/qemu/cpu", get_cpus, NULL},
     {"GET", "/nodes/{node}/tasks", get_tasks, NULL},
+    {"DELETE", "/nodes/{node}/tasks/{upid}", stop_task, NULL},
     {"GET", "/nodes/{node}/tasks/{upid}/status", get_task_status, NULL},
     {"GET", "/nodes/{node}/tasks/{upid}/log", get_task_log, NULL},
     {NULL, NULL, NULL, NULL},

@@ -145,6 +145,12 @@ static json_t *get_current(struct lab_call *c)
 static json_t *get_config(struct lab_call *c)
 {
     struct lab_vm *vm = the_vm(c);
+    const char *snapshot = lab_param(c, "snapshot");
+    json_t *then = vm && snapshot ? json_object_get(vm->snapshots, snapshot) : NULL;
+    if (vm && snapshot && !then)
+        return lab_die(c, 500, "snapshot '%s' does not exist", snapshot);
+    if (then)
+        return json_incref(then);
     return vm ? lab_vm_config(vm, lab_flag(c, "current", false)) : NULL;
 }
 
@@ -166,8 +172,19 @@ static json_t *get_snapshots(struct lab_call *c)
     if (!vm)
         return NULL;
     vf_autofree char *digest = lab_vm_digest(vm);
-    return json_pack("[{s:s, s:i, s:s, s:s}]", "name", "current", "running", vm->running,
-                     "description", "You are here!", "digest", digest);
+    json_t *out = json_array(), *then;
+    const char *name, *parent = lab_vm_get(vm, "parent");
+    json_object_foreach (vm->snapshots, name, then) {
+        const char *when = json_string_value(json_object_get(then, "snaptime"));
+        json_array_append_new(out, json_pack("{s:s, s:s, s:I, s:i, s:s*}", "name", name,
+                                             "description", "", "snaptime", (json_int_t)atoll(when),
+                                             "vmstate", 0, "parent",
+                                             json_string_value(json_object_get(then, "parent"))));
+    }
+    json_array_append_new(out, json_pack("{s:s, s:i, s:s, s:s, s:s*}", "name", "current", "running",
+                                         vm->running, "description", "You are here!", "digest",
+                                         digest, "parent", parent));
+    return out;
 }
 
 static json_t *get_agent(struct lab_call *c)
@@ -364,10 +381,12 @@ static void free_disks(struct lab_vm *vm, bool unreferenced)
     const char *key;
     json_t *v;
     vf_autofree char *mine = vf_asprintf(":%d/", vm->vmid);
+    vf_autofree char *linked = vf_asprintf("/%d/", vm->vmid);
     json_object_foreach (vm->conf, key, v) {
         lab_autojson json_t *props = lab_props_parse(json_string_value(v), "file");
         const char *file = json_string_value(json_object_get(props, "file"));
-        if ((lab_is_disk_key(key) || vf_starts(key, "unused")) && file && strstr(file, mine))
+        if ((lab_is_disk_key(key) || vf_starts(key, "unused")) && file &&
+            (strstr(file, mine) || strstr(file, linked)))
             lab_volume_delete(vm->node, file, NULL);
     }
     for (size_t i = 0; unreferenced && i < vm->node->lab->n_storages; i++) {

@@ -2,7 +2,6 @@
 /* From a request to its handler and back: login, privileges, parameter check, faults, answer, log.
  */
 #include "config.h"
-#include <regex.h>
 #include <string.h>
 #include "tests/lab/lab.h"
 #include "tests/lab/http.h"
@@ -83,25 +82,6 @@ static char *fill_in(const struct lab_call *c, const char *template)
     return vf_buf_take(&b);
 }
 
-static bool take_fault(struct lab_call *c, const char *path)
-{
-    for (size_t i = 0; i < c->lab->n_faults; i++) {
-        struct lab_fault *f = &c->lab->faults[i];
-        regex_t re;
-        if (f->used || !f->method || (strcmp(f->method, "*") && strcmp(f->method, c->method)) ||
-            regcomp(&re, f->pattern, REG_EXTENDED | REG_NOSUB))
-            continue;
-        bool hit = !regexec(&re, path, 0, NULL, 0);
-        regfree(&re);
-        if (hit) {
-            f->used = true;
-            lab_die(c, f->status, "%s", f->reason);
-            return true;
-        }
-    }
-    return false;
-}
-
 static int find_node(struct lab_call *c, struct lab_node **out)
 {
     const char *name = lab_param(c, "node");
@@ -166,8 +146,14 @@ static json_t *answer(struct lab_call *c, const struct lab_request *rq, const ch
     if (find_node(c, &node))
         return NULL;
     *proxied = node && node != c->here;
-    if (lab_schema_check(c, key) || take_fault(c, raw))
+    if (*proxied && node->offline) {
+        c->bare_401 = true;
+        return lab_die(c, 595, "No route to host");
+    }
+    if (lab_schema_check(c, key) || lab_fault_call(c, raw))
         return NULL;
+    if (lab_state_blocks(c, raw))
+        return lab_die(c, 500, "cluster not ready - no quorum?");
     c->node = node;
     return route->handler(c);
 }
@@ -254,7 +240,11 @@ void lab_handle(struct lab_node *node, const struct lab_request *rq, struct lab_
     }
     if (c.delay)
         usleep((useconds_t)c.lab->auth_delay * 1000);
+    if (c.slow_ms)
+        usleep((useconds_t)c.slow_ms * 1000);
     compose(&c, data, rs);
+    rs->cut = c.cut;
+    rs->cut_at = c.cut_at;
     json_decref(data);
     json_decref(c.params);
     json_decref(c.errors);

@@ -109,27 +109,29 @@ static int cmd_set_space(struct request *r)
     return 0;
 }
 
-static int cmd_fail_next(struct request *r)
+static int cmd_fault(struct request *r)
 {
-    uint64_t status;
-    if (r->n != 4 || vf_parse_u64(r->args[2], 400, 599, &status))
-        return usage(r, "fail-next METHOD|* PATHREGEX STATUS REASON");
-    struct lab_fault *f = vf_grow(&r->lab->faults, &r->lab->n_faults, sizeof *r->lab->faults);
-    f->method = vf_strdup(r->args[0]);
-    f->pattern = vf_strdup(r->args[1]);
-    f->status = (int)status;
-    f->reason = vf_strdup(r->args[3]);
-    return 0;
+    return lab_fault_command(r->lab, r->args, r->out);
 }
 
-static int cmd_fail_task(struct request *r)
+static int cmd_sshd(struct request *r)
 {
-    if (r->n != 2)
-        return usage(r, "fail-task TYPE TEXT");
-    struct lab_fault *f = vf_grow(&r->lab->faults, &r->lab->n_faults, sizeof *r->lab->faults);
-    f->task_type = vf_strdup(r->args[0]);
-    f->reason = vf_strdup(r->args[1]);
-    return 0;
+    return lab_state_sshd(r->lab, r->args, r->out);
+}
+
+static int cmd_offline(struct request *r)
+{
+    return lab_state_offline(r->lab, r->args, r->out);
+}
+
+static int cmd_online(struct request *r)
+{
+    return lab_state_online(r->lab, r->args, r->out);
+}
+
+static int cmd_quorum(struct request *r)
+{
+    return lab_state_quorum(r->lab, r->args, r->out);
 }
 
 static int cmd_expire(struct request *r)
@@ -153,6 +155,26 @@ static int cmd_set_config(struct request *r)
     if (!vm || r->n != 3)
         return usage(r, "set-config VMID KEY VALUE|-");
     lab_vm_set(vm, r->args[1], vf_streq(r->args[2], "-") ? NULL : r->args[2]);
+    return 0;
+}
+
+/* set-pending VMID KEY VALUE|-: a change that waits for the next start */
+static int cmd_set_pending(struct request *r)
+{
+    struct lab_vm *vm = vm_arg(r, 0);
+    if (!vm || r->n != 3)
+        return usage(r, "set-pending VMID KEY VALUE|-");
+    json_object_set_new(vm->pending, r->args[1],
+                        vf_streq(r->args[2], "-") ? json_null() : json_string(r->args[2]));
+    return 0;
+}
+
+static int cmd_snapshot(struct request *r)
+{
+    struct lab_vm *vm = vm_arg(r, 0);
+    if (!vm || r->n != 2)
+        return usage(r, "snapshot VMID NAME");
+    lab_vm_snapshot(vm, r->args[1]);
     return 0;
 }
 
@@ -257,10 +279,16 @@ static const struct {
     {"dump", "the whole state as JSON, to compare", cmd_dump},
     {"requests", "API calls so far, one JSON object a line", cmd_requests},
     {"set-space", "STORAGE BYTES|real: what is free there", cmd_set_space},
-    {"fail-next", "METHOD|* PATHREGEX STATUS REASON: the next such call fails", cmd_fail_next},
-    {"fail-task", "TYPE TEXT: the next task of that type fails", cmd_fail_task},
+    {"fault", "…: something goes wrong at the next call or task of a kind; alone it explains",
+     cmd_fault},
     {"expire-tickets", "all tickets become invalid", cmd_expire},
+    {"sshd", "NODE stop|start: who is logged in stays", cmd_sshd},
+    {"offline", "NODE: its API and sshd are gone", cmd_offline},
+    {"online", "NODE: they are back", cmd_online},
+    {"quorum", "lost|back: without it nothing below /etc/pve changes", cmd_quorum},
     {"set-config", "VMID KEY VALUE|-: changed behind everybody's back", cmd_set_config},
+    {"set-pending", "VMID KEY VALUE|-: waits for the VM's next start", cmd_set_pending},
+    {"snapshot", "VMID NAME", cmd_snapshot},
     {"qm", "NODE list|status|config|set|start|unlock|suspend|resume …: as on a node", cmd_qm},
     {"pvesm", "NODE path|status …: as on a node", cmd_pvesm},
 };

@@ -27,6 +27,7 @@ static struct lab *new_lab(const struct lab_setup *s)
     lab->version = s->version;
     lab->pools = json_object();
     lab->ha = json_object();
+    lab->replication = json_array();
     lab->booted = vf_clock_ms();
     pthread_mutex_init(&lab->lock, NULL);
     pthread_cond_init(&lab->changed, NULL);

@@ -27,8 +27,9 @@ struct demo {
     struct lab_storage storages[4];
     const char *bridges[3];
     const char *pools[2][2];
-    struct demo_vm vms[8];
-    struct demo_disk disks[20];
+    struct demo_vm vms[12];
+    struct demo_disk disks[24];
+    int ha, replicated, snapshot; /* VMIDs of those that are, and that has one; 0: none */
 };
 
 /* One of everything that a VM can have. Fields in the old form too, as files keep them. */
@@ -95,6 +96,9 @@ static const struct demo demos[] = {
              "name: big1\ncores: 1\nmemory: 256\nostype: l26\nboot: order=scsi0\n"
              "smbios1: uuid=0b7c4a52-2b29-43a2-b36f-1a6cbb64a005\n"},
             {106, 0, false, false, false, NULL, allthings},
+            {107, 0, false, false, false, NULL,
+             "name: clone1\ncores: 1\nmemory: 256\nostype: l26\nboot: order=scsi0\n"
+             "smbios1: uuid=0b7c4a52-2b29-43a2-b36f-1a6cbb64a007\n"},
             {110, 0, true, false, false, NULL,
              "name: ct1\ncores: 1\nmemory: 256\nostype: debian\nrootfs: "
              "local:110/vm-110-disk-0.raw,size=1G\n"},
@@ -123,7 +127,12 @@ static const struct demo demos[] = {
             {106, "tpmstate0", "local:106/vm-106-disk-4.raw", ",version=v2.0", 4 * MB, 50000},
             {106, "ide2", "local:106/vm-106-cloudinit.qcow2", ",media=cdrom", 4 * MB, 0},
             {106, "unused0", "local:106/vm-106-disk-9.raw", "", 2 * MB, MB},
+            {107, "scsi0", "local:104/base-104-disk-0.qcow2/107/vm-107-disk-0.qcow2", "", 64 * MB,
+             0},
         },
+        105,
+        105,
+        103,
     },
     {
         "demo",
@@ -138,6 +147,9 @@ static const struct demo demos[] = {
           "virtio=02:AA:BB:CC:EE:01,bridge=vmbr0\nboot: order=scsi0\n"
           "smbios1: uuid=0b7c4a52-2b29-43a2-b36f-1a6cbb64b000\n"}},
         {{100, "scsi0", "local:100/vm-100-disk-0.qcow2", "", 64 * MB, 4 * MB}},
+        0,
+        0,
+        0,
     },
     {
         "captures",
@@ -166,6 +178,9 @@ static const struct demo demos[] = {
              4 * MB},
             {101, "scsi1", "extra:101/vm-101-disk-0.qcow2", ",backup=0", 1024 * MB, 4 * MB},
         },
+        0,
+        0,
+        0,
     },
     {
         "captures",
@@ -175,6 +190,9 @@ static const struct demo demos[] = {
         {{NULL, NULL}},
         {{0}},
         {{0}},
+        0,
+        0,
+        0,
     },
 };
 
@@ -221,6 +239,25 @@ static void read_conf(struct lab_vm *vm, const char *text)
     }
 }
 
+/* A linked clone: an image over its template's. */
+static int add_clone(struct lab_vm *vm, const char *volume, struct vf_error **err)
+{
+    vf_autofree char *path = lab_volume_path(vm->node, volume, NULL), *dir = vf_strdup(path);
+    *strrchr(dir, '/') = 0;
+    vf_autofree char *host = vf_asprintf("%s%s", vm->node->root, dir);
+    const char *start = strchr(volume, ':') + 1, *end = strchr(strstr(start, "base-"), '/');
+    vf_autofree char *base = vf_asprintf("../%.*s", (int)(end - start), start);
+    const char *argv[] = {"qemu-img", "create", "-q",    "-f", "qcow2", "-b",
+                          base,       "-F",     "qcow2", path, NULL};
+    vf_autobuf struct vf_buf out = {0};
+    if (vf_mkdirs(host, 0755, err))
+        return -1;
+    int status = lab_node_run(vm->node, argv, &out, err);
+    if (status > 0)
+        vf_fail(err, VF_E_INTERNAL, "cannot clone: %s", vf_buf_str(&out));
+    return status ? -1 : 0;
+}
+
 static int add_disk(struct lab *lab, const struct demo *d, const struct demo_disk *disk,
                     struct vf_error **err)
 {
@@ -229,13 +266,15 @@ static int add_disk(struct lab *lab, const struct demo *d, const struct demo_dis
     free(lab_volume_path(vm->node, disk->volume, &s)); /* for its storage */
     const char *name = strrchr(disk->volume, '/') + 1, *format = strrchr(name, '.') + 1;
     bool ignores = false;
-    if (lab_volume_create(vm->node, s, disk->vmid, name, format, disk->size, err))
+    bool linked = strstr(disk->volume, "/base-") && strstr(disk->volume, "/vm-");
+    if (linked ? add_clone(vm, disk->volume, err)
+               : lab_volume_create(vm->node, s, disk->vmid, name, format, disk->size, err))
         return -1;
     for (size_t i = 0; i < VF_COUNT(d->vms); i++)
         ignores |= d->vms[i].vmid == disk->vmid && d->vms[i].ignores_button;
     vf_autofree char *host = lab_volume_host_path(vm->node, disk->volume);
-    if (lab_image_fill(host, format, disk->size, disk->data,
-                       (uint64_t)disk->vmid * 16 + strlen(disk->key), ignores, err))
+    if (!linked && lab_image_fill(host, format, disk->size, disk->data,
+                                  (uint64_t)disk->vmid * 16 + strlen(disk->key), ignores, err))
         return -1;
     vf_autofree char *size = lab_format_size(disk->size);
     vf_autofree char *text = vf_asprintf("%s%s,size=%s", disk->volume, disk->options, size);
@@ -272,6 +311,25 @@ static int add_iso(struct lab *lab, const char *profile, struct vf_error **err)
     return vf_mkdirs(dir, 0755, err) || vf_replace_file(image, zeros, MB, 0644, err) ? -1 : 0;
 }
 
+/* What ties VMs to their cluster. */
+static void add_ties(struct lab *lab, const struct demo *d)
+{
+    vf_autofree char *sid = vf_asprintf("vm:%d", d->ha), *job = vf_asprintf("%d-0", d->replicated);
+    if (d->ha)
+        json_object_set_new(lab->ha, sid,
+                            json_pack("{s:s, s:s, s:s, s:s}", "sid", sid, "type", "vm", "state",
+                                      "stopped", "digest",
+                                      "0000000000000000000000000000000000000000"));
+    if (d->replicated)
+        json_array_append_new(lab->replication,
+                              json_pack("{s:s, s:s, s:i, s:i, s:s, s:s, s:s}", "id", job, "type",
+                                        "local", "guest", d->replicated, "jobnum", 0, "source",
+                                        lab->nodes[0].name, "target", lab->nodes[1].name,
+                                        "schedule", "*/15"));
+    if (d->snapshot)
+        lab_vm_snapshot(lab_vm_find(lab, d->snapshot), "before-update");
+}
+
 int lab_demo_fill(struct lab *lab, const char *profile, struct vf_error **err)
 {
     const struct demo *d = find_demo(lab, profile);
@@ -295,6 +353,7 @@ int lab_demo_fill(struct lab *lab, const char *profile, struct vf_error **err)
     for (size_t i = 0; i < VF_COUNT(d->disks) && d->disks[i].vmid; i++)
         if (add_disk(lab, d, &d->disks[i], err))
             return -1;
+    add_ties(lab, d);
     for (size_t i = 0; i < VF_COUNT(d->vms) && d->vms[i].vmid; i++)
         if (d->vms[i].run && lab_boot_vm(lab_vm_find(lab, d->vms[i].vmid), err))
             return -1;

@@ -61,7 +61,9 @@ static void respond(struct conn *c, const struct lab_response *r)
     } else {
         vf_buf_puts(&b, "\r\n");
     }
-    send_all(c, b.data, b.len);
+    send_all(c, b.data, r->cut && r->cut_at < b.len ? r->cut_at : b.len);
+    if (r->cut)
+        shutdown(c->fd, SHUT_RDWR);
 }
 
 /* Reads until the head is complete; its length, 0 at the end of the connection, -1 when too long.
@@ -170,7 +172,7 @@ static bool one_request(struct conn *c, struct lab_node *node, const char *peer)
         rs.close = true;
     respond(c, &rs);
     vf_buf_consume(&c->in, head + length);
-    bool more = !rs.close;
+    bool more = !rs.close && !rs.cut;
     free(rs.body);
     free(rs.reason);
     return more;
@@ -199,6 +201,12 @@ static void *connection(void *arg)
     struct timeval tv = {.tv_sec = IDLE_S};
     unsigned char first = 0;
     int one = 1;
+    if (s->node->offline) { /* the nearest to no route that a socket can do */
+        struct linger now = {.l_onoff = 1};
+        setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+        close(s->fd);
+        return NULL;
+    }
     setsockopt(s->fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof tv);
     setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     if (recv(s->fd, &first, 1, MSG_PEEK) == 1 && first != 0x16) {

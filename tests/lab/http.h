@@ -22,6 +22,8 @@ struct lab_response {
     char *body;       /* owned; NULL: none, and no Content-Length */
     size_t body_len;
     bool close;
+    bool cut; /* the connection ends after CUT_AT bytes of the answer */
+    size_t cut_at;
     bool proxied; /* the answer came from another node */
 };
 

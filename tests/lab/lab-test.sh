@@ -119,7 +119,7 @@ if command -v curl >/dev/null; then
     sleep 1.5
     test "$(ctl alpha qm a2 status 103)" = "status: running"
     ok $? "the stubborn guest is still there"
-    ctl alpha fail-next GET '^/version$' 596 'Connection timed out' && api GET /version -i |
+    ctl alpha fault fail GET '^/version$' 596 'Connection timed out' && api GET /version -i |
         grep -q '^HTTP/1.1 596 Connection timed out'
     ok $? "a call fails when told to"
     api GET /version | grep -q release

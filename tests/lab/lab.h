@@ -48,6 +48,7 @@ struct lab_node {
     void *tls;         /* SSL_CTX */
     pid_t init;        /* holder of its namespaces, parent of its sshd */
     json_t *bridges;   /* ["vmbr0", …] */
+    bool offline;
 };
 
 struct lab_storage {
@@ -64,8 +65,9 @@ struct lab_vm {
     int vmid;
     bool gone; /* destroyed; kept so that threads may still look at it */
     bool lxc;
-    json_t *conf;    /* key -> text, in order */
-    json_t *pending; /* key -> text, or null for a deletion */
+    json_t *conf;      /* key -> text, in order */
+    json_t *pending;   /* key -> text, or null for a deletion */
+    json_t *snapshots; /* name -> the configuration then */
     char *pool;
     int64_t created; /* clock ms: /cluster/resources knows it 10 s later; 0: from the start */
     int64_t started; /* clock ms */
@@ -94,16 +96,12 @@ struct lab_task {
     int64_t start, end; /* unix seconds; end 0: running */
     unsigned pid, pstart;
     char **log;
-    json_t *args; /* what the worker needs */
+    json_t *args;     /* what the worker needs */
+    bool hangs, stop; /* until told to go on; told to end */
     int (*run)(struct lab_task *t, struct vf_error **err);
 };
 
-struct lab_fault {
-    char *method, *pattern, *reason; /* an API call … */
-    int status;
-    char *task_type; /* … or a task */
-    bool used;
-};
+struct lab_fault;
 
 struct lab_version {
     unsigned number;                            /* 8004 */
@@ -126,10 +124,12 @@ struct lab {
     size_t n_tasks;
     struct lab_user *users;
     size_t n_users;
-    struct lab_fault *faults;
+    struct lab_fault **faults;
     size_t n_faults;
-    json_t *pools;                 /* poolid -> comment */
-    json_t *ha;                    /* sid -> {state, …} */
+    json_t *pools;       /* poolid -> comment */
+    json_t *ha;          /* sid -> {state, …} */
+    json_t *replication; /* [{id, guest, target, …}] */
+    bool no_quorum;
     json_t *schema;                /* "METHOD /path" -> parameter list */
     json_t *schemas[LAB_VERSIONS]; /* the same for each version, as lab_versions[] */
     unsigned char key[32];         /* signs tickets */
@@ -156,6 +156,9 @@ struct lab_call {
     json_t *errors; /* with 400 */
     json_t *extra;  /* members beside "data" (total) */
     bool bare_401, delay, plain;
+    bool cut; /* the answer ends after CUT_AT bytes */
+    size_t cut_at;
+    int slow_ms;
     char *violation, *elsewhere; /* for the request log */
 };
 
@@ -219,6 +222,8 @@ char *lab_props_print(json_t *props, const char *first);
 int64_t lab_vm_num(const struct lab_vm *vm, const char *key, int64_t dflt);
 /* Size in bytes of the first boot disk. */
 uint64_t lab_vm_bootdisk_size(const struct lab_vm *vm);
+/* Takes a snapshot, as `qm snapshot` does. */
+void lab_vm_snapshot(struct lab_vm *vm, const char *name);
 /* Applies the parameters of a create or update to VM. -1 with the call failed and VM untouched. */
 int lab_vm_update(struct lab_call *c, struct lab_vm *vm, bool create);
 
@@ -271,7 +276,20 @@ struct lab_task *lab_task_find(struct lab *lab, const char *upid);
 void lab_task_log(struct lab_task *t, const char *fmt, ...) VF_PRINTF(2, 3);
 json_t *lab_task_status(const struct lab_task *t, bool list);
 
+/* fault.c: what was ordered to go wrong. -1 with the call failed; -1 with *err. */
+int lab_fault_call(struct lab_call *c, const char *path);
+int lab_fault_task(struct lab_task *t, struct vf_error **err);
+int lab_fault_command(struct lab *lab, char *const *args, struct vf_buf *out);
+/* state.c: commands that take a cluster into a state and out of it. */
+int lab_state_sshd(struct lab *lab, char *const *args, struct vf_buf *out);
+int lab_state_offline(struct lab *lab, char *const *args, struct vf_buf *out);
+int lab_state_online(struct lab *lab, char *const *args, struct vf_buf *out);
+int lab_state_quorum(struct lab *lab, char *const *args, struct vf_buf *out);
+/* Whether the call cannot be because the cluster has no quorum. */
+bool lab_state_blocks(const struct lab_call *c, const char *path);
+
 /* node.c: namespaces and sshd. */
+char *lab_node_dir(const struct lab_node *node); /* of its sshd's files, as the node sees it */
 bool lab_namespaces_work(const char *scratch);
 int lab_node_start(struct lab_node *node, struct vf_error **err);
 int lab_node_wait_ready(struct lab_node *node, struct vf_error **err);

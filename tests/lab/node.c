@@ -284,6 +284,11 @@ static pid_t start_sshd(const char *run, const char *log)
     _exit(127);
 }
 
+char *lab_node_dir(const struct lab_node *node)
+{
+    return node->lab->namespaces ? vf_strdup("/run/vmferry-lab") : vf_asprintf("%s/run", node->dir);
+}
+
 /* The first process of a node: never returns. */
 static void node_main(struct lab_node *node, int ready)
 {
@@ -293,8 +298,7 @@ static void node_main(struct lab_node *node, int ready)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     prctl(PR_SET_NAME, "vmferry-lab-node");
     umask(022);
-    vf_autofree char *run =
-        node->lab->namespaces ? vf_strdup("/run/vmferry-lab") : vf_asprintf("%s/run", node->dir);
+    vf_autofree char *run = lab_node_dir(node);
     if ((node->lab->namespaces && make_root(node, &err)) || vf_mkdirs(run, 0755, &err) ||
         write_sshd(node, run, &err)) {
         dprintf(ready, "%s", vf_error_text(err));
@@ -307,11 +311,9 @@ static void node_main(struct lab_node *node, int ready)
     if (write(ready, "\n", 1) != 1 || sshd < 0)
         _exit(1);
     close(ready);
-    for (;;) {
-        int status;
-        if (waitpid(-1, &status, 0) < 0 && errno == ECHILD)
-            pause();
-    }
+    signal(SIGCHLD, SIG_IGN); /* what ends here is reaped */
+    for (;;)
+        pause();
 }
 
 static int node_dirs(struct lab_node *node, struct vf_error **err)

@@ -16,29 +16,22 @@ void lab_task_log(struct lab_task *t, const char *fmt, ...)
     vf_strv_add(&t->log, text);
 }
 
-static bool task_fault(struct lab_task *t, struct vf_error **err)
-{
-    for (size_t i = 0; i < t->lab->n_faults; i++) {
-        struct lab_fault *f = &t->lab->faults[i];
-        if (f->used || !f->task_type || !vf_streq(f->task_type, t->type))
-            continue;
-        f->used = true;
-        vf_fail(err, VF_E_INTERNAL, "%s", f->reason);
-        return true;
-    }
-    return false;
-}
-
 static void *task_main(void *arg)
 {
     struct lab_task *t = arg;
     vf_autoerror struct vf_error *err = NULL;
     usleep(20000); /* a worker takes its time to start */
     pthread_mutex_lock(&t->lab->lock);
-    if (!task_fault(t, &err))
-        t->run(t, &err);
-    else if (t->vm && vf_streq(t->type, "qmcreate"))
+    if (!lab_fault_task(t, &err)) {
+        if (t->vm && t->vm->gone) /* while it hung */
+            vf_fail(&err, VF_E_NOTFOUND,
+                    "Configuration file 'nodes/%s/qemu-server/%s.conf' does not exist",
+                    t->node->name, t->id);
+        else
+            t->run(t, &err);
+    } else if (t->vm && vf_streq(t->type, "qmcreate")) {
         t->vm->gone = true; /* a create that fails removes what it made */
+    }
     if (err)
         lab_task_log(t, "TASK ERROR: %s", vf_error_text(err));
     else

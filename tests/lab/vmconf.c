@@ -29,6 +29,7 @@ struct lab_vm *lab_vm_add(struct lab *lab, struct lab_node *node, int vmid, bool
     vm->lxc = lxc;
     vm->conf = json_object();
     vm->pending = json_object();
+    vm->snapshots = json_object();
     vm->keeper = vm->qemu = -1;
     pthread_mutex_init(&vm->qmp_lock, NULL);
     *(struct lab_vm **)vf_grow(&lab->vms, &lab->n_vms, sizeof *lab->vms) = vm;
@@ -135,6 +136,15 @@ void lab_vm_apply_pending(struct lab_vm *vm)
     json_object_foreach (vm->pending, key, v)
         lab_vm_set(vm, key, json_string_value(v));
     json_object_clear(vm->pending);
+}
+
+void lab_vm_snapshot(struct lab_vm *vm, const char *name)
+{
+    vf_autofree char *when = vf_asprintf("%lld", (long long)vf_clock_unix());
+    json_t *then = json_copy(vm->conf);
+    json_object_set_new(then, "snaptime", json_string(when));
+    json_object_set_new(vm->snapshots, name, then);
+    lab_vm_set(vm, "parent", name);
 }
 
 bool lab_is_disk_key(const char *key)

@@ -54,6 +54,10 @@ char *lab_volume_path(struct lab_node *node, const char *volid, struct lab_stora
         return vf_asprintf("%s/%s", dir, colon + 1);
     if (!strchr(colon + 1, '/'))
         return NULL;
+    /* of a linked clone, TEMPLATE/BASE/VMID/NAME, its own part */
+    const char *base = strstr(colon, "/base-"), *own = base ? strchr(base + 1, '/') : NULL;
+    if (own)
+        return vf_asprintf("%s/images/%s", dir, own + 1);
     return vf_asprintf("%s/images/%s", dir, colon + 1);
 }
 
@@ -209,6 +213,25 @@ int lab_volume_delete(struct lab_node *node, const char *volid, struct vf_error 
     return 0;
 }
 
+/* "local:107/" and a file there -> "local:104/base-104-disk-0.qcow2/107/vm-107-disk-0.qcow2" when a
+ * VM has it as a linked clone; NULL: none has. */
+static char *linked_volid(struct lab_node *node, const char *prefix, const char *file)
+{
+    vf_autofree char *tail = vf_asprintf("/%s%s", strchr(prefix, ':') + 1, file);
+    for (size_t i = 0; i < node->lab->n_vms; i++) {
+        const char *key;
+        json_t *v;
+        json_object_foreach (node->lab->vms[i]->conf, key, v) {
+            vf_autofree char *volid =
+                vf_strndup(json_string_value(v), strcspn(json_string_value(v), ","));
+            if (strstr(volid, "/base-") && vf_ends(volid, tail) &&
+                !strncmp(volid, prefix, strcspn(prefix, ":") + 1))
+                return VF_STEAL(volid);
+        }
+    }
+    return NULL;
+}
+
 static void list_dir(json_t *out, struct lab_node *node, const char *dir, const char *prefix,
                      int vmid, const char *content)
 {
@@ -222,7 +245,9 @@ static void list_dir(json_t *out, struct lab_node *node, const char *dir, const 
         int64_t ctime;
         if (!format || e->d_name[0] == '.' || image_sizes(path, format, &size, &used, &ctime))
             continue;
-        vf_autofree char *volid = vf_asprintf("%s%s", prefix, e->d_name);
+        vf_autofree char *volid = linked_volid(node, prefix, e->d_name);
+        if (!volid)
+            volid = vf_asprintf("%s%s", prefix, e->d_name);
         json_t *j = json_pack("{s:s, s:I, s:s, s:s, s:I}", "volid", volid, "size", (json_int_t)size,
                               "format", format, "content", content, "ctime", (json_int_t)ctime);
         if (vmid) {

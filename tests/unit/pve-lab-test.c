@@ -266,7 +266,7 @@ static void test_faults(struct lab *lab, struct vf_provider *p)
     bad(p->ops->describe(p, 101, &err) ? 0 : -1, &err, VF_E_CONFLICT, "which is a conflict");
     bad(p->ops->rename(p, "a1", 101, "x", &err), &err, VF_E_CONFLICT, "and for a write");
     ok(lab_ctl(lab, "alpha", "set-config", "101", "lock", "-"), "it is unlocked");
-    ok(lab_ctl(lab, "alpha", "fail-task", "qmstart", "start failed: no luck", NULL),
+    ok(lab_ctl(lab, "alpha", "fault", "task", "qmstart", "start failed: no luck"),
        "a task will fail");
     bad(p->ops->power(p, "a1", 101, VF_POWER_START, 0, &err), &err, VF_E_INTERNAL, "which is seen");
 }

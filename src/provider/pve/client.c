@@ -94,7 +94,8 @@ static json_t *read_answer(struct vf_pve_client *c, const struct vf_http_answer 
 {
     if (a->status != 200) {
         vf_autofree char *text = vf_pve_error_text(a);
-        vf_fail(err, vf_pve_error_code(a->status, text), "cluster %s: %s", c->conf->name, text);
+        vf_fail(err, vf_pve_error_code(a->status, text), "cluster %s: %s%s", c->conf->name, text,
+                vf_pve_error_cure(a->status, text));
         return NULL;
     }
     json_t *body = json_loadb(vf_buf_str(&a->body), a->body.len, 0, NULL);

@@ -70,6 +70,8 @@ int vf_pve_wait_task(struct vf_pve_client *c, const char *upid, int64_t extra_ms
 
 /* What kind of failure a status and Proxmox's words are. */
 enum vf_error_code vf_pve_error_code(int status, const char *text);
+/* What helps, where the words do not say: "; see …", or "". */
+const char *vf_pve_error_cure(int status, const char *text);
 /* An answer that is an error, as text for a person; caller frees. */
 char *vf_pve_error_text(const struct vf_http_answer *a);
 

@@ -17,6 +17,7 @@ static const struct {
     {403, 403, NULL, VF_E_PERMISSION},
     {502, 504, NULL, VF_E_NET}, /* a gateway in front */
     {595, 599, NULL, VF_E_NET}, /* pveproxy did not reach the node */
+    {400, 599, "no quorum", VF_E_CONFLICT},
     {400, 599, "only root can", VF_E_PERMISSION},
     {400, 599, "permission denied", VF_E_PERMISSION},
     {400, 599, "permission check failed", VF_E_PERMISSION},
@@ -56,6 +57,16 @@ enum vf_error_code vf_pve_error_code(int status, const char *text)
             (!meanings[i].part || strcasestr(text, meanings[i].part)))
             return meanings[i].code;
     return VF_E_INTERNAL;
+}
+
+const char *vf_pve_error_cure(int status, const char *text)
+{
+    if (status >= 595)
+        return "; the cluster does not reach that node: see whether it is up (`pvecm nodes`)";
+    if (strcasestr(text, "no quorum"))
+        return "; most of the cluster's nodes must be up and see each other before anything can be "
+               "changed: see `pvecm status`";
+    return "";
 }
 
 /* Words of the server as part of one sentence: no line ends, no full stop, nothing unprintable. */

@@ -53,12 +53,16 @@ int vf_pve_nodes(struct vf_provider *p, struct vf_node **out, size_t *n, struct 
         return -1;
     size_t i, k;
     json_t *e, *s;
+    bool no_quorum = false;
+    json_array_foreach (status, k, s)
+        no_quorum |= json_object_get(s, "quorate") && !vf_json_bool(s, "quorate");
     json_array_foreach (nodes, i, e) {
         const char *name = vf_json_text(e, "node");
         if (!name)
             continue;
         struct vf_node *node = vf_grow(out, n, sizeof **out);
         node->name = vf_strdup(name);
+        node->no_quorum = no_quorum;
         node->online = vf_streq(vf_json_text(e, "status"), "online");
         node->memory_total = vf_json_u64(e, "maxmem");
         node->memory_used = vf_json_u64(e, "mem");

@@ -60,8 +60,8 @@ static int judge(struct vf_pve_client *c, const char *upid, const json_t *status
     vf_autofree char *why = vf_escape(exit ? exit : "it ended without a status");
     vf_autofree char *kind = vf_escape(type ? type : "task");
     vf_autofree char *log = log_end(c, upid);
-    return vf_fail(err, vf_pve_error_code(500, why), "cluster %s: %s: %s%s", c->conf->name, kind,
-                   why, log);
+    return vf_fail(err, vf_pve_error_code(500, why), "cluster %s: %s: %s%s%s", c->conf->name, kind,
+                   why, log, vf_pve_error_cure(500, why));
 }
 
 int vf_pve_wait_task(struct vf_pve_client *c, const char *upid, int64_t extra_ms,
