@@ -16,12 +16,13 @@ enum { ID_TRIES = 5 };
 int vf_job_target_is_ours(struct vf_job *job, unsigned id, struct vf_error **err)
 {
     vf_autoerror struct vf_error *why = NULL;
-    vf_auto(vf_vm_free) struct vf_vm *vm = OPS(job)->describe(job->target_pve, id, &why);
-    if (!vm && (vf_error_code(why) == VF_E_NOTFOUND || vf_error_code(why) == VF_E_UNSUPPORTED))
-        return 0; /* what this cannot describe, this did not make */
-    if (!vm)
+    /* no more than its notes: while it is being made nothing else can be read */
+    vf_autofree char *notes = OPS(job)->notes(job->target_pve, id, &why);
+    if (!notes && (vf_error_code(why) == VF_E_NOTFOUND || vf_error_code(why) == VF_E_UNSUPPORTED))
+        return 0; /* what this does not know, this did not make */
+    if (!notes)
         return vf_fail_with(err, VF_STEAL(why));
-    vf_autofree char *owner = vf_marker_find(vm->description);
+    vf_autofree char *owner = vf_marker_find(notes);
     return vf_streq(owner, job->id);
 }
 

@@ -34,6 +34,7 @@ struct vf_http {
     /* of the request under way */
     struct vf_http_answer *out;
     size_t header_bytes;
+    bool head_ended; /* libcurl takes a head that was cut off for a whole one */
     bool too_big;
     int64_t last_byte_ms;
     curl_off_t moved;
@@ -149,6 +150,7 @@ static size_t on_header(char *data, size_t size, size_t n, void *opaque)
     }
     if (n > 5 && !memcmp(data, "HTTP/", 5))
         take_status_line(h, data, n);
+    h->head_ended = *data == '\r' || *data == '\n';
     if (n > sizeof location && !strncasecmp(data, location, sizeof location - 1)) {
         vf_autofree char *value = vf_strndup(data + sizeof location - 1, n - sizeof location + 1);
         free(h->location);
@@ -391,6 +393,7 @@ static void reset(struct vf_http *h, struct vf_http_answer *out)
     vf_http_answer_clear(out);
     h->out = out;
     h->header_bytes = 0;
+    h->head_ended = false;
     h->too_big = false;
     h->moved = 0;
     h->why[0] = '\0';
@@ -407,10 +410,12 @@ static int finish(struct vf_http *h, const struct vf_http_request *req, struct v
     h->out->status = (int)status;
     if (!h->out->reason)
         h->out->reason = vf_strdup("");
+    vf_autofree char *url = vf_escape_n(req->url, strcspn(req->url, "?"));
+    if (!h->head_ended)
+        return vf_fail(err, VF_E_NET, "%s: the answer was cut off", url);
     if (status < 300 || status > 399)
         return 0;
     vf_autofree char *where = vf_escape(h->location ? h->location : "another address");
-    vf_autofree char *url = vf_escape_n(req->url, strcspn(req->url, "?"));
     return vf_fail(err, VF_E_USAGE,
                    "%s is answered with a redirect to %s, which is not followed: configure the URL "
                    "that is meant",

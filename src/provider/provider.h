@@ -55,6 +55,8 @@ struct vf_provider_ops {
     /* Everything about VM ID, disks with path, true size and used bytes. NULL with *err:
      * UNSUPPORTED for what cannot be moved (template, container …), with the reason. */
     struct vf_vm *(*describe)(struct vf_provider *p, unsigned id, struct vf_error **err);
+    /* The description of VM ID alone ("": none), whatever state it is in; caller frees. */
+    char *(*notes)(struct vf_provider *p, unsigned id, struct vf_error **err);
     /* "BC:24:11" or NULL; caller frees. */
     char *(*mac_prefix)(struct vf_provider *p);
     int (*state)(struct vf_provider *p, const char *node, unsigned id, enum vf_vm_state *out,

@@ -124,3 +124,19 @@ struct vf_vm *vf_pve_describe(struct vf_provider *p, unsigned id, struct vf_erro
     }
     return vm;
 }
+
+char *vf_pve_notes(struct vf_provider *p, unsigned id, struct vf_error **err)
+{
+    struct vf_pve_client *c = vf_pve_of(p);
+    vf_autojson json_t *entry = vf_pve_find(c, id, err);
+    if (!entry)
+        return NULL;
+    if (vf_streq(vf_json_text(entry, "type"), "lxc")) {
+        vf_fail(err, VF_E_UNSUPPORTED, "%u is a container", id);
+        return NULL;
+    }
+    vf_autofree char *path = vf_pve_path(vf_json_text(entry, "node"), "/qemu/%u/config", id);
+    vf_autojson json_t *config = vf_pve_object(c, path, err);
+    const char *text = vf_json_text(config, "description");
+    return config ? vf_strdup(text ? text : "") : NULL;
+}

@@ -17,7 +17,6 @@ static const struct {
     {403, 403, NULL, VF_E_PERMISSION},
     {502, 504, NULL, VF_E_NET}, /* a gateway in front */
     {595, 599, NULL, VF_E_NET}, /* pveproxy did not reach the node */
-    {400, 599, "no quorum", VF_E_CONFLICT},
     {400, 599, "only root can", VF_E_PERMISSION},
     {400, 599, "permission denied", VF_E_PERMISSION},
     {400, 599, "permission check failed", VF_E_PERMISSION},

@@ -22,6 +22,7 @@ static const struct vf_provider_ops ops = {
     .storages = vf_pve_storages,
     .bridges = vf_pve_bridges,
     .describe = vf_pve_describe,
+    .notes = vf_pve_notes,
     .mac_prefix = vf_pve_mac_prefix,
     .state = vf_pve_state,
     .free_id = vf_pve_free_id,

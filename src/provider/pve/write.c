@@ -74,35 +74,38 @@ int vf_pve_set_boot(struct vf_provider *p, const char *node, unsigned id, char *
     return 0;
 }
 
-/* A task that a cancelled job no longer waits for still holds the VM: it is told to end first. */
-static int end_tasks(struct vf_pve_client *c, const char *node, unsigned id, struct vf_error **err)
+/* A task that a cancelled job no longer waits for still holds the VM: it is told to end first. True
+ * when there was one. What cannot be ended makes the removal fail, which says so. */
+static bool end_tasks(struct vf_pve_client *c, const char *node, unsigned id)
 {
     vf_autofree char *path = vf_pve_path(node, "/tasks?source=active&vmid=%u", id);
-    vf_autojson json_t *list = vf_pve_list(c, path, err);
-    if (!list)
-        return -1;
+    vf_autojson json_t *list = vf_pve_list(c, path, NULL);
+    bool ended = false;
     size_t i;
     json_t *e;
     json_array_foreach (list, i, e) {
         const char *upid = vf_json_text(e, "upid");
         vf_autofree char *u = vf_url_encode(upid ? upid : "");
         vf_autofree char *task = vf_pve_path(node, "/tasks/%s", u);
-        vf_autoerror struct vf_error *failed = NULL;
-        if (!vf_starts(upid, "UPID:"))
-            continue;
-        if (vf_pve_do(c, "DELETE", task, NULL, 0, err) < 0)
-            return -1;
-        vf_pve_wait_task(c, upid, 0, &failed); /* that it failed is what was wanted */
+        if (vf_starts(upid, "UPID:") && vf_pve_do(c, "DELETE", task, NULL, 0, NULL) == 0) {
+            vf_pve_wait_task(c, upid, 0, NULL); /* that it failed is what was wanted */
+            ended = true;
+        }
     }
-    return 0;
+    return ended;
 }
 
 int vf_pve_destroy(struct vf_provider *p, const char *node, unsigned id, struct vf_error **err)
 {
     /* said, not left to a default that has changed before: no disk that only looks like its own */
     vf_autofree char *path = vf_pve_path(node, "/qemu/%u?purge=0&destroy-unreferenced-disks=0", id);
-    if (end_tasks(vf_pve_of(p), node, id, err) < 0 ||
-        vf_pve_do(vf_pve_of(p), "DELETE", path, NULL, 0, err) < 0)
+    vf_autoerror struct vf_error *why = NULL;
+    bool ended = end_tasks(vf_pve_of(p), node, id);
+    if (vf_pve_do(vf_pve_of(p), "DELETE", path, NULL, 0, &why) < 0) {
+        if (ended && vf_error_code(why) == VF_E_NOTFOUND) /* a create that is ended tidies up */
+            return 0;
+        vf_fail_with(err, VF_STEAL(why));
         return vf_fail_prefix(err, "cannot remove VM %u on %s", id, node);
+    }
     return 0;
 }

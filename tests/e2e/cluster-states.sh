@@ -1,0 +1,75 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Clusters that are not well, and VMs that cannot be moved as they are: each refusal names the cure and
+# leaves everything as it was.
+. "${top_srcdir:-.}/tests/e2e/lib.sh"
+lab_up
+snapshot "$work/before"
+
+# --- what hangs on a VM
+move 1 "a linked clone is refused" alpha beta b1 local clone1
+says err 'linked clone.*full disk' "with the cure"
+move 1 "a template is refused" alpha beta b1 local golden
+says err 'template.*full clone' "with the cure"
+move 1 "a container is refused" alpha beta b1 local ct1
+says err 'no VM ct1|container' "with the reason"
+run 0 "a VM with a snapshot" move -c "$L/vmferry.conf" -n alpha beta b1 local stubborn
+says out 'snapshot before-update: not carried over' "is told that it stays"
+run 0 "one with HA and replication" move -c "$L/vmferry.conf" -n alpha beta b1 local big1
+says out 'high availability.*by hand' "is told what to do about HA"
+says out 'replication job 105-0' "and replication"
+ctl alpha set-pending 100 memory 1024
+move 1 "a VM with changes that wait for its next start is refused" alpha beta b1 local web1
+says err 'next start .memory.*revert' "with the cure"
+ctl alpha set-pending 100 memory -
+move 1 "also when it is a deletion that waits" alpha beta b1 local web1
+on alpha a1 'qm set 101 --lock backup'
+ctl alpha set-config 101 lock backup
+move 1 "a locked VM is refused" alpha beta b1 local db1
+says err 'locked .backup.*qm unlock 101' "with the cure"
+ctl alpha set-config 101 lock -
+"$lab" down --dir "$L" >/dev/null 2>&1
+mkdir -p "$L"
+lab_up
+snapshot "$work/before"
+
+# --- a node is down
+ctl alpha offline a2
+move 1 "a source node that is offline ends the move" alpha beta b1 local 102
+says err 'No route to host.*whether it is up' "with what to look at"
+ctl alpha online a2
+ctl beta offline b2
+move 3 "a target node that is offline stops" alpha beta b2 local old1
+says out 'STOP.*b2.*offline' "and is named"
+says out 'choose another node' "with the cure"
+move 0 "the other node takes the VM" -n alpha beta b1 local old1
+ctl beta online b2
+ctl alpha sshd a2 stop
+move 1 "a source node without sshd ends the move" alpha beta b1 local old1
+says err 'a2 cannot be reached by ssh.*refused' "and names the host"
+ctl alpha sshd a2 start
+unchanged "nothing was changed by any of these"
+
+# --- no quorum
+ctl beta quorum lost
+move 3 "a target cluster without quorum stops" alpha beta b1 local old1
+says out 'STOP.*beta.*quorum' "and is named"
+says out 'pvecm status' "with what to look at"
+ctl beta quorum back
+ctl beta fault do POST '/nodes/b1/qemu$' quorum lost
+move 1 "quorum lost when the target VM is created" alpha beta b1 local old1
+says err 'no quorum.*pvecm status' "is told with what to look at"
+is "$(ctl beta fault list)" "" "it was then that it was lost"
+if [ "$namespaces" ]; then
+    ! on beta b1 'touch /etc/pve/probe' 2>/dev/null
+    ok $? "the cluster's directory is read-only"
+else
+    skip "the cluster's directory is read-only" "no namespaces here"
+fi
+ctl beta quorum back
+ctl alpha quorum lost
+move 1 "a source cluster without quorum is not touched" alpha beta b1 local old1
+says err 'no quorum.*pvecm status' "and says why"
+ctl alpha quorum back
+unchanged "nothing was changed by any of these"
+done_testing
