@@ -30,10 +30,13 @@ echo "$out" | sed 's/^/# /'
 [ $started -eq 0 ] || { echo "1..$n"; exit 1; }
 test "$(echo "$out" | grep -c '^[a-z]* https://127\.[0-9.]*:8006$')" -eq 2
 ok $? "it prints a line with a URL for each cluster"
-"$lab" up --dir "$two" --auth-delay 0 $LAB_OPTIONS >/dev/null
+"$lab" up --dir "$two" --auth-delay 0 --api-version alpha=6.4,beta=9.2 $LAB_OPTIONS >/dev/null
 ok $? "a second one beside it"
 ! "$lab" up --dir "$two" >/dev/null 2>&1
 ok $? "not two in one directory"
+! "$lab" up --dir "$work/three" --api-version 5.4 >"$work/three.out" 2>&1 &&
+    grep -q "6.4, 7.4, 8.4 and 9.2" "$work/three.out"
+ok $? "nor one of a version that is not known"
 
 for f in vmferry.conf known_hosts id_ed25519 secret-alpha secret-beta token-alpha token-beta \
     fingerprint-alpha fingerprint-beta ca-alpha.pem; do
@@ -98,11 +101,12 @@ wait_for grep -q 'vmferry guest up' "$one/alpha/a1/serial-100.log"
 ok $? "its guest has booted from that disk"
 
 if command -v curl >/dev/null; then
+    of=$one cluster=alpha node=a1
     api() {
         verb=$1 path=$2; shift 2
-        curl -s --cacert "$one/ca-alpha.pem" -X "$verb" "$@" \
-            -H "Authorization: PVEAPIToken=migrator@pve!ferry=$(cat "$one/token-alpha")" \
-            "https://$(addr "$one" a1):8006/api2/json$path"
+        curl -s --cacert "$of/ca-$cluster.pem" -X "$verb" "$@" \
+            -H "Authorization: PVEAPIToken=migrator@pve!ferry=$(cat "$of/token-$cluster")" \
+            "https://$(addr "$of" $node):8006/api2/json$path"
     }
     api GET /version | grep -q '"release":"8.4"'
     ok $? "the API answers, its certificate signed by the cluster's CA"
@@ -128,6 +132,51 @@ if command -v curl >/dev/null; then
     ok $? "an unknown parameter is refused"
     ctl alpha requests | grep -q '"violation":"nonsense'
     ok $? "and logged"
+    ctl alpha fault cut GET '^/version$' 30 && ctl alpha fault after 1 fail GET '^/nodes$' 500 later
+    test "$(ctl alpha fault list | wc -l)" -eq 2
+    ok $? "faults wait in a queue"
+    api GET /nodes | grep -q a1
+    ok $? "the second does not come before the first"
+    api GET /version -i >"$work/cut"
+    test "$(wc -c <"$work/cut")" -le 30
+    ok $? "an answer that is cut off"
+    api GET /nodes | grep -q a1 && api GET /nodes | grep -q later && api GET /nodes | grep -q a1
+    ok $? "the second call is the one that fails, once"
+    ctl alpha fault fail GET x 500 never && ctl alpha fault clear && test -z "$(ctl alpha fault list)"
+    ok $? "the queue is cleared"
+    ctl alpha offline a2
+    api GET /nodes | grep -q '"status":"offline"' && api GET /nodes/a2/status -i | grep -q '^HTTP/1.1 595 No'
+    ok $? "a node that is offline"
+    ! on "$one" a2 true 2>/dev/null
+    ok $? "has no sshd"
+    ctl alpha online a2 && on "$one" a2 true && api GET /nodes/a2/status | grep -q uptime
+    ok $? "until it is back"
+    ctl alpha snapshot 103 another
+    api GET /nodes/a2/qemu/103/snapshot | grep -q '"name":"another".*"parent":"before-update"'
+    ok $? "snapshots are listed"
+    api GET '/nodes/a2/qemu/103/config?snapshot=another' | grep -q snaptime
+    ok $? "and have a configuration"
+    api GET /nodes/a1/replication | grep -q '"id":"105-0"'
+    ok $? "replication"
+    of=$two
+    api GET /version | grep -q '"release":"6.4"'
+    ok $? "a cluster of an older version says so"
+    api GET /nodes/a1/capabilities/qemu/cpu -i | grep -q '^HTTP/1.1 501'
+    ok $? "and does not know its successors' calls"
+    api PUT /nodes/a1/qemu/101/config -d affinity=0 | grep -q 'affinity.*not defined in schema'
+    ok $? "nor their parameters"
+    api PUT /nodes/a1/qemu/101/config -d ostype=win11 | grep -q 'enumeration'
+    ok $? "nor their values"
+    "$lab" ctl --dir "$two" alpha requests | grep -q '"violation":"this version has no such call"'
+    ok $? "which is logged"
+    cluster=beta node=b1
+    api PUT /nodes/b1/qemu/100/config -d affinity=0 | grep -q '"data":null}'
+    ok $? "a newer one does"
+    "$lab" ctl --dir "$two" beta requests | grep -q '"elsewhere":"6.4: affinity'
+    ok $? "and what others would say is logged"
+    api GET /access/permissions >"$work/rights"
+    grep -q VM.GuestAgent.Audit "$work/rights" && ! grep -q VM.Monitor "$work/rights"
+    ok $? "it has the privileges of its version"
 else
     skip "the API by hand" "curl is not installed"
 fi

@@ -21,7 +21,10 @@ static const char help[] =
     "       VERSION of the API: 6.4, 7.4, 8.4 or 9.2, or one each: alpha=6.4,beta=9.2.\n"
     "       DIR then holds vmferry.conf to reach them with, keys, secrets and logs.\n"
     "down   ends them and removes DIR (not with --keep).\n"
-    "ctl    looks into a cluster or makes it fail; without a known COMMAND it lists them.\n";
+    "ctl    looks into a cluster, or makes it fail: faults in a queue (a call that fails, is cut "
+    "off\n"
+    "       or slow, a task that fails or hangs), a node offline, its sshd stopped, no quorum, no\n"
+    "       space. Without a COMMAND it lists them, and `fault` alone lists the faults.\n";
 
 /* Absolute, without symbolic links, also when it does not exist yet. Caller frees. */
 static char *absolute(const char *dir, bool make, struct vf_error **err)

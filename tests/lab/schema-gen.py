@@ -117,11 +117,11 @@ def main():
     for words, name in table.groups.items():
         rows.append([name, ALL, list(words)])
     print("""/* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Made by schema-gen.py from the parameter lists of Proxmox VE %s; not to be edited.
- * Parameters of the calls the lab answers, NAME:TYPE each: s text, i integer, n number, b boolean,
- * a list, - an alias; ? may be left out; @MASK in which versions (bit 0 is the oldest; without:
- * wherever the call is); >least <most #longest /format {property string}, =one|of or ~pattern;
- * +NAME the parameters of that row. */
+/* Made by schema-gen.py from the parameter lists of Proxmox VE %s; not to
+ * be edited. Parameters of the calls the lab answers, NAME:TYPE each: s text, i integer, n number,
+ * b boolean, a list, - an alias; ? may be left out; @MASK in which versions (bit 0 is the oldest;
+ * without: wherever the call is); >least <most #longest /format {property string}, =one|of or
+ * ~pattern; +NAME the parameters of that row. */
 #ifndef VF_LAB_SCHEMA_TABLE_H
 #define VF_LAB_SCHEMA_TABLE_H
 
