@@ -108,6 +108,8 @@ static json_t *get_resources(struct lab_call *c)
         json_t *j = vm_resource(vm);
         if (vm->pool)
             json_object_set_new(j, "pool", json_string(vm->pool));
+        if (c->lab->version < 7000) /* there only the list of a node has them */
+            json_object_del(j, "tags");
         json_array_append_new(out, j);
     }
     for (size_t i = 0; i < c->lab->n_nodes; i++) {
@@ -119,7 +121,7 @@ static json_t *get_resources(struct lab_call *c)
         }
         if (!type || vf_streq(type, "storage"))
             add_storages(out, n);
-        if (!type || vf_streq(type, "sdn")) {
+        if ((!type || vf_streq(type, "sdn")) && c->lab->version >= 7000) {
             vf_autofree char *id = vf_asprintf("sdn/%s/localnetwork", n->name);
             json_array_append_new(out, json_pack("{s:s, s:s, s:s, s:s, s:s}", "sdn", "localnetwork",
                                                  "id", id, "node", n->name, "status", "ok", "type",
@@ -131,8 +133,11 @@ static json_t *get_resources(struct lab_call *c)
 
 static json_t *get_options(struct lab_call *c)
 {
-    return json_pack("{s:[s, s], s:s, s:s}", "allowed-tags", "db", "prod", "description", "",
-                     "mac_prefix", "BC:24:11");
+    json_t *j = json_pack("{s:[s, s], s:s, s:s}", "allowed-tags", "db", "prod", "description", "",
+                          "mac_prefix", "BC:24:11");
+    if (c->lab->version < 7000)
+        json_object_del(j, "allowed-tags");
+    return j;
 }
 
 static json_t *get_replication(struct lab_call *c)

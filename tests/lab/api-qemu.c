@@ -341,7 +341,8 @@ static void create_defaults(struct lab_vm *vm)
         lab_vm_set(vm, "smbios1", smbios);
     if (!lab_vm_get(vm, "vmgenid"))
         lab_vm_set(vm, "vmgenid", gen);
-    lab_vm_set(vm, "meta", meta);
+    if (vm->node->lab->version >= 7000)
+        lab_vm_set(vm, "meta", meta);
     if (!lab_vm_get(vm, "boot")) {
         vf_autofree char *order = NULL;
         json_object_foreach (vm->conf, key, v)
