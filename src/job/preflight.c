@@ -241,13 +241,8 @@ int vf_preflight(const struct vf_conf *conf, const struct vf_plan *plan, const s
                  struct vf_provider *src, struct vf_provider *dst, const char *job_id,
                  struct vf_findings *out, struct vf_error **err)
 {
-    /* as the target's version can have it: what it cannot is told with the rest that is left out */
-    vf_auto(vf_vm_free) struct vf_vm *fitted = vf_vm_copy(source);
-    vf_autoerror struct vf_error *why = NULL;
-    if (dst->ops->fit(dst, fitted, &why) < 0)
-        vf_finding_add(out, VF_STOP, source->name, NULL, "%s", vf_error_text(why));
     struct view v = {.plan = plan,
-                     .source = fitted,
+                     .source = source,
                      .job_id = job_id,
                      .same_cluster = vf_streq(plan->source, plan->target)};
     int r = dst->ops->nodes(dst, &v.nodes, &v.n_nodes, err);

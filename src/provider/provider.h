@@ -66,10 +66,6 @@ struct vf_provider_ops {
     int (*volume)(struct vf_provider *p, const char *node, const char *volume,
                   struct vf_volume *out, struct vf_error **err);
 
-    /* Takes from VM what this platform (its version) does not know, each thing added to
-     * VM->left_out with the reason. UNSUPPORTED: it cannot be there at all. */
-    int (*fit)(struct vf_provider *p, struct vf_vm *vm, struct vf_error **err);
-
     /* Writing. All wait until the platform has done it. */
     /* Replaces the description; fails with CONFLICT when the configuration is no longer DIGEST
      * (NULL: not checked). */

@@ -19,10 +19,10 @@ run 0 "one with HA and replication" move -c "$L/vmferry.conf" -n alpha beta b1 l
 says out 'high availability.*by hand' "is told what to do about HA"
 says out 'replication job 105-0' "and replication"
 ctl alpha set-pending 100 memory 1024
-move 1 "a VM with changes that wait for its next start is refused" alpha beta b1 local web1
-says err 'next start .memory.*revert' "with the cure"
+move 3 "a VM with changes that wait for its next start is refused" alpha beta b1 local web1
+says out "STOP: memory.*next start.*--revert memory" "with the cure"
 ctl alpha set-pending 100 memory -
-move 1 "also when it is a deletion that waits" alpha beta b1 local web1
+move 3 "also when it is a deletion that waits" alpha beta b1 local web1
 on alpha a1 'qm set 101 --lock backup'
 ctl alpha set-config 101 lock backup
 move 1 "a locked VM is refused" alpha beta b1 local db1

@@ -88,7 +88,7 @@ on alpha a1 'qm set 106 --revert memory'
 
 # --- a failure in the middle
 snapshot "$work/before"
-ctl beta fail-task qmstart 'start failed: QEMU exited with code 1'
+ctl beta fault task qmstart 'start failed: QEMU exited with code 1'
 move 1 "a target that does not start ends the move (all disks raw)" --format raw alpha beta b1 local \
     allthings
 grep -q 'efidisk0: 528 KiB copied.*compared' "$work/out"
@@ -133,7 +133,7 @@ head -c 540672 /dev/urandom >"$(image alpha a1 $efi)"
 ctl alpha set-config 105 efidisk0 "$efi,size=528K"
 snapshot "$work/before"
 for vm in 102 105; do
-    ctl beta fail-next PUT '/nodes/b1/qemu/[0-9]+/config' 500 'unable to attach'
+    ctl beta fault fail PUT '/nodes/b1/qemu/[0-9]+/config' 500 'unable to attach'
     move 1 "a disk of VM $vm cannot be attached" alpha beta b1 local "$vm"
 done
 unchanged "names are put back whole, and none where there was none"
@@ -168,7 +168,7 @@ ctl alpha set-config 106 efidisk0 \
 ctl alpha set-config 106 description "$(label 8187)%41"
 fields alpha a1 106 >"$work/106"
 snapshot "$work/before"
-ctl beta fail-next POST '/nodes/b1/storage/shared/content' 500 'unable to create image'
+ctl beta fault fail POST '/nodes/b1/storage/shared/content' 500 'unable to create image'
 move 1 "a failure with a full description" alpha beta b1 shared allthings
 unchanged "is undone whole"
 move 0 "root@pam moves it to qcow2" --format qcow2 alpha beta b1 shared allthings

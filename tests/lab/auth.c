@@ -224,7 +224,8 @@ json_t *lab_permissions(const struct lab_call *c)
     json_t *out = json_object();
     const char *only = lab_param(c, "path");
     if (only)
-        json_object_set_new(out, only, c->user->admin ? all_privileges(c->user) : json_object());
+        json_object_set_new(out, only,
+                            c->user->admin ? all_privileges(c->lab, c->user) : json_object());
     if (!c->user->admin || only)
         return out;
     for (size_t p = 0; p < VF_COUNT(paths); p++)

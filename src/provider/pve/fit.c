@@ -3,6 +3,7 @@
 #include "config.h"
 #include "provider/pve/propstr.h"
 #include "provider/pve/pve.h"
+#include "provider/pve/versions.h"
 #include "base/str.h"
 
 #include <ctype.h>
@@ -261,7 +262,9 @@ int vf_pve_fit(struct vf_provider *p, struct vf_vm *vm, struct vf_error **err)
     struct fit f = {
         .c = c, .node = vm->node, .root = !c->conf->token && vf_streq(c->conf->user, "root@pam")};
     struct vf_opts kept = {0};
-    int r = fit_opts(&f, vm, &kept, err);
+    int r = vf_pve_fit_version(c->version, vm, err);
+    if (r == 0)
+        r = fit_opts(&f, vm, &kept, err);
     if (r == 0) {
         vf_opts_free(&vm->opts);
         vm->opts = kept;

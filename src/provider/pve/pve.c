@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config.h"
 #include "provider/pve/pve.h"
-#include "provider/pve/versions.h"
 #include "base/str.h"
 
 static void pve_free(struct vf_provider *p)
 {
     vf_pve_client_free(vf_pve_of(p));
     free(p);
-}
-
-static int fit(struct vf_provider *p, struct vf_vm *vm, struct vf_error **err)
-{
-    return vf_pve_fit_version(vf_pve_of(p)->version, vm, err);
 }
 
 static const struct vf_provider_ops ops = {
@@ -27,7 +21,6 @@ static const struct vf_provider_ops ops = {
     .state = vf_pve_state,
     .free_id = vf_pve_free_id,
     .volume = vf_pve_volume,
-    .fit = fit,
     .describe_as = vf_pve_describe_as,
     .rename = vf_pve_rename,
     .set_onboot = vf_pve_set_onboot,
