@@ -68,11 +68,13 @@ static json_t *vm_resource(const struct lab_vm *vm)
     return lab_vm_status(vm, LAB_VIEW_RESOURCE);
 }
 
-static void add_storages(json_t *out, struct lab_node *n)
+static void add_storages(struct lab_call *c, json_t *out, struct lab_node *n)
 {
     for (size_t s = 0; s < n->lab->n_storages; s++) {
         struct lab_storage *st = &n->lab->storages[s];
         uint64_t total, used, avail;
+        if (!lab_may_at(c, "Datastore.Audit|Datastore.AllocateSpace", "/storage/%s", st->name))
+            continue;
         vf_autofree char *id = vf_asprintf("storage/%s/%s", n->name, st->name);
         if (n->offline) {
             json_array_append_new(out, json_pack("{s:s, s:s, s:s, s:s, s:s}", "type", "storage",
@@ -93,17 +95,17 @@ static json_t *get_resources(struct lab_call *c)
 {
     const char *type = lab_param(c, "type"), *pool;
     json_t *out = json_array(), *v;
-    if (!c->user->admin)
-        return out;
     if (!type || vf_streq(type, "pool"))
         json_object_foreach (c->lab->pools, pool, v) {
+            if (!lab_may_at(c, "Pool.Audit|Pool.Allocate", "/pool/%s", pool))
+                continue;
             vf_autofree char *id = vf_asprintf("/pool/%s", pool);
             json_array_append_new(
                 out, json_pack("{s:s, s:s, s:s}", "pool", pool, "id", id, "type", "pool"));
         }
     for (size_t i = 0; (!type || vf_streq(type, "vm")) && i < c->lab->n_vms; i++) {
         const struct lab_vm *vm = c->lab->vms[i];
-        if (vm->gone)
+        if (vm->gone || !lab_may_at(c, "VM.Audit", "/vms/%d", vm->vmid))
             continue;
         json_t *j = vm_resource(vm);
         if (vm->pool)
@@ -120,8 +122,9 @@ static json_t *get_resources(struct lab_call *c)
             json_array_append_new(out, j);
         }
         if (!type || vf_streq(type, "storage"))
-            add_storages(out, n);
-        if ((!type || vf_streq(type, "sdn")) && c->lab->version >= 7000) {
+            add_storages(c, out, n);
+        if ((!type || vf_streq(type, "sdn")) && c->lab->version >= 7000 &&
+            lab_may_at(c, "SDN.Audit|SDN.Use|SDN.Allocate", "/sdn/zones/localnetwork")) {
             vf_autofree char *id = vf_asprintf("sdn/%s/localnetwork", n->name);
             json_array_append_new(out, json_pack("{s:s, s:s, s:s, s:s, s:s}", "sdn", "localnetwork",
                                                  "id", id, "node", n->name, "status", "ok", "type",
@@ -234,9 +237,9 @@ static json_t *get_pools(struct lab_call *c)
 {
     json_t *out = json_array(), *v;
     const char *id;
-    if (!c->user->admin)
-        return out;
     json_object_foreach (c->lab->pools, id, v) {
+        if (!lab_may_at(c, "Pool.Audit|Pool.Allocate", "/pool/%s", id))
+            continue;
         json_t *j = json_pack("{s:s}", "poolid", id);
         if (*json_string_value(v))
             json_object_set(j, "comment", v);
@@ -284,7 +287,8 @@ static json_t *post_pool(struct lab_call *c)
 
 static json_t *put_pool(struct lab_call *c)
 {
-    const char *id = lab_param(c, "poolid"), *vms = lab_param(c, "vms");
+    const char *id = lab_param(c, "poolid"), *vms = lab_param(c, "vms"),
+               *storage = lab_param(c, "storage");
     if (!the_pool(c))
         return NULL;
     if (lab_param(c, "comment"))
@@ -301,6 +305,15 @@ static json_t *put_pool(struct lab_call *c)
                            list[i], vm->pool);
         else
             vf_str_set(&vm->pool, id);
+    }
+    vf_autostrv char **stores = vf_strv_split(storage ? storage : "", ",; ");
+    for (size_t i = 0; stores[i]; i++) {
+        if (!lab_storage_find(c->lab, stores[i]))
+            return lab_die(c, 500, "update pool failed: Storage '%s' does not exist", stores[i]);
+        if (lab_flag(c, "delete", false))
+            json_object_del(c->lab->pool_storages, stores[i]);
+        else
+            json_object_set_new(c->lab->pool_storages, stores[i], json_string(id));
     }
     return NULL;
 }

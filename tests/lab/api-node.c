@@ -57,7 +57,7 @@ static json_t *get_network(struct lab_call *c)
     bool bridges = !type || strstr(type, "bridge") || vf_streq(type, "include_sdn");
     json_array_foreach (c->node->bridges, i, b)
         if (bridges && !lab_is_vnet(json_string_value(b)) &&
-            (!lab_privilege_exists(c->lab, "SDN.Use") || lab_may(c, "SDN.Use")))
+            lab_may_bridge(c, json_string_value(b), "SDN.Audit|SDN.Use"))
             json_array_append_new(out, bridge_json(json_string_value(b), !i, c->node->addr));
     if (!type || vf_streq(type, "eth"))
         json_array_append_new(out, json_pack("{s:s, s:s, s:i, s:i, s:s, s:s, s:[s], s:i}", "iface",
@@ -170,33 +170,23 @@ static json_t *stop_task(struct lab_call *c)
     return NULL;
 }
 
-static json_t *get_permissions(struct lab_call *c)
-{
-    return lab_permissions(c);
-}
-
 static json_t *get_users(struct lab_call *c)
 {
     json_t *out = json_array();
-    for (size_t i = 0; c->user->admin && i < c->lab->n_users; i++)
-        if (!c->lab->users[i].token)
+    bool all = lab_may_at(c, "User.Modify|Sys.Audit", "/access/groups");
+    for (size_t i = 0; i < c->lab->n_users; i++)
+        if (!c->lab->users[i].token && (all || vf_streq(c->lab->users[i].name, c->user->name)))
             json_array_append_new(
                 out, json_pack("{s:s, s:i, s:i, s:s}", "userid", c->lab->users[i].name, "enable", 1,
                                "expire", 0, "realm-type", strchr(c->lab->users[i].name, '@') + 1));
     return out;
 }
 
-static json_t *get_roles(struct lab_call *c)
-{
-    return json_pack("[{s:s, s:i, s:s}]", "roleid", "Administrator", "special", 1, "privs",
-                     "VM.Allocate,VM.Audit,Datastore.AllocateSpace,SDN.Use");
-}
-
 const struct lab_route lab_routes_access[] = {
     {"POST", "/access/ticket", lab_login, NULL},
-    {"GET", "/access/permissions", get_permissions, NULL},
+    {"GET", "/access/permissions", lab_permissions, NULL},
     {"GET", "/access/users", get_users, NULL},
-    {"GET", "/access/roles", get_roles, NULL},
+    {"GET", "/access/roles", lab_roles, NULL},
     {NULL, NULL, NULL, NULL},
 };
 

@@ -59,9 +59,10 @@ json_t *lab_vm_status(const struct lab_vm *vm, enum lab_view view)
 static json_t *list_vms(struct lab_call *c, bool lxc)
 {
     json_t *out = json_array();
-    for (size_t i = 0; c->user->admin && i < c->lab->n_vms; i++) {
+    for (size_t i = 0; i < c->lab->n_vms; i++) {
         const struct lab_vm *vm = c->lab->vms[i];
-        if (!vm->gone && vm->node == c->node && vm->lxc == lxc)
+        if (!vm->gone && lab_may_at(c, "VM.Audit", "/vms/%d", vm->vmid) && vm->node == c->node &&
+            vm->lxc == lxc)
             json_array_append_new(out, lab_vm_status(vm, LAB_VIEW_LIST));
     }
     return out;
@@ -359,6 +360,9 @@ static json_t *post_qemu(struct lab_call *c)
     int id = lab_int(lab_param(c, "vmid"));
     struct lab_vm *vm = lab_vm_find(c->lab, id);
     const char *pool = lab_param(c, "pool");
+    if (!lab_may_at(c, "VM.Allocate", "/vms/%d", id) &&
+        !(pool && lab_may_at(c, "VM.Allocate", "/pool/%s", pool)))
+        return lab_die(c, 403, "Permission check failed");
     if (vm)
         return lab_die(c, 500, "unable to create VM %d - VM %d already exists on node '%s'", id, id,
                        vm->node->name);
@@ -440,19 +444,23 @@ int lab_boot_vm(struct lab_vm *vm, struct vf_error **err)
 }
 
 #define VM "/nodes/{node}/qemu/{vmid}"
+#define ANY_CONFIG                                                                                 \
+    "/vms/{vmid}:VM.Config.Disk|VM.Config.CDROM|VM.Config.CPU|VM.Config.Memory|"                   \
+    "VM.Config.Network|VM.Config.HWType|VM.Config.Options|VM.Config.Cloudinit"
 const struct lab_route lab_routes_qemu[] = {
     {"GET", "/nodes/{node}/qemu", get_qemu, NULL},
     {"GET", "/nodes/{node}/lxc", get_lxc, NULL},
-    {"POST", "/nodes/{node}/qemu", post_qemu, "/vms/{vmid}:VM.Allocate"},
+    {"POST", "/nodes/{node}/qemu", post_qemu, NULL},
     {"DELETE", VM, delete_vm, "/vms/{vmid}:VM.Allocate"},
     {"GET", VM "/config", get_config, "/vms/{vmid}:VM.Audit"},
-    {"PUT", VM "/config", put_config, "/vms/{vmid}:VM.Config.Options"},
-    {"POST", VM "/config", post_config, "/vms/{vmid}:VM.Config.Options"},
+    {"PUT", VM "/config", put_config, ANY_CONFIG},
+    {"POST", VM "/config", post_config, ANY_CONFIG},
     {"GET", VM "/pending", get_pending, "/vms/{vmid}:VM.Audit"},
     {"GET", VM "/firewall/rules", get_firewall_rules, "/vms/{vmid}:VM.Audit"},
     {"GET", VM "/snapshot", get_snapshots, "/vms/{vmid}:VM.Audit"},
-    {"GET", VM "/agent/info", get_agent, "/vms/{vmid}:VM.Monitor"},
-    {"GET", VM "/agent/network-get-interfaces", get_agent, "/vms/{vmid}:VM.Monitor"},
+    {"GET", VM "/agent/info", get_agent, "/vms/{vmid}:VM.Monitor|VM.GuestAgent.Audit"},
+    {"GET", VM "/agent/network-get-interfaces", get_agent,
+     "/vms/{vmid}:VM.Monitor|VM.GuestAgent.Audit"},
     {"GET", VM "/status/current", get_current, "/vms/{vmid}:VM.Audit"},
     {"POST", VM "/status/start", post_start, "/vms/{vmid}:VM.PowerMgmt"},
     {"POST", VM "/status/stop", post_stop, "/vms/{vmid}:VM.PowerMgmt"},

@@ -6,6 +6,8 @@
 #include <string.h>
 #include "tests/lab/lab.h"
 
+#define READ "Datastore.Audit|Datastore.AllocateSpace"
+
 static struct lab_storage *the_storage(struct lab_call *c)
 {
     struct lab_storage *s = lab_storage_find(c->lab, lab_param(c, "storage"));
@@ -14,11 +16,18 @@ static struct lab_storage *the_storage(struct lab_call *c)
     return s;
 }
 
+static bool may_see(const struct lab_call *c, const struct lab_storage *s)
+{
+    return lab_may_at(c, READ, "/storage/%s", s->name);
+}
+
 static json_t *get_storages(struct lab_call *c)
 {
     json_t *out = json_array();
-    for (size_t i = 0; c->user->admin && i < c->lab->n_storages; i++) {
+    for (size_t i = 0; i < c->lab->n_storages; i++) {
         struct lab_storage *s = &c->lab->storages[i];
+        if (!may_see(c, s))
+            continue;
         vf_autofree char *path = lab_storage_path(c->here, s);
         json_t *j =
             json_pack("{s:s, s:s, s:s, s:s, s:s}", "storage", s->name, "type", "dir", "path", path,
@@ -43,9 +52,10 @@ static json_t *get_node_storages(struct lab_call *c)
 {
     const char *only = lab_param(c, "storage"), *content = lab_param(c, "content");
     json_t *out = json_array();
-    for (size_t i = 0; c->user->admin && i < c->lab->n_storages; i++) {
+    for (size_t i = 0; i < c->lab->n_storages; i++) {
         struct lab_storage *s = &c->lab->storages[i];
-        if ((only && strcmp(only, s->name)) || (content && !strstr(s->content, content)))
+        if (!may_see(c, s) || (only && strcmp(only, s->name)) ||
+            (content && !strstr(s->content, content)))
             continue;
         json_t *j = status_of(c, s);
         double total = json_number_value(json_object_get(j, "total"));
@@ -133,7 +143,7 @@ static json_t *get_volume(struct lab_call *c)
 {
     vf_autofree char *volid = volid_of(c);
     json_t *info = NULL;
-    if (!the_storage(c))
+    if (!the_storage(c) || lab_need_volume(c, volid, 0))
         return NULL;
     if (lab_volume_info(c->node, volid, &info))
         return lab_die(c, 500, "volume_size_info on '%s' failed", volid);
@@ -166,10 +176,10 @@ static json_t *delete_volume(struct lab_call *c)
 const struct lab_route lab_routes_storage[] = {
     {"GET", "/storage", get_storages, NULL},
     {"GET", "/nodes/{node}/storage", get_node_storages, NULL},
-    {"GET", STORE "/status", get_storage_status, "/storage/{storage}:Datastore.Audit"},
-    {"GET", STORE "/content", get_content, "/storage/{storage}:Datastore.Audit"},
+    {"GET", STORE "/status", get_storage_status, "/storage/{storage}:" READ},
+    {"GET", STORE "/content", get_content, "/storage/{storage}:" READ},
     {"POST", STORE "/content", post_content, "/storage/{storage}:Datastore.AllocateSpace"},
-    {"GET", STORE "/content/{volume}", get_volume, "/storage/{storage}:Datastore.AllocateSpace"},
+    {"GET", STORE "/content/{volume}", get_volume, NULL},
     {"DELETE", STORE "/content/{volume}", delete_volume, "/storage/{storage}:Datastore.Allocate"},
     {NULL, NULL, NULL, NULL},
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Users, tickets, tokens, privileges. A ticket is "PVE:USER:HEXTIME::BASE64", signed with a key of
+/* Users, tickets, tokens. A ticket is "PVE:USER:HEXTIME::BASE64", signed with a key of
  * the cluster's; it lives two hours and can be traded for a new one in place of a password. */
 #include "config.h"
 #include <openssl/crypto.h>
@@ -10,56 +10,6 @@
 #include "tests/lab/lab.h"
 
 #define TICKET_LIFE 7200
-
-static const char *const privileges[] = {
-    "Datastore.Allocate",
-    "Datastore.AllocateSpace",
-    "Datastore.AllocateTemplate",
-    "Datastore.Audit",
-    "Group.Allocate",
-    "Mapping.Audit",
-    "Mapping.Modify",
-    "Mapping.Use",
-    "Permissions.Modify",
-    "Pool.Allocate",
-    "Pool.Audit",
-    "Realm.Allocate",
-    "Realm.AllocateUser",
-    "SDN.Allocate",
-    "SDN.Audit",
-    "SDN.Use",
-    "Sys.AccessNetwork",
-    "Sys.Audit",
-    "Sys.Console",
-    "Sys.Incoming",
-    "Sys.Modify",
-    "Sys.PowerMgmt",
-    "Sys.Syslog",
-    "User.Modify",
-    "VM.Allocate",
-    "VM.Audit",
-    "VM.Backup",
-    "VM.Clone",
-    "VM.Config.CDROM",
-    "VM.Config.CPU",
-    "VM.Config.Cloudinit",
-    "VM.Config.Disk",
-    "VM.Config.HWType",
-    "VM.Config.Memory",
-    "VM.Config.Network",
-    "VM.Config.Options",
-    "VM.Console",
-    "VM.GuestAgent.Audit",
-    "VM.GuestAgent.FileRead",
-    "VM.GuestAgent.FileSystemMgmt",
-    "VM.GuestAgent.FileWrite",
-    "VM.GuestAgent.Unrestricted",
-    "VM.Migrate",
-    "VM.Monitor",
-    "VM.PowerMgmt",
-    "VM.Snapshot",
-    "VM.Snapshot.Rollback",
-};
 
 static char *sign(const struct lab *lab, const char *text)
 {
@@ -172,14 +122,6 @@ bool lab_is_root(const struct lab_call *c)
     return c->by_ticket && vf_streq(c->user->name, "root@pam");
 }
 
-/* PRIV is "/path:Privilege"; the lab's users have everything everywhere but one privilege, or
- * nothing. */
-bool lab_may(const struct lab_call *c, const char *priv)
-{
-    const char *colon = strrchr(priv, ':');
-    return c->user->admin && !vf_streq(c->user->without, colon ? colon + 1 : priv);
-}
-
 json_t *lab_login(struct lab_call *c)
 {
     const char *name = lab_param(c, "username"), *password = lab_param(c, "password");
@@ -200,42 +142,6 @@ json_t *lab_login(struct lab_call *c)
     int64_t now = vf_clock_unix();
     vf_autofree char *ticket = make_ticket(c->lab, u->name, now),
                      *csrf = make_csrf(c->lab, u->name, now);
-    lab_autojson json_t *all = json_object();
-    for (size_t i = 0; i < VF_COUNT(privileges); i++)
-        if (lab_privilege_exists(c->lab, privileges[i]))
-            json_object_set_new(all, privileges[i], json_integer(1));
-    return json_pack("{s:s, s:s, s:s, s:{s:O}}", "username", u->name, "ticket", ticket,
-                     "CSRFPreventionToken", csrf, "cap", "vms", all);
-}
-
-static json_t *all_privileges(const struct lab *lab, const struct lab_user *u)
-{
-    json_t *all = json_object();
-    for (size_t i = 0; i < VF_COUNT(privileges); i++)
-        if (!vf_streq(u->without, privileges[i]) && lab_privilege_exists(lab, privileges[i]))
-            json_object_set_new(all, privileges[i], json_integer(1));
-    return all;
-}
-
-json_t *lab_permissions(const struct lab_call *c)
-{
-    static const char *const paths[] = {"/",     "/access", "/access/groups", "/nodes",
-                                        "/pool", "/sdn",    "/storage",       "/vms"};
-    json_t *out = json_object();
-    const char *only = lab_param(c, "path");
-    if (only)
-        json_object_set_new(out, only,
-                            c->user->admin ? all_privileges(c->lab, c->user) : json_object());
-    if (!c->user->admin || only)
-        return out;
-    for (size_t p = 0; p < VF_COUNT(paths); p++)
-        json_object_set_new(out, paths[p], all_privileges(c->lab, c->user));
-    /* members of pools are listed one by one */
-    for (size_t i = 0; i < c->lab->n_vms; i++) {
-        if (c->lab->vms[i]->gone || !c->lab->vms[i]->pool)
-            continue;
-        vf_autofree char *path = vf_asprintf("/vms/%d", c->lab->vms[i]->vmid);
-        json_object_set_new(out, path, all_privileges(c->lab, c->user));
-    }
-    return out;
+    return json_pack("{s:s, s:s, s:s, s:{s:o}}", "username", u->name, "ticket", ticket,
+                     "CSRFPreventionToken", csrf, "cap", "vms", lab_privs(c->lab, u, "/vms"));
 }

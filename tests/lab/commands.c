@@ -272,6 +272,15 @@ static int cmd_pvesm(struct request *r)
     return 255;
 }
 
+/* pveum … or, as a node calls it, pveum NODE … */
+static int cmd_pveum(struct request *r)
+{
+    for (size_t i = 0; r->n && i < r->lab->n_nodes; i++)
+        if (vf_streq(r->lab->nodes[i].name, r->args[0]))
+            return lab_pveum(r->lab, r->args + 1, r->n - 1, r->out);
+    return lab_pveum(r->lab, r->args, r->n, r->out);
+}
+
 static const struct {
     const char *name, *help;
     int (*run)(struct request *r);
@@ -290,6 +299,7 @@ static const struct {
     {"set-pending", "VMID KEY VALUE|-: waits for the VM's next start", cmd_set_pending},
     {"snapshot", "VMID NAME", cmd_snapshot},
     {"qm", "NODE list|status|config|set|start|unlock|suspend|resume …: as on a node", cmd_qm},
+    {"pveum", "role|acl|user token …: as root on a node", cmd_pveum},
     {"pvesm", "NODE path|status …: as on a node", cmd_pvesm},
 };
 

@@ -26,6 +26,7 @@ static struct lab *new_lab(const struct lab_setup *s)
     lab->auth_delay = s->auth_delay;
     lab->version = s->version;
     lab->pools = json_object();
+    lab->pool_storages = json_object();
     lab->ha = json_object();
     lab->replication = json_array();
     lab->booted = vf_clock_ms();
@@ -49,17 +50,25 @@ static struct lab *new_lab(const struct lab_setup *s)
 static void add_users(struct lab *lab, const struct lab_setup *s)
 {
     const struct lab_user users[] = {
-        {"root@pam", NULL, s->passwords[0], true, NULL, false, 0},
-        {"migrator@pve", NULL, s->passwords[1], true, NULL, false, 0},
-        {"migrator@pve", "ferry", s->tokens[0], true, NULL, false, 0},
-        {"migrator@pve", "empty", s->tokens[1], false, NULL, false, 0},
-        {"nonet@pve", NULL, s->passwords[1], true, "SDN.Use", false, 0},
+        {"root@pam", NULL, s->passwords[0], false, 0},
+        {"migrator@pve", NULL, s->passwords[1], false, 0},
+        {"migrator@pve", "ferry", s->tokens[0], false, 0},
+        {"migrator@pve", "empty", s->tokens[1], true, 0},
+        {"nonet@pve", NULL, s->passwords[1], false, 0},
+        {"plain@pve", NULL, s->passwords[1], false, 0},
+        {"plain@pve", "sep", s->tokens[1], true, 0},
     };
     for (size_t i = 0; i < VF_COUNT(users); i++) {
         struct lab_user *u = vf_grow(&lab->users, &lab->n_users, sizeof *lab->users);
         *u = users[i];
         u->secret = vf_strdup(users[i].secret);
     }
+    lab_acl_setup(lab);
+    lab_acl_set(lab, "/", "migrator@pve", "Administrator", true, false);
+    /* all that a network card does not need */
+    static const char *const paths[] = {"/vms", "/storage", "/nodes", "/pool"};
+    for (size_t i = 0; i < VF_COUNT(paths); i++)
+        lab_acl_set(lab, paths[i], "nonet@pve", "PVEAdmin", true, false);
 }
 
 static int write_authorized(struct lab *lab, const struct lab_setup *s, struct vf_error **err)

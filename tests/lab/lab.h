@@ -79,13 +79,11 @@ struct lab_vm {
 };
 
 struct lab_user {
-    const char *name;    /* user@realm */
-    const char *token;   /* NULL: the user, by password */
-    char *secret;        /* password or token value */
-    bool admin;          /* all privileges on / ; else none at all */
-    const char *without; /* one privilege an admin lacks, or NULL */
-    bool privsep;        /* a token with rights of its own only */
-    int64_t expire;      /* unix seconds, 0: never */
+    const char *name;  /* user@realm */
+    const char *token; /* NULL: the user, by password */
+    char *secret;      /* password or token value */
+    bool privsep;      /* a token with rights of its own only */
+    int64_t expire;    /* unix seconds, 0: never */
 };
 
 struct lab_task {
@@ -126,7 +124,10 @@ struct lab {
     size_t n_users;
     struct lab_fault **faults;
     size_t n_faults;
-    json_t *pools;       /* poolid -> comment */
+    json_t *roles;         /* roleid -> [privilege, …] */
+    json_t *acl;           /* path -> {user or token -> {roleid -> propagate}} */
+    json_t *pools;         /* poolid -> comment */
+    json_t *pool_storages; /* storage -> poolid */
     json_t *ha;          /* sid -> {state, …} */
     json_t *replication; /* [{id, guest, target, …}] */
     bool no_quorum;
@@ -181,9 +182,30 @@ extern const struct lab_route lab_routes_cluster[], lab_routes_node[], lab_route
 json_t *lab_login(struct lab_call *c);
 int lab_authenticate(struct lab_call *c, const char *authorization, const char *cookie,
                      const char *csrf);
-bool lab_may(const struct lab_call *c, const char *priv);
 bool lab_is_root(const struct lab_call *c);
-json_t *lab_permissions(const struct lab_call *c);
+
+/* acl.c: who may do what. Privileges as "VM.Audit", or "A|B" for any of several. */
+void lab_acl_setup(struct lab *lab); /* the built-in roles of lab->version, no entries */
+/* Gives ROLE on PATH to WHO ("user@realm", "user@realm!token"), or takes it; -1: no such role. */
+int lab_acl_set(struct lab *lab, const char *path, const char *who, const char *role,
+                bool propagate, bool delete);
+int lab_role_set(struct lab *lab, const char *name, const char *privs, bool append);
+/* {privilege: propagate} of U on PATH. */
+json_t *lab_privs(const struct lab *lab, const struct lab_user *u, const char *path);
+bool lab_may(const struct lab_call *c, const char *want); /* "/path:PRIVILEGES" */
+bool lab_may_at(const struct lab_call *c, const char *privs, const char *fmt, ...) VF_PRINTF(3, 4);
+bool lab_may_bridge(const struct lab_call *c, const char *bridge, const char *privs);
+/* 0, or -1 with the call failed in Proxmox's words: PRIVS on a path; the use of a bridge (with a
+ * VLAN tag or NULL); setting KEY; looking at a volume for VM VMID (0: for none). */
+int lab_need(struct lab_call *c, const char *privs, const char *fmt, ...) VF_PRINTF(3, 4);
+int lab_need_bridge(struct lab_call *c, const char *bridge, const char *tag);
+int lab_need_config(struct lab_call *c, int vmid, const char *pool, const char *key,
+                    const char *value, bool create);
+int lab_need_volume(struct lab_call *c, const char *volid, int vmid);
+json_t *lab_permissions(struct lab_call *c);
+json_t *lab_roles(struct lab_call *c);
+/* pveum.c: `pveum role add|modify|list`, `acl modify|delete`, `user token modify`. */
+int lab_pveum(struct lab *lab, char *const *args, size_t n, struct vf_buf *out);
 
 /* http.c: serves NODE's address in threads until the process ends. */
 int lab_http_serve(struct lab_node *node, struct vf_error **err);

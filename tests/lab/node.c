@@ -231,10 +231,10 @@ static int write_keys(struct lab_node *node, const char *dir, struct vf_error **
                : 0;
 }
 
-/* qm and pvesm as a node has them: they ask the cluster. */
+/* qm, pvesm and pveum as a node has them: they ask the cluster. */
 static int write_tools(struct lab_node *node, const char *bin, struct vf_error **err)
 {
-    static const char *const tools[] = {"qm", "pvesm"};
+    static const char *const tools[] = {"qm", "pvesm", "pveum"};
     vf_autofree char *exe = vf_shell_quote(node->lab->exe), *dir = vf_shell_quote(node->lab->dir);
     if (vf_mkdirs(bin, 0755, err))
         return -1;

@@ -22,7 +22,6 @@ static const char *const steering[] = {"node",
                                        "archive",
                                        "bwlimit",
                                        "live-restore"};
-static const char *const root_only[] = {"vmgenid", "args", "lock"};
 /* What a running guest takes at once (PVE's fast_plug_option, and NICs, which are hot-plugged). */
 static const char *const fast[] = {"description",   "hookscript", "lock",   "migrate_downtime",
                                    "migrate_speed", "name",       "onboot", "protection",
@@ -36,12 +35,11 @@ static bool in(const char *const *list, size_t n, const char *key)
     return false;
 }
 
-static int check_rights(struct lab_call *c, const char *key, const char *value)
+static int check_rights(struct lab_call *c, const struct lab_vm *vm, const char *key,
+                        const char *value, bool create)
 {
-    if (in(root_only, VF_COUNT(root_only), key) && !lab_is_root(c)) {
-        lab_die(c, 500, "only root can set '%s' config", key);
+    if (lab_need_config(c, vm->vmid, create ? lab_param(c, "pool") : NULL, key, value, create))
         return -1;
-    }
     if ((vf_starts(key, "serial") && vf_starts(value, "/dev/")) ||
         (vf_starts(key, "usb") && strstr(value, "host=")) ||
         (vf_starts(key, "hostpci") && !strstr(value, "mapping="))) {
@@ -68,10 +66,8 @@ static char *normal_net(struct lab_call *c, const char *value)
     vf_autofree char *made = NULL;
     if (!bridge && !lab_is_root(c))
         return (char *)lab_die(c, 500, "no sdn vnet ID specified");
-    if (bridge && !lab_is_root(c) && lab_privilege_exists(c->lab, "SDN.Use") &&
-        !lab_may(c, "SDN.Use"))
-        return (char *)lab_die(
-            c, 403, "Permission check failed (/sdn/zones/localnetwork/%s, SDN.Use)", bridge);
+    if (bridge && lab_need_bridge(c, bridge, json_string_value(json_object_get(props, "tag"))))
+        return NULL;
     if (model) {
         mac = json_string_value(json_object_get(props, model));
     } else {
@@ -138,6 +134,10 @@ static char *normal_disk(struct lab_call *c, struct lab_vm *vm, const char *key,
     if (!s)
         return (char *)lab_die(c, 500, "storage '%s' does not exist", store);
     uint64_t bytes = 0;
+    if (is_size(colon + 1) || vf_streq(colon + 1, "cloudinit")
+            ? lab_need(c, "Datastore.AllocateSpace", "/storage/%s", store)
+                           : lab_need_volume(c, file, vm->vmid))
+        return NULL;
     if (vf_streq(colon + 1, "cloudinit")) {
         const char *format = json_string_value(json_object_get(props, "format"));
         vf_autofree char *volid = lab_new_cloudinit(c, vm, s, key, format);
@@ -213,10 +213,13 @@ static int delete_keys(struct lab_call *c, struct lab_vm *vm, const char *list)
     vf_autostrv char **keys = vf_strv_split(list, ",; ");
     for (size_t i = 0; keys[i]; i++) {
         const char *old = lab_vm_get(vm, keys[i]);
-        if (in(root_only, VF_COUNT(root_only), keys[i]) && !lab_is_root(c)) {
-            lab_die(c, 500, "only root can set '%s' config", keys[i]);
+        const char *colon = old ? strchr(old, ':') : NULL;
+        if (lab_need_config(c, vm->vmid, NULL, keys[i], old, false))
             return -1;
-        }
+        if (vf_starts(keys[i], "unused") && colon &&
+            (lab_need(c, "VM.Config.Disk", "/vms/%d", vm->vmid) ||
+             lab_need(c, "Datastore.AllocateSpace", "/storage/%.*s", (int)(colon - old), old)))
+            return -1;
         if (!old) {
             json_object_del(vm->pending, keys[i]);
             continue;
@@ -279,7 +282,8 @@ int lab_vm_update(struct lab_call *c, struct lab_vm *vm, bool create)
         const char *value = json_string_value(v);
         if (in(steering, VF_COUNT(steering), key))
             continue;
-        if (check_rights(c, key, value) || (vf_streq(key, "boot") && check_boot(c, vm, value)))
+        if (check_rights(c, vm, key, value, create) ||
+            (vf_streq(key, "boot") && check_boot(c, vm, value)))
             return -1;
     }
     json_object_foreach (c->params, key, v) {
