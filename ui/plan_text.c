@@ -57,6 +57,10 @@ char *vf_plan_summary(const struct vf_prepared *p)
 {
     vf_autobuf struct vf_buf b = {0};
     const struct vf_plan *plan = p->plan;
+    if (!plan) {
+        add_findings(&b, &p->findings);
+        return vf_buf_take(&b);
+    }
     vf_autofree char *bytes = vf_format_bytes(p->bytes);
     vf_buf_printf(&b, _("Move %s (VMID %u, %s) from %s/%s to %s/%s\n"), plan->vm_name, plan->vm_id,
                   vf_vm_state_name(p->source->state), plan->source, p->source->node, plan->target,
@@ -77,11 +81,13 @@ json_t *vf_plan_event(const struct vf_prepared *p)
 {
     const struct vf_plan *plan = p->plan;
     json_t *e = vf_event_new("plan"), *findings = json_array();
-    json_object_set_new(e, "vm", json_string(plan->vm_name));
-    json_object_set_new(e, "vmid", json_integer(plan->vm_id));
-    json_object_set_new(e, "source", json_string(plan->source));
-    json_object_set_new(e, "target", json_string(plan->target));
-    json_object_set_new(e, "target_node", json_string(plan->target_node));
+    if (plan) {
+        json_object_set_new(e, "vm", json_string(plan->vm_name));
+        json_object_set_new(e, "vmid", json_integer(plan->vm_id));
+        json_object_set_new(e, "source", json_string(plan->source));
+        json_object_set_new(e, "target", json_string(plan->target));
+        json_object_set_new(e, "target_node", json_string(plan->target_node));
+    }
     json_object_set_new(e, "bytes", json_integer((json_int_t)p->bytes));
     json_object_set_new(e, "stop", json_boolean(vf_findings_stop(&p->findings)));
     for (size_t i = 0; i < p->findings.n; i++) {

@@ -9,6 +9,9 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+/* Such a line is a command to be copied: the terminal may break it, we do not. */
+#define COMMAND "      pveum "
+
 enum { MIN_COLUMNS = 20, MAX_COLUMNS = 1000 };
 
 size_t vf_columns(int fd)
@@ -81,7 +84,7 @@ char *vf_wrap(const char *text, size_t columns)
     vf_autobuf struct vf_buf b = {0};
     while (*text) {
         size_t n = strcspn(text, "\n");
-        if (width(text, n) <= columns)
+        if (width(text, n) <= columns || vf_starts(text, COMMAND))
             vf_buf_printf(&b, "%.*s", (int)n, text);
         else
             wrap_line(&b, text, n, columns);

@@ -50,8 +50,8 @@ struct vf_move {
 };
 
 struct vf_prepared {
-    struct vf_plan *plan;
-    struct vf_vm *source; /* as it is now */
+    struct vf_plan *plan; /* NULL when a finding stops that */
+    struct vf_vm *source; /* as it is now; NULL likewise */
     struct vf_findings findings;
     uint64_t bytes; /* allocated bytes to copy, as far as known */
 };

@@ -108,6 +108,13 @@ int vf_preflight(const struct vf_conf *conf, const struct vf_plan *plan, const s
                  struct vf_provider *src, struct vf_provider *dst, const char *job_id,
                  struct vf_findings *out, struct vf_error **err);
 
+/* rights.c: adds a finding for each login that may not do its part of the move; of a VM that could
+ * not be looked at (ID 0: not even found). */
+int vf_rights_check(const struct vf_plan *plan, const struct vf_vm *source, struct vf_provider *src,
+                    struct vf_provider *dst, struct vf_findings *out, struct vf_error **err);
+int vf_rights_unseen(struct vf_provider *src, unsigned id, struct vf_findings *out,
+                     struct vf_error **err);
+
 /* Description with the job's marker line added (and cut where it would be too long) or taken out;
  * caller frees. */
 char *vf_marker_add(const char *description, const char *marker);

@@ -16,6 +16,7 @@ struct view {
     const struct vf_vm *source;
     const char *job_id; /* NULL while only planning */
     bool same_cluster;
+    bool blind; /* a login lacks rights: what is not seen may be there */
     struct vf_node *nodes;
     struct vf_vm **vms; /* at the target */
     struct vf_storage *storages;
@@ -169,6 +170,8 @@ static void check_storages(const struct view *v, struct vf_findings *f)
         }
         if (seen_before(v->plan, i))
             continue;
+        if (!s && v->blind)
+            continue;
         if (!s)
             vf_finding_add(f, VF_STOP, d->storage, NULL, _("node %s has no such storage"),
                            v->plan->target_node);
@@ -212,7 +215,7 @@ static void check_bridges(const struct view *v, struct vf_findings *f)
 {
     for (size_t i = 0; i < v->plan->n_nics; i++) {
         const struct vf_plan_nic *n = &v->plan->nics[i];
-        bool there = !n->bridge;
+        bool there = !n->bridge || v->blind;
         for (size_t k = 0; k < v->n_bridges; k++)
             there = there || vf_streq(v->bridges[k].name, n->bridge);
         vf_autofree char *what = vf_asprintf("net%u", n->index);
@@ -237,6 +240,17 @@ static bool node_known(const struct view *v)
     return false;
 }
 
+/* What is not shown to a login that lacks rights is no failure: those are found missing already. */
+static int look(int r, const struct view *v, struct vf_error **why, struct vf_error **err)
+{
+    if (r < 0 && v->blind && vf_error_code(*why) == VF_E_PERMISSION) {
+        vf_error_free(*why);
+        *why = NULL;
+        return 0;
+    }
+    return r < 0 ? vf_fail_with(err, VF_STEAL(*why)) : r;
+}
+
 int vf_preflight(const struct vf_conf *conf, const struct vf_plan *plan, const struct vf_vm *source,
                  struct vf_provider *src, struct vf_provider *dst, const char *job_id,
                  struct vf_findings *out, struct vf_error **err)
@@ -245,14 +259,20 @@ int vf_preflight(const struct vf_conf *conf, const struct vf_plan *plan, const s
                      .source = source,
                      .job_id = job_id,
                      .same_cluster = vf_streq(plan->source, plan->target)};
-    int r = dst->ops->nodes(dst, &v.nodes, &v.n_nodes, err);
+    vf_autoerror struct vf_error *why = NULL;
+    int r = vf_rights_check(plan, source, src, dst, out, err);
+    v.blind = vf_findings_stop(out);
     if (r == 0)
-        r = dst->ops->vms(dst, &v.vms, &v.n_vms, err);
+        r = dst->ops->nodes(dst, &v.nodes, &v.n_nodes, err);
+    if (r == 0)
+        r = look(dst->ops->vms(dst, &v.vms, &v.n_vms, &why), &v, &why, err);
     /* of an unknown or offline node nothing else can be asked */
     if (r == 0 && node_known(&v)) {
-        r = dst->ops->storages(dst, plan->target_node, &v.storages, &v.n_storages, err);
+        r = look(dst->ops->storages(dst, plan->target_node, &v.storages, &v.n_storages, &why), &v,
+                 &why, err);
         if (r == 0)
-            r = dst->ops->bridges(dst, plan->target_node, &v.bridges, &v.n_bridges, err);
+            r = look(dst->ops->bridges(dst, plan->target_node, &v.bridges, &v.n_bridges, &why), &v,
+                     &why, err);
         for (size_t i = 0; r == 0 && i < VF_COUNT(checks); i++)
             checks[i](&v, out);
         if (r == 0)

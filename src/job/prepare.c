@@ -127,6 +127,17 @@ static int make_plan(const struct vf_move *m, struct vf_provider *dst, struct vf
     return plan_nics(m, prefix, out, err);
 }
 
+/* The VM cannot be looked at: is it because this login may not? */
+static bool unseen(struct vf_provider *src, uint64_t id, const char *ref,
+                   const struct vf_error *why, struct vf_prepared *out)
+{
+    if (!id) /* by name it could be any */
+        vf_parse_u64(ref, 1, 999999999, &id);
+    if (vf_error_code(why) == VF_E_PERMISSION || vf_error_code(why) == VF_E_NOTFOUND)
+        vf_rights_unseen(src, (unsigned)id, &out->findings, NULL);
+    return vf_findings_stop(&out->findings);
+}
+
 int vf_prepare(const struct vf_conf *conf, const struct vf_move *m, const struct vf_asker *asker,
                struct vf_cancel *cancel, struct vf_prepared *out, struct vf_error **err)
 {
@@ -141,12 +152,16 @@ int vf_prepare(const struct vf_conf *conf, const struct vf_move *m, const struct
         src ? vf_provider_open(dc, m->verify_tls, asker, cancel, err) : NULL;
     if (!dst)
         return -1;
-    unsigned id = find_vm(src, m->source, m->vm, err);
-    if (!id)
-        return -1;
-    out->source = src->ops->describe(src, id, err);
-    if (!out->source)
-        return vf_fail_prefix(err, "%s", m->vm);
+    vf_autoerror struct vf_error *why = NULL;
+    unsigned id = find_vm(src, m->source, m->vm, &why);
+    if (id)
+        out->source = src->ops->describe(src, id, &why);
+    if (!out->source) {
+        if (unseen(src, id, m->vm, why, out))
+            return 0;
+        vf_fail_with(err, VF_STEAL(why));
+        return id ? vf_fail_prefix(err, "%s", m->vm) : -1;
+    }
     if (make_plan(m, dst, out, err) < 0 ||
         vf_preflight(conf, out->plan, out->source, src, dst, NULL, &out->findings, err) < 0) {
         vf_prepared_free(out);

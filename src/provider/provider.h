@@ -7,6 +7,7 @@
 
 #include "base/ask.h"
 #include "conf/conf.h"
+#include "plan/findings.h"
 #include "plan/vm.h"
 
 struct vf_provider;
@@ -38,6 +39,13 @@ struct vf_volume {
     uint64_t size, used; /* bytes */
 };
 
+/* What a move does at one of its clusters. */
+struct vf_use {
+    bool target;            /* VM is made here; else it is read, shut down and renamed here */
+    const struct vf_vm *vm; /* id 0: any number. Without a node: nobody has seen it yet */
+    bool disks, power;      /* its disks are copied; it is shut down or started */
+};
+
 enum vf_power { VF_POWER_START, VF_POWER_SHUTDOWN, VF_POWER_STOP };
 
 struct vf_provider_ops {
@@ -63,6 +71,10 @@ struct vf_provider_ops {
                  struct vf_error **err);
     /* A free VMID, or WANTED when that is free, else CONFLICT. */
     int (*free_id)(struct vf_provider *p, unsigned wanted, unsigned *out, struct vf_error **err);
+    /* Adds a finding that stops when this login may not do all that USE asks for: what is missing
+     * where, and how it is given. */
+    int (*rights)(struct vf_provider *p, const struct vf_use *use, struct vf_findings *out,
+                  struct vf_error **err);
     int (*volume)(struct vf_provider *p, const char *node, const char *volume,
                   struct vf_volume *out, struct vf_error **err);
 

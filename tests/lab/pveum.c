@@ -103,6 +103,17 @@ static int set_token(struct lab *lab, const char *user, const char *name, const 
     return 255;
 }
 
+/* Not pveum's: what a role has, for tests that take something away. */
+static int show_role(struct lab *lab, const char *name, struct vf_buf *out)
+{
+    size_t i;
+    json_t *p;
+    json_array_foreach (json_object_get(lab->roles, name), i, p)
+        vf_buf_printf(out, "%s%s", i ? " " : "", json_string_value(p));
+    vf_buf_puts(out, "\n");
+    return 0;
+}
+
 int lab_pveum(struct lab *lab, char *const *args, size_t n, struct vf_buf *out)
 {
     struct options o = {0};
@@ -112,6 +123,8 @@ int lab_pveum(struct lab *lab, char *const *args, size_t n, struct vf_buf *out)
         return 255;
     if (vf_streq(noun, "role") && (vf_streq(verb, "add") || vf_streq(verb, "modify")))
         return set_role(lab, verb, args[2], &o, out);
+    if (vf_streq(noun, "role") && vf_streq(verb, "show"))
+        return show_role(lab, args[2], out);
     if (vf_streq(noun, "acl") && (vf_streq(verb, "modify") || vf_streq(verb, "delete")))
         return set_acl(lab, verb, args[2], &o, out);
     if (vf_streq(noun, "user") && vf_streq(verb, "token") && vf_streq(args[2], "modify"))

@@ -210,7 +210,7 @@ static enum vf_exit move_one(const struct vf_conf *conf, const struct options *o
     bool stop = vf_findings_stop(&p.findings);
     show_plan(o, &p, stop);
     enum vf_exit code = VF_EXIT_DONE;
-    vf_autofree char *question = vf_asprintf(_("Begin to move %s?"), p.plan->vm_name);
+    vf_autofree char *question = vf_asprintf(_("Begin to move %s?"), p.plan ? p.plan->vm_name : vm);
     vf_autofree char *id = NULL;
     if (stop) {
         vf_say(stderr, _("%s: cannot be moved as things are; nothing was changed\n"), vm);

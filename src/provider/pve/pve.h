@@ -52,6 +52,11 @@ char *vf_pve_notes(struct vf_provider *p, unsigned id, struct vf_error **err);
 int vf_pve_note_pending(struct vf_pve_client *c, struct vf_vm *vm, struct vf_error **err);
 /* fit.c */
 int vf_pve_fit(struct vf_provider *p, struct vf_vm *vm, struct vf_error **err);
+/* permissions.c */
+int vf_pve_rights(struct vf_provider *p, const struct vf_use *use, struct vf_findings *out,
+                  struct vf_error **err);
+/* The least privileges a role for moving VMs away from, or to, a cluster of VERSION has. */
+char **vf_pve_role(bool target, unsigned version);
 /* volume.c */
 int vf_pve_volume(struct vf_provider *p, const char *node, const char *volume,
                   struct vf_volume *out, struct vf_error **err);

@@ -166,6 +166,34 @@ static int check_unused(struct vf_pve_client *c, const char *volume, unsigned ow
                    owner);
 }
 
+/* Deleting a volume by itself takes Datastore.Allocate, the right to do so with anybody's volume.
+ * As a detached disk of the VM that it belongs to it goes with the rights over that VM. */
+static int delete_as_unused(struct vf_pve_client *c, unsigned owner, const char *volume,
+                            struct vf_error **err)
+{
+    vf_autojson json_t *entry = vf_pve_find(c, owner, err);
+    if (!entry)
+        return -1;
+    vf_autofree char *path = vf_pve_path(vf_json_text(entry, "node"), "/qemu/%u/config", owner);
+    vf_autojson json_t *config = vf_pve_object(c, path, err);
+    if (!config)
+        return -1;
+    vf_autofree char *key = NULL;
+    for (unsigned i = 0; !key || json_object_get(config, key); i++) {
+        free(key);
+        key = vf_asprintf("unused%u", i);
+    }
+    vf_autoform struct vf_form take = {0}, drop = {0};
+    vf_form_add(&take, key, volume);
+    if (vf_json_text(config, "digest"))
+        vf_form_add(&take, "digest", vf_json_text(config, "digest"));
+    vf_form_add(&drop, "delete", key);
+    return vf_pve_do(c, "PUT", path, &take, 0, err) < 0 ||
+                   vf_pve_do(c, "PUT", path, &drop, 0, err) < 0
+               ? -1
+               : 0;
+}
+
 int vf_pve_free_volume(struct vf_provider *p, const char *node, const char *volume,
                        struct vf_error **err)
 {
@@ -180,9 +208,12 @@ int vf_pve_free_volume(struct vf_provider *p, const char *node, const char *volu
     if (check_unused(c, volume, v.owner, err) < 0)
         return -1;
     vf_autofree char *path = vf_pve_storage_path(node, v.storage, "content", volume);
-    if (vf_pve_do(c, "DELETE", path, NULL, 0, err) < 0)
-        return vf_fail_prefix(err, "cannot delete volume %s", shown);
-    return 0;
+    vf_autoerror struct vf_error *why = NULL;
+    if (vf_pve_do(c, "DELETE", path, NULL, 0, &why) == 0 ||
+        (vf_error_code(why) == VF_E_PERMISSION && delete_as_unused(c, v.owner, volume, NULL) == 0))
+        return 0;
+    vf_fail_with(err, VF_STEAL(why));
+    return vf_fail_prefix(err, "cannot delete volume %s", shown);
 }
 
 /* ------------------------------------------------------------------ attaching */
