@@ -44,7 +44,7 @@ struct vf_move {
     const char *mac;    /* "keep", "new", an address; NULL: keep */
     unsigned target_id; /* 0: next free */
     const char *format; /* NULL: as the source's disk where the storage takes it */
-    bool skip_start, skip_disks, verify_tls;
+    bool skip_start, skip_disks, verify_tls, ignore_exists;
     uint64_t rate;             /* bytes per second, 0: no limit */
     unsigned shutdown_timeout; /* seconds; 0: default */
 };

@@ -42,6 +42,7 @@ struct vf_job {
     struct vf_job_disk *disks; /* one for each of plan->disks */
     struct vf_job_host source_host, target_host;
     struct vf_route *route;
+    bool shared_store; /* target and source cluster have the storage in common */
     int64_t started_ms;
     int64_t down_since, up_since; /* unix seconds, 0: not yet */
     int64_t down_ms; /* when the shutdown was asked for, CLOCK_BOOTTIME; 0: another process did */

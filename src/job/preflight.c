@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Checks before anything is touched: a table, each adding what it finds. */
 #include "config.h"
+#include "job/identity.h"
 #include "job/steps.h"
 #include "plan/name.h"
 #include "base/i18n.h"
@@ -195,7 +196,10 @@ static void check_names(const struct view *v, struct vf_findings *f)
         if (v->same_cluster && x->id == v->source->id)
             continue;
         if (vf_streq(x->name, name))
-            vf_finding_add(f, VF_STOP, name, _("rename or remove that VM"),
+            vf_finding_add(f, v->plan->ignore_exists ? VF_WARN : VF_STOP, name,
+                           v->plan->ignore_exists ? NULL
+                                                  : _("rename or remove that VM, or give "
+                                                      "--ignore-exists"),
                            _("VM %u at %s has this name already"), x->id, v->plan->target);
         if (vf_streq(x->name, creating))
             vf_finding_add(f, VF_STOP, creating, _("finish or undo that move first (vmferry jobs)"),
@@ -206,8 +210,13 @@ static void check_names(const struct view *v, struct vf_findings *f)
                            _("VMID %u is taken at %s (by %s)"), x->id, v->plan->target,
                            x->name ? x->name : "?");
     }
-    if (v->same_cluster)
-        vf_finding_add(f, VF_STOP, name, _("use Proxmox's own migration inside a cluster"),
+    if (v->same_cluster && v->plan->ignore_exists)
+        vf_finding_add(
+            f, VF_WARN, name, _("never start the source again beside it"),
+            _("source and target are the same cluster: both VMs have the same addresses"));
+    else if (v->same_cluster)
+        vf_finding_add(f, VF_STOP, name,
+                       _("use Proxmox's own migration inside a cluster, or --ignore-exists"),
                        _("source and target are the same cluster"));
 }
 
@@ -251,19 +260,30 @@ static int look(int r, const struct view *v, struct vf_error **why, struct vf_er
     return r < 0 ? vf_fail_with(err, VF_STEAL(*why)) : r;
 }
 
+/* What is one although it has two names, and what only looks alike. */
+static int check_identity(const struct view *v, struct vf_provider *src, struct vf_provider *dst,
+                          struct vf_findings *f, struct vf_error **err)
+{
+    vf_autofree char *store = NULL;
+    if (vf_store_is_shared(v->plan, v->same_cluster, v->source->node, src, v->storages,
+                           v->n_storages, &store, err) < 0 ||
+        (store && vf_check_shared_id(v->plan, store, src, f, err) < 0))
+        return -1;
+    return vf_check_twins(v->plan, v->source, v->same_cluster, dst, f, err);
+}
+
 int vf_preflight(const struct vf_conf *conf, const struct vf_plan *plan, const struct vf_vm *source,
                  struct vf_provider *src, struct vf_provider *dst, const char *job_id,
                  struct vf_findings *out, struct vf_error **err)
 {
-    struct view v = {.plan = plan,
-                     .source = source,
-                     .job_id = job_id,
-                     .same_cluster = vf_streq(plan->source, plan->target)};
+    struct view v = {.plan = plan, .source = source, .job_id = job_id};
     vf_autoerror struct vf_error *why = NULL;
     int r = vf_rights_check(plan, source, src, dst, out, err);
     v.blind = vf_findings_stop(out);
     if (r == 0)
         r = dst->ops->nodes(dst, &v.nodes, &v.n_nodes, err);
+    if (r == 0)
+        r = vf_same_cluster(plan, src, v.nodes, v.n_nodes, &v.same_cluster, err);
     if (r == 0)
         r = look(dst->ops->vms(dst, &v.vms, &v.n_vms, &why), &v, &why, err);
     /* of an unknown or offline node nothing else can be asked */
@@ -277,6 +297,8 @@ int vf_preflight(const struct vf_conf *conf, const struct vf_plan *plan, const s
             checks[i](&v, out);
         if (r == 0)
             r = check_fit(&v, dst, out, err);
+        if (r == 0)
+            r = check_identity(&v, src, dst, out, err);
     } else if (r == 0) {
         check_source(&v, out);
         check_node(&v, out);

@@ -108,6 +108,7 @@ static int make_plan(const struct vf_move *m, struct vf_provider *dst, struct vf
     p->start = !m->skip_start && !m->skip_disks;
     p->rate = m->rate;
     p->verify_tls = m->verify_tls;
+    p->ignore_exists = m->ignore_exists;
     if (m->shutdown_timeout)
         p->shutdown_timeout = m->shutdown_timeout;
     struct vf_storage *storages = NULL;

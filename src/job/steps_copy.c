@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The copying: hosts, disks, verification. */
 #include "config.h"
+#include "job/identity.h"
 #include "job/job_text.h"
 #include "job/steps.h"
 #include "base/i18n.h"
@@ -17,7 +18,8 @@ int vf_step_hosts(struct vf_job *job, struct vf_error **err)
     }
     if (all)
         return 0;
-    if (vf_job_intend(job, "hosts", NULL, err) < 0 || vf_job_hosts_open(job, err) < 0)
+    if (vf_job_intend(job, "hosts", NULL, err) < 0 || vf_job_hosts_open(job, err) < 0 ||
+        vf_job_find_shared(job, err) < 0)
         return -1;
     vf_job_note(job, "info", _("disk data goes %s"), vf_route_text(job->route));
     return vf_job_done(job, "hosts", json_pack("{s:s}", "route", vf_route_text(job->route)), err);
@@ -82,6 +84,11 @@ static int copy_one(struct vf_job *job, size_t i, struct vf_error **err)
     vf_autofree char *to =
         from ? vf_job_volume_path(job, true, job->plan->target_node, jd->volume, &tv, err) : NULL;
     int r = to ? vf_job_source_down(job, err) : -1;
+    /* somebody may have put another volume in its place since it was made */
+    if (r == 0 && (tv.size < d->size || !vf_streq(tv.format, d->format)))
+        r = vf_fail(err, VF_E_CONFLICT,
+                    _("volume %s at the target is not the one this job made: nothing is written"),
+                    jd->volume);
     if (r == 0)
         r = vf_job_intend(job, key, json_pack("{s:s, s:s}", "from", from, "to", to), err);
     if (r == 0) {

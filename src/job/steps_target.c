@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Steps at the target. What is made there carries this job's marker; only that is ever removed. */
 #include "config.h"
+#include "job/identity.h"
 #include "job/steps.h"
 #include "plan/name.h"
 #include "base/clock.h"
@@ -67,7 +68,7 @@ int vf_step_create(struct vf_job *job, struct vf_error **err)
     }
     for (int i = 0;; i++) {
         unsigned id;
-        if (OPS(job)->free_id(job->target_pve, job->plan->target_id, &id, err) < 0)
+        if (vf_choose_id(job, &id, err) < 0)
             return vf_fail_prefix(err, _("a VMID at %s"), job->plan->target);
         vf_autoerror struct vf_error *why = NULL;
         if (create_once(job, id, &why) == 0)

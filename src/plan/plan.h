@@ -43,6 +43,7 @@ struct vf_plan {
     enum vf_verify verify;
     unsigned shutdown_timeout; /* seconds given to a graceful shutdown */
     bool verify_tls;           /* false: --no-verify-ssl */
+    bool ignore_exists; /* a VM of the same name, even of the same cluster, does not stop it */
 };
 
 struct vf_plan *vf_plan_new(void); /* with defaults */

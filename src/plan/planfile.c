@@ -104,6 +104,7 @@ static const struct vf_cfg_key plan_keys[] = {
     {"verify", VF_CFG_WORD, AT(plan_file, plan.verify), .words = verify_words},
     {"shutdown-timeout", VF_CFG_UINT, UINT(plan_file, plan.shutdown_timeout, 1, 86400)},
     {"verify-tls", VF_CFG_BOOL, AT(plan_file, plan.verify_tls)},
+    {"ignore-exists", VF_CFG_BOOL, AT(plan_file, plan.ignore_exists)},
 };
 static const struct vf_cfg_table plan_table = {
     .what = "a plan", .keys = plan_keys, .n_keys = VF_COUNT(plan_keys), .finish = finish_plan};
@@ -217,6 +218,8 @@ char *vf_plan_text(const struct vf_plan *p)
     put_number(&b, "", "shutdown-timeout", p->shutdown_timeout);
     vf_buf_puts(&b, " # seconds for a graceful shutdown\n");
     put_bool(&b, "verify-tls", p->verify_tls, "check the clusters' certificates");
+    put_bool(&b, "ignore-exists", p->ignore_exists,
+             "true: the target may have a VM of this name, or be the source's cluster");
     return vf_buf_take(&b);
 }
 

@@ -43,6 +43,7 @@ void vf_nodes_free(struct vf_node *v, size_t n)
     for (size_t i = 0; i < n; i++) {
         free(v[i].name);
         free(v[i].address);
+        free(v[i].identity);
     }
     free(v);
 }
@@ -60,6 +61,7 @@ void vf_storages_free(struct vf_storage *v, size_t n)
         free(v[i].name);
         free(v[i].type);
         free(v[i].path);
+        free(v[i].identity);
         vf_strv_free(v[i].formats);
     }
     free(v);
@@ -70,6 +72,16 @@ void vf_bridges_free(struct vf_bridge *v, size_t n)
     for (size_t i = 0; i < n; i++)
         free(v[i].name);
     free(v);
+}
+
+void vf_twins_free(struct vf_twins *t)
+{
+    for (size_t i = 0; i < t->n; i++) {
+        free(t->v[i].name);
+        free(t->v[i].bridge);
+    }
+    free(t->v);
+    *t = (struct vf_twins){0};
 }
 
 void vf_volume_clear(struct vf_volume *v)

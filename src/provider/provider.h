@@ -14,7 +14,8 @@ struct vf_provider;
 
 struct vf_node {
     char *name;
-    char *address; /* as the cluster knows it; NULL: unknown */
+    char *address;  /* as the cluster knows it; NULL: unknown */
+    char *identity; /* fingerprint of its certificate; NULL: not told */
     bool online;
     bool no_quorum;                     /* its cluster refuses every change */
     uint64_t memory_total, memory_used; /* bytes */
@@ -22,8 +23,10 @@ struct vf_node {
 
 struct vf_storage {
     char *name;
-    char *type;                  /* "dir", "zfspool" … */
-    char *path;                  /* of type dir */
+    char *type; /* "dir", "zfspool" … */
+    char *path; /* of type dir */
+    char
+        *identity; /* where it really is ("nfs 10.0.0.1 /export"); NULL: on the node, or not told */
     bool shared, active, images; /* images: takes VM disks */
     char **formats;              /* disk formats it takes, default first */
     uint64_t total, avail;       /* bytes */
@@ -37,6 +40,22 @@ struct vf_bridge {
 struct vf_volume {
     char *path, *format;
     uint64_t size, used; /* bytes */
+};
+
+/* A guest with a MAC address or the UUID of another VM. */
+struct vf_twin {
+    unsigned id;
+    char *name;
+    bool running;
+    int nic; /* the other's network card; -1: the UUID */
+    char *bridge;
+    unsigned tag;
+};
+
+struct vf_twins {
+    struct vf_twin *v;
+    size_t n;
+    unsigned looked_at, unseen; /* guests */
 };
 
 /* What a move does at one of its clusters. */
@@ -71,6 +90,9 @@ struct vf_provider_ops {
                  struct vf_error **err);
     /* A free VMID, or WANTED when that is free, else CONFLICT. */
     int (*free_id)(struct vf_provider *p, unsigned wanted, unsigned *out, struct vf_error **err);
+    /* Guests, all but VMID BUT, with a MAC address or the UUID of VM. */
+    int (*twins)(struct vf_provider *p, const struct vf_vm *vm, unsigned but, struct vf_twins *out,
+                 struct vf_error **err);
     /* Adds a finding that stops when this login may not do all that USE asks for: what is missing
      * where, and how it is given. */
     int (*rights)(struct vf_provider *p, const struct vf_use *use, struct vf_findings *out,
@@ -137,6 +159,7 @@ void vf_nodes_free(struct vf_node *v, size_t n);
 void vf_vms_free(struct vf_vm **v, size_t n);
 void vf_storages_free(struct vf_storage *v, size_t n);
 void vf_bridges_free(struct vf_bridge *v, size_t n);
+void vf_twins_free(struct vf_twins *t);
 void vf_volume_clear(struct vf_volume *v);
 
 #endif

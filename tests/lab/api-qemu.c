@@ -155,6 +155,15 @@ static json_t *get_config(struct lab_call *c)
     return vm ? lab_vm_config(vm, lab_flag(c, "current", false)) : NULL;
 }
 
+static json_t *get_lxc_config(struct lab_call *c)
+{
+    struct lab_vm *vm = lab_vm_find(c->lab, lab_int(lab_param(c, "vmid")));
+    if (vm && vm->node == c->node && vm->lxc)
+        return lab_vm_config(vm, true);
+    return lab_die(c, 500, "Configuration file 'nodes/%s/lxc/%s.conf' does not exist",
+                   c->node->name, lab_param(c, "vmid"));
+}
+
 static json_t *get_pending(struct lab_call *c)
 {
     struct lab_vm *vm = the_vm(c);
@@ -452,6 +461,7 @@ const struct lab_route lab_routes_qemu[] = {
     {"GET", "/nodes/{node}/lxc", get_lxc, NULL},
     {"POST", "/nodes/{node}/qemu", post_qemu, NULL},
     {"DELETE", VM, delete_vm, "/vms/{vmid}:VM.Allocate"},
+    {"GET", "/nodes/{node}/lxc/{vmid}/config", get_lxc_config, "/vms/{vmid}:VM.Audit"},
     {"GET", VM "/config", get_config, "/vms/{vmid}:VM.Audit"},
     {"PUT", VM "/config", put_config, ANY_CONFIG},
     {"POST", VM "/config", post_config, ANY_CONFIG},

@@ -34,6 +34,7 @@ static json_t *get_storages(struct lab_call *c)
                       "content", s->content, "digest", "c84cd009c71d76774bcfe7879c1e350b495f6049");
         if (s->shared)
             json_object_set_new(j, "shared", json_integer(1));
+        json_object_update(j, json_object_get(c->lab->storage_conf, s->name));
         json_array_append_new(out, j);
     }
     return out;
@@ -61,6 +62,9 @@ static json_t *get_node_storages(struct lab_call *c)
         double total = json_number_value(json_object_get(j, "total"));
         double used = json_number_value(json_object_get(j, "used"));
         json_object_set_new(j, "storage", json_string(s->name));
+        json_t *type = json_object_get(json_object_get(c->lab->storage_conf, s->name), "type");
+        if (type)
+            json_object_set(j, "type", type);
         json_object_set_new(j, "used_fraction", json_real(total > 0 ? used / total : 0));
         json_array_append_new(out, j);
     }

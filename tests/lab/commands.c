@@ -109,6 +109,22 @@ static int cmd_set_space(struct request *r)
     return 0;
 }
 
+/* set-storage STORAGE KEY VALUE: what its configuration says; the images stay where they are */
+static int cmd_set_storage(struct request *r)
+{
+    struct lab_storage *s = r->n == 3 ? lab_storage_find(r->lab, r->args[0]) : NULL;
+    if (!s)
+        return usage(r, "set-storage STORAGE KEY VALUE|-");
+    json_t *conf = json_object_get(r->lab->storage_conf, s->name);
+    if (!conf)
+        json_object_set_new(r->lab->storage_conf, s->name, conf = json_object());
+    if (vf_streq(r->args[2], "-"))
+        json_object_del(conf, r->args[1]);
+    else
+        json_object_set_new(conf, r->args[1], json_string(r->args[2]));
+    return 0;
+}
+
 static int cmd_fault(struct request *r)
 {
     return lab_fault_command(r->lab, r->args, r->out);
@@ -288,6 +304,7 @@ static const struct {
     {"dump", "the whole state as JSON, to compare", cmd_dump},
     {"requests", "API calls so far, one JSON object a line", cmd_requests},
     {"set-space", "STORAGE BYTES|real: what is free there", cmd_set_space},
+    {"set-storage", "STORAGE KEY VALUE|-: what its configuration says", cmd_set_storage},
     {"fault", "…: something goes wrong at the next call or task of a kind; alone it explains",
      cmd_fault},
     {"expire-tickets", "all tickets become invalid", cmd_expire},

@@ -26,6 +26,7 @@ static struct lab *new_lab(const struct lab_setup *s)
     lab->auth_delay = s->auth_delay;
     lab->version = s->version;
     lab->pools = json_object();
+    lab->storage_conf = json_object();
     lab->pool_storages = json_object();
     lab->ha = json_object();
     lab->replication = json_array();

@@ -127,6 +127,7 @@ struct lab {
     json_t *roles;         /* roleid -> [privilege, …] */
     json_t *acl;           /* path -> {user or token -> {roleid -> propagate}} */
     json_t *pools;         /* poolid -> comment */
+    json_t *storage_conf;  /* storage -> what `ctl set-storage` adds to its configuration */
     json_t *pool_storages; /* storage -> poolid */
     json_t *ha;          /* sid -> {state, …} */
     json_t *replication; /* [{id, guest, target, …}] */

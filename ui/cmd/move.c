@@ -33,6 +33,8 @@ static const char usage[] =
        "      --mac WHAT       keep (default), new, or an address\n"
        "      --format FORMAT  raw or qcow2 (default: as at the source)\n"
        "      --vmid ID        VMID at the target (default: the next free one)\n"
+       "      --ignore-exists  a VM of the same name at the target does not stop the move,\n"
+       "                       nor does it that both are one cluster\n"
        "      --stop-timeout S seconds given to a graceful shutdown (default 180)\n"
        "      --no-verify-ssl  do not check the API's certificates\n"
        "      --progress FORM  plain (default), json (events, one a line), or none (only\n"
@@ -56,6 +58,7 @@ enum {
     O_MAC,
     O_FORMAT,
     O_VMID,
+    O_IGNORE_EXISTS,
     O_TIMEOUT,
     O_NO_VERIFY,
     O_PROGRESS,
@@ -74,6 +77,7 @@ static const struct option long_options[] = {
     {"mac", required_argument, NULL, O_MAC},
     {"format", required_argument, NULL, O_FORMAT},
     {"vmid", required_argument, NULL, O_VMID},
+    {"ignore-exists", no_argument, NULL, O_IGNORE_EXISTS},
     {"stop-timeout", required_argument, NULL, O_TIMEOUT},
     {"no-verify-ssl", no_argument, NULL, O_NO_VERIFY},
     {"progress", required_argument, NULL, O_PROGRESS},
@@ -124,6 +128,9 @@ static int take(struct options *o, int c)
         return 0;
     case O_SKIP_DISKS:
         m->skip_disks = true;
+        return 0;
+    case O_IGNORE_EXISTS:
+        m->ignore_exists = true;
         return 0;
     case O_NO_VERIFY:
         m->verify_tls = false;

@@ -63,6 +63,7 @@ int vf_pve_nodes(struct vf_provider *p, struct vf_node **out, size_t *n, struct 
         struct vf_node *node = vf_grow(out, n, sizeof **out);
         node->name = vf_strdup(name);
         node->no_quorum = no_quorum;
+        node->identity = vf_strdup(vf_json_text(e, "ssl_fingerprint"));
         node->online = vf_streq(vf_json_text(e, "status"), "online");
         node->memory_total = vf_json_u64(e, "maxmem");
         node->memory_used = vf_json_u64(e, "mem");
@@ -192,6 +193,40 @@ static const json_t *find_named(const json_t *list, const char *key, const char 
     return NULL;
 }
 
+/* Where the data of a network storage is, in words that are the same in every cluster; NULL for one
+ * that is on its node. Caller frees. */
+static char *store_identity(const char *type, const json_t *conf)
+{
+    static const struct {
+        const char *type, *keys[3];
+    } kinds[] = {
+        {"nfs", {"server", "export"}},
+        {"cifs", {"server", "share", "subdir"}},
+        {"glusterfs", {"server", "volume"}},
+        {"cephfs", {"monhost", "fs-name", "subdir"}},
+        {"rbd", {"monhost", "pool", "namespace"}},
+        {"iscsi", {"portal", "target"}},
+        {"iscsidirect", {"portal", "target"}},
+        {"zfs", {"portal", "target", "pool"}},
+    };
+    for (size_t i = 0; i < VF_COUNT(kinds); i++) {
+        /* without its first word (a cluster's own Ceph) the rest names nothing */
+        if (!vf_streq(kinds[i].type, type) || !vf_json_text(conf, kinds[i].keys[0]))
+            continue;
+        vf_autobuf struct vf_buf b = {0};
+        vf_buf_puts(&b, type);
+        for (size_t k = 0; k < VF_COUNT(kinds[i].keys) && kinds[i].keys[k]; k++) {
+            const char *value = vf_json_text(conf, kinds[i].keys[k]);
+            size_t n = value ? strlen(value) : 0;
+            while (n > 1 && value[n - 1] == '/')
+                n--;
+            vf_buf_printf(&b, " %.*s", (int)n, value ? value : "");
+        }
+        return vf_buf_take(&b);
+    }
+    return NULL;
+}
+
 int vf_pve_storages(struct vf_provider *p, const char *node, struct vf_storage **out, size_t *n,
                     struct vf_error **err)
 {
@@ -216,6 +251,7 @@ int vf_pve_storages(struct vf_provider *p, const char *node, struct vf_storage *
         s->name = vf_strdup(name);
         s->type = vf_strdup(type);
         s->path = vf_strdup(vf_json_text(conf, "path"));
+        s->identity = store_identity(type, conf);
         s->shared = vf_json_bool(e, "shared");
         s->active = vf_json_bool(e, "active") && vf_json_bool(e, "enabled");
         s->images = vf_strv_has(holds, "images");

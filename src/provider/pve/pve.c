@@ -20,6 +20,7 @@ static const struct vf_provider_ops ops = {
     .mac_prefix = vf_pve_mac_prefix,
     .state = vf_pve_state,
     .free_id = vf_pve_free_id,
+    .twins = vf_pve_twins,
     .rights = vf_pve_rights,
     .volume = vf_pve_volume,
     .describe_as = vf_pve_describe_as,

@@ -57,6 +57,9 @@ int vf_pve_rights(struct vf_provider *p, const struct vf_use *use, struct vf_fin
                   struct vf_error **err);
 /* The least privileges a role for moving VMs away from, or to, a cluster of VERSION has. */
 char **vf_pve_role(bool target, unsigned version);
+/* twins.c */
+int vf_pve_twins(struct vf_provider *p, const struct vf_vm *vm, unsigned but, struct vf_twins *out,
+                 struct vf_error **err);
 /* volume.c */
 int vf_pve_volume(struct vf_provider *p, const char *node, const char *volume,
                   struct vf_volume *out, struct vf_error **err);

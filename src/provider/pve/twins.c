@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Guests that have the MAC addresses or the UUID of another: one configuration after the other is
+ * read, because Proxmox has no list of them. */
+#include "config.h"
+#include "provider/pve/pve.h"
+#include "provider/pve/propstr.h"
+#include "base/log.h"
+#include "base/str.h"
+
+#include <string.h>
+#include <strings.h>
+
+enum { MAX_LOOKED_AT = 2000 };
+
+static void add(struct vf_twins *t, const json_t *guest, const struct vf_nic *nic,
+                const char *bridge, const char *tag)
+{
+    const char *name = vf_json_text(guest, "name");
+    struct vf_twin *x = vf_grow(&t->v, &t->n, sizeof *t->v);
+    uint64_t vlan = 0;
+    if (tag)
+        vf_parse_u64(tag, 0, 4094, &vlan);
+    *x = (struct vf_twin){.id = (unsigned)vf_json_u64(guest, "vmid"),
+                          .name = vf_strdup(name ? name : "?"),
+                          .running = vf_streq(vf_json_text(guest, "status"), "running"),
+                          .nic = nic ? (int)nic->index : -1,
+                          .bridge = vf_strdup(bridge),
+                          .tag = (unsigned)vlan};
+}
+
+/* "virtio=MAC,bridge=…" of a VM, "name=eth0,hwaddr=MAC,…" of a container. */
+static void compare_nic(struct vf_twins *t, const struct vf_vm *vm, const json_t *guest,
+                        const char *value)
+{
+    struct vf_opts o = {0};
+    if (vf_propstr_parse(value, "model", &o, NULL) == 0)
+        for (size_t i = 0; i < vm->n_nics; i++)
+            for (size_t k = 0; vm->nics[i].mac && k < o.n; k++)
+                if (!strcasecmp(o.v[k].value, vm->nics[i].mac))
+                    add(t, guest, &vm->nics[i], vf_opts_get(&o, "bridge"), vf_opts_get(&o, "tag"));
+    vf_opts_free(&o);
+}
+
+static void compare(struct vf_twins *t, const struct vf_vm *vm, const json_t *guest,
+                    const json_t *config)
+{
+    const char *key, *smbios = vf_json_text(config, "smbios1");
+    json_t *value;
+    json_object_foreach ((json_t *)config, key, value)
+        if (vf_starts(key, "net") && key[3] >= '0' && key[3] <= '9' && json_is_string(value))
+            compare_nic(t, vm, guest, json_string_value(value));
+    struct vf_opts o = {0};
+    if (vm->uuid && smbios && vf_propstr_parse(smbios, NULL, &o, NULL) == 0 &&
+        vf_opts_get(&o, "uuid") && !strcasecmp(vf_opts_get(&o, "uuid"), vm->uuid))
+        add(t, guest, NULL, NULL, NULL);
+    vf_opts_free(&o);
+}
+
+int vf_pve_twins(struct vf_provider *p, const struct vf_vm *vm, unsigned but, struct vf_twins *out,
+                 struct vf_error **err)
+{
+    struct vf_pve_client *c = vf_pve_of(p);
+    *out = (struct vf_twins){0};
+    vf_autojson json_t *list = vf_pve_list(c, "/cluster/resources?type=vm", err);
+    if (!list)
+        return -1;
+    size_t i;
+    json_t *e;
+    json_array_foreach (list, i, e) {
+        const char *node = vf_json_text(e, "node"), *type = vf_json_text(e, "type");
+        unsigned id = (unsigned)vf_json_u64(e, "vmid");
+        if (!node || !type || id == but || vf_json_bool(e, "template"))
+            continue;
+        vf_autoerror struct vf_error *why = NULL;
+        vf_autofree char *path =
+            vf_pve_path(node, "/%s/%u/config", vf_streq(type, "lxc") ? "lxc" : "qemu", id);
+        vf_autojson json_t *config =
+            out->looked_at < MAX_LOOKED_AT ? vf_pve_object(c, path, &why) : NULL;
+        if (vf_error_code(why) == VF_E_CANCELLED)
+            return vf_fail_with(err, VF_STEAL(why));
+        if (config)
+            compare(out, vm, e, config);
+        if (why)
+            vf_info("pve", "guest %u is not compared: %s", id, vf_error_text(why));
+        config ? out->looked_at++ : out->unseen++;
+    }
+    return 0;
+}
