@@ -19,6 +19,14 @@ struct vf_ask_choice {
     const char *label; /* translated, what a person reads */
 };
 
+/* What an ask about a host key is about, for who can say more about it than "unknown". */
+struct vf_ask_key {
+    const char *label;              /* the host's name on screen */
+    const char *name;               /* in known_hosts */
+    const char *type, *fingerprint; /* of the key that is shown */
+    const char *file;               /* where a yes writes it; NULL: nowhere */
+};
+
 struct vf_ask {
     /* What is asked, stable and machine-readable, so that plans, caches and tests can answer:
      * "password:CLUSTER:USER", "ssh-password:USER@HOST", "host-key:HOST", "shutdown-force:VM" … */
@@ -28,6 +36,7 @@ struct vf_ask {
     const char *detail; /* what a person needs to decide (several lines); may be NULL */
     const struct vf_ask_choice *choices;
     size_t n_choices;
+    const struct vf_ask_key *key; /* about a host key; NULL: about something else */
     const char *safe; /* the answer that harms nothing; NULL: none, the worker fails without one */
 };
 

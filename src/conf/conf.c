@@ -372,12 +372,35 @@ static int check_mode(int fd, const char *path, struct vf_error **err)
     return 0;
 }
 
-/* The first default file that is there, or NULL with *err. */
-static char *default_path(struct vf_error **err)
+/* NAME in the user's own folder; caller frees. */
+static char *own_file(const char *name)
 {
     const char *xdg = getenv("XDG_CONFIG_HOME");
     vf_autofree char *dir = xdg && *xdg == '/' ? vf_strdup(xdg) : vf_cfg_path("~/.config", "/");
-    vf_autofree char *own = vf_asprintf("%s/vmferry/vmferry.conf", dir);
+    return vf_asprintf("%s/vmferry/%s", dir, name);
+}
+
+char *vf_conf_ca_path(const char *cluster)
+{
+    vf_autofree char *name = vf_url_encode(cluster);
+    vf_autofree char *file = vf_asprintf("ca-%s.pem", name);
+    return own_file(file);
+}
+
+static void take_trusted(struct vf_conf *conf)
+{
+    for (size_t i = 0; conf && i < conf->n_clusters; i++) {
+        struct vf_cluster_conf *c = &conf->clusters[i];
+        vf_autofree char *path = vf_conf_ca_path(c->name);
+        if (!c->ca_file && !c->fingerprint && access(path, R_OK) == 0)
+            c->ca_file = VF_STEAL(path);
+    }
+}
+
+/* The first default file that is there, or NULL with *err. */
+static char *default_path(struct vf_error **err)
+{
+    vf_autofree char *own = own_file("vmferry.conf");
     static const char system_wide[] = "/etc/vmferry/vmferry.conf";
     if (access(own, F_OK) == 0)
         return VF_STEAL(own);
@@ -405,7 +428,9 @@ struct vf_conf *vf_conf_load(const char *path, struct vf_error **err)
         return NULL;
     size_t len;
     vf_autofree char *text = vf_read_fd(fd, chosen, MAX_CONF, &len, err);
-    return text ? vf_conf_parse(text, len, chosen, err) : NULL;
+    struct vf_conf *conf = text ? vf_conf_parse(text, len, chosen, err) : NULL;
+    take_trusted(conf);
+    return conf;
 }
 
 const struct vf_cluster_conf *vf_conf_cluster(const struct vf_conf *c, const char *name,

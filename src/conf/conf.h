@@ -68,6 +68,9 @@ struct vf_conf {
 /* Reads PATH, or with NULL the first of $XDG_CONFIG_HOME/vmferry/vmferry.conf,
  * /etc/vmferry/vmferry.conf. Unknown keys and wrong types are VF_E_USAGE with file and line. */
 struct vf_conf *vf_conf_load(const char *path, struct vf_error **err);
+/* Where the authority of CLUSTER is kept once a person trusted it: what vf_conf_load() puts in for
+ * ca_file where neither that nor a fingerprint is configured. Caller frees. */
+char *vf_conf_ca_path(const char *cluster);
 /* The same from TEXT (LEN bytes); PATH names it in messages, its folder is what relative paths are
  * relative to. */
 struct vf_conf *vf_conf_parse(const char *text, size_t len, const char *path,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Which hosts hold the disks, how they are reached, and the movers on them. */
 #include "config.h"
-#include "job/job_priv.h"
+#include "job/vouch.h"
 #include "base/i18n.h"
 #include "base/log.h"
 #include "base/proc.h"
@@ -36,8 +36,7 @@ static void add_once(char ***v, const char *s)
         vf_strv_add(v, s);
 }
 
-/* HOST of https://HOST[:PORT]/..., brackets of IPv6 taken off; caller frees. */
-static char *url_host(const char *url)
+char *vf_url_host(const char *url)
 {
     const char *h = strstr(url, "://");
     h = h ? h + 3 : url;
@@ -49,7 +48,7 @@ static char *url_host(const char *url)
 /* "[USER@]HOST[:PORT]" of the host that answers the API; NULL when it is one of ADDRESSES. */
 static char *api_jump(const struct vf_cluster_conf *c, char *const *addresses)
 {
-    vf_autofree char *host = c->urls && c->urls[0] ? url_host(c->urls[0]) : NULL;
+    vf_autofree char *host = c->urls && c->urls[0] ? vf_url_host(c->urls[0]) : NULL;
     if (!host || !*host || vf_strv_has(addresses, host))
         return NULL;
     vf_autofree char *port = c->ssh.port ? vf_asprintf(":%u", (unsigned)c->ssh.port) : NULL;
@@ -60,21 +59,22 @@ static char *api_jump(const struct vf_cluster_conf *c, char *const *addresses)
 /* The API answers, so its host is reachable: perhaps it reaches the node. WHY is what was wrong
  * with the straight way. */
 static struct vf_ssh *through_api(struct vf_job *job, const char *label, char *const *addresses,
-                                  struct vf_ssh_conf *ssh, char *jump, const struct vf_error *why,
-                                  struct vf_error **err)
+                                  struct vf_ssh_conf *ssh, char *jump, const struct vf_asker *asker,
+                                  const struct vf_error *why, struct vf_error **err)
 {
     vf_info("ssh", "%s; trying through %s", vf_error_text(why), jump);
     ssh->jump = jump;
     vf_autoerror struct vf_error *then = NULL;
-    struct vf_ssh *s = vf_ssh_open(label, addresses, ssh, &job->asker, job->cancel, &then);
+    struct vf_ssh *s = vf_ssh_open(label, addresses, ssh, asker, job->cancel, &then);
     if (!s)
         vf_fail(err, vf_error_code(then), _("%s; and through the host of the API: %s"),
                 vf_error_text(why), vf_error_text(then));
     return s;
 }
 
-struct vf_ssh *vf_job_ssh(struct vf_job *job, bool target, const char *node, const char *storage,
-                          struct vf_error **err)
+struct vf_ssh *vf_job_ssh_asking(struct vf_job *job, bool target, const char *node,
+                                 const char *storage, const struct vf_asker *asker,
+                                 struct vf_error **err)
 {
     const struct vf_cluster_conf *c = cluster(job, target, err);
     if (!c)
@@ -100,15 +100,28 @@ struct vf_ssh *vf_job_ssh(struct vf_job *job, bool target, const char *node, con
     }
     vf_ssh_conf_inherit(&ssh, &c->ssh);
     vf_autoerror struct vf_error *why = NULL;
-    struct vf_ssh *s = vf_ssh_open(label, addresses, &ssh, &job->asker, job->cancel, &why);
+    struct vf_ssh *s = vf_ssh_open(label, addresses, &ssh, asker, job->cancel, &why);
     char *jump = !s && vf_error_is_transient(why) && !(sc && sc->address) && !ssh.jump
                      ? api_jump(c, addresses)
                      : NULL;
     if (jump)
-        s = through_api(job, label, addresses, &ssh, jump, why, err);
+        s = through_api(job, label, addresses, &ssh, jump, asker, why, err);
     else if (!s)
         vf_fail_with(err, VF_STEAL(why));
     vf_ssh_conf_free(&ssh);
+    return s;
+}
+
+struct vf_ssh *vf_job_ssh(struct vf_job *job, bool target, const char *node, const char *storage,
+                          struct vf_error **err)
+{
+    const struct vf_asker *asker = vf_vouch(job, target, node);
+    vf_autoerror struct vf_error *why = NULL;
+    struct vf_ssh *s = vf_job_ssh_asking(job, target, node, storage, asker, &why);
+    if (!s && job->vouchers[target].retry)
+        s = vf_job_ssh_asking(job, target, node, storage, &job->asker, err);
+    else if (!s)
+        vf_fail_with(err, VF_STEAL(why));
     return s;
 }
 

@@ -26,6 +26,15 @@ struct vf_job_host {
     struct vf_mover_host *mover;
 };
 
+/* Asks about an unknown host key with what its cluster says of it (vouch.h). */
+struct vf_voucher {
+    struct vf_asker asker;
+    struct vf_job *job;
+    bool target;
+    char *node;
+    bool retry;
+};
+
 struct vf_job {
     char *id, *dir, *marker; /* marker: "vmferry-job: ID" */
     struct vf_conf *conf;
@@ -33,6 +42,7 @@ struct vf_job {
     struct vf_journal *journal;
     struct vf_bus *bus;
     struct vf_asker asker;
+    struct vf_voucher vouchers[2];
     struct vf_cancel *cancel; /* the worker's; others go through vf_job_stop() */
     pthread_mutex_t stop_lock;
     bool going_back; /* under stop_lock: too late to stop */

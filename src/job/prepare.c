@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* From what an operator asks for to a plan. */
 #include "config.h"
-#include "job/job_priv.h"
+#include "job/vouch.h"
 #include "base/i18n.h"
 #include "base/str.h"
 
@@ -147,10 +147,12 @@ int vf_prepare(const struct vf_conf *conf, const struct vf_move *m, const struct
     const struct vf_cluster_conf *dc = sc ? vf_conf_cluster(conf, m->target, err) : NULL;
     if (!dc)
         return -1;
+    struct vf_cluster_conf s = *sc, d = *dc;
+    vf_autofree char *source_ca = NULL, *target_ca = NULL;
     vf_auto(vf_provider_free) struct vf_provider *src =
-        vf_provider_open(sc, m->verify_tls, asker, cancel, err);
+        vf_open_vouched(&s, m->verify_tls, asker, cancel, &source_ca, err);
     vf_auto(vf_provider_free) struct vf_provider *dst =
-        src ? vf_provider_open(dc, m->verify_tls, asker, cancel, err) : NULL;
+        src ? vf_open_vouched(&d, m->verify_tls, asker, cancel, &target_ca, err) : NULL;
     if (!dst)
         return -1;
     vf_autoerror struct vf_error *why = NULL;

@@ -73,6 +73,8 @@ static void free_job(struct vf_job *job)
         vf_copy_result_free(&job->disks[i].result);
     }
     free(job->disks);
+    for (size_t i = 0; i < VF_COUNT(job->vouchers); i++)
+        free(job->vouchers[i].node);
     json_decref(job->step_times);
     vf_plan_free(job->plan);
     vf_conf_free(job->conf);

@@ -141,7 +141,7 @@ static int jump_host_key(struct vf_ssh_askpass *a, const char *prompt, struct vf
         vf_asprintf("The host key of %s, on the way to %s, is not known yet. Trust it?", shown,
                     a->target->known_name);
     vf_autofree char *detail = vf_escape(prompt);
-    int yes = vf_ssh_login_confirm(a->login->asker, a->login->cancel, id, title, detail, err);
+    int yes = vf_ssh_login_confirm(a->login->asker, a->login->cancel, id, title, detail, NULL, err);
     if (yes < 0)
         return -1;
     if (!yes)

@@ -80,7 +80,8 @@ int vf_ssh_login_passphrase(struct vf_ssh_login *l, const char *file, struct vf_
                             struct vf_error **err);
 /* A yes/no question whose safe answer is no: 1, 0, or -1 with *err. */
 int vf_ssh_login_confirm(const struct vf_asker *asker, struct vf_cancel *cancel, const char *id,
-                         const char *title, const char *detail, struct vf_error **err);
+                         const char *title, const char *detail, const struct vf_ask_key *key,
+                         struct vf_error **err);
 
 /* TCP to HOST:PORT within VF_T_CONNECT per address; non-blocking descriptor or -1 (NET). */
 int vf_ssh_dial(const char *host, uint16_t port, struct vf_cancel *cancel, struct vf_error **err);

@@ -82,7 +82,8 @@ int vf_ssh_login_passphrase(struct vf_ssh_login *l, const char *file, struct vf_
 }
 
 int vf_ssh_login_confirm(const struct vf_asker *asker, struct vf_cancel *cancel, const char *id,
-                         const char *title, const char *detail, struct vf_error **err)
+                         const char *title, const char *detail, const struct vf_ask_key *key,
+                         struct vf_error **err)
 {
     static const struct vf_ask_choice choices[] = {{"yes", "Yes"}, {"no", "No"}};
     if (!asker)
@@ -93,6 +94,7 @@ int vf_ssh_login_confirm(const struct vf_asker *asker, struct vf_cancel *cancel,
                        .detail = detail,
                        .choices = choices,
                        .n_choices = VF_COUNT(choices),
+                       .key = key,
                        .safe = "no"};
     struct vf_answer a = {0};
     int rc = asker->ask(asker->opaque, &q, cancel, &a, err);

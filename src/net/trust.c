@@ -176,6 +176,26 @@ char **vf_trust_types(char *const *files, const char *name)
     return types;
 }
 
+static int add_key(void *opaque, const struct line *l)
+{
+    vf_autofree char *b64 = vf_base64_encode(l->blob, l->blob_len);
+    vf_autofree char *fingerprint = vf_trust_fingerprint(l->blob, l->blob_len);
+    vf_autofree char *type = vf_ssh_blob_type(l->blob, l->blob_len);
+    /* a line that calls its key something else is no line to go by */
+    if (l->revoked || !vf_streq(type, l->type))
+        return 0;
+    vf_autofree char *text = vf_asprintf("%s %s %s", type, b64, fingerprint);
+    vf_strv_add(opaque, text);
+    return 0;
+}
+
+char **vf_trust_keys(char *const *files, const char *name)
+{
+    char **keys = vf_strv_new();
+    each_line(files, name, add_key, &keys, NULL);
+    return keys;
+}
+
 struct lookup {
     const void *blob;
     size_t len;
@@ -311,7 +331,8 @@ int vf_trust_decide(const char *label, char *const *files, const char *name, con
         "%s shows a key of type %s with the fingerprint\n%s\nOn the host itself this shows it:\n"
         "ssh-keygen -l -f /etc/ssh/ssh_host_*_key.pub\nYes writes the key to %s.",
         name, type, fingerprint, files && *files ? files[0] : "no file");
-    int yes = vf_ssh_login_confirm(asker, cancel, id, title, detail, err);
+    struct vf_ask_key key = {label, name, type, fingerprint, files && *files ? files[0] : NULL};
+    int yes = vf_ssh_login_confirm(asker, cancel, id, title, detail, &key, err);
     if (yes < 0)
         return vf_fail_prefix(err, "the host key of %s (%s) is not known", label, fingerprint);
     if (!yes)

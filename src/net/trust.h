@@ -16,6 +16,9 @@ char *vf_trust_name(const char *host, uint16_t port);
  * their order, each once: what to ask a server for first. Caller frees. */
 char **vf_trust_types(char *const *files, const char *name);
 
+/* The keys themselves, each as "TYPE BASE64 FINGERPRINT". Caller frees. */
+char **vf_trust_keys(char *const *files, const char *name);
+
 enum vf_trust_state {
     VF_TRUST_KNOWN,
     VF_TRUST_UNKNOWN,

@@ -81,6 +81,20 @@ static int write_authorized(struct lab *lab, const struct lab_setup *s, struct v
     return vf_replace_file(path, s->operator_pub, strlen(s->operator_pub), 0600, err);
 }
 
+/* What `pvecm updatecerts` writes since 8.1: the node's RSA key, for the other nodes. */
+static int publish_key(const struct lab_node *n, struct vf_error **err)
+{
+    vf_autofree char *from = vf_asprintf("%s/hostkeys.pub", n->dir);
+    vf_autofree char *dir = vf_asprintf("%s/pve/nodes/%s", n->lab->cdir, n->name);
+    vf_autofree char *path = vf_asprintf("%s/ssh_known_hosts", dir);
+    vf_autofree char *keys = vf_read_file(from, 65536, NULL, err);
+    const char *rsa = keys ? strstr(keys, "ssh-rsa ") : NULL;
+    if (!rsa || vf_mkdirs(dir, 0755, err))
+        return -1;
+    vf_autofree char *line = vf_asprintf("%s %.*s\n", n->name, (int)strcspn(rsa, "\n"), rsa);
+    return vf_replace_file(path, line, strlen(line), 0644, err);
+}
+
 /* Everything that must happen while there is one thread, then the threads. */
 static int start(struct lab *lab, const struct lab_setup *s, struct vf_error **err)
 {
@@ -104,6 +118,8 @@ static int start(struct lab *lab, const struct lab_setup *s, struct vf_error **e
     pthread_mutex_lock(&lab->lock);
     int r = lab_demo_fill(lab, s->profile, err);
     pthread_mutex_unlock(&lab->lock);
+    for (size_t i = 0; !r && i < lab->n_nodes; i++)
+        r = publish_key(&lab->nodes[i], err);
     for (size_t i = 0; !r && i < lab->n_nodes; i++)
         r = lab_node_wait_ssh(&lab->nodes[i], err) || lab_http_serve(&lab->nodes[i], err) ? -1 : 0;
     return r ? -1 : lab_ctl_serve(lab, err);

@@ -119,7 +119,9 @@ int lab_tls_setup(struct lab *lab, struct vf_error **err)
     vf_autofree char *cn = vf_asprintf("Proxmox Virtual Environment lab %s", lab->name);
     X509 *ca = key ? make_cert(key, cn, NULL, NULL, NULL) : NULL;
     vf_autofree char *path = vf_asprintf("%s/ca-%s.pem", lab->dir, lab->name);
-    int r = ca ? write_pem(path, ca, err) : tls_fail(err, "the cluster's CA");
+    vf_autofree char *pve = vf_asprintf("%s/pve/pve-root-ca.pem", lab->cdir);
+    int r = ca ? write_pem(path, ca, err) || write_pem(pve, ca, err)
+               : tls_fail(err, "the cluster's CA");
     for (size_t i = 0; !r && i < lab->n_nodes; i++)
         r = setup_node(&lab->nodes[i], ca, key, err);
     X509_free(ca);

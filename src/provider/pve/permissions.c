@@ -5,7 +5,6 @@
 #include "config.h"
 #include "provider/pve/pve.h"
 #include "provider/pve/vmconfig.h"
-#include "base/i18n.h"
 #include "base/str.h"
 
 #include <string.h>
@@ -200,7 +199,7 @@ static int ask(struct vf_pve_client *c, struct path *path, struct vf_error **err
     vf_autofree char *call = vf_asprintf("/access/permissions?path=%s", enc);
     vf_autojson json_t *all = vf_pve_object(c, call, err);
     if (!all)
-        return vf_fail_prefix(err, _("the rights of this login"));
+        return vf_fail_prefix(err, "the rights of this login");
     path->have = json_incref(json_object_get(all, path->asked));
     return 0;
 }
@@ -292,7 +291,7 @@ static char *cure(struct vf_pve_client *c, const struct vf_use *use, const struc
         for (size_t k = 0; p->v[i].missing[k]; k++) /* beyond the usual role */
             add_once(&privs, p->v[i].missing[k]);
     vf_autobuf struct vf_buf b = {0};
-    vf_buf_printf(&b, _("on a node of %s, as root:"), conf->name);
+    vf_buf_printf(&b, "on a node of %s, as root:", conf->name);
     role_line(c, role, privs, &b);
     for (size_t i = 0; i < p->n; i++) {
         if (!p->v[i].missing[0])
@@ -305,13 +304,13 @@ static char *cure(struct vf_pve_client *c, const struct vf_use *use, const struc
     if (token) {
         vf_autofree char *name = word(bang + 1);
         vf_buf_printf(&b,
-                      _("\n    or, if the user has these rights and only the token lacks them:"
-                        "\n      pveum user token modify %s %s --privsep 0"),
+                      "\n    or, if the user has these rights and only the token lacks them:"
+                      "\n      pveum user token modify %s %s --privsep 0",
                       quoted_user, name);
     }
     if (more)
-        vf_buf_puts(&b, _("\n    An entry on a path replaces what the login has there from above: "
-                          "name its other roles in --roles too."));
+        vf_buf_puts(&b, "\n    An entry on a path replaces what the login has there from above: "
+                        "name its other roles in --roles too.");
     return vf_buf_take(&b);
 }
 
@@ -327,21 +326,20 @@ static void report(struct vf_pve_client *c, const struct vf_use *use, const stru
         if (!p->v[i].missing[0])
             continue;
         vf_autofree char *list = vf_strv_join(p->v[i].missing, ", ");
-        vf_buf_printf(&b, _("%s%s on %s"), b.len ? "; " : "", list, p->v[i].given);
+        vf_buf_printf(&b, "%s%s on %s", b.len ? "; " : "", list, p->v[i].given);
     }
     vf_autojson json_t *all = nothing ? vf_pve_object(c, "/access/permissions", NULL) : NULL;
     vf_autofree char *how = cure(c, use, p);
     if (all && !json_object_size(all) && conf->token)
         vf_finding_add(out, VF_STOP, conf->name, how,
-                       _("the API token %s has no rights at all: with privilege separation it has "
-                         "only those that it and its user were both given. It needs %s"),
+                       "the API token %s has no rights at all: with privilege separation it has "
+                       "only those that it and its user were both given. It needs %s",
                        who, vf_buf_str(&b));
     else if (all && !json_object_size(all))
-        vf_finding_add(out, VF_STOP, conf->name, how, _("%s has no rights at all; it needs %s"),
-                       who, vf_buf_str(&b));
-    else
-        vf_finding_add(out, VF_STOP, conf->name, how, _("%s lacks rights: %s"), who,
+        vf_finding_add(out, VF_STOP, conf->name, how, "%s has no rights at all; it needs %s", who,
                        vf_buf_str(&b));
+    else
+        vf_finding_add(out, VF_STOP, conf->name, how, "%s lacks rights: %s", who, vf_buf_str(&b));
 }
 
 /* A VM that could not be described: its configuration, if that may be read, at least names the
