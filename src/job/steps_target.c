@@ -179,6 +179,25 @@ int vf_step_allocate(struct vf_job *job, struct vf_error **err)
     return 0;
 }
 
+/* Is VOLUME still what was made? Anybody may have put another in its place, which is not ours to
+ * free. One whose making was cut off has no size to go by. */
+static int still_ours(struct vf_job *job, const struct vf_record *rec, const char *volume,
+                      struct vf_error **err)
+{
+    struct vf_volume v = {0};
+    if (rec->state != VF_REC_DONE)
+        return 0;
+    if (OPS(job)->volume(job->target_pve, job->plan->target_node, volume, &v, err) < 0)
+        return -1;
+    bool good = v.size >= (uint64_t)vf_json_int(rec->intent, "size") &&
+                vf_streq(v.format, vf_json_str(rec->intent, "format"));
+    vf_volume_clear(&v);
+    return good ? 0
+                : vf_fail(err, VF_E_CONFLICT,
+                          _("volume %s is no longer the one this job made: it is left alone"),
+                          volume);
+}
+
 int vf_undo_allocate(struct vf_job *job, const struct vf_record *rec, struct vf_error **err)
 {
     if (rec->state == VF_REC_FAILED)
@@ -194,6 +213,8 @@ int vf_undo_allocate(struct vf_job *job, const struct vf_record *rec, struct vf_
     int there = volume_there(job, volume, err);
     if (there <= 0)
         return there;
+    if (still_ours(job, rec, volume, err) < 0)
+        return -1;
     vf_autoerror struct vf_error *why = NULL;
     if (OPS(job)->free_volume(job->target_pve, job->plan->target_node, volume, &why) == 0 ||
         vf_error_code(why) == VF_E_CONFLICT)

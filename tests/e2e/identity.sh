@@ -98,4 +98,24 @@ done
 move 0 "a volume of that name that nobody refers to" --vmid 150 --skip-start alpha beta b1 local web1
 is "$(cat "$L/beta/b1/vz/images/150/vm-150-disk-0.qcow2")" "somebody else's" "is left alone"
 has beta b1 150 "$(config beta b1 150 | grep '^scsi0: local:150/vm-150-disk-1.qcow2')" "the next number is taken"
+
+# --- a volume that somebody puts in the place of ours is neither written nor freed
+theirs=$L/alpha/a2/vz/images/160/vm-160-disk-1.qcow2
+rm -rf "$XDG_STATE_HOME"
+"$vmferry" move -c "$conf" --yes --bwlimit 20 --vmid 160 beta alpha a2 local db1 >"$work/out" 2>"$work/err" </dev/null &
+front=$!
+i=0
+until grep -q '"copy/scsi0"' "$XDG_STATE_HOME"/vmferry/jobs/*/journal.jsonl 2>/dev/null || [ $i = 200 ]; do
+    i=$((i + 1))
+    sleep 0.1
+done
+qemu-img create -q -f qcow2 "$work/theirs" 1M
+cp "$work/theirs" "$work/put" && mv "$work/put" "$theirs"
+wait $front
+is $? 5 "a person is needed"
+says err 'vm-160-disk-1.qcow2 at the target is not the one this job made: nothing is written' "it is not written"
+says out 'no longer the one this job made: it is left alone' "nor freed, and that is said"
+cmp -s "$work/theirs" "$theirs"
+ok $? "it is as it was put there"
+has beta b1 "$(on beta b1 'qm list' | awk '$2 == "db1" {print $1}')" 'name: db1' "the source has its name"
 done_testing

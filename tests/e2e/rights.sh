@@ -79,6 +79,12 @@ for side in "alpha source VM.Config.Disk /vms/102 old1" "beta target VM.Config.H
     grant "$1"
     ok $? "the lines run"
 done
+# rights over a pool are rights over what is in it
+ctl alpha pveum acl delete /vms/103 --users plain@pve --roles vmferry-source
+ctl alpha set-pool 103 web
+stops "a VM that no entry names" -n alpha beta b1 local 103
+ctl alpha pveum acl modify /pool/web --users plain@pve --roles vmferry-source
+run 0 "is given by its pool" move -c "$conf" -n alpha beta b1 local stubborn
 ctl beta pveum acl delete /storage/local --users plain@pve --tokens 'plain@pve!sep' --roles vmferry-target
 stops "a storage that is not given" alpha beta b1 local old1
 says out 'lacks rights: Datastore.AllocateSpace, Datastore.Audit on /storage/local' "is named"

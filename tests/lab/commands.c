@@ -109,6 +109,25 @@ static int cmd_set_space(struct request *r)
     return 0;
 }
 
+static struct lab_vm *vm_arg(struct request *r, size_t i)
+{
+    struct lab_vm *vm = r->n > i ? lab_vm_find(r->lab, lab_int(r->args[i])) : NULL;
+    if (!vm)
+        vf_buf_printf(r->out, "Configuration file 'nodes/%s/qemu-server/%s.conf' does not exist\n",
+                      r->n ? r->args[0] : "?", r->n > i ? r->args[i] : "?");
+    return vm;
+}
+
+/* set-pool VMID POOL|-: a member of */
+static int cmd_set_pool(struct request *r)
+{
+    struct lab_vm *vm = vm_arg(r, 0);
+    if (!vm || r->n != 2)
+        return usage(r, "set-pool VMID POOL|-");
+    vf_str_set(&vm->pool, vf_streq(r->args[1], "-") ? NULL : r->args[1]);
+    return 0;
+}
+
 /* set-storage STORAGE KEY VALUE: what its configuration says; the images stay where they are */
 static int cmd_set_storage(struct request *r)
 {
@@ -153,15 +172,6 @@ static int cmd_quorum(struct request *r)
 static int cmd_expire(struct request *r)
 {
     return RAND_bytes(r->lab->key, sizeof r->lab->key) == 1 ? 0 : 1;
-}
-
-static struct lab_vm *vm_arg(struct request *r, size_t i)
-{
-    struct lab_vm *vm = r->n > i ? lab_vm_find(r->lab, lab_int(r->args[i])) : NULL;
-    if (!vm)
-        vf_buf_printf(r->out, "Configuration file 'nodes/%s/qemu-server/%s.conf' does not exist\n",
-                      r->n ? r->args[0] : "?", r->n > i ? r->args[i] : "?");
-    return vm;
 }
 
 /* set-config VMID KEY VALUE|-: a change by somebody else, past all checks */
@@ -304,6 +314,7 @@ static const struct {
     {"dump", "the whole state as JSON, to compare", cmd_dump},
     {"requests", "API calls so far, one JSON object a line", cmd_requests},
     {"set-space", "STORAGE BYTES|real: what is free there", cmd_set_space},
+    {"set-pool", "VMID POOL|-: makes a VM a member", cmd_set_pool},
     {"set-storage", "STORAGE KEY VALUE|-: what its configuration says", cmd_set_storage},
     {"fault", "…: something goes wrong at the next call or task of a kind; alone it explains",
      cmd_fault},
