@@ -62,7 +62,7 @@ move 1 "--yes accepts nothing, whoever vouches" alpha beta b2 local web1
 on_screen alpha beta b2 local web1
 sees 'not known yet. Trust the one its cluster has' "else the key of the cluster is offered"
 sees 'b1, whose key is known, says that the cluster has for b2 a key of type ssh-rsa' "and where it comes from"
-says out "$(ssh-keygen -l -f "$theirs" | cut -d' ' -f2)" "with its fingerprint"
+sees "$(ssh-keygen -l -f "$theirs" | cut -d' ' -f2 | sed 's/+/[+]/g')" "with its fingerprint"
 keys 1 Enter
 sees 'exit=0' "the host shows that key, and the VM is moved"
 is "$(grep -cF "$b2" "$work/known")" 1 "one key was written down"
