@@ -12,6 +12,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
+/* a refused session is asked for again, so often and after so many milliseconds */
+enum { REFUSALS = 20, REFUSED_MS = 100 };
+
 /* Why only the OpenSSH program will do, or NULL. */
 static const char *needs_openssh(const struct vf_ssh *s, const struct vf_ssh_conf *conf)
 {
@@ -182,18 +185,31 @@ static void close_fd(int *fd)
     *fd = -1;
 }
 
-int vf_ssh_start(struct vf_ssh *s, const char *command, struct vf_ssh_child *out,
-                 struct vf_error **err)
+static int start_once(struct vf_ssh *s, const char *command, struct vf_ssh_child *out,
+                      struct vf_error **err)
 {
     *out = (struct vf_ssh_child){.in = -1, .out = -1, .err = -1};
-    vf_autofree char *quoted = s->sudo ? vf_shell_quote(command) : NULL;
-    vf_autofree char *whole = s->sudo ? vf_asprintf("sudo -n -- sh -c %s", quoted) : NULL;
-    if (vf_cancel_check(s->cancel, err) == 0 &&
-        s->ops->start(s, whole ? whole : command, out, err) == 0)
+    if (vf_cancel_check(s->cancel, err) == 0 && s->ops->start(s, command, out, err) == 0)
         return 0;
     if (out->priv)
         vf_ssh_finish(out, 0, NULL);
     return -1;
+}
+
+int vf_ssh_start(struct vf_ssh *s, const char *command, struct vf_ssh_child *out,
+                 struct vf_error **err)
+{
+    vf_autofree char *quoted = s->sudo ? vf_shell_quote(command) : NULL;
+    vf_autofree char *whole = s->sudo ? vf_asprintf("sudo -n -- sh -c %s", quoted) : NULL;
+    for (int i = 0;; i++) {
+        vf_autoerror struct vf_error *why = NULL;
+        if (start_once(s, whole ? whole : command, out, &why) == 0)
+            return 0;
+        /* the host counts a session until it has buried it, a moment after we saw it end */
+        if (vf_error_code(why) != VF_E_CONFLICT || i == REFUSALS ||
+            vf_cancel_sleep(s->cancel, REFUSED_MS, NULL) < 0)
+            return vf_fail_with(err, VF_STEAL(why));
+    }
 }
 
 int vf_ssh_finish(struct vf_ssh_child *c, int timeout_ms, struct vf_error **err)

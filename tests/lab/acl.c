@@ -91,7 +91,7 @@ static bool exists(const struct lab *lab, size_t i)
            (!privileges[i].until || lab->version < privileges[i].until);
 }
 
-static bool known(const struct lab *lab, const char *priv)
+bool lab_privilege_exists(const struct lab *lab, const char *priv)
 {
     for (size_t i = 0; i < VF_COUNT(privileges); i++)
         if (vf_streq(privileges[i].name, priv))
@@ -145,7 +145,7 @@ int lab_role_set(struct lab *lab, const char *name, const char *privs, bool appe
 {
     vf_autostrv char **list = vf_strv_split(privs, " ,;");
     for (size_t i = 0; list[i]; i++)
-        if (!known(lab, list[i]))
+        if (!lab_privilege_exists(lab, list[i]))
             return -1;
     json_t *role = append ? json_incref(json_object_get(lab->roles, name)) : json_array();
     if (!role)

@@ -88,6 +88,8 @@ static const struct {
      "arch:s?@8=x86_64|aarch64 node:s"},
     {"GET /nodes/{node}/lxc", 0xf,
      "node:s"},
+    {"GET /nodes/{node}/lxc/{vmid}/config", 0xf,
+     "current:b? node:s snapshot:s? vmid:i@3>1/pve-vmid vmid:i@c>100<999999999/pve-vmid"},
     {"GET /nodes/{node}/network", 0xf,
      "node:s "
      "type:s?@3=bridge|bond|eth|alias|vlan|OVSBridge|OVSBond|OVSPort|OVSIntPort|any_bridge "

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The versions of the API a cluster can speak, and what differs besides the parameter lists. */
 #include "config.h"
-#include <limits.h>
 #include <string.h>
 #include "tests/lab/lab.h"
 
@@ -19,25 +18,6 @@ const struct lab_version *lab_version(const struct lab *lab)
         if (lab_versions[i].number == lab->version)
             return &lab_versions[i];
     return NULL;
-}
-
-/* Privileges that not every version has; those that all have are not here. */
-static const struct {
-    const char *name; /* or its beginning */
-    unsigned first, last;
-} privileges[] = {
-    {"Mapping.", 8000, UINT_MAX},     {"Pool.Audit", 7000, UINT_MAX},
-    {"SDN.Use", 8000, UINT_MAX},      {"Sys.AccessNetwork", 8000, UINT_MAX},
-    {"Sys.Incoming", 7000, UINT_MAX}, {"VM.GuestAgent.", 9000, UINT_MAX},
-    {"VM.Monitor", 0, 8999},
-};
-
-bool lab_privilege_exists(const struct lab *lab, const char *name)
-{
-    for (size_t i = 0; i < VF_COUNT(privileges); i++)
-        if (vf_starts(name, privileges[i].name))
-            return lab->version >= privileges[i].first && lab->version <= privileges[i].last;
-    return true;
 }
 
 /* What to ask instead of a privilege this version does not have; NULL: nothing is asked. */
