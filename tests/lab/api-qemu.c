@@ -303,8 +303,6 @@ static json_t *power(struct lab_call *c, const char *type,
     const char *timeout = lab_param(c, "timeout");
     if (!vm)
         return NULL;
-    if (lab_ha_manages(vm))
-        return lab_ha_power(c, vm, run == run_start);
     json_t *args = json_pack("{s:I, s:b}", "timeout", (json_int_t)(timeout ? atoll(timeout) : 180),
                              "force", (int)lab_flag(c, "forceStop", false));
     return lab_task_start(c, c->node, vm, type, lab_param(c, "vmid"), args, run);

@@ -303,9 +303,6 @@ json_t *lab_task_status(const struct lab_task *t, bool list);
 int lab_fault_call(struct lab_call *c, const char *path);
 int lab_fault_task(struct lab_task *t, struct vf_error **err);
 int lab_fault_command(struct lab *lab, char *const *args, struct vf_buf *out);
-/* ha.c: whether the cluster's manager starts and stops VM; a task that asks it to. */
-bool lab_ha_manages(const struct lab_vm *vm);
-json_t *lab_ha_power(struct lab_call *c, struct lab_vm *vm, bool start);
 /* state.c: commands that take a cluster into a state and out of it. */
 int lab_state_sshd(struct lab *lab, char *const *args, struct vf_buf *out);
 int lab_state_offline(struct lab *lab, char *const *args, struct vf_buf *out);

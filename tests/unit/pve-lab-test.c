@@ -215,17 +215,6 @@ static void test_power(struct vf_provider *p, const char *node, unsigned id)
     ok(p->ops->state(p, node, id, &s, &err) == 0 && s == VF_VM_STOPPED, "it is off");
 }
 
-/* The task ends before anything has happened: the manager does it later. */
-static void test_ha(struct vf_provider *p)
-{
-    struct vf_error *err = NULL;
-    enum vf_vm_state s = VF_VM_UNKNOWN;
-    good(p->ops->power(p, "a1", 105, VF_POWER_START, 0, &err), &err, "start under HA");
-    ok(p->ops->state(p, "a1", 105, &s, &err) == 0 && s == VF_VM_RUNNING, "it runs");
-    good(p->ops->power(p, "a1", 105, VF_POWER_SHUTDOWN, 60, &err), &err, "shut down under HA");
-    ok(p->ops->state(p, "a1", 105, &s, &err) == 0 && s == VF_VM_STOPPED, "it is off");
-}
-
 static void test_move(struct vf_provider *from, struct vf_provider *to)
 {
     struct vf_error *err = NULL;
@@ -318,7 +307,6 @@ int main(void)
     ok(alpha && beta, "logged in: %s", err ? err->text : "by password and by token");
     if (alpha && beta) {
         test_lists(alpha);
-        test_ha(alpha);
         test_move(alpha, beta);
         test_faults(&lab, alpha);
     }
