@@ -4,7 +4,6 @@
 # leaves everything as it was.
 . "${top_srcdir:-.}/tests/e2e/lib.sh"
 lab_up
-snapshot "$work/before"
 
 # --- what hangs on a VM
 move 1 "a linked clone is refused" alpha beta b1 local clone1
@@ -24,10 +23,8 @@ says out "STOP: memory.*next start.*--revert memory" "with the cure"
 ctl alpha set-pending 100 memory -
 move 3 "also when it is a deletion that waits" alpha beta b1 local web1
 on alpha a1 'qm set 101 --lock backup'
-ctl alpha set-config 101 lock backup
 move 1 "a locked VM is refused" alpha beta b1 local db1
 says err 'locked .backup.*qm unlock 101' "with the cure"
-ctl alpha set-config 101 lock -
 "$lab" down --dir "$L" >/dev/null 2>&1
 mkdir -p "$L"
 lab_up

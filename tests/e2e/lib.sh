@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# LAB_OPTIONS: more options of `vmferry-lab up`, as --no-namespaces.
+# LAB_OPTIONS: more options of `vmferry-lab up`, as --no-namespaces or --api-version 6.4.
 # For TAP scripts that move VMs between two clusters of the lab. Each gets clusters of its own, which
 # are stopped however the script ends.
 set -u
