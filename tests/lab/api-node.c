@@ -164,8 +164,8 @@ static json_t *get_task_log(struct lab_call *c)
 static json_t *stop_task(struct lab_call *c)
 {
     struct lab_task *t = the_task(c);
-    if (t)
-        t->stop = true;
+    if (t && !t->end)
+        t->signal = 15;
     pthread_cond_broadcast(&c->lab->changed);
     return NULL;
 }

@@ -29,7 +29,6 @@ struct demo {
     const char *pools[2][2];
     struct demo_vm vms[12];
     struct demo_disk disks[24];
-    int ha, replicated, snapshot; /* VMIDs of those that are, and that has one; 0: none */
 };
 
 /* One of everything that a VM can have. Fields in the old form too, as files keep them. */
@@ -130,9 +129,6 @@ static const struct demo demos[] = {
             {107, "scsi0", "local:104/base-104-disk-0.qcow2/107/vm-107-disk-0.qcow2", "", 64 * MB,
              0},
         },
-        105,
-        105,
-        103,
     },
     {
         "demo",
@@ -147,9 +143,6 @@ static const struct demo demos[] = {
           "virtio=02:AA:BB:CC:EE:01,bridge=vmbr0\nboot: order=scsi0\n"
           "smbios1: uuid=0b7c4a52-2b29-43a2-b36f-1a6cbb64b000\n"}},
         {{100, "scsi0", "local:100/vm-100-disk-0.qcow2", "", 64 * MB, 4 * MB}},
-        0,
-        0,
-        0,
     },
     {
         "captures",
@@ -178,9 +171,6 @@ static const struct demo demos[] = {
              4 * MB},
             {101, "scsi1", "extra:101/vm-101-disk-0.qcow2", ",backup=0", 1024 * MB, 4 * MB},
         },
-        0,
-        0,
-        0,
     },
     {
         "captures",
@@ -190,9 +180,6 @@ static const struct demo demos[] = {
         {{NULL, NULL}},
         {{0}},
         {{0}},
-        0,
-        0,
-        0,
     },
 };
 
@@ -311,23 +298,20 @@ static int add_iso(struct lab *lab, const char *profile, struct vf_error **err)
     return vf_mkdirs(dir, 0755, err) || vf_replace_file(image, zeros, MB, 0644, err) ? -1 : 0;
 }
 
-/* What ties VMs to their cluster. */
-static void add_ties(struct lab *lab, const struct demo *d)
+/* What ties VMs of alpha to their cluster: 105 is highly available and replicated, 103 has a
+ * snapshot.
+ */
+static void add_ties(struct lab *lab)
 {
-    vf_autofree char *sid = vf_asprintf("vm:%d", d->ha), *job = vf_asprintf("%d-0", d->replicated);
-    if (d->ha)
-        json_object_set_new(lab->ha, sid,
-                            json_pack("{s:s, s:s, s:s, s:s}", "sid", sid, "type", "vm", "state",
-                                      "stopped", "digest",
-                                      "0000000000000000000000000000000000000000"));
-    if (d->replicated)
-        json_array_append_new(lab->replication,
-                              json_pack("{s:s, s:s, s:i, s:i, s:s, s:s, s:s}", "id", job, "type",
-                                        "local", "guest", d->replicated, "jobnum", 0, "source",
-                                        lab->nodes[0].name, "target", lab->nodes[1].name,
-                                        "schedule", "*/15"));
-    if (d->snapshot)
-        lab_vm_snapshot(lab_vm_find(lab, d->snapshot), "before-update");
+    json_object_set_new(lab->ha, "vm:105",
+                        json_pack("{s:s, s:s, s:s, s:s}", "sid", "vm:105", "type", "vm", "state",
+                                  "stopped", "digest", "0000000000000000000000000000000000000000"));
+    json_array_append_new(lab->replication,
+                          json_pack("{s:s, s:s, s:i, s:i, s:s, s:s, s:s}", "id", "105-0", "type",
+                                    "local", "guest", 105, "jobnum", 0, "source",
+                                    lab->nodes[0].name, "target", lab->nodes[1].name, "schedule",
+                                    "*/15"));
+    lab_vm_snapshot(lab_vm_find(lab, 103), "before-update");
 }
 
 int lab_demo_fill(struct lab *lab, const char *profile, struct vf_error **err)
@@ -353,7 +337,8 @@ int lab_demo_fill(struct lab *lab, const char *profile, struct vf_error **err)
     for (size_t i = 0; i < VF_COUNT(d->disks) && d->disks[i].vmid; i++)
         if (add_disk(lab, d, &d->disks[i], err))
             return -1;
-    add_ties(lab, d);
+    if (vf_streq(profile, "demo") && vf_streq(lab->name, "alpha"))
+        add_ties(lab);
     for (size_t i = 0; i < VF_COUNT(d->vms) && d->vms[i].vmid; i++)
         if (d->vms[i].run && lab_boot_vm(lab_vm_find(lab, d->vms[i].vmid), err))
             return -1;

@@ -57,9 +57,9 @@ static int do_task(struct lab_task *t, char *const *args, struct vf_error **err)
 static int do_hang(struct lab_task *t, char *const *args, struct vf_error **err)
 {
     t->hangs = true;
-    while (t->hangs && !t->stop)
+    while (t->hangs && !t->signal)
         pthread_cond_wait(&t->lab->changed, &t->lab->lock);
-    return t->stop ? vf_fail(err, VF_E_CANCELLED, "interrupted by signal") : 0;
+    return t->signal ? vf_fail(err, VF_E_CANCELLED, "interrupted by signal") : 0;
 }
 
 static const struct kind kinds[] = {
@@ -118,10 +118,10 @@ int lab_fault_call(struct lab_call *c, const char *path)
     return k->call(c, args + CALL);
 }
 
-int lab_fault_task(struct lab_task *t, struct vf_error **err)
+int lab_fault_task(struct lab_task *t, const char *what, struct vf_error **err)
 {
     struct lab_fault *f = armed(t->lab, TASK);
-    if (!f || !vf_streq(f->args[0], t->type) || !is_due(f))
+    if (!f || !vf_streq(f->args[0], what) || !is_due(f))
         return 0;
     const struct kind *k = f->kind;
     vf_autostrv char **args = VF_STEAL(f->args);

@@ -94,8 +94,9 @@ struct lab_task {
     int64_t start, end; /* unix seconds; end 0: running */
     unsigned pid, pstart;
     char **log;
-    json_t *args;     /* what the worker needs */
-    bool hangs, stop; /* until told to go on; told to end */
+    json_t *args; /* what the worker needs */
+    bool hangs;   /* until it is told to go on */
+    int signal;   /* 15: it was told to end */
     int (*run)(struct lab_task *t, struct vf_error **err);
 };
 
@@ -301,7 +302,8 @@ json_t *lab_task_status(const struct lab_task *t, bool list);
 
 /* fault.c: what was ordered to go wrong. -1 with the call failed; -1 with *err. */
 int lab_fault_call(struct lab_call *c, const char *path);
-int lab_fault_task(struct lab_task *t, struct vf_error **err);
+/* WHAT: the task's type, or a place in it where it can go wrong ("qmcreate/disks"). */
+int lab_fault_task(struct lab_task *t, const char *what, struct vf_error **err);
 int lab_fault_command(struct lab *lab, char *const *args, struct vf_buf *out);
 /* state.c: commands that take a cluster into a state and out of it. */
 int lab_state_sshd(struct lab *lab, char *const *args, struct vf_buf *out);

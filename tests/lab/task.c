@@ -22,7 +22,7 @@ static void *task_main(void *arg)
     vf_autoerror struct vf_error *err = NULL;
     usleep(20000); /* a worker takes its time to start */
     pthread_mutex_lock(&t->lab->lock);
-    if (!lab_fault_task(t, &err)) {
+    if (!lab_fault_task(t, t->type, &err)) {
         if (t->vm && t->vm->gone) /* while it hung */
             vf_fail(&err, VF_E_NOTFOUND,
                     "Configuration file 'nodes/%s/qemu-server/%s.conf' does not exist",
