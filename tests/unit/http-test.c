@@ -49,6 +49,9 @@ static void handle(void *opaque, const struct httpd_request *req, struct httpd_a
         int n = snprintf(a->raw, 100, "HTTP/1.1 200 OK\r\n\r\n");
         a->raw[n] = 'x';
         a->close = true;
+    } else if (!strcmp(req->path, "/half-head")) {
+        a->raw = vf_strdup("HTTP/1.1 200 OK\r\nServer: pve-api-daemon/3.0\r\nContent-Le");
+        a->close = true;
     } else if (!strcmp(req->path, "/headers")) {
         a->len = 400 * 1024;
         a->raw = vf_xcalloc(1, a->len + 1);
@@ -180,6 +183,7 @@ static void test_retries(void)
     ok(ask(h, "POST", url, "/cut", &a, NULL) == VF_E_NET && site.posts == 1, "a POST is not");
     ok(a.sent, "and the caller is told that it was sent");
     vf_http_answer_clear(&a);
+    ok(ask(h, "GET", url, "/half-head", NULL, NULL) == VF_E_NET, "half a head is no answer");
     ok(ask(h, "PUT", url, "/cut", NULL, NULL) == VF_E_NET && site.posts == 2, "a PUT is not");
     ok(ask(h, "DELETE", url, "/cut", NULL, NULL) == VF_E_NET && site.posts == 3, "a DELETE is not");
     site.gets = 0;
