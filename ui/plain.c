@@ -122,7 +122,8 @@ static void on_ask(struct follow *f, const json_t *e)
                        .detail = vf_json_str(e, "detail"),
                        .choices = choices,
                        .n_choices = n < VF_COUNT(choices) ? n : VF_COUNT(choices),
-                       .safe = vf_json_str(e, "safe")};
+                       .safe = vf_json_str(e, "safe"),
+                       .once = vf_json_true(e, "once")};
     struct vf_answer a = {0};
     fflush(stdout);
     if (vf_tty_cache_ask(f->cache, &q, NULL, f->signals, &a) == VF_TTY_LEFT)

@@ -172,30 +172,43 @@ void vf_tty_cache_rewind(struct vf_tty_cache *c)
         c->v[i].given = false;
 }
 
+static struct entry *find(struct vf_tty_cache *c, const char *id)
+{
+    for (size_t i = 0; i < c->n; i++)
+        if (vf_streq(c->v[i].id, id))
+            return &c->v[i];
+    return NULL;
+}
+
+static void remember(void *opaque, const char *id, const struct vf_secret *answer)
+{
+    struct vf_tty_cache *c = opaque;
+    struct entry *e = find(c, id);
+    if (!e) {
+        e = vf_grow(&c->v, &c->n, sizeof *c->v);
+        e->id = vf_strdup(id);
+    }
+    vf_secret_free(e->secret);
+    e->secret = vf_secret_copy(answer);
+    e->given = true; /* this process knows it */
+}
+
 int vf_tty_cache_ask(struct vf_tty_cache *c, const struct vf_ask *q, struct vf_cancel *cancel,
                      int other, struct vf_answer *out)
 {
-    if (q->kind != VF_ASK_SECRET)
-        return vf_tty_ask(q, cancel, other, out);
-    struct entry *e = NULL;
-    for (size_t i = 0; i < c->n; i++)
-        if (vf_streq(c->v[i].id, q->id))
-            e = &c->v[i];
+    struct entry *e = find(c, q->id);
     if (e && !e->given) {
         e->given = true;
-        *out = (struct vf_answer){.secret = vf_secret_copy(e->secret)};
+        *out = (struct vf_answer){0};
+        if (q->kind == VF_ASK_SECRET)
+            out->secret = vf_secret_copy(e->secret);
+        else
+            out->text = vf_strdup(vf_secret_text(e->secret));
         return 0;
     }
     int r = vf_tty_ask(q, cancel, other, out);
-    if (r == 0) {
-        if (!e) {
-            e = vf_grow(&c->v, &c->n, sizeof *c->v);
-            e->id = vf_strdup(q->id);
-        }
-        vf_secret_free(e->secret);
-        e->secret = vf_secret_copy(out->secret);
-        e->given = true;
-    }
+    if (r == 0 && q->kind == VF_ASK_SECRET && !q->once)
+        remember(c, q->id, out->secret);
     return r;
 }
 
@@ -211,5 +224,5 @@ static int cache_ask(void *opaque, const struct vf_ask *q, struct vf_cancel *can
 
 struct vf_asker vf_tty_cache_asker(struct vf_tty_cache *c)
 {
-    return (struct vf_asker){.ask = cache_ask, .opaque = c};
+    return (struct vf_asker){.ask = cache_ask, .opaque = c, .remember = remember};
 }

@@ -18,8 +18,9 @@ int vf_tty_ask(const struct vf_ask *q, struct vf_cancel *cancel, int other, stru
 /* "y" or "yes" (in the user's language too); false without a terminal. */
 bool vf_tty_confirm(const char *question);
 
-/* An asker that remembers secrets by their ids for the life of this process, so that the job's
- * process need not ask again what planning has asked already. YES answers are never remembered. */
+/* An asker that remembers secrets, and what else it is told to, by their ids for the life of this
+ * process, so that the job's process need not ask again what planning has asked already. YES
+ * answers are never remembered. */
 struct vf_tty_cache;
 struct vf_tty_cache *vf_tty_cache_new(void);
 void vf_tty_cache_free(struct vf_tty_cache *c);

@@ -38,6 +38,7 @@ struct vf_ask {
     size_t n_choices;
     const struct vf_ask_key *key; /* about a host key; NULL: about something else */
     const char *safe; /* the answer that harms nothing; NULL: none, the worker fails without one */
+    bool once;        /* what is typed is good for one time: not to be kept for who asks later */
 };
 
 struct vf_answer {
@@ -51,6 +52,8 @@ struct vf_asker {
     int (*ask)(void *opaque, const struct vf_ask *q, struct vf_cancel *cancel,
                struct vf_answer *out, struct vf_error **err);
     void *opaque;
+    /* ANSWER is a good answer, should another process ask ID; NULL: nothing is kept. */
+    void (*remember)(void *opaque, const char *id, const struct vf_secret *answer);
 };
 
 static inline void vf_answer_clear(struct vf_answer *a)

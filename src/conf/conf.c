@@ -42,7 +42,10 @@ static bool is_userid(const char *s, size_t n)
 
 static const char *check_user(const char *v)
 {
-    return is_userid(v, strlen(v)) ? NULL : "must be USER@REALM, such as \"root@pam\"";
+    vf_autofree char *somewhere = strchr(v, '@') ? vf_strdup(v) : vf_asprintf("%s@pam", v);
+    return is_userid(somewhere, strlen(somewhere))
+               ? NULL
+               : "must be USER@REALM, such as \"root@pam\", or USER (the realm is asked)";
 }
 
 static const char *check_token(const char *v)
@@ -193,11 +196,14 @@ static void complete_url(char **url)
 static int finish_cluster(void *item, struct vf_error **err)
 {
     struct vf_cluster_conf *c = item;
-    if (!c->user == !c->token)
+    if (c->user && c->token)
         return vf_fail(err, VF_E_USAGE,
-                       "the cluster \"%s\" needs a user (to log in with a password) "
-                       "or a token, %s",
-                       c->name, c->user ? "but not both" : "and has neither");
+                       "the cluster \"%s\" has a user and a token: give a user (who logs in with a "
+                       "password) or a token",
+                       c->name);
+    if (!c->user && !c->token && (c->secret_file || c->secret_command))
+        return vf_fail(err, VF_E_USAGE,
+                       "the cluster \"%s\" has a secret, but neither a user nor a token", c->name);
     if (c->secret_file && c->secret_command)
         return vf_fail(err, VF_E_USAGE, "secret-file and secret-command exclude each other");
     for (size_t i = 0; i < c->n_nodes; i++)
@@ -212,8 +218,11 @@ static int finish_cluster(void *item, struct vf_error **err)
                                c->storages[i].name);
     for (size_t i = 0; c->urls[i]; i++)
         complete_url(&c->urls[i]);
-    for (char *p = c->fingerprint; p && *p; p++)
-        *p = (char)toupper((unsigned char)*p);
+    for (char **f = c->fingerprints; f && *f; f++)
+        for (char *p = *f; *p; p++)
+            *p = (char)toupper((unsigned char)*p);
+    if (!c->ssh.jump)
+        c->ssh.jump = vf_strdup(c->via);
     return 0;
 }
 
@@ -225,9 +234,10 @@ static const struct vf_cfg_key cluster_keys[] = {
     {"token", VF_CFG_STR, AT(vf_cluster_conf, token), .check = check_token},
     {"secret-file", VF_CFG_PATH, AT(vf_cluster_conf, secret_file), .check = vf_cfg_check_line},
     {"secret-command", VF_CFG_STR, AT(vf_cluster_conf, secret_command)},
-    {"fingerprint", VF_CFG_STR, AT(vf_cluster_conf, fingerprint), .check = check_fingerprint},
+    {"fingerprint", VF_CFG_STRV, AT(vf_cluster_conf, fingerprints), .check = check_fingerprint},
     {"ca-file", VF_CFG_PATH, AT(vf_cluster_conf, ca_file), .check = vf_cfg_check_line},
     {"verify", VF_CFG_BOOL, AT(vf_cluster_conf, verify)},
+    {"via", VF_CFG_STR, AT(vf_cluster_conf, via), .check = vf_cfg_check_name},
     {"ssh", VF_CFG_GROUP, AT(vf_cluster_conf, ssh), .table = &ssh_table},
     {"nodes", VF_CFG_LIST, AT(vf_cluster_conf, nodes), .table = &node_table,
      .count = offsetof(struct vf_cluster_conf, n_nodes)},
@@ -322,7 +332,8 @@ static void free_cluster(struct vf_cluster_conf *c)
     free(c->token);
     free(c->secret_file);
     free(c->secret_command);
-    free(c->fingerprint);
+    vf_strv_free(c->fingerprints);
+    free(c->via);
     free(c->ca_file);
     vf_ssh_conf_free(&c->ssh);
 }

@@ -45,13 +45,14 @@ struct vf_cluster_conf {
     char *name;
     char *type;        /* "pve" */
     char **urls;       /* https://HOST:8006, tried in order */
-    char *user;        /* user@realm; NULL with a token */
+    char *user;        /* user@realm; without realm, or NULL: what is missing is asked */
     char *token;       /* user@realm!name; NULL: log in with a password */
     char *secret_file; /* password or token secret, 0600; else secret_command; else asked */
     char *secret_command;
-    char *fingerprint; /* SHA-256 of the certificate, "AA:BB:…"; NULL: CA check */
+    char **fingerprints; /* SHA-256 of the certificates, "AA:BB:…", any of them; NULL: CA check */
     char *ca_file;
     bool verify; /* false only with --no-verify-ssl or verify = false */
+    char *via;   /* [user@]host[:port]: API and SSH go through this host; NULL: straight */
     struct vf_ssh_conf ssh;
     struct vf_node_conf *nodes;
     size_t n_nodes;

@@ -55,13 +55,14 @@ static int verify_chain(X509_STORE_CTX *store, void *opaque)
         X509_STORE_CTX_set_error(store, X509_V_ERR_UNSPECIFIED);
         return 0;
     }
-    if (!t->pinned) {
+    if (!t->n_wanted) {
         t->refused = X509_verify_cert(store) != 1;
         snprintf(t->why, sizeof t->why, "%s",
                  X509_verify_cert_error_string(X509_STORE_CTX_get_error(store)));
         return !t->refused;
     }
-    t->refused = memcmp(t->wanted, t->presented, 32) != 0;
+    for (size_t i = 0; i < t->n_wanted && t->refused; i++)
+        t->refused = memcmp(t->wanted[i], t->presented, 32) != 0;
     X509_STORE_CTX_set_error(store, t->refused ? X509_V_ERR_CERT_REJECTED : X509_V_OK);
     return !t->refused;
 }

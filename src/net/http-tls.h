@@ -4,10 +4,11 @@
 #define VF_NET_HTTP_TLS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct vf_http_tls {
-    bool pinned;                 /* compare with WANTED, else ask the authorities */
-    unsigned char wanted[32];    /* SHA-256 of the DER certificate */
+    unsigned char (*wanted)[32]; /* SHA-256 of the DER certificates, of which one is good … */
+    size_t n_wanted;             /* … or none: the authorities are asked */
     unsigned char presented[32]; /* of the last server seen */
     bool seen, refused;          /* a certificate came; it was not accepted */
     char why[128];               /* of a refusal by the authorities' check */

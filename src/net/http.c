@@ -65,16 +65,15 @@ struct vf_http *vf_http_new(const struct vf_http_conf *conf, struct vf_cancel *c
     h->connect_ms = conf->connect_ms ? conf->connect_ms : VF_T_CONNECT;
     h->stall_ms = conf->stall_ms ? conf->stall_ms : VF_T_API_STALL;
     h->max_answer = conf->max_answer ? conf->max_answer : MAX_ANSWER;
-    if (conf->fingerprint && !conf->insecure) {
-        h->tls.pinned = true;
-        if (vf_fingerprint_parse(conf->fingerprint, h->tls.wanted) < 0) {
+    for (char *const *f = conf->insecure ? NULL : conf->fingerprints; f && *f; f++)
+        if (vf_fingerprint_parse(
+                *f, *(unsigned char(*)[32])vf_grow(&h->tls.wanted, &h->tls.n_wanted, 32)) < 0) {
             vf_fail(err, VF_E_USAGE,
                     "the fingerprint \"%s\" is not a SHA-256 fingerprint (32 pairs of hex digits, "
                     "AA:BB:...)",
-                    conf->fingerprint);
+                    *f);
             return NULL;
         }
-    }
     h->curl = curl_easy_init();
     h->multi = curl_multi_init();
     if (!h->curl || !h->multi) {
@@ -94,7 +93,13 @@ void vf_http_free(struct vf_http *h)
     free(h->ca_file);
     free(h->trust_hint);
     free(h->location);
+    free(h->tls.wanted);
     free(h);
+}
+
+void vf_http_set_cancel(struct vf_http *h, struct vf_cancel *cancel)
+{
+    h->cancel = cancel;
 }
 
 void vf_http_answer_clear(struct vf_http_answer *a)
@@ -202,7 +207,7 @@ static struct curl_slist *make_headers(const struct vf_http_request *req)
 static CURLcode set_tls(struct vf_http *h)
 {
     CURL *c = h->curl;
-    bool by_authority = !h->tls.pinned && !h->insecure;
+    bool by_authority = !h->tls.n_wanted && !h->insecure;
     CURLcode r = curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, by_authority ? 1L : 0L);
     if (!r)
         r = curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, by_authority ? 2L : 0L);
@@ -225,7 +230,7 @@ static bool is_loopback(const char *url)
     return vf_starts(host, "127.") || vf_starts(host, "localhost") || vf_starts(host, "[::1]");
 }
 
-static CURLcode set_limits(struct vf_http *h, const char *url)
+static CURLcode set_limits(struct vf_http *h, const struct vf_http_request *req)
 {
     CURL *c = h->curl;
 #if LIBCURL_VERSION_NUM >= 0x075500
@@ -245,7 +250,7 @@ static CURLcode set_limits(struct vf_http *h, const char *url)
         r = curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)h->connect_ms);
     if (!r)
         r = curl_easy_setopt(c, CURLOPT_MAXAGE_CONN, (long)REUSE_SECONDS);
-    if (!r && is_loopback(url)) /* a proxy would ask itself */
+    if (!r && (is_loopback(req->url) || req->unix_socket)) /* a proxy would ask itself */
         r = curl_easy_setopt(c, CURLOPT_NOPROXY, "*");
     if (!r) /* the reason phrase carries Proxmox's message; HTTP/2 has none */
         r = curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
@@ -285,6 +290,8 @@ static CURLcode set_request(struct vf_http *h, const struct vf_http_request *req
     CURLcode r = curl_easy_setopt(c, CURLOPT_URL, req->url);
     if (!r)
         r = curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
+    if (!r && req->unix_socket)
+        r = curl_easy_setopt(c, CURLOPT_UNIX_SOCKET_PATH, req->unix_socket);
     /* On a connection that it reuses, libcurl sends ANY request again when the connection turns out
      * to be dead, although the server may have acted on it: writes get a connection of their own.
      */
@@ -313,10 +320,11 @@ static int fail_curl(struct vf_http *h, const struct vf_http_request *req, CURLc
                  (h->tls.refused && code == CURLE_SSL_CONNECT_ERROR);
     if (trust && h->tls.seen) {
         vf_autofree char *got = vf_fingerprint_format(h->tls.presented);
-        vf_autofree char *want = vf_fingerprint_format(h->tls.wanted);
+        vf_autofree char *want = h->tls.n_wanted ? vf_fingerprint_format(h->tls.wanted[0]) : NULL;
         vf_autofree char *because =
-            h->tls.pinned ? vf_asprintf("it is not the configured certificate %s", want)
-                          : vf_strdup(h->tls.refused ? h->tls.why : why);
+            h->tls.n_wanted > 1 ? vf_strdup("it is none of the configured certificates")
+            : want              ? vf_asprintf("it is not the configured certificate %s", want)
+                                : vf_strdup(h->tls.refused ? h->tls.why : why);
         return vf_fail(err, VF_E_TRUST,
                        "%s: the server's certificate is not trusted: %s; the server presented the "
                        "SHA-256 fingerprint %s%s%s",
@@ -432,7 +440,7 @@ static int try_once(struct vf_http *h, const struct vf_http_request *req,
     struct curl_slist *headers = make_headers(req);
     CURLcode r = headers ? CURLE_OK : CURLE_OUT_OF_MEMORY;
     if (!r)
-        r = set_limits(h, req->url);
+        r = set_limits(h, req);
     if (!r)
         r = set_callbacks(h);
     if (!r)

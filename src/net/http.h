@@ -15,9 +15,10 @@ struct vf_http;
 /* What is trusted, and the limits; 0 and NULL mean the default. */
 struct vf_http_conf {
     const char *ca_file; /* PEM file of authorities; NULL: the system's */
-    const char
-        *fingerprint; /* SHA-256 of the server's certificate: replaces the check by authorities */
-    bool insecure;    /* no check at all: only when a person said so */
+    /* SHA-256 of the certificates, one of which the server must have (NULL-terminated; NULL: none):
+     * replaces the check by authorities */
+    char *const *fingerprints;
+    bool insecure;          /* no check at all: only when a person said so */
     const char *trust_hint; /* where to look up the right fingerprint; ends a TRUST error */
     int connect_ms, stall_ms;
     size_t max_answer; /* bytes; default 32 MiB */
@@ -30,7 +31,8 @@ struct vf_http_request {
     size_t body_len;
     /* Whole header lines; treated as secrets: not logged, wiped after use. NULL: none. */
     char *const *headers;
-    unsigned tries; /* how often it may be tried where that is safe; 0: three times */
+    unsigned tries;          /* how often it may be tried where that is safe; 0: three times */
+    const char *unix_socket; /* what is behind it is the URL's host; NULL: the host is dialled */
 };
 
 struct vf_http_answer {
@@ -45,6 +47,8 @@ struct vf_http_answer {
 struct vf_http *vf_http_new(const struct vf_http_conf *conf, struct vf_cancel *cancel,
                             struct vf_error **err);
 void vf_http_free(struct vf_http *h);
+/* From now on CANCEL (borrowed, may be NULL) ends requests. */
+void vf_http_set_cancel(struct vf_http *h, struct vf_cancel *cancel);
 VF_DEFINE_CLEANUP(struct vf_http *, vf_http_free)
 
 /* Sends REQ. 0 with *OUT filled whatever the status (the caller clears it in either case); -1: NET

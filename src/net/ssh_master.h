@@ -39,6 +39,9 @@ int vf_ssh_askpass_serve(struct vf_ssh_askpass *a, struct vf_error **err);
 int vf_ssh_mux_connect(const char *path, struct vf_cancel *cancel, struct vf_error **err);
 int vf_ssh_mux_start(const char *path, const char *label, const char *command,
                      struct vf_cancel *cancel, struct vf_ssh_child *out, struct vf_error **err);
+/* Connections to the unix socket LISTEN (to be made) lead to HOST:PORT from now on. */
+int vf_ssh_mux_forward(const char *path, const char *listen, const char *host, uint16_t port,
+                       struct vf_cancel *cancel, struct vf_error **err);
 int vf_ssh_mux_finish(struct vf_ssh_child_priv *c, int timeout_ms, struct vf_error **err);
 
 /* The control socket of an open connection of this transport; borrowed. */

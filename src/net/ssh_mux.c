@@ -15,6 +15,8 @@
 enum {
     MUX_MSG_HELLO = 0x00000001,
     MUX_C_NEW_SESSION = 0x10000002,
+    MUX_C_OPEN_FWD = 0x10000006,
+    MUX_S_OK = 0x80000001,
     MUX_S_PERMISSION_DENIED = 0x80000002,
     MUX_S_FAILURE = 0x80000003,
     MUX_S_EXIT_MESSAGE = 0x80000004,
@@ -207,6 +209,31 @@ static int opened(int control, struct vf_cancel *cancel, struct vf_error **err)
             why);
     }
     return vf_fail(err, VF_E_NET, "the connection broke");
+}
+
+int vf_ssh_mux_forward(const char *path, const char *listen, const char *host, uint16_t port,
+                       struct vf_cancel *cancel, struct vf_error **err)
+{
+    enum { LOCAL = 1 };
+    vf_autofd int control = vf_ssh_mux_connect(path, cancel, err);
+    if (control < 0)
+        return -1;
+    vf_autobuf struct vf_buf b = {0};
+    put_u32(&b, MUX_C_OPEN_FWD);
+    put_u32(&b, REQUEST);
+    put_u32(&b, LOCAL);
+    put_string(&b, listen);
+    put_u32(&b, (uint32_t)-2); /* the listening end is a path */
+    put_string(&b, host);
+    put_u32(&b, port);
+    if (send_message(control, &b, err) < 0)
+        return -1;
+    int rc = receive_message(control, &b, vf_clock_ms() + VF_T_CONNECT, cancel, err);
+    if (rc < 0)
+        return -1;
+    if (!rc && get_u32(&b) == MUX_S_OK)
+        return 0;
+    return vf_fail(err, rc ? VF_E_NET : VF_E_CONFLICT, rc ? "ssh ended" : "ssh forwards nothing");
 }
 
 /* ssh does not pass on that a signal ended a command; a shell around it does, as 128 + number. */

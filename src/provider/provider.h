@@ -137,6 +137,18 @@ struct vf_provider_ops {
     /* Removes a stopped VM and the disks its configuration names; nothing else. */
     int (*destroy)(struct vf_provider *p, const char *node, unsigned id, struct vf_error **err);
 
+    /* Who logged in here with a password, which may have taken a person; NULL: nobody. */
+    const char *(*password_user)(struct vf_provider *p);
+    /* Makes a token NAME of that user's, good until EXPIRE (unix seconds), and keeps its secret: to
+     * go on with when only a person could log in again. */
+    int (*make_token)(struct vf_provider *p, const char *name, const char *comment, int64_t expire,
+                      struct vf_error **err);
+    /* 0 also when there is no such token. */
+    int (*remove_token)(struct vf_provider *p, const char *user, const char *name,
+                        struct vf_error **err);
+
+    /* From now on CANCEL (borrowed) ends what waits. */
+    void (*set_cancel)(struct vf_provider *p, struct vf_cancel *cancel);
     void (*free)(struct vf_provider *p);
 };
 

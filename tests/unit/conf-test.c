@@ -21,7 +21,8 @@ static const char FULL[] =
     "clusters = ( {\n"
     "  name = \"alpha\"; type = \"pve\";\n"
     "  url = [ \"https://10.0.0.1:8006\", \"https://[fd00::1]/\", \"https://pve.example\" ];\n"
-    "  user = \"admin@site@pve\"; secret-file = \"pw\"; fingerprint = \"" FP32 "\";\n"
+    "  user = \"admin@site@pve\"; secret-file = \"pw\"; fingerprint = [ \"" FP32 "\", \"" FP32
+    "\" ];\n"
     "  ca-file = \"~/ca.pem\"; verify = false;\n"
     "  ssh = { user = \"ops\"; port = 2222; key = \"/k\"; known-hosts = \"kh\"; config = "
     "\"none\";\n"
@@ -31,7 +32,8 @@ static const char FULL[] =
     "  storages = ( { name = \"shared\"; address = \"san\"; path = \"/pool0/san\"; },\n"
     "               { name = \"shared\"; node = \"a2\"; path = \"/mnt/san\"; } );\n"
     "}, { name = \"beta\"; type = \"pve\"; url = \"https://b\"; token = \"root@pam!ferry\";\n"
-    "     secret-command = \"pass show y\"; } );\n";
+    "     secret-command = \"pass show y\"; via = \"ops@gate:23\";\n"
+    "     nodes = ( { name = \"b1\"; ssh = { jump = \"none\"; }; }, { name = \"b2\"; } ); } );\n";
 
 static void test_full(void)
 {
@@ -51,8 +53,9 @@ static void test_full(void)
     is_str(a->user, "admin@site@pve", "user with an @");
     is_str(a->secret_file, "/etc/x/pw", "relative paths are relative to the file's folder");
     is_str(a->ca_file, "/home/op/ca.pem", "~/ is the home directory");
-    ok(vf_starts(a->fingerprint, "AA:BB:CC:") && vf_ends(a->fingerprint, ":99"),
-       "fingerprint upper case");
+    ok(vf_strv_len(a->fingerprints) == 2 && vf_starts(a->fingerprints[1], "AA:BB:CC:") &&
+           vf_ends(a->fingerprints[1], ":99"),
+       "fingerprints, upper case");
     ok(!a->verify && c->clusters[1].verify, "verify, and its default");
     is_str(a->ssh.user, "ops", "ssh user");
     ok(a->ssh.port == 2222 && a->ssh.sudo == 1 && a->ssh.transport == VF_SSH_OPENSSH,
@@ -70,6 +73,15 @@ static void test_full(void)
     ok(vf_conf_storage(a, "other", "a2") == NULL, "a storage that is not there");
     is_str(c->clusters[1].urls[0], "https://b:8006", "a plain string as url");
     is_str(c->clusters[1].token, "root@pam!ferry", "token");
+    is_str(c->clusters[1].via, "ops@gate:23", "via");
+    is_str(c->clusters[1].ssh.jump, "ops@gate:23", "which is how ssh goes, too");
+    is_str(c->clusters[1].nodes[0].ssh.jump, "none", "where nothing else is said");
+    vf_auto(vf_conf_free) struct vf_conf *u = parse(
+        "clusters = ( { name = \"a\"; type = \"pve\"; url = \"https://a\"; user = \"jdoe\"; },\n"
+        "             { name = \"b\"; type = \"pve\"; url = \"https://b\"; } );",
+        &e);
+    ok(u && vf_streq(u->clusters[0].user, "jdoe"), "a user without realm");
+    ok(u && !u->clusters[1].user && !u->clusters[1].token, "no user: who logs in is asked");
 
     struct vf_ssh_conf s;
     vf_ssh_conf_init(&s);
@@ -98,8 +110,8 @@ static const struct {
     {"clusters = ( 1 );", "must be a group"},
     {"clusters = ( {", "t.conf:1: syntax error"},
     {"\n\ncluster = 1;", "t.conf:3: vmferry.conf has no key \"cluster\" (it has: clusters)"},
-    {HEAD TAIL, "needs a user (to log in with a password) or a token, and has neither"},
-    {HEAD USER " token = \"root@pam!x\";\n" TAIL, "but not both"},
+    {HEAD " secret-file = \"x\";\n" TAIL, "has a secret, but neither a user nor a token"},
+    {HEAD USER " token = \"root@pam!x\";\n" TAIL, "the cluster \"a\" has a user and a token"},
     {HEAD USER " pasword = \"x\";\n" TAIL,
      "t.conf:5: a cluster has no key \"pasword\" (it has: name, "},
     {HEAD USER " verify = 1;\n" TAIL, "t.conf:5: verify must be true or false"},

@@ -110,7 +110,7 @@ static void test_fingerprint_text(void)
     ok(vf_fingerprint_parse("", sha) < 0, "no fingerprint");
     vf_autofree char *longer = vf_asprintf("%s:00", text);
     ok(vf_fingerprint_parse(longer, sha) < 0, "too long a fingerprint");
-    struct vf_http_conf conf = {.fingerprint = "nonsense"};
+    struct vf_http_conf conf = {.fingerprints = (char *[]){(char *)"nonsense", NULL}};
     vf_autoerror struct vf_error *err = NULL;
     ok(!vf_http_new(&conf, NULL, &err) && vf_error_code(err) == VF_E_USAGE, "nonsense is refused");
 }
@@ -121,14 +121,17 @@ static void test_trust(void)
     struct httpd *s = httpd_start(true, handle, &site), *other = httpd_start(true, handle, &site);
     vf_autofree char *text = NULL, *text2 = NULL;
 
-    struct vf_http *h = open_http((struct vf_http_conf){.fingerprint = httpd_fingerprint(s)}, NULL);
+    struct vf_http *h = open_http(
+        (struct vf_http_conf){.fingerprints = (char *[]){(char *)httpd_fingerprint(other),
+                                                         (char *)httpd_fingerprint(s), NULL}},
+        NULL);
     struct vf_http_answer a = {0};
     ok(ask(h, "GET", httpd_url(s), "/", &a, NULL) == VF_OK && a.status == 200,
-       "pinned certificate");
+       "one of two pinned certificates");
     is_str(vf_buf_str(&a.body), "{\"data\":1}", "the answer's body");
     vf_http_answer_clear(&a);
     site.requests = 0;
-    struct vf_http_conf wrong = {.fingerprint = httpd_fingerprint(other),
+    struct vf_http_conf wrong = {.fingerprints = (char *[]){(char *)httpd_fingerprint(other), NULL},
                                  .trust_hint = "LOOK THERE"};
     struct vf_http *w = open_http(wrong, NULL);
     ok(ask(w, "POST", httpd_url(s), "/", NULL, &text) == VF_E_TRUST, "wrong fingerprint");

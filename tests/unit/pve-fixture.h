@@ -101,8 +101,10 @@ static inline int answer_password(void *opaque, const struct vf_ask *q, struct v
     return 0;
 }
 
-__attribute__((unused)) static const struct vf_asker right = {answer_password, "right=;+"},
-                                                     wrong = {answer_password, "wrong"};
+__attribute__((unused)) static const struct vf_asker right = {.ask = answer_password,
+                                                              .opaque = (void *)"right=;+"},
+                                                     wrong = {.ask = answer_password,
+                                                              .opaque = (void *)"wrong"};
 
 #define SERVE(f, routes) serve(f, routes, VF_COUNT(routes))
 static inline void serve(struct fixture *f, const struct route *routes, size_t n)

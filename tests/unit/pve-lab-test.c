@@ -12,7 +12,7 @@
 struct lab {
     char dir[64];
     char *program;
-    char *urls[2][2], *secrets[2], *fingerprints[2];
+    char *urls[2][2], *secrets[2], *fingerprints[2][2];
     struct vf_cluster_conf clusters[2];
 };
 
@@ -56,12 +56,12 @@ static void lab_cluster(struct lab *lab, size_t i, const char *name)
     const char *at = conf ? strstr(conf, mark) : NULL, *url = at ? strstr(at, "https://") : NULL;
     lab->urls[i][0] = vf_strndup(url ? url : "", url ? strcspn(url, "\"") : 0);
     lab->secrets[i] = vf_asprintf("%s/%s-%s", lab->dir, i ? "token" : "secret", name);
-    lab->fingerprints[i] = lab_file(lab, fp);
+    lab->fingerprints[i][0] = lab_file(lab, fp);
     lab->clusters[i] = (struct vf_cluster_conf){.name = (char *)name,
                                                 .type = (char *)"pve",
                                                 .urls = lab->urls[i],
                                                 .secret_file = lab->secrets[i],
-                                                .fingerprint = lab->fingerprints[i],
+                                                .fingerprints = lab->fingerprints[i],
                                                 .verify = true};
     *(i ? &lab->clusters[i].token : &lab->clusters[i].user) =
         (char *)(i ? "migrator@pve!ferry" : "root@pam");
@@ -90,7 +90,7 @@ static void lab_down(struct lab *lab)
     for (size_t i = 0; i < 2; i++) {
         free(lab->urls[i][0]);
         free(lab->secrets[i]);
-        free(lab->fingerprints[i]);
+        free(lab->fingerprints[i][0]);
     }
     free(lab->program);
 }
@@ -275,10 +275,10 @@ static void test_refusals(struct lab *lab)
 {
     struct vf_error *err = NULL;
     struct vf_cluster_conf c = lab->clusters[0];
-    c.fingerprint = lab->fingerprints[1];
+    c.fingerprints = lab->fingerprints[1];
     bad(vf_provider_open(&c, true, NULL, NULL, &err) ? 0 : -1, &err, VF_E_TRUST,
         "wrong fingerprint");
-    c.fingerprint = lab->fingerprints[0];
+    c.fingerprints = lab->fingerprints[0];
     c.secret_file = lab->secrets[1];
     bad(vf_provider_open(&c, true, NULL, NULL, &err) ? 0 : -1, &err, VF_E_AUTH, "wrong password");
     c = lab->clusters[1];

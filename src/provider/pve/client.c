@@ -39,6 +39,29 @@ void vf_form_free(struct vf_form *f)
 
 /* ------------------------------------------------------------------ requests */
 
+/* A request that may go to another URL, or a second time: it reads, or it logs in. */
+static bool is_harmless(const char *method, const char *path)
+{
+    return !strcmp(method, "GET") || !strcmp(path, "/access/ticket");
+}
+
+/* The socket by which https://HOST:PORT is reached through the jump host. */
+static const char *socket_to(struct vf_pve_client *c, const char *base, struct vf_error **err)
+{
+    const char *host = strstr(base, "://") + 3, *end = host + strcspn(host, ":/");
+    if (*host == '[') {
+        host++;
+        end = host + strcspn(host, "]");
+    }
+    vf_autofree char *name = vf_strndup(host, (size_t)(end - host));
+    const char *colon = strchr(end, ':');
+    uint64_t port = 443;
+    vf_autofree char *digits = colon ? vf_strndup(colon + 1, strcspn(colon + 1, "/")) : NULL;
+    if (digits && vf_parse_u64(digits, 1, 65535, &port) < 0)
+        port = 443;
+    return vf_via_socket(c->via, name, (uint16_t)port, err);
+}
+
 static int request_at(struct vf_pve_client *c, size_t url, const char *method, const char *path,
                       const struct vf_form *form, char *const *headers, struct vf_http_answer *out,
                       struct vf_error **err)
@@ -47,7 +70,9 @@ static int request_at(struct vf_pve_client *c, size_t url, const char *method, c
     size_t n = strlen(base);
     while (n && base[n - 1] == '/')
         n--;
-    vf_autofree char *whole = vf_asprintf("%.*s/api2/json%s", (int)n, base, path);
+    /* "/" is the page that a browser would get */
+    vf_autofree char *whole =
+        vf_asprintf("%.*s%s%s", (int)n, base, strcmp(path, "/") ? "/api2/json" : "", path);
     struct vf_http_request req = {.method = method, .url = whole, .headers = headers};
     if (form) {
         req.body = vf_buf_str(&form->buf);
@@ -55,7 +80,21 @@ static int request_at(struct vf_pve_client *c, size_t url, const char *method, c
     }
     /* with several URLs the next one is a better second try */
     req.tries = vf_strv_len(c->conf->urls) > 1 ? 1 : c->tries;
-    return vf_http_do(c->http, &req, out, err);
+    if (!c->via)
+        return vf_http_do(c->http, &req, out, err);
+    for (int again = 0;; again++) {
+        vf_autoerror struct vf_error *why = NULL;
+        req.unix_socket = socket_to(c, base, &why);
+        if (req.unix_socket && vf_http_do(c->http, &req, out, &why) == 0)
+            return 0;
+        /* the way there broke under the request: it is made anew, once */
+        bool harmed = req.unix_socket && out->sent && !is_harmless(method, path);
+        if (again || harmed || !req.unix_socket || vf_via_alive(c->via)) {
+            vf_fail_with(err, VF_STEAL(why));
+            return vf_fail_prefix(err, "through %s", c->conf->via);
+        }
+        vf_http_answer_clear(out);
+    }
 }
 
 /* Every node of a cluster serves the whole API, and a ticket is good at all of them: a request that
@@ -65,7 +104,7 @@ int vf_pve_request(struct vf_pve_client *c, const char *method, const char *path
                    struct vf_error **err)
 {
     size_t n = vf_strv_len(c->conf->urls);
-    bool harmless = !strcmp(method, "GET") || !strcmp(path, "/access/ticket");
+    bool harmless = is_harmless(method, path);
     vf_autobuf struct vf_buf reasons = {0};
     enum vf_error_code code = VF_OK;
     for (size_t i = 0; i < n; i++) {
@@ -126,11 +165,11 @@ json_t *vf_pve_call_all(struct vf_pve_client *c, const char *method, const char 
     int r = vf_pve_renew(c, err);
     if (r == 0)
         r = send_once(c, method, path, form, &a, err);
-    if (r == 0 && a.status == 401 && !c->conf->token) {
+    if (r == 0 && a.status == 401 && !c->conf->token && !c->on_spare) {
         /* refused before anything was done (ticket lost its key, clock jumped): log in anew, once
          */
         vf_http_answer_clear(&a);
-        r = vf_pve_login(c, err);
+        r = vf_pve_login_again(c, err);
         if (r == 0)
             r = send_once(c, method, path, form, &a, err);
     }
@@ -194,10 +233,6 @@ static int check_conf(const struct vf_cluster_conf *conf, struct vf_error **err)
         if (!at || !strchr(at, '!') || conf->token[strcspn(conf->token, "= \r\n")])
             return vf_fail(err, VF_E_USAGE,
                            "cluster %s: the token must be given as USER@REALM!NAME", conf->name);
-    } else if (!conf->user || !strchr(conf->user, '@')) {
-        return vf_fail(err, VF_E_USAGE,
-                       "cluster %s: the user must be given with its realm, like root@pam",
-                       conf->name);
     }
     return 0;
 }
@@ -207,6 +242,34 @@ static unsigned parse_version(const char *v)
 {
     unsigned major = 0, minor = 0;
     return v && sscanf(v, "%3u.%3u", &major, &minor) >= 1 ? VF_PVE_VERSION(major, minor) : 0;
+}
+
+/* Which Proxmox VE this is, before anybody has logged in: its login page says so. A page that says
+ * nothing is no mistake. */
+static int look_at_version(struct vf_pve_client *c, struct vf_error **err)
+{
+    static const char mark[] = "pvemanagerlib.js?ver=";
+    struct vf_http_answer a = {0};
+    vf_autoerror struct vf_error *why = NULL;
+    int r = vf_pve_request(c, "GET", "/", NULL, NULL, &a, &why);
+    const char *v = r == 0 ? strstr(vf_buf_str(&a.body), mark) : NULL;
+    if (v)
+        c->version = parse_version(v + strlen(mark));
+    vf_http_answer_clear(&a);
+    return r < 0 && vf_error_code(why) != VF_E_USAGE ? vf_fail_with(err, VF_STEAL(why)) : 0;
+}
+
+/* Who comes after us may be told what a person has said who logs in. */
+static void remember_user(struct vf_pve_client *c)
+{
+    const char *said = c->conf->user, *realm = c->user ? strrchr(c->user, '@') : NULL;
+    if (!realm || (said && strchr(said, '@')) || !c->asker || !c->asker->remember)
+        return;
+    vf_autofree char *id = said ? vf_asprintf("realm:%s:%s", c->conf->name, said)
+                                : vf_asprintf("user:%s", c->conf->name);
+    const char *text = said ? realm + 1 : c->user;
+    vf_auto(vf_secret_free) struct vf_secret *s = vf_secret_new(text, strlen(text));
+    c->asker->remember(c->asker->opaque, id, s);
 }
 
 struct vf_pve_client *vf_pve_client_open(const struct vf_cluster_conf *conf, bool verify_tls,
@@ -225,7 +288,7 @@ struct vf_pve_client *vf_pve_client_open(const struct vf_cluster_conf *conf, boo
     c->outage_ms = VF_T_RECONNECT;
     struct vf_http_conf http = {
         .ca_file = conf->ca_file,
-        .fingerprint = conf->fingerprint,
+        .fingerprints = conf->fingerprints,
         .insecure = !verify_tls || !conf->verify,
         .trust_hint =
             "compare it with `pvenode cert info` on the node (or in the GUI: node > System > "
@@ -236,8 +299,11 @@ struct vf_pve_client *vf_pve_client_open(const struct vf_cluster_conf *conf, boo
         vf_fail_prefix(err, "cluster %s", conf->name);
         return NULL;
     }
-    if (vf_pve_get_secret(c, err) < 0 || vf_pve_login(c, err) < 0)
+    if (conf->via)
+        c->via = vf_via_new(conf->via, &conf->ssh, asker, cancel);
+    if ((!conf->token && look_at_version(c, err) < 0) || vf_pve_login(c, err) < 0)
         return NULL;
+    remember_user(c);
     vf_autojson json_t *version = vf_pve_object(c, "/version", err);
     if (!version)
         return NULL;
@@ -249,11 +315,23 @@ struct vf_pve_client *vf_pve_client_open(const struct vf_cluster_conf *conf, boo
     return VF_STEAL(c);
 }
 
+void vf_pve_set_cancel(struct vf_pve_client *c, struct vf_cancel *cancel)
+{
+    c->cancel = cancel;
+    vf_http_set_cancel(c->http, cancel);
+    if (c->via)
+        vf_via_set_cancel(c->via, cancel);
+}
+
 void vf_pve_client_free(struct vf_pve_client *c)
 {
     if (!c)
         return;
     vf_http_free(c->http);
+    vf_via_free(c->via);
+    free(c->user);
+    free(c->spare_id);
+    vf_secret_free(c->spare);
     vf_secret_free(c->secret);
     vf_secret_free(c->ticket);
     vf_secret_free(c->csrf);

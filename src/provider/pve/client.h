@@ -7,6 +7,7 @@
 #include "base/ask.h"
 #include "conf/conf.h"
 #include "net/http.h"
+#include "net/via.h"
 
 static inline void vf_json_decref(json_t *j)
 {
@@ -33,8 +34,15 @@ struct vf_pve_client {
     struct vf_http *http;
     size_t url;               /* the one of conf->urls that answered last */
     unsigned version;         /* Proxmox VE, as VF_PVE_VERSION(8, 4) */
+    struct vf_via *via;       /* the way to the URLs; NULL: straight */
+    char *user;               /* USER@REALM; NULL with a token */
     struct vf_secret *secret; /* password or token secret */
+    bool typed;               /* a person typed it */
+    bool second_factor;       /* the last login wanted one */
     struct vf_secret *ticket, *csrf;
+    char *spare_id; /* a token of the user's, for when no ticket can be had without a person … */
+    struct vf_secret *spare;
+    bool on_spare;     /* … which is the case */
     unsigned tries;    /* of a safe request at one URL; 0: as many as net/http thinks right */
     int64_t ticket_ms; /* when it was given, vf_clock_ms() */
     int64_t renew_ms;  /* its age at which it is renewed */
@@ -46,6 +54,8 @@ struct vf_pve_client {
 struct vf_pve_client *vf_pve_client_open(const struct vf_cluster_conf *conf, bool verify_tls,
                                          const struct vf_asker *asker, struct vf_cancel *cancel,
                                          struct vf_error **err);
+/* From now on CANCEL (borrowed) ends what waits. */
+void vf_pve_set_cancel(struct vf_pve_client *c, struct vf_cancel *cancel);
 void vf_pve_client_free(struct vf_pve_client *c);
 VF_DEFINE_CLEANUP(struct vf_pve_client *, vf_pve_client_free)
 
@@ -76,13 +86,30 @@ const char *vf_pve_error_cure(int status, const char *text);
 char *vf_pve_error_text(const struct vf_http_answer *a);
 
 /* auth.c */
-int vf_pve_login(struct vf_pve_client *c,
-                 struct vf_error **err); /* password, or checks the token */
+/* With user, password and what else it takes; asks for what is not configured. */
+int vf_pve_login(struct vf_pve_client *c, struct vf_error **err);
+/* The ticket was refused: another one, or the spare token. */
+int vf_pve_login_again(struct vf_pve_client *c, struct vf_error **err);
 int vf_pve_renew(struct vf_pve_client *c, struct vf_error **err); /* if the ticket is old */
+/* One POST to /access/ticket with one more field (KEY NULL: none): its data, or NULL with AUTH … */
+json_t *vf_pve_post_ticket(struct vf_pve_client *c, const struct vf_secret *password,
+                           const char *key, const char *value, struct vf_error **err);
 /* Headers that prove who we are; to be freed with vf_pve_headers_free(). */
 char **vf_pve_headers(const struct vf_pve_client *c, bool write);
 void vf_pve_headers_free(char **headers);
-int vf_pve_get_secret(struct vf_pve_client *c, struct vf_error **err);
+
+/* realm.c */
+/* Fills c->user: from the configuration, and what is missing there by asking. */
+int vf_pve_choose_user(struct vf_pve_client *c, struct vf_error **err);
+/* -1 when c->user's realm is not one that a password could open: not there, OpenID. */
+int vf_pve_check_realm(struct vf_pve_client *c, struct vf_error **err);
+/* How to make an API token for USER, as the end of a sentence; caller frees. */
+char *vf_pve_token_advice(const char *user);
+
+/* factor.c: FIRST is the answer that wants a second factor. The data of the answer with a ticket.
+ */
+json_t *vf_pve_second_factor(struct vf_pve_client *c, const struct vf_secret *password,
+                             const json_t *first, struct vf_error **err);
 
 /* One request without looking at tickets or statuses. */
 int vf_pve_request(struct vf_pve_client *c, const char *method, const char *path,

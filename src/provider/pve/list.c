@@ -39,7 +39,7 @@ static int explain_empty(struct vf_pve_client *c, const char *privilege, const c
         err, VF_E_PERMISSION,
         "cluster %s: %s has no right to see anything (%s is missing): give it a role on %s; an "
         "API token with privilege separation needs one of its own",
-        c->conf->name, c->conf->token ? c->conf->token : c->conf->user, privilege, path);
+        c->conf->name, c->conf->token ? c->conf->token : c->user, privilege, path);
 }
 
 int vf_pve_nodes(struct vf_provider *p, struct vf_node **out, size_t *n, struct vf_error **err)
@@ -142,7 +142,7 @@ json_t *vf_pve_find(struct vf_pve_client *c, unsigned id, struct vf_error **err)
         if (vf_json_u64(e, "vmid") == id && vf_json_text(e, "node"))
             return json_incref(e);
     vf_fail(err, VF_E_NOTFOUND, "cluster %s: there is no VM %u, or %s may not see it",
-            c->conf->name, id, c->conf->token ? c->conf->token : c->conf->user);
+            c->conf->name, id, c->conf->token ? c->conf->token : c->user);
     return NULL;
 }
 

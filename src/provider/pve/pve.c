@@ -9,6 +9,11 @@ static void pve_free(struct vf_provider *p)
     free(p);
 }
 
+static void set_cancel(struct vf_provider *p, struct vf_cancel *cancel)
+{
+    vf_pve_set_cancel(vf_pve_of(p), cancel);
+}
+
 static const struct vf_provider_ops ops = {
     .type = "pve",
     .nodes = vf_pve_nodes,
@@ -35,6 +40,10 @@ static const struct vf_provider_ops ops = {
     .set_boot = vf_pve_set_boot,
     .power = vf_pve_power,
     .destroy = vf_pve_destroy,
+    .password_user = vf_pve_password_user,
+    .make_token = vf_pve_make_token,
+    .remove_token = vf_pve_remove_token,
+    .set_cancel = set_cancel,
     .free = pve_free,
 };
 

@@ -83,6 +83,12 @@ int vf_pve_create(struct vf_provider *p, const struct vf_vm *vm, struct vf_error
 int vf_pve_set_boot(struct vf_provider *p, const char *node, unsigned id, char *const *boot,
                     struct vf_error **err);
 int vf_pve_destroy(struct vf_provider *p, const char *node, unsigned id, struct vf_error **err);
+/* token.c */
+const char *vf_pve_password_user(struct vf_provider *p);
+int vf_pve_make_token(struct vf_provider *p, const char *name, const char *comment, int64_t expire,
+                      struct vf_error **err);
+int vf_pve_remove_token(struct vf_provider *p, const char *user, const char *name,
+                        struct vf_error **err);
 /* power.c */
 int vf_pve_state(struct vf_provider *p, const char *node, unsigned id, enum vf_vm_state *out,
                  struct vf_error **err);
