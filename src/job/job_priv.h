@@ -44,6 +44,7 @@ struct vf_job {
     struct vf_asker asker;
     struct vf_voucher vouchers[2];
     struct vf_cancel *cancel; /* the worker's; others go through vf_job_stop() */
+    struct vf_cancel *fired;  /* the one before it, see vf_job_calm() */
     pthread_mutex_t stop_lock;
     bool going_back; /* under stop_lock: too late to stop */
     struct vf_provider *source_pve, *target_pve;
@@ -92,6 +93,14 @@ bool vf_job_target_ran(const struct vf_job *job);
 /* Asks the worker to stop, from any thread. False: it is putting everything back already, which
  * nothing stops. */
 bool vf_job_stop(struct vf_job *job, const char *why);
+
+/* From here on nothing stops the worker: it puts back, or cleans up. What was cancelled before is
+ * forgotten by all that may have to wait. */
+void vf_job_calm(struct vf_job *job);
+
+/* tokens.c: removes the tokens this job has made, whatever became of it. */
+void vf_job_drop_tokens(struct vf_job *job);
+bool vf_job_logs_in_by_password(const struct vf_job *job);
 
 /* Is VMID ID at the target this job's? 1 yes, 0 no or not there, -1 cannot tell. */
 int vf_job_target_is_ours(struct vf_job *job, unsigned id, struct vf_error **err);

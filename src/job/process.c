@@ -81,6 +81,7 @@ static void free_job(struct vf_job *job)
     vf_journal_free(job->journal);
     vf_bus_free(job->bus);
     vf_cancel_free(job->cancel);
+    vf_cancel_free(job->fired);
     pthread_mutex_destroy(&job->stop_lock);
     free(job->id);
     free(job->dir);
@@ -203,6 +204,8 @@ static void *work(void *arg)
     if (failed)
         vf_log(VF_LOG_ERROR, "job", "%s: %s", vf_error_code_name(failed->code), failed->text);
     vf_job_hosts_close(w->job);
+    if (w->code != VF_EXIT_INTERRUPTED) /* else the rest of it is still to come */
+        vf_job_drop_tokens(w->job);
     conclude(w, failed);
     atomic_store(&w->over, true);
     return NULL;

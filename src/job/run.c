@@ -96,35 +96,34 @@ bool vf_job_stop(struct vf_job *job, const char *why)
     return heard;
 }
 
+void vf_job_calm(struct vf_job *job)
+{
+    pthread_mutex_lock(&job->stop_lock);
+    job->going_back = true; /* from here on only this thread uses job->cancel */
+    bool cancelled = vf_cancel_fired(job->cancel);
+    pthread_mutex_unlock(&job->stop_lock);
+    if (!cancelled)
+        return;
+    job->fired = job->cancel;
+    job->cancel = vf_cancel_new(NULL);
+    struct vf_provider *const ends[] = {job->source_pve, job->target_pve};
+    for (size_t i = 0; i < VF_COUNT(ends); i++)
+        if (ends[i])
+            ends[i]->ops->set_cancel(ends[i], job->cancel);
+}
+
 static enum vf_exit give_up(struct vf_job *job, struct vf_error **err)
 {
     if (vf_job_target_ran(job))
         return VF_EXIT_PERSON;
     vf_job_note(job, "warn", _("%s; putting everything back"), vf_error_text(*err));
-    /* a cancelled job must still be able to wait for what it undoes */
-    struct vf_cancel *cancelled = job->cancel;
-    pthread_mutex_lock(&job->stop_lock);
-    job->going_back = true; /* from here on only this thread uses job->cancel */
-    bool reconnect = vf_cancel_fired(cancelled);
-    pthread_mutex_unlock(&job->stop_lock);
-    if (reconnect) {
-        vf_provider_free(VF_STEAL(job->source_pve));
-        vf_provider_free(VF_STEAL(job->target_pve));
-        job->cancel = vf_cancel_new(NULL);
-    }
+    vf_job_calm(job);
     vf_autoerror struct vf_error *why = NULL;
     int r = vf_job_connect(job, &why);
     if (r == 0)
         r = vf_job_roll_back(job, &why);
     if (r < 0)
         vf_job_note(job, "warn", _("not everything could be put back: %s"), vf_error_text(why));
-    if (reconnect) {
-        /* the providers still hold the token they were opened with */
-        vf_provider_free(VF_STEAL(job->source_pve));
-        vf_provider_free(VF_STEAL(job->target_pve));
-        vf_cancel_free(job->cancel);
-        job->cancel = cancelled;
-    }
     return r < 0 ? VF_EXIT_PERSON : VF_EXIT_FAILED;
 }
 

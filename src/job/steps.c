@@ -29,6 +29,8 @@ const struct vf_step vf_steps[] = {
     {"preflight", N_("Check both clusters"), NULL, vf_step_preflight, NULL},
     {"hosts", N_("Connect the hosts that hold the disks"), copies, vf_step_hosts, vf_undo_hosts},
     {"claim", N_("Claim the source VM"), NULL, vf_step_claim, vf_undo_claim},
+    {"token", N_("Make API tokens for the length of the job"), vf_job_logs_in_by_password,
+     vf_step_token, NULL},
     {"create", N_("Create the target VM"), NULL, vf_step_create, vf_undo_create},
     {"allocate", N_("Allocate its disks"), copies, vf_step_allocate, vf_undo_allocate},
     {"shutdown", N_("Shut the source VM down"), was_running, vf_step_shutdown, vf_undo_shutdown},

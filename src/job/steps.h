@@ -14,6 +14,7 @@ VF_STEP(hosts);
 VF_UNDO(hosts);
 VF_STEP(claim);
 VF_UNDO(claim);
+VF_STEP(token);
 VF_STEP(create);
 VF_UNDO(create);
 VF_STEP(allocate);

@@ -184,6 +184,7 @@ static json_t *get_users(struct lab_call *c)
 
 const struct lab_route lab_routes_access[] = {
     {"POST", "/access/ticket", lab_login, NULL},
+    {"GET", "/access/domains", lab_domains, NULL},
     {"GET", "/access/permissions", lab_permissions, NULL},
     {"GET", "/access/users", get_users, NULL},
     {"GET", "/access/roles", lab_roles, NULL},

@@ -55,8 +55,8 @@ static bool match(struct lab_call *c, const char *template, const char *path)
 static const struct lab_route *find_route(struct lab_call *c, const char *path)
 {
     static const struct lab_route *const tables[] = {lab_routes_cluster, lab_routes_node,
-                                                     lab_routes_qemu, lab_routes_storage,
-                                                     lab_routes_access};
+                                                     lab_routes_qemu,    lab_routes_storage,
+                                                     lab_routes_access,  lab_routes_tokens};
     for (size_t t = 0; t < VF_COUNT(tables); t++)
         for (const struct lab_route *r = tables[t]; r->method; r++)
             if (vf_streq(r->method, c->method) && match(c, r->path, path))
@@ -105,8 +105,9 @@ static json_t *answer(struct lab_call *c, const struct lab_request *rq, const ch
                       size_t path_len, bool *proxied)
 {
     vf_autofree char *raw = vf_strndup(path, path_len);
-    bool login = vf_streq(c->method, "POST") && vf_streq(raw, "/access/ticket");
-    if (!login && lab_authenticate(c, rq->authorization, rq->cookie, rq->csrf))
+    bool anybody = (vf_streq(c->method, "POST") && vf_streq(raw, "/access/ticket")) ||
+                   (vf_streq(c->method, "GET") && vf_streq(raw, "/access/domains"));
+    if (!anybody && lab_authenticate(c, rq->authorization, rq->cookie, rq->csrf))
         return NULL;
     const char *query = path[path_len] == '?' ? path + path_len + 1 : "";
     lab_params_form(c->params, query, strlen(query));
@@ -161,7 +162,7 @@ static json_t *answer(struct lab_call *c, const struct lab_request *rq, const ch
 static json_t *loggable(const struct lab_call *c)
 {
     json_t *p = json_copy(c->params);
-    static const char *const hidden[] = {"password", "cipassword"};
+    static const char *const hidden[] = {"password", "cipassword", "tfa-challenge", "otp"};
     for (size_t i = 0; i < VF_COUNT(hidden); i++)
         if (json_object_get(p, hidden[i]))
             json_object_set_new(p, hidden[i], json_string("..."));
@@ -234,6 +235,13 @@ void lab_handle(struct lab_node *node, const struct lab_request *rq, struct lab_
         log_call(&c, shown, c.status ? c.status : 200, began);
         pthread_mutex_unlock(&c.lab->lock);
         rs->proxied = proxied;
+    } else if (vf_streq(rq->target, "/")) {
+        rs->status = 200;
+        rs->type = "text/html";
+        rs->body = lab_login_page(c.lab);
+        rs->body_len = strlen(rs->body);
+        json_decref(c.params);
+        return;
     } else {
         c.plain = true;
         lab_die(&c, 404, "no such file '%s'", rq->target);

@@ -34,6 +34,35 @@ static char *make_ticket(const struct lab *lab, const char *user, int64_t when)
     return vf_asprintf("%s::%s", body, sig);
 }
 
+char *lab_sign_ticket(const struct lab *lab, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    vf_autofree char *text = vf_vasprintf(fmt, ap);
+    va_end(ap);
+    return make_ticket(lab, text, vf_clock_unix());
+}
+
+/* The time of TICKET, whose text comes in *TEXT; 0 when it is not good (any more). */
+static int64_t open_ticket(const struct lab *lab, const char *ticket, char **text)
+{
+    unsigned long long when;
+    const char *time = vf_starts(ticket, "PVE:") ? strchr(ticket + 4, ':') : NULL;
+    *text = NULL;
+    if (!time || sscanf(time, ":%llX::", &when) != 1)
+        return 0;
+    *text = vf_strndup(ticket + 4, (size_t)(time - ticket - 4));
+    vf_autofree char *good = make_ticket(lab, *text, (int64_t)when);
+    int64_t age = vf_clock_unix() - (int64_t)when;
+    return same(good, ticket) && age <= TICKET_LIFE && age >= -300 ? (int64_t)when : 0;
+}
+
+bool lab_ticket_good(const struct lab *lab, const char *ticket, const char *kind)
+{
+    vf_autofree char *text = NULL;
+    return open_ticket(lab, ticket, &text) && vf_starts(text, kind);
+}
+
 static char *make_csrf(const struct lab *lab, const char *user, int64_t when)
 {
     vf_autofree char *body = vf_asprintf("%08llX:%s", (unsigned long long)when, user);
@@ -44,13 +73,8 @@ static char *make_csrf(const struct lab *lab, const char *user, int64_t when)
 /* The user of a valid ticket; NULL. */
 static const struct lab_user *check_ticket(const struct lab *lab, const char *ticket)
 {
-    char user[128];
-    unsigned long long when;
-    if (sscanf(ticket, "PVE:%127[^:]:%llX::", user, &when) != 2)
-        return NULL;
-    vf_autofree char *good = make_ticket(lab, user, when);
-    int64_t age = vf_clock_unix() - (int64_t)when;
-    if (!same(good, ticket) || age > TICKET_LIFE || age < -300)
+    vf_autofree char *user = NULL;
+    if (!open_ticket(lab, ticket, &user))
         return NULL;
     for (size_t i = 0; i < lab->n_users; i++)
         if (!lab->users[i].token && vf_streq(lab->users[i].name, user))
@@ -79,18 +103,17 @@ static int check_token(struct lab_call *c, const char *text)
     const char *eq = strchr(text, '='), *bang = strchr(text, '!');
     if (!eq || !bang || bang > eq)
         return refuse(c, "no such token");
-    for (size_t i = 0; i < c->lab->n_users; i++) {
-        const struct lab_user *u = &c->lab->users[i];
-        if (!u->token || strlen(u->name) != (size_t)(bang - text) ||
-            strncmp(u->name, text, bang - text) || strlen(u->token) != (size_t)(eq - bang - 1) ||
-            strncmp(u->token, bang + 1, eq - bang - 1))
-            continue;
-        if (!same(u->secret, eq + 1))
-            return refuse(c, "invalid token value!");
-        c->user = u;
-        return 0;
-    }
-    return refuse(c, "no such token");
+    vf_autofree char *user = vf_strndup(text, (size_t)(bang - text));
+    vf_autofree char *token = vf_strndup(bang + 1, (size_t)(eq - bang - 1));
+    const struct lab_user *u = lab_token_find(c->lab, user, token);
+    if (!u)
+        return refuse(c, "no such token");
+    if (u->expire && u->expire < vf_clock_unix())
+        return refuse(c, "token expired");
+    if (!same(u->secret, eq + 1))
+        return refuse(c, "invalid token value!");
+    c->user = u;
+    return 0;
 }
 
 int lab_authenticate(struct lab_call *c, const char *authorization, const char *cookie,
@@ -132,13 +155,17 @@ json_t *lab_login(struct lab_call *c)
     for (size_t i = 0; i < c->lab->n_users; i++)
         if (!c->lab->users[i].token && vf_streq(c->lab->users[i].name, full))
             u = &c->lab->users[i];
-    bool good = u && password &&
-                (same(u->secret, password) ||
-                 (vf_starts(password, "PVE:") && check_ticket(c->lab, password) == u));
+    bool renewed = u && password && check_ticket(c->lab, password) == u;
+    bool good =
+        renewed || (lab_param(c, "tfa-challenge") ? lab_tfa_answer(c, u, password)
+                                                  : u && password && same(u->secret, password));
     if (!good) {
         c->delay = true;
         return lab_die(c, 401, "authentication failure");
     }
+    json_t *wanted = renewed || lab_param(c, "tfa-challenge") ? NULL : lab_tfa_challenge(c, u);
+    if (wanted || c->status)
+        return wanted;
     int64_t now = vf_clock_unix();
     vf_autofree char *ticket = make_ticket(c->lab, u->name, now),
                      *csrf = make_csrf(c->lab, u->name, now);

@@ -81,6 +81,7 @@ static int cmd_dump(struct request *r)
     json_object_set(out, "pools", lab->pools);
     json_object_set(out, "ha", lab->ha);
     json_object_set_new(out, "authorized_keys", keys);
+    json_object_set_new(out, "tokens", lab_tokens(lab, NULL));
     vf_autofree char *dump = json_dumps(out, JSON_INDENT(1) | JSON_SORT_KEYS);
     vf_buf_printf(r->out, "%s\n", dump);
     return 0;
@@ -107,6 +108,14 @@ static int cmd_set_space(struct request *r)
     else
         s->forced_avail = (int64_t)bytes;
     return 0;
+}
+
+/* a code that USER's authenticator app would show */
+static int cmd_totp(struct request *r)
+{
+    vf_autofree char *code = r->n == 1 ? lab_totp(r->args[0]) : NULL;
+    vf_buf_printf(r->out, "%s\n", code ? code : "none that was not used yet: wait");
+    return code ? 0 : 1;
 }
 
 static struct lab_vm *vm_arg(struct request *r, size_t i)
@@ -323,6 +332,7 @@ static const struct {
     {"offline", "NODE: its API and sshd are gone", cmd_offline},
     {"online", "NODE: they are back", cmd_online},
     {"quorum", "lost|back: without it nothing below /etc/pve changes", cmd_quorum},
+    {"totp", "USER: a code for the second factor, good once", cmd_totp},
     {"set-config", "VMID KEY VALUE|-: changed behind everybody's back", cmd_set_config},
     {"set-pending", "VMID KEY VALUE|-: waits for the VM's next start", cmd_set_pending},
     {"snapshot", "VMID NAME", cmd_snapshot},

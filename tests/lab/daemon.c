@@ -58,6 +58,10 @@ static void add_users(struct lab *lab, const struct lab_setup *s)
         {"nonet@pve", NULL, s->passwords[1], false, 0},
         {"plain@pve", NULL, s->passwords[1], false, 0},
         {"plain@pve", "sep", s->tokens[1], true, 0},
+        {.name = "totp@pve", .secret = s->passwords[1]},
+        {.name = "webauthn@pve", .secret = s->passwords[1]},
+        {.name = "staff@corp", .secret = s->passwords[1]},
+        {.name = "migrator@pve", .token = "old", .secret = s->tokens[0], .expire = 1},
     };
     for (size_t i = 0; i < VF_COUNT(users); i++) {
         struct lab_user *u = vf_grow(&lab->users, &lab->n_users, sizeof *lab->users);
@@ -65,7 +69,9 @@ static void add_users(struct lab *lab, const struct lab_setup *s)
         u->secret = vf_strdup(users[i].secret);
     }
     lab_acl_setup(lab);
-    lab_acl_set(lab, "/", "migrator@pve", "Administrator", true, false);
+    static const char *const admins[] = {"migrator@pve", "totp@pve", "webauthn@pve", "staff@corp"};
+    for (size_t i = 0; i < VF_COUNT(admins); i++)
+        lab_acl_set(lab, "/", admins[i], "Administrator", true, false);
     /* all that a network card does not need */
     static const char *const paths[] = {"/vms", "/storage", "/nodes", "/pool"};
     for (size_t i = 0; i < VF_COUNT(paths); i++)

@@ -123,6 +123,8 @@ struct lab {
     size_t n_tasks;
     struct lab_user *users;
     size_t n_users;
+    struct lab_user **made; /* tokens made by calls; secret NULL: removed */
+    size_t n_made;
     struct lab_fault **faults;
     size_t n_faults;
     json_t *roles;         /* roleid -> [privilege, …] */
@@ -178,7 +180,7 @@ struct lab_route {
     const char *priv; /* "/vms/{vmid}:VM.Audit", NULL: any valid login; "-": none */
 };
 extern const struct lab_route lab_routes_cluster[], lab_routes_node[], lab_routes_qemu[],
-    lab_routes_storage[], lab_routes_access[];
+    lab_routes_storage[], lab_routes_access[], lab_routes_tokens[];
 
 /* auth.c */
 json_t *lab_login(struct lab_call *c);
@@ -208,6 +210,24 @@ json_t *lab_permissions(struct lab_call *c);
 json_t *lab_roles(struct lab_call *c);
 /* pveum.c: `pveum role add|modify|list`, `acl modify|delete`, `user token modify`. */
 int lab_pveum(struct lab *lab, char *const *args, size_t n, struct vf_buf *out);
+
+/* "PVE:" + FMT, signed, as a ticket of now; and whether one whose text begins with KIND is good. */
+char *lab_sign_ticket(const struct lab *lab, const char *fmt, ...) VF_PRINTF(2, 3);
+bool lab_ticket_good(const struct lab *lab, const char *ticket, const char *kind);
+
+/* tfa.c */
+/* After a right password: the answer that wants a second factor; NULL: none is wanted, or the call
+ * has failed. */
+json_t *lab_tfa_challenge(struct lab_call *c, const struct lab_user *u);
+bool lab_tfa_answer(struct lab_call *c, const struct lab_user *u, const char *response);
+char *lab_totp(const char *user);
+json_t *lab_domains(struct lab_call *c);
+char *lab_login_page(const struct lab *lab);
+
+/* tokens.c */
+const struct lab_user *lab_token_find(const struct lab *lab, const char *user, const char *token);
+json_t *lab_tokens(const struct lab *lab,
+                   const char *user); /* those made; USER NULL: everybody's */
 
 /* http.c: serves NODE's address in threads until the process ends. */
 int lab_http_serve(struct lab_node *node, struct vf_error **err);

@@ -137,7 +137,7 @@ static const struct {
     {HEAD USER " storages = ( { name = \"x\"; }, { name = \"x\"; } );\n" TAIL, "is there twice"},
     {HEAD USER " fingerprint = \"AA:BB\";\n" TAIL, "SHA-256 fingerprint"},
     {HEAD USER " fingerprint = \"" FP32 ":00\";\n" TAIL, "SHA-256 fingerprint"},
-    {HEAD " user = \"root\";\n" TAIL, "t.conf:4: user is \"root\", but must be USER@REALM"},
+    {HEAD " user = \"ro ot\";\n" TAIL, "t.conf:4: user is \"ro ot\", but must be USER@REALM"},
     {HEAD " user = \"@pam\";\n" TAIL, "must be USER@REALM"},
     {HEAD " token = \"root@pam\";\n" TAIL, "must be USER@REALM!NAME"},
     {HEAD " token = \"root@pam!x=4711-secret\";\n" TAIL, "must be USER@REALM!NAME"},
