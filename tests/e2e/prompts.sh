@@ -2,42 +2,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # What a person at a terminal is asked: the password once and unseen, an unknown host key, the beginning.
 . "${top_srcdir:-.}/tests/e2e/lib.sh"
-command -v tmux >/dev/null || {
-    echo "1..0 # SKIP tmux is not installed"
-    exit 0
-}
+. "${top_srcdir:-.}/tests/e2e/screen.sh"
 lab_up
-screen=vmferry-e2e-$$
-trap 'tmux -L "$screen" kill-server 2>/dev/null; finish' EXIT
 sed -E "/secret-file = .*secret-alpha/d; s#known-hosts = \"[^\"]*\"#known-hosts = \"$work/known\"#" \
     "$L/vmferry.conf" >"$work/ask.conf"
 chmod 600 "$work/ask.conf"
 password=$(cat "$L/secret-alpha")
 
-seen() {
-    tmux -L "$screen" capture-pane -p -J -S -200 >"$work/out" 2>"$work/err"
-}
-# sees PATTERN TEXT: the screen shows it within half a minute
-sees() {
-    i=0
-    seen
-    until grep -qE -- "$1" "$work/out" || [ $i = 300 ]; do
-        i=$((i + 1))
-        sleep 0.1
-        seen
-    done
-    grep -qE -- "$1" "$work/out"
-    ok $? "$2"
-}
-keys() {
-    tmux -L "$screen" send-keys "$@"
-}
-count_of() {
-    grep -cE -- "$1" "$work/out"
-}
-
-tmux -L "$screen" -f /dev/null new-session -d -x 100 -y 50 \
-    "stty -F /dev/tty sane; '$vmferry' move -c '$work/ask.conf' alpha beta b1 local web1; echo exit=\$?; sleep 60"
+at_terminal "'$vmferry' move -c '$work/ask.conf' alpha beta b1 local web1"
 sees '[Pp]assword.*root@pam' "the password is asked for, with user and cluster"
 keys -l "$password"
 keys Enter
@@ -62,17 +34,14 @@ grep -rqF -- "$password" "$XDG_STATE_HOME"
 is $? 1 "and is written nowhere"
 
 # --- a question of the job: left without an answer it waits, ^C is heard while it is open
-tmux -L "$screen" kill-server 2>/dev/null
 snapshot "$work/before"
-tmux -L "$screen" -f /dev/null new-session -d -x 100 -y 50 \
-    "stty -F /dev/tty sane; '$vmferry' move -c '$L/vmferry.conf' --yes --stop-timeout 2 alpha beta b1 local stubborn; sleep 60"
+at_terminal "'$vmferry' move -c '$L/vmferry.conf' --yes --stop-timeout 2 alpha beta b1 local stubborn"
 sees 'What now' "a guest that does not shut down is a question"
 tmux -L "$screen" kill-server
 sleep 1
 run 0 "the terminal is lost" jobs
 says out ' running .*stubborn' "the job waits for an answer"
-tmux -L "$screen" -f /dev/null new-session -d -x 100 -y 50 \
-    "stty -F /dev/tty sane; '$vmferry' attach; echo exit=\$?; sleep 60"
+at_terminal "'$vmferry' attach"
 sees 'What now' "who comes back is asked again"
 keys C-c
 sees 'exit=1' "interrupted in the question, the job ends"

@@ -110,12 +110,34 @@ static int cmd_set_space(struct request *r)
     return 0;
 }
 
+/* api NODE on|off: what listens on port 8006 there */
+static int cmd_api(struct request *r)
+{
+    for (size_t i = 0; r->n == 2 && i < r->lab->n_nodes; i++)
+        if (vf_streq(r->lab->nodes[i].name, r->args[0])) {
+            __atomic_store_n(&r->lab->nodes[i].api_off, vf_streq(r->args[1], "off"),
+                             __ATOMIC_RELAXED);
+            return 0;
+        }
+    return usage(r, "api NODE on|off");
+}
+
 /* a code that USER's authenticator app would show */
 static int cmd_totp(struct request *r)
 {
     vf_autofree char *code = r->n == 1 ? lab_totp(r->args[0]) : NULL;
     vf_buf_printf(r->out, "%s\n", code ? code : "none that was not used yet: wait");
     return code ? 0 : 1;
+}
+
+/* token-secret USER TOKEN: to look for where it must not be */
+static int cmd_token_secret(struct request *r)
+{
+    const struct lab_user *t = r->n == 2 ? lab_token_find(r->lab, r->args[0], r->args[1]) : NULL;
+    if (!t)
+        return usage(r, "token-secret USER TOKEN");
+    vf_buf_printf(r->out, "%s\n", t->secret);
+    return 0;
 }
 
 static struct lab_vm *vm_arg(struct request *r, size_t i)
@@ -332,7 +354,9 @@ static const struct {
     {"offline", "NODE: its API and sshd are gone", cmd_offline},
     {"online", "NODE: they are back", cmd_online},
     {"quorum", "lost|back: without it nothing below /etc/pve changes", cmd_quorum},
+    {"api", "NODE on|off: off, its API resets every connection", cmd_api},
     {"totp", "USER: a code for the second factor, good once", cmd_totp},
+    {"token-secret", "USER TOKEN: its secret", cmd_token_secret},
     {"set-config", "VMID KEY VALUE|-: changed behind everybody's back", cmd_set_config},
     {"set-pending", "VMID KEY VALUE|-: waits for the VM's next start", cmd_set_pending},
     {"snapshot", "VMID NAME", cmd_snapshot},

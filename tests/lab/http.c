@@ -194,6 +194,11 @@ static void redirect(struct lab_node *node, int fd)
     (void)!send(fd, text, strlen(text), MSG_NOSIGNAL);
 }
 
+static bool is_off(const struct lab_node *node)
+{
+    return __atomic_load_n(&node->api_off, __ATOMIC_RELAXED);
+}
+
 static void *connection(void *arg)
 {
     vf_autofree struct start *s = arg;
@@ -209,13 +214,17 @@ static void *connection(void *arg)
     }
     setsockopt(s->fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof tv);
     setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    if (recv(s->fd, &first, 1, MSG_PEEK) == 1 && first != 0x16) {
+    if (is_off(s->node))
+        setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &(struct linger){.l_onoff = 1},
+                   sizeof(struct linger));
+    else if (recv(s->fd, &first, 1, MSG_PEEK) == 1 && first != 0x16) {
         redirect(s->node, s->fd);
     } else if (first) {
         c.ssl = SSL_new(s->node->tls);
         SSL_set_fd(c.ssl, s->fd);
         if (SSL_accept(c.ssl) == 1) {
-            for (int n = 0; n < REQUESTS_MAX && one_request(&c, s->node, s->peer); n++)
+            for (int n = 0;
+                 n < REQUESTS_MAX && !is_off(s->node) && one_request(&c, s->node, s->peer); n++)
                 ;
             SSL_shutdown(c.ssl);
         }

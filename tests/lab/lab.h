@@ -43,6 +43,7 @@ struct lab_node {
     char *fingerprint; /* of its certificate, "AA:BB:…" */
     char *root;        /* what to put before a path of the node to open it from outside */
     int api_fd;        /* listening socket */
+    bool api_off;      /* connections are reset; read and set by __atomic */
     int id;            /* 1, 2 … */
     int ready_fd;      /* its first process says here that it is set up */
     void *tls;         /* SSL_CTX */

@@ -1,0 +1,166 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# All ways to log in at a cluster, by dry runs; then a move that outlasts its login.
+. "${top_srcdir:-.}/tests/e2e/lib.sh"
+. "${top_srcdir:-.}/tests/e2e/screen.sh"
+lab_up
+a1=$(sed -n 's/.*name = "a1"; address = "\([^"]*\)".*/\1/p' "$L/vmferry.conf")
+a2=$(sed -n 's/.*name = "a2"; address = "\([^"]*\)".*/\1/p' "$L/vmferry.conf")
+migrator=$L/secret-migrator-alpha
+
+# conf SED…: $work/login.conf is the lab's, changed
+conf() {
+    sed -E -e "" "$@" "$L/vmferry.conf" >"$work/login.conf"
+    chmod 600 "$work/login.conf"
+}
+# user USER [SED…]: logs in at alpha as USER with migrator's password
+user() {
+    as=$1
+    shift
+    conf -e "s#user = \"root@pam\"#user = \"$as\"#; s#[^\"]*/secret-alpha#$migrator#" "$@"
+}
+# dry EXIT TEXT
+dry() {
+    run "$1" "$2" move -c "$work/login.conf" --dry-run alpha beta b1 local web1
+}
+dry_at_terminal() {
+    at_terminal "'$vmferry' move -c '$work/login.conf' --dry-run alpha beta b1 local web1"
+}
+logins() {
+    ctl alpha requests | grep -c '"path":"/access/ticket"'
+}
+
+# --- configured
+conf
+dry 0 "a password from a file, a token from a file"
+conf -e "s#secret-file = \"[^\"]*token-beta\"#secret-command = \"cat $L/token-beta\"#"
+dry 0 "a token from a command"
+user staff@corp
+dry 0 "a user of an LDAP realm"
+before=$(logins)
+conf -e "s#[^\"]*/secret-alpha#$migrator#"
+dry 1 "a wrong password"
+says err 'login as root@pam failed: authentication failure' "is said in Proxmox's words"
+is $(($(logins) - before)) 1 "and is tried once"
+conf -e "s#migrator@pve!ferry#migrator@pve!old#"
+dry 1 "a token that has expired"
+says err 'token expired' "is said in Proxmox's words"
+
+# --- realms
+user migrator
+dry 2 "a user without a realm, and nobody to ask"
+says err 'user = "migrator@REALM" with one of its realms: corp \(Staff\), pam' "is told the realms"
+user migrator@nope
+dry 2 "a realm that is not there"
+says err 'no such realm; there are: corp \(Staff\), pam' "the same"
+user me@sso
+dry 1 "a user of an OpenID realm"
+says err 'takes a browser; use an API token instead: .pveum user token add' "is told to use a token"
+conf -e '/user = "root@pam"/d; /secret-alpha/d'
+dry_at_terminal
+sees 'User name at cluster alpha' "no user configured: who"
+keys -l migrator
+keys Enter
+sees '1  pam \(Linux PAM' "the realms to choose from, the default one first"
+keys -l pve
+keys Enter
+sees 'Password of migrator@pve' "and the password"
+keys -l wrong
+keys Enter
+sees 'authentication failure' "a wrong one"
+keys -l migrator
+keys Enter
+sees 'exit=0' "may be typed again"
+conf -e '/token-beta/d'
+dry_at_terminal
+sees 'Secret of API token migrator@pve!ferry' "the secret of a token is asked for"
+keys -l "$(cat "$L/token-beta")"
+keys Enter
+sees 'exit=0' "and does"
+
+# --- second factors
+user webauthn@pve
+dry 1 "a security key"
+says err 'works in a browser only; use an API token instead: .pveum user token add' "is told to use a token"
+user totp@pve
+dry 1 "a second factor and nobody to ask"
+says err 'wants a second factor' "is explained"
+dry_at_terminal
+sees 'code of the authenticator app or a recovery code \(3 left\)' "the code is asked for"
+keys -l 000000x
+keys Enter
+sees 'authentication failure' "a wrong one"
+keys -l "$(ctl alpha totp totp@pve)"
+keys Enter
+sees 'exit=0' "then the right one"
+dry_at_terminal
+sees '\(3 left\)' "a recovery code"
+keys -l 1111-2222-3333-4444
+keys Enter
+sees 'exit=0' "is as good"
+dry_at_terminal
+sees '\(2 left\)' "once"
+for i in 1 2 3; do
+    sees 'authenticator app' "asked"
+    keys -l 1111-2222-3333-4444
+    keys Enter
+    sleep 0.3
+done
+sees 'exit=1' "then it is refused, three times at most"
+
+# --- a move that outlasts its login: behind a jump host, second factor, an address that dies
+if [ "$namespaces" ]; then
+    # names that only the nodes know
+    for n in a1 a2; do
+        on alpha $n "printf '%s\n' '$a1 pve1.inside' '$a2 pve2.inside' >/tmp/hosts && mount --bind /tmp/hosts /etc/hosts"
+    done
+    url1=pve1.inside url2=pve2.inside
+else
+    url1=$a1 url2=$a2
+fi
+port=$(sed -n 's/.*port = \([0-9]*\);.*/\1/p' "$L/vmferry.conf" | head -n 1)
+user totp@pve -e "s#https://$a1:8006\"#https://$url1:8006\", \"https://$url2:8006\"#
+    s#(fingerprint = )\"($(cat "$L/fingerprint-a1"))\"#via = \"root@$a1:$port\"; \1[ \"\2\", \"$(cat "$L/fingerprint-a2")\" ]#"
+at_terminal "'$vmferry' move -c '$work/login.conf' --yes --stop-timeout 2 alpha beta b1 local stubborn"
+sees 'authenticator app' "an API behind a jump host"
+code=
+until code=$(ctl alpha totp totp@pve 2>/dev/null); do sleep 1; done
+keys -l "$code"
+keys Enter
+sees 'What now' "the job waits for an answer"
+seen
+is "$(count_of 'Second factor of')" 1 "the code was asked for once"
+ctl alpha dump | grep -q '"tokenid": "vmferry-'
+ok $? "there is a token for the job"
+secret=$(ctl alpha token-secret "totp@pve" "vmferry-$(basename "$(job_dir)")")
+ctl alpha expire-tickets
+ctl alpha api a1 off
+for s in /tmp/vmferry-??????/ctl.0 "${XDG_RUNTIME_DIR:-/nowhere}"/vmferry-??????/ctl.0; do
+    for pid in $(pgrep -f "^ssh .*ControlPath=${s%.0} " 2>/dev/null); do
+        # ours: a child of this job's process
+        grep -qF "$(job_dir)" "/proc/$(ps -o ppid= -p "$pid" | tr -d ' ')/cmdline" && kill "$pid"
+    done
+done
+keys 2 Enter
+sees 'exit=0' "tickets, connection and address are lost: the job ends by itself"
+grep -E 'pve:|ssh:' "$(job_dir)/log" >"$work/out"
+says out 'going on with the API token totp@pve!vmferry-' "by its token"
+says out 'the jump host .*the connection has ended, it is made again' "over another connection"
+says out 'trying the next URL' "at the other address"
+ctl alpha api a1 on
+! ctl alpha dump | grep -q '"tokenid"'
+ok $? "the token is gone"
+[ "$secret" ] && ! grep -rqF -- "$secret" "$XDG_STATE_HOME"
+ok $? "its secret was written nowhere"
+
+# --- the token in other endings (killed jobs: crash-points.sh, cancelled ones: prompts.sh)
+snapshot "$work/before"
+ctl beta fail-next PUT '/nodes/b1/qemu/[0-9]+/config' 500 'out of luck'
+move 1 "a move that fails" alpha beta b1 local db1
+unchanged "leaves no token either"
+ctl alpha fail-next POST '/access/users/.*/token/.*' 403 'Permission check failed'
+conf -e "s#https://$a1:8006\"#https://${a1%.*}.99:8006\", \"https://$a1:8006\"#"
+run 0 "a user who may not make tokens, at the second of two addresses" \
+    move -c "$work/login.conf" --yes alpha beta b1 local db1
+says out 'cannot make the API token .*Permission check failed.*goes on without' "goes on without"
+done_testing
