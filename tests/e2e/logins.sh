@@ -155,10 +155,10 @@ ok $? "its secret was written nowhere"
 
 # --- the token in other endings (killed jobs: crash-points.sh, cancelled ones: prompts.sh)
 snapshot "$work/before"
-ctl beta fail-next PUT '/nodes/b1/qemu/[0-9]+/config' 500 'out of luck'
+ctl beta fault fail PUT '/nodes/b1/qemu/[0-9]+/config' 500 'out of luck'
 move 1 "a move that fails" alpha beta b1 local db1
 unchanged "leaves no token either"
-ctl alpha fail-next POST '/access/users/.*/token/.*' 403 'Permission check failed'
+ctl alpha fault fail POST '/access/users/.*/token/.*' 403 'Permission check failed'
 conf -e "s#https://$a1:8006\"#https://${a1%.*}.99:8006\", \"https://$a1:8006\"#"
 run 0 "a user who may not make tokens, at the second of two addresses" \
     move -c "$work/login.conf" --yes alpha beta b1 local db1

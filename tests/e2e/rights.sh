@@ -57,7 +57,7 @@ ok $? "the lines run on a node of the target"
 
 # --- the middle: a failure is cleaned up with these very rights
 snapshot "$work/before"
-ctl beta fail-next PUT '/nodes/b1/qemu/[0-9]+/config' 500 'unable to write'
+ctl beta fault fail PUT '/nodes/b1/qemu/[0-9]+/config' 500 'unable to write'
 move 1 "a move that fails half-way" alpha beta b1 local web1
 unchanged "is put back by a login that may not delete volumes at will"
 
