@@ -4,7 +4,6 @@
  * the whole login is sent again with the code in "otp". */
 #include "config.h"
 #include "provider/pve/client.h"
-#include "base/i18n.h"
 #include "base/log.h"
 #include "base/str.h"
 
@@ -84,15 +83,15 @@ static struct vf_secret *ask_code(struct vf_pve_client *c, const struct factor *
 {
     vf_autofree char *id = vf_asprintf("code:%s:%s", c->conf->name, c->user);
     vf_autobuf struct vf_buf b = {0};
-    const char *what[] = {f->totp ? _("the code of the authenticator app") : NULL,
-                          f->yubico ? _("a one-time password of the YubiKey") : NULL,
-                          f->recovery ? _("a recovery code") : NULL};
+    const char *what[] = {f->totp ? "the code of the authenticator app" : NULL,
+                          f->yubico ? "a one-time password of the YubiKey" : NULL,
+                          f->recovery ? "a recovery code" : NULL};
     for (size_t i = 0; i < VF_COUNT(what); i++)
         if (what[i])
-            vf_buf_printf(&b, "%s%s", b.len ? _(" or ") : "", what[i]);
+            vf_buf_printf(&b, "%s%s", b.len ? " or " : "", what[i]);
     if (f->recovery && f->left)
-        vf_buf_printf(&b, _(" (%zu left)"), f->left);
-    vf_autofree char *title = vf_asprintf(_("Second factor of %s at cluster %s, %s:"), c->user,
+        vf_buf_printf(&b, " (%zu left)", f->left);
+    vf_autofree char *title = vf_asprintf("Second factor of %s at cluster %s, %s:", c->user,
                                           c->conf->name, vf_buf_str(&b));
     struct vf_ask q = {.id = id,
                        .kind = VF_ASK_SECRET,

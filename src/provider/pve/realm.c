@@ -2,7 +2,6 @@
 /* Who logs in: a user's name and the realm that knows it. Proxmox tells its realms to everybody. */
 #include "config.h"
 #include "provider/pve/client.h"
-#include "base/i18n.h"
 #include "base/str.h"
 
 #include <ctype.h>
@@ -89,7 +88,7 @@ static char *ask_realm(struct vf_pve_client *c, const char *name, const json_t *
     char *labels[MAX_REALMS] = {0};
     vf_autofree char *id = vf_asprintf("realm:%s:%s", c->conf->name, name);
     vf_autofree char *title =
-        vf_asprintf(_("Realm of the user %s at cluster %s:"), name, c->conf->name);
+        vf_asprintf("Realm of the user %s at cluster %s:", name, c->conf->name);
     struct vf_ask q = {.id = id, .kind = VF_ASK_CHOICE, .title = title, .choices = choices};
     q.n_choices = choices_of(realms, choices, labels);
     struct vf_answer a = {0};
@@ -116,7 +115,7 @@ static char *ask_user(struct vf_pve_client *c, struct vf_error **err)
 {
     vf_autofree char *id = vf_asprintf("user:%s", c->conf->name);
     vf_autofree char *title =
-        vf_asprintf(_("User name at cluster %s (such as root@pam):"), c->conf->name);
+        vf_asprintf("User name at cluster %s (such as root@pam):", c->conf->name);
     struct vf_ask q = {.id = id, .kind = VF_ASK_TEXT, .title = title};
     struct vf_answer a = {0};
     vf_autoerror struct vf_error *why = NULL;
