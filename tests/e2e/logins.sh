@@ -46,6 +46,14 @@ conf -e "s#migrator@pve!ferry#migrator@pve!old#"
 dry 1 "a token that has expired"
 says err 'token expired' "is said in Proxmox's words"
 
+port=$(sed -n 's/.*port = \([0-9]*\);.*/\1/p' "$L/vmferry.conf" | head -n 1)
+conf -e "s#https://$a1:8006\"#https://nobody.invalid:8006\"#; 0,/fingerprint/s##via = \"root@$a1:$port\"; fingerprint#"
+dry 1 "a jump host behind which nobody answers"
+says err "through the jump host root@$a1:$port .does it reach this address" "is named"
+conf -e "s#known_hosts#known_nothing#; 0,/fingerprint/s##via = \"root@$a1:$port\"; fingerprint#"
+dry 1 "a jump host whose key is not known"
+says err "host key of the jump host $a1 .* is not known" "is not gone through"
+
 # --- realms
 user migrator
 dry 2 "a user without a realm, and nobody to ask"
@@ -118,7 +126,6 @@ if [ "$namespaces" ]; then
 else
     url1=$a1 url2=$a2
 fi
-port=$(sed -n 's/.*port = \([0-9]*\);.*/\1/p' "$L/vmferry.conf" | head -n 1)
 user totp@pve -e "s#https://$a1:8006\"#https://$url1:8006\", \"https://$url2:8006\"#
     s#(fingerprint = )\"($(cat "$L/fingerprint-a1"))\"#via = \"root@$a1:$port\"; \1[ \"\2\", \"$(cat "$L/fingerprint-a2")\" ]#"
 at_terminal "'$vmferry' move -c '$work/login.conf' --yes --stop-timeout 2 alpha beta b1 local stubborn"
@@ -163,4 +170,7 @@ conf -e "s#https://$a1:8006\"#https://${a1%.*}.99:8006\", \"https://$a1:8006\"#"
 run 0 "a user who may not make tokens, at the second of two addresses" \
     move -c "$work/login.conf" --yes alpha beta b1 local db1
 says out 'cannot make the API token .*Permission check failed.*goes on without' "goes on without"
+ctl alpha fail-next DELETE '/access/users/.*/token/.*' 403 'Permission check failed'
+move 0 "a token that cannot be removed" --skip-disks alpha beta b1 local web1
+says out 'could not be removed: .*expires by itself.*pveum user token remove .root@pam. vmferry-' "is said, with what to do"
 done_testing

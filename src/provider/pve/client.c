@@ -90,8 +90,10 @@ static int request_at(struct vf_pve_client *c, size_t url, const char *method, c
         /* the way there broke under the request: it is made anew, once */
         bool harmed = req.unix_socket && out->sent && !is_harmless(method, path);
         if (again || harmed || !req.unix_socket || vf_via_alive(c->via)) {
+            bool doubt = req.unix_socket && !out->sent && vf_error_is_transient(why);
             vf_fail_with(err, VF_STEAL(why));
-            return vf_fail_prefix(err, "through %s", c->conf->via);
+            return vf_fail_prefix(err, "through the jump host %s%s", c->conf->via,
+                                  doubt ? " (does it reach this address?)" : "");
         }
         vf_http_answer_clear(out);
     }
@@ -120,6 +122,8 @@ int vf_pve_request(struct vf_pve_client *c, const char *method, const char *path
             code = vf_error_code(why);
         bool next = vf_error_code(why) == VF_E_TRUST ||
                     (vf_error_is_transient(why) && (harmless || !out->sent));
+        if (c->via && !vf_via_alive(c->via))
+            next = false; /* there is no way to any of them */
         if (!next || i + 1 == n)
             break;
         vf_info("pve", "%s: trying the next URL: %s", c->conf->name, vf_error_text(why));
