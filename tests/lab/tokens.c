@@ -58,12 +58,10 @@ static json_t *post_token(struct lab_call *c)
         return lab_bad_param(c, "tokenid", "Token already exists.");
     vf_autofree char *h = vf_random_hex(16), *full = vf_asprintf("%s!%s", u->name, name);
     struct lab_user *t = vf_xcalloc(1, sizeof *t);
-    *t = (struct lab_user){.name = u->name,
-                           .token = vf_strdup(name),
-                           .admin = u->admin,
-                           .without = u->without,
-                           .privsep = lab_flag(c, "privsep", true),
-                           .expire = expire ? atoll(expire) : 0};
+    *t = *u;
+    t->token = vf_strdup(name);
+    t->privsep = lab_flag(c, "privsep", true);
+    t->expire = expire ? atoll(expire) : 0;
     t->secret = vf_asprintf("%.8s-%.4s-%.4s-%.4s-%.12s", h, h + 8, h + 12, h + 16, h + 20);
     *(struct lab_user **)vf_grow(&c->lab->made, &c->lab->n_made, sizeof *c->lab->made) = t;
     return json_pack("{s:s, s:s, s:o}", "full-tokenid", full, "value", t->secret, "info", info(t));
