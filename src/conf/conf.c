@@ -403,7 +403,7 @@ static void take_trusted(struct vf_conf *conf)
     for (size_t i = 0; conf && i < conf->n_clusters; i++) {
         struct vf_cluster_conf *c = &conf->clusters[i];
         vf_autofree char *path = vf_conf_ca_path(c->name);
-        if (!c->ca_file && !c->fingerprint && access(path, R_OK) == 0)
+        if (!c->ca_file && !c->fingerprints && access(path, R_OK) == 0)
             c->ca_file = VF_STEAL(path);
     }
 }

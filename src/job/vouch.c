@@ -146,7 +146,7 @@ static int voucher_ask(void *opaque, const struct vf_ask *q, struct vf_cancel *c
 const struct vf_asker *vf_vouch(struct vf_job *job, bool target, const char *node)
 {
     struct vf_voucher *v = &job->vouchers[target];
-    v->asker = (struct vf_asker){voucher_ask, v};
+    v->asker = (struct vf_asker){.ask = voucher_ask, .opaque = v};
     v->job = job;
     v->target = target;
     v->retry = false;
@@ -223,7 +223,7 @@ struct vf_provider *vf_open_vouched(struct vf_cluster_conf *c, bool verify_tls,
     vf_autoerror struct vf_error *why = NULL;
     struct vf_provider *p = vf_provider_open(c, verify_tls, asker, cancel, &why);
     *ca = NULL;
-    if (!p && vf_error_code(why) == VF_E_TRUST && !c->fingerprint && !c->ca_file)
+    if (!p && vf_error_code(why) == VF_E_TRUST && !c->fingerprints && !c->ca_file)
         *ca = offer_ca(c, asker, cancel);
     if (p || !*ca) {
         if (!p)

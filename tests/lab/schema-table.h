@@ -39,6 +39,8 @@ static const struct {
      "tablet:b? tags:s? tdf:b? template:b? tpmstate0:s?@e{p14} unused[n]:s?{p15} "
      "usb[n]:s?{p16} vcpus:i?>1 vga:s?{p17} virtio[n]:s?{p18} virtiofs[n]:s?@c{p19} vmgenid:s? "
      "vmid:i@3>1/pve-vmid vmid:i@c>100<999999999/pve-vmid vmstatestorage:s? watchdog:s?"},
+    {"DELETE /access/users/{userid}/token/{tokenid}", 0xf,
+     "tokenid:s userid:s"},
     {"DELETE /cluster/ha/resources/{sid}", 0xf,
      "purge:b?@8 sid:s"},
     {"DELETE /nodes/{node}/qemu/{vmid}", 0xf,
@@ -56,6 +58,8 @@ static const struct {
      ""},
     {"GET /access/users", 0xf,
      "enabled:b? full:b?"},
+    {"GET /access/users/{userid}/token", 0xf,
+     "userid:s"},
     {"GET /cluster/ha/resources", 0xf,
      "type:s?=ct|vm"},
     {"GET /cluster/ha/resources/{sid}", 0xf,
@@ -143,6 +147,8 @@ static const struct {
     {"POST /access/ticket", 0xf,
      "new-format:b?@e otp:s? password:s path:s? privs:s? realm:s? tfa-challenge:s?@e "
      "username:s"},
+    {"POST /access/users/{userid}/token/{tokenid}", 0xf,
+     "comment:s? expire:i?>0 privsep:b? tokenid:s userid:s"},
     {"POST /cluster/ha/resources", 0xf,
      "auto-rebalance:b?@8 comment:s? failback:b?@8 group:s? max_relocate:i?>0 max_restart:i?>0 "
      "sid:s state:s?=started|stopped|enabled|disabled|ignored type:s?=ct|vm"},

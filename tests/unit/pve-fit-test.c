@@ -87,7 +87,7 @@ static int give_secret(void *opaque, const struct vf_ask *q, struct vf_cancel *c
     return 0;
 }
 
-static const struct vf_asker anybody = {give_secret, NULL};
+static const struct vf_asker anybody = {.ask = give_secret, .opaque = NULL};
 
 /* A token of the same user is nobody special; what it may not read is not there. */
 static void test_token(void)

@@ -28,7 +28,7 @@ static int give_secret(void *opaque, const struct vf_ask *q, struct vf_cancel *c
     return 0;
 }
 
-static const struct vf_asker secret = {give_secret, NULL};
+static const struct vf_asker secret = {.ask = give_secret, .opaque = NULL};
 
 /* A VM that needs all there is: disks on two storages, a card with a tag and one without. */
 static struct vf_vm *sample(bool target)

@@ -25,6 +25,11 @@ static void add_token(char ***v, const char *id, const struct vf_secret *s)
     add_secret(v, prefix, s);
 }
 
+bool vf_pve_is_root(const struct vf_pve_client *c)
+{
+    return !c->conf->token && !c->on_spare && vf_streq(c->user, "root@pam");
+}
+
 char **vf_pve_headers(const struct vf_pve_client *c, bool write)
 {
     char **v = vf_strv_new();

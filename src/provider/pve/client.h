@@ -94,6 +94,8 @@ int vf_pve_renew(struct vf_pve_client *c, struct vf_error **err); /* if the tick
 /* One POST to /access/ticket with one more field (KEY NULL: none): its data, or NULL with AUTH … */
 json_t *vf_pve_post_ticket(struct vf_pve_client *c, const struct vf_secret *password,
                            const char *key, const char *value, struct vf_error **err);
+/* root@pam with a ticket: who may do everything. */
+bool vf_pve_is_root(const struct vf_pve_client *c);
 /* Headers that prove who we are; to be freed with vf_pve_headers_free(). */
 char **vf_pve_headers(const struct vf_pve_client *c, bool write);
 void vf_pve_headers_free(char **headers);

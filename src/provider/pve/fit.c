@@ -259,8 +259,7 @@ static void fit_disk(const struct fit *f, struct vf_vm *vm, const struct vf_disk
 int vf_pve_fit(struct vf_provider *p, struct vf_vm *vm, struct vf_error **err)
 {
     struct vf_pve_client *c = vf_pve_of(p);
-    struct fit f = {
-        .c = c, .node = vm->node, .root = !c->conf->token && vf_streq(c->conf->user, "root@pam")};
+    struct fit f = {.c = c, .node = vm->node, .root = vf_pve_is_root(c)};
     struct vf_opts kept = {0};
     int r = vf_pve_fit_version(c->version, vm, err);
     if (r == 0)

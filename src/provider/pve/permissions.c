@@ -282,7 +282,7 @@ static char *cure(struct vf_pve_client *c, const struct vf_use *use, const struc
     const char *role = use->target ? "vmferry-target" : "vmferry-source";
     const char *bang = conf->token ? strchr(conf->token, '!') : NULL;
     vf_autofree char *user =
-        bang ? vf_strndup(conf->token, (size_t)(bang - conf->token)) : vf_strdup(conf->user);
+        bang ? vf_strndup(conf->token, (size_t)(bang - conf->token)) : vf_strdup(c->user);
     vf_autofree char *quoted_user = word(user);
     vf_autofree char *token = bang ? word(conf->token) : NULL;
     vf_autostrv char **privs = vf_pve_role(use->target, c->version);
@@ -318,7 +318,7 @@ static void report(struct vf_pve_client *c, const struct vf_use *use, const stru
                    struct vf_findings *out)
 {
     const struct vf_cluster_conf *conf = c->conf;
-    const char *who = conf->token ? conf->token : conf->user;
+    const char *who = conf->token ? conf->token : c->user;
     vf_autobuf struct vf_buf b = {0};
     bool nothing = true;
     for (size_t i = 0; i < p->n; i++) {
@@ -358,7 +358,7 @@ int vf_pve_rights(struct vf_provider *p, const struct vf_use *use, struct vf_fin
                   struct vf_error **err)
 {
     struct vf_pve_client *c = vf_pve_of(p);
-    if (!c->conf->token && vf_streq(c->conf->user, "root@pam"))
+    if (vf_pve_is_root(c))
         return 0; /* may everything */
     vf_auto(vf_vm_free) struct vf_vm *seen =
         !use->target && !use->vm->node ? glimpse(c, use->vm->id) : NULL;
