@@ -44,6 +44,26 @@ static void add_findings(struct vf_buf *b, const struct vf_findings *f)
     }
 }
 
+/* So that an operator can choose: what this way does, and what ours would. */
+static void add_migration(struct vf_buf *b, const struct vf_prepared *p)
+{
+    bool live = p->source->state != VF_VM_STOPPED;
+    vf_autofree char *bytes = vf_format_bytes(p->bytes);
+    vf_buf_printf(b,
+                  _("  how   Proxmox's own migration (remote-migrate): %s, about %s, over TLS "
+                    "from node to node (the target's API port)\n"),
+                  live ? _("live, disks and memory") : _("its disks, it stays stopped"), bytes);
+    vf_buf_puts(b, _("        its disks are NOT compared, an interrupted one begins anew, and the "
+                     "source keeps a lock that only root takes off; Proxmox calls it "
+                     "experimental\n"));
+    vf_buf_puts(b, live ? _("        --method=copy shuts the VM down instead, and compares every "
+                            "disk; over ssh\n")
+                        : _("        --method=copy compares every disk; over ssh\n"));
+    vf_buf_printf(b, _("  then  it %s; the source is stopped and renamed to %s--MIGRATED\n"),
+                  live ? _("runs at the target") : _("stays stopped at the target"),
+                  p->plan->vm_name);
+}
+
 static const char *what_happens(const struct vf_prepared *p)
 {
     if (p->source->state == VF_VM_STOPPED)
@@ -67,6 +87,11 @@ char *vf_plan_summary(const struct vf_prepared *p)
                   plan->target_node);
     add_disks(&b, p);
     add_nics(&b, p);
+    if (plan->method == VF_METHOD_REMOTE_MIGRATE) {
+        add_migration(&b, p);
+        add_findings(&b, &p->findings);
+        return vf_buf_take(&b);
+    }
     if (plan->copy_disks)
         vf_buf_printf(&b, _("  copy  about %s; every disk is read back and compared\n"), bytes);
     else
@@ -87,6 +112,9 @@ json_t *vf_plan_event(const struct vf_prepared *p)
         json_object_set_new(e, "source", json_string(plan->source));
         json_object_set_new(e, "target", json_string(plan->target));
         json_object_set_new(e, "target_node", json_string(plan->target_node));
+        json_object_set_new(
+            e, "method",
+            json_string(plan->method == VF_METHOD_REMOTE_MIGRATE ? "remote-migrate" : "copy"));
     }
     json_object_set_new(e, "bytes", json_integer((json_int_t)p->bytes));
     json_object_set_new(e, "stop", json_boolean(vf_findings_stop(&p->findings)));

@@ -30,6 +30,18 @@ static char *cluster_address(struct vf_provider *p, const char *node)
     return address;
 }
 
+char *vf_job_data_address(struct vf_job *job, const char *node, struct vf_error **err)
+{
+    const struct vf_cluster_conf *c = cluster(job, true, err);
+    if (!c)
+        return NULL;
+    const struct vf_node_conf *nc = vf_conf_node(c, node);
+    if (nc && (nc->data_address || nc->address))
+        return vf_strdup(nc->data_address ? nc->data_address : nc->address);
+    char *known = cluster_address(job->target_pve, node);
+    return known ? known : vf_strdup(node);
+}
+
 static void add_once(char ***v, const char *s)
 {
     if (s && *s && !vf_strv_has(*v, s))

@@ -43,6 +43,7 @@ struct vf_move {
     size_t n_bridges;
     const char *mac;    /* "keep", "new", an address; NULL: keep */
     unsigned target_id; /* 0: next free */
+    enum vf_method method;
     const char *format; /* NULL: as the source's disk where the storage takes it */
     bool skip_start, skip_disks, verify_tls, ignore_exists;
     uint64_t rate;             /* bytes per second, 0: no limit */

@@ -51,6 +51,7 @@ struct vf_job {
     struct vf_vm *source;      /* as it was before this job touched it */
     struct vf_vm *target;      /* as the plan makes it; id 0 until chosen */
     struct vf_job_disk *disks; /* one for each of plan->disks */
+    struct vf_job_disk memory; /* of the guest, while it is migrated live */
     struct vf_job_host source_host, target_host;
     struct vf_route *route;
     bool shared_store; /* target and source cluster have the storage in common */
@@ -58,12 +59,15 @@ struct vf_job {
     int64_t down_since, up_since; /* unix seconds, 0: not yet */
     int64_t down_ms; /* when the shutdown was asked for, CLOCK_BOOTTIME; 0: another process did */
     double down_seconds; /* measured, 0: was not down or still is */
+    bool source_locked;  /* by a migration, for good: nobody could take it off */
     json_t *step_times;  /* [{"step":...,"seconds":...}] */
 };
 
 /* The journal, before and after: both return when the line is on disk. DATA (taken) may be NULL. */
 int vf_job_intend(struct vf_job *job, const char *key, json_t *data, struct vf_error **err);
 int vf_job_done(struct vf_job *job, const char *key, json_t *data, struct vf_error **err);
+/* What happened already, cancelled or not: intent and result at once. */
+int vf_job_fact(struct vf_job *job, const char *key, json_t *data, struct vf_error **err);
 int vf_job_undone(struct vf_job *job, const char *key, struct vf_error **err);
 int vf_job_failed(struct vf_job *job, const char *key, const struct vf_error *why,
                   struct vf_error **err);
@@ -122,6 +126,22 @@ char *vf_job_volume_path(struct vf_job *job, bool target, const char *node, cons
 /* ssh to the host that holds STORAGE of NODE. */
 struct vf_ssh *vf_job_ssh(struct vf_job *job, bool target, const char *node, const char *storage,
                           struct vf_error **err);
+
+/* The address at which other nodes reach NODE of the target; caller frees. */
+char *vf_job_data_address(struct vf_job *job, const char *node, struct vf_error **err);
+
+/* native.c: the platform's own migration. */
+bool vf_job_is_native(const struct vf_job *job);
+/* What of the plan it cannot do; STORAGES are the target's. */
+int vf_native_preflight(const struct vf_plan *p, const struct vf_vm *s, struct vf_provider *src,
+                        struct vf_provider *dst, const struct vf_storage *storages, size_t n,
+                        struct vf_findings *f, struct vf_error **err);
+/* What is left for a person to do, or NULL; caller frees. */
+char *vf_native_todo(const struct vf_job *job);
+/* The record of the step that made the target VM, with its vmid; NULL: none was begun. */
+const struct vf_record *vf_job_target_record(const struct vf_job *job);
+/* Counts and compares what the target's configuration says with what was wanted. */
+int vf_job_compare_target(struct vf_job *job, struct vf_error **err);
 
 /* Checks the plan against what both clusters say now. */
 int vf_preflight(const struct vf_conf *conf, const struct vf_plan *plan, const struct vf_vm *source,

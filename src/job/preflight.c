@@ -76,6 +76,8 @@ static void check_source(const struct view *v, struct vf_findings *f)
                 _("the name says that another move was begun or done (%s)"), suffixes[i]);
     if (!s->n_disks && v->plan->copy_disks)
         vf_finding_add(f, VF_WARN, s->name, NULL, _("it has no disks to copy"));
+    if (v->plan->method != VF_METHOD_COPY)
+        return; /* what a migration does not carry it refuses */
     tell_left_out(s, 0, f);
     for (size_t i = 0; i < s->n_cdroms; i++)
         if (s->cdroms[i].cloudinit && v->plan->n_disks)
@@ -295,8 +297,11 @@ int vf_preflight(const struct vf_conf *conf, const struct vf_plan *plan, const s
                      &why, err);
         for (size_t i = 0; r == 0 && i < VF_COUNT(checks); i++)
             checks[i](&v, out);
+        bool native = plan->method == VF_METHOD_REMOTE_MIGRATE;
         if (r == 0)
-            r = check_fit(&v, dst, out, err);
+            r = native ? vf_native_preflight(plan, source, src, dst, v.storages, v.n_storages, out,
+                                             err)
+                       : check_fit(&v, dst, out, err);
         if (r == 0)
             r = check_identity(&v, src, dst, out, err);
     } else if (r == 0) {
@@ -394,7 +399,8 @@ int vf_step_preflight(struct vf_job *job, struct vf_error **err)
     }
     vf_autofree char *prefix = job->target_pve->ops->mac_prefix(job->target_pve);
     job->target = vf_plan_apply(job->plan, job->source, prefix, err);
-    if (!job->target || job->target_pve->ops->fit(job->target_pve, job->target, err) < 0)
+    if (!job->target || (job->plan->method == VF_METHOD_COPY &&
+                         job->target_pve->ops->fit(job->target_pve, job->target, err) < 0))
         return -1;
     if (again)
         return 0;

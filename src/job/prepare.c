@@ -107,6 +107,7 @@ static int make_plan(const struct vf_move *m, struct vf_provider *dst, struct vf
     p->copy_disks = !m->skip_disks;
     p->start = !m->skip_start && !m->skip_disks;
     p->rate = m->rate;
+    p->method = m->method;
     p->verify_tls = m->verify_tls;
     p->ignore_exists = m->ignore_exists;
     if (m->shutdown_timeout)

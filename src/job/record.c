@@ -33,6 +33,13 @@ int vf_job_intend(struct vf_job *job, const char *key, json_t *data, struct vf_e
     return write_step(job, key, "intent", data, NULL, err);
 }
 
+int vf_job_fact(struct vf_job *job, const char *key, json_t *data, struct vf_error **err)
+{
+    return write_step(job, key, "intent", NULL, NULL, err) < 0
+               ? (json_decref(data), -1)
+               : write_step(job, key, "done", data, NULL, err);
+}
+
 int vf_job_done(struct vf_job *job, const char *key, json_t *data, struct vf_error **err)
 {
     return write_step(job, key, "done", data, NULL, err);

@@ -40,8 +40,9 @@ static const char *const results[] = {
 json_t *vf_report(struct vf_job *job, enum vf_exit code, const struct vf_error *err)
 {
     const struct vf_record *hosts = vf_job_was_done(job, "hosts");
-    const struct vf_record *create = vf_journal_find(job->journal, "create");
-    bool down = vf_journal_find(job->journal, "shutdown") != NULL;
+    const struct vf_record *create = vf_job_target_record(job);
+    bool native = vf_job_is_native(job);
+    bool down = native || vf_journal_find(job->journal, "shutdown") != NULL;
     json_t *r = vf_event_new("report");
     json_object_set_new(r, "job", json_string(job->id));
     json_object_set_new(r, "result", json_string(results[code]));
@@ -62,12 +63,19 @@ json_t *vf_report(struct vf_job *job, enum vf_exit code, const struct vf_error *
     json_object_set_new(
         r, "target_may_have_run",
         json_boolean(vf_job_target_ran(job) && !vf_job_was_done(job, "finish/description")));
-    json_object_set_new(r, "started", json_boolean(vf_job_was_done(job, "start") != NULL));
+    const struct vf_record *moved = vf_job_was_done(job, "migrate");
+    json_object_set_new(r, "method", json_string(native ? "remote-migrate" : "copy"));
+    json_object_set_new(r, "started",
+                        json_boolean(vf_job_was_done(job, "start") ||
+                                     (moved && vf_json_true(moved->intent, "online"))));
     if (down && job->down_seconds > 0)
         json_object_set_new(r, "downtime", json_real(job->down_seconds));
     json_t *left = json_array();
+    vf_autofree char *todo = native && job->source ? vf_native_todo(job) : NULL;
+    if (todo)
+        json_object_set_new(r, "todo", json_string(todo));
     const struct vf_vm *vm = job->target ? job->target : job->source; /* the target knows more */
-    for (size_t i = 0; vm && i < vm->n_left_out; i++) {
+    for (size_t i = 0; !native && vm && i < vm->n_left_out; i++) {
         const struct vf_left_out *l = &vm->left_out[i];
         vf_autofree char *what = vf_escape(l->what), *why = vf_escape(l->why);
         json_array_append_new(left, json_pack("{s:s, s:s}", "what", what, "why", why));
@@ -129,6 +137,19 @@ static void add_disks(struct vf_buf *b, const json_t *disks)
         add_bytes(b, _(sums[k].label), total[k]);
 }
 
+/* Proxmox copied them: where they went is all we know. */
+static void add_migrated(struct vf_buf *b, const json_t *disks)
+{
+    for (size_t i = 0; i < json_array_size(disks); i++) {
+        const json_t *d = json_array_get(disks, i);
+        const char *to = vf_json_str(d, "target");
+        vf_buf_printf(b, "  %-17s %s -> %s\n", vf_json_str(d, "slot"), vf_json_str(d, "source"),
+                      to ? to : "-");
+    }
+    vf_buf_printf(b, "  %-17s %s\n", _("method"),
+                  _("Proxmox's own migration; its disks were NOT verified by vmferry"));
+}
+
 char *vf_report_text(const json_t *r)
 {
     vf_autobuf struct vf_buf b = {0};
@@ -146,7 +167,10 @@ char *vf_report_text(const json_t *r)
     }
     if (vf_json_str(r, "route"))
         vf_buf_printf(&b, "  %-17s %s\n", _("route"), vf_json_str(r, "route"));
-    add_disks(&b, json_object_get(r, "disks"));
+    if (vf_streq(vf_json_str(r, "method"), "remote-migrate"))
+        add_migrated(&b, json_object_get(r, "disks"));
+    else
+        add_disks(&b, json_object_get(r, "disks"));
     if (json_object_get(r, "downtime")) {
         vf_autofree char *down = vf_format_duration(vf_json_num(r, "downtime"));
         vf_buf_printf(&b, "  %-17s %s\n", _("downtime"), down);
@@ -160,6 +184,8 @@ char *vf_report_text(const json_t *r)
         vf_buf_printf(&b, "  %-17s %s; %s\n", _("not carried over"), vf_json_str(l, "what"),
                       vf_json_str(l, "why"));
     }
+    if (vf_json_str(r, "todo"))
+        vf_buf_printf(&b, "  %-17s %s\n", _("to do"), vf_json_str(r, "todo"));
     vf_buf_printf(&b, "  %-17s %s\n", _("log"), vf_json_str(r, "log"));
     return vf_buf_take(&b);
 }
@@ -186,6 +212,14 @@ static const char *const ran[] = {
        "vmferry-job line out of the target's notes and set its start at boot"),
 };
 
+/* The same, where Proxmox handed it over. */
+static const char *const migrated[] = {
+    N_("target: has been handed the VM, its disks may be newer; source: stopped, locked (migrate)"),
+    N_("never run both; if the target is good, run `qm unlock` as root on the source's node, name "
+       "the source NAME--MIGRATED, switch its start at boot off, and take the vmferry-job line "
+       "out of both notes"),
+};
+
 /* What failed, why, in which state both VMs are, what next. A rollback that is refused (the target
  * has run) is not a failed move: nothing was touched. */
 char *vf_failure_text(const json_t *end)
@@ -199,10 +233,12 @@ char *vf_failure_text(const json_t *end)
     if (code < 0 || (size_t)code >= VF_COUNT(outcomes) || !outcomes[code].states)
         code = VF_EXIT_PERSON;
     bool over = code == VF_EXIT_PERSON && vf_json_true(report, "target_may_have_run");
-    const char *states = over      ? ran[0]
+    bool native = vf_streq(vf_json_str(report, "method"), "remote-migrate");
+    const char *const *passed = native ? migrated : ran;
+    const char *states = over      ? passed[0]
                          : refused ? N_("source and target: not touched")
                                    : outcomes[code].states;
-    const char *next = over      ? ran[1]
+    const char *next = over      ? passed[1]
                        : refused ? N_("keep the target VM; the source is there still, renamed")
                                  : outcomes[code].next;
     vf_buf_printf(

@@ -25,7 +25,15 @@ bool vf_job_target_ran(const struct vf_job *job)
     /* once the intent is written the target may have run: its data may be newer than the source's
      */
     const struct vf_record *r = vf_journal_find(job->journal, "start");
-    return r && r->state != VF_REC_UNDONE && r->state != VF_REC_FAILED;
+    const struct vf_record *m = vf_job_was_done(job, "migrate");
+    return (r && r->state != VF_REC_UNDONE && r->state != VF_REC_FAILED) ||
+           (m && vf_json_true(m->intent, "online")) || vf_job_was_done(job, "migrate/handover");
+}
+
+const struct vf_record *vf_job_target_record(const struct vf_job *job)
+{
+    const struct vf_record *create = vf_journal_find(job->journal, "create");
+    return create ? create : vf_journal_find(job->journal, "migrate");
 }
 
 static const struct vf_step *step_of(const char *key)
@@ -55,14 +63,14 @@ int vf_job_roll_back(struct vf_job *job, struct vf_error **err)
     if (vf_job_target_ran(job))
         return vf_fail(
             err, VF_E_CONFLICT,
-            vf_job_was_done(job, "start")
+            vf_job_was_done(job, "start") || vf_job_is_native(job)
                 ? _("%s has run at the target: going back would lose what it wrote there")
                 : _("%s may have run at the target (its start was begun, the answer is not "
                     "known): going back could lose what it wrote there"),
             job->plan->vm_name);
     /* the last thing a move does is to take its marker off the target */
     const struct vf_record *end = vf_journal_find(job->journal, "finish/description"),
-                           *create = vf_journal_find(job->journal, "create");
+                           *create = vf_job_target_record(job);
     if (end && create && create->state != VF_REC_UNDONE) {
         unsigned id = (unsigned)vf_json_int(create->intent, "vmid");
         int ours = vf_job_target_is_ours(job, id, err);
@@ -79,8 +87,11 @@ int vf_job_roll_back(struct vf_job *job, struct vf_error **err)
     for (size_t i = vf_journal_count(job->journal); i-- > 0;)
         if (vf_cancel_check(job->cancel, err) < 0)
             return -1;
-        else if (undo_one(job, vf_journal_at(job->journal, i), err) < 0)
+        else if (undo_one(job, vf_journal_at(job->journal, i), err) < 0) {
             failed = -1; /* the others are still tried: each is one less for a person to do */
+            if (vf_job_target_ran(job))
+                break; /* but not when it turned out that there is no way back */
+        }
     return failed;
 }
 

@@ -179,10 +179,12 @@ static json_t *sample(const struct vf_job_disk *d)
 /* Progress goes only to those who have read everything else: it is never queued. */
 static void tell_progress(struct vf_server *s)
 {
-    for (size_t i = 0; i < s->job->plan->n_disks; i++) {
-        if (!atomic_load(&s->job->disks[i].copying))
+    for (size_t i = 0; i <= s->job->plan->n_disks; i++) {
+        const struct vf_job_disk *d =
+            i < s->job->plan->n_disks ? &s->job->disks[i] : &s->job->memory;
+        if (!atomic_load(&d->copying))
             continue;
-        vf_autofree char *line = vf_event_line(sample(&s->job->disks[i]));
+        vf_autofree char *line = vf_event_line(sample(d));
         for (size_t k = 0; k < s->n; k++)
             if (!s->clients[k].out.len)
                 vf_buf_puts(&s->clients[k].out, line);

@@ -5,17 +5,27 @@
 
 static bool copies(const struct vf_job *job)
 {
-    return job->plan->copy_disks && job->plan->n_disks > 0;
+    return job->plan->copy_disks && job->plan->n_disks > 0 && !vf_job_is_native(job);
+}
+
+static bool is_copy(const struct vf_job *job)
+{
+    return !vf_job_is_native(job);
 }
 
 static bool was_running(const struct vf_job *job)
 {
-    return job->source->state != VF_VM_STOPPED;
+    return job->source->state != VF_VM_STOPPED && !vf_job_is_native(job);
 }
 
 static bool had_onboot(const struct vf_job *job)
 {
-    return job->source->onboot;
+    return job->source->onboot && !job->source_locked;
+}
+
+static bool source_free(const struct vf_job *job)
+{
+    return !job->source_locked;
 }
 
 static bool starts(const struct vf_job *job)
@@ -24,25 +34,32 @@ static bool starts(const struct vf_job *job)
 }
 
 /* Everything that can fail without touching a VM comes first; the source is down from "shutdown" to
- * "start"; from "start" on there is no automatic way back, because the target may have written. */
+ * "start"; from "start" on there is no automatic way back, because the target may have written.
+ * Proxmox's own migration hands over inside "migrate". */
 const struct vf_step vf_steps[] = {
     {"preflight", N_("Check both clusters"), NULL, vf_step_preflight, NULL},
     {"hosts", N_("Connect the hosts that hold the disks"), copies, vf_step_hosts, vf_undo_hosts},
     {"claim", N_("Claim the source VM"), NULL, vf_step_claim, vf_undo_claim},
     {"token", N_("Make API tokens for the length of the job"), vf_job_logs_in_by_password,
      vf_step_token, NULL},
-    {"create", N_("Create the target VM"), NULL, vf_step_create, vf_undo_create},
+    {"create", N_("Create the target VM"), is_copy, vf_step_create, vf_undo_create},
     {"allocate", N_("Allocate its disks"), copies, vf_step_allocate, vf_undo_allocate},
+    {"migrate", N_("Migrate the VM by Proxmox's own means"), vf_job_is_native, vf_step_migrate,
+     vf_undo_migrate},
+    {"arrived", N_("Check what arrived at the target"), vf_job_is_native, vf_step_arrived, NULL},
+    {"unlock", N_("Take the migration's lock off the source"), vf_job_is_native, vf_step_unlock,
+     NULL},
     {"shutdown", N_("Shut the source VM down"), was_running, vf_step_shutdown, vf_undo_shutdown},
     {"onboot", N_("Keep the source from starting at boot"), had_onboot, vf_step_onboot,
      vf_undo_onboot},
-    {"cloning", N_("Rename the source to NAME--CLONING"), NULL, vf_step_cloning, vf_undo_cloning},
+    {"cloning", N_("Rename the source to NAME--CLONING"), is_copy, vf_step_cloning,
+     vf_undo_cloning},
     {"copy", N_("Copy the disks"), copies, vf_step_copy, NULL},
     {"verify", N_("Check that every disk was verified"), copies, vf_step_verify, NULL},
-    {"attach", N_("Attach the disks to the target VM"), NULL, vf_step_attach, NULL},
-    {"rename", N_("Give the target VM its name"), NULL, vf_step_rename, NULL},
+    {"attach", N_("Attach the disks to the target VM"), is_copy, vf_step_attach, NULL},
+    {"rename", N_("Give the target VM its name"), is_copy, vf_step_rename, NULL},
     {"start", N_("Start the target VM"), starts, vf_step_start, NULL},
-    {"migrated", N_("Rename the source to NAME--MIGRATED"), NULL, vf_step_migrated,
+    {"migrated", N_("Rename the source to NAME--MIGRATED"), source_free, vf_step_migrated,
      vf_undo_migrated},
     {"finish", N_("Clean up"), NULL, vf_step_finish, NULL},
 };

@@ -252,8 +252,7 @@ static int compare_cloudinit(const struct vf_vm *want, const struct vf_vm *got,
     return 0;
 }
 
-/* Counts and compares what the target's configuration says with what was wanted. */
-static int compare_target(struct vf_job *job, struct vf_error **err)
+int vf_job_compare_target(struct vf_job *job, struct vf_error **err)
 {
     vf_auto(vf_vm_free) struct vf_vm *got =
         OPS(job)->describe(job->target_pve, job->target->id, err);
@@ -315,7 +314,7 @@ int vf_step_attach(struct vf_job *job, struct vf_error **err)
 {
     if (job->plan->copy_disks && attach_disks(job, err) < 0)
         return -1;
-    return compare_target(job, err);
+    return vf_job_compare_target(job, err);
 }
 
 int vf_step_rename(struct vf_job *job, struct vf_error **err)
@@ -376,7 +375,8 @@ int vf_step_finish(struct vf_job *job, struct vf_error **err)
     const char *node = job->plan->target_node;
     struct vf_vm *t = job->target;
     vf_job_hosts_close(job);
-    if (!vf_job_was_done(job, "finish/onboot") && job->source->onboot) {
+    /* a migration carries it */
+    if (!vf_job_is_native(job) && !vf_job_was_done(job, "finish/onboot") && job->source->onboot) {
         if (vf_job_intend(job, "finish/onboot", NULL, err) < 0 ||
             OPS(job)->set_onboot(job->target_pve, node, t->id, true, err) < 0 ||
             vf_job_done(job, "finish/onboot", NULL, err) < 0)

@@ -26,6 +26,10 @@ struct vf_plan_nic {
 
 enum vf_verify { VF_VERIFY_FULL, VF_VERIFY_NONE };
 
+/* How the VM gets there: copied by vmferry while it is shut down, or by Proxmox's own migration
+ * between clusters, live when it runs. */
+enum vf_method { VF_METHOD_COPY, VF_METHOD_REMOTE_MIGRATE };
+
 struct vf_plan {
     char *source, *target; /* cluster names of vmferry.conf */
     unsigned vm_id;        /* the source VM */
@@ -41,6 +45,7 @@ struct vf_plan {
     bool start;      /* start at the target (only when the source was running) */
     uint64_t rate;   /* bytes per second, 0: no limit */
     enum vf_verify verify;
+    enum vf_method method;
     unsigned shutdown_timeout; /* seconds given to a graceful shutdown */
     bool verify_tls;           /* false: --no-verify-ssl */
     bool ignore_exists; /* a VM of the same name, even of the same cluster, does not stop it */

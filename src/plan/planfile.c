@@ -20,7 +20,9 @@ struct plan_file {
 };
 
 static const char *const verify_words[] = {"full", "none", NULL};
-_Static_assert(sizeof(enum vf_verify) == sizeof(int), "read as an int");
+static const char *const method_words[] = {"copy", "remote-migrate", NULL};
+_Static_assert(sizeof(enum vf_verify) == sizeof(int) && sizeof(enum vf_method) == sizeof(int),
+               "read as ints");
 
 #define AT(type, member) .offset = offsetof(struct type, member)
 #define UINT(type, member, low, high)                                                              \
@@ -98,6 +100,7 @@ static const struct vf_cfg_key plan_keys[] = {
      .count = offsetof(struct plan_file, plan.n_disks)},
     {"nics", VF_CFG_LIST, AT(plan_file, plan.nics), .table = &nic_table,
      .count = offsetof(struct plan_file, plan.n_nics)},
+    {"method", VF_CFG_WORD, AT(plan_file, plan.method), .words = method_words},
     {"copy-disks", VF_CFG_BOOL, AT(plan_file, plan.copy_disks)},
     {"start", VF_CFG_BOOL, AT(plan_file, plan.start)},
     {"rate", VF_CFG_UINT, UINT(plan_file, plan.rate, 0, INT64_MAX)},
@@ -209,6 +212,10 @@ char *vf_plan_text(const struct vf_plan *p)
     if (p->n_nics)
         vf_buf_puts(&b, "} );\n");
     vf_buf_puts(&b, "\n");
+    vf_buf_printf(&b,
+                  "method = \"%s\"; # \"copy\" by vmferry, or \"remote-migrate\": Proxmox's own, "
+                  "live\n",
+                  method_words[p->method]);
     put_bool(&b, "copy-disks", p->copy_disks, "false: the target's disks are made, but left empty");
     put_bool(&b, "start", p->start, "start it at the target, if it was running");
     put_number(&b, "", "rate", p->rate);

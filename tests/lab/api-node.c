@@ -112,12 +112,14 @@ static json_t *get_tasks(struct lab_call *c)
 {
     const char *vmid = lab_param(c, "vmid"), *limit = lab_param(c, "limit");
     bool active = vf_streq(lab_param(c, "source"), "active");
+    const char *type = lab_param(c, "typefilter");
     size_t max = limit ? (size_t)atoll(limit) : 50;
     json_t *out = json_array();
     int total = 0;
     for (size_t i = c->lab->n_tasks; i-- > 0;) {
         const struct lab_task *t = c->lab->tasks[i];
-        if (t->node != c->node || (vmid && !vf_streq(vmid, t->id)) || (active && t->end))
+        if (t->node != c->node || (vmid && !vf_streq(vmid, t->id)) || (active && t->end) ||
+            (type && !vf_streq(type, t->type)))
             continue;
         total++;
         if (json_array_size(out) < max)

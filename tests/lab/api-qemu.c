@@ -20,7 +20,7 @@ static struct lab_vm *the_vm(struct lab_call *c)
 
 json_t *lab_vm_status(const struct lab_vm *vm, enum lab_view view)
 {
-    bool up = vm->running;
+    bool up = vm->running || vm->incoming;
     const char *name = lab_vm_get(vm, "name"), *tags = lab_vm_get(vm, "tags");
     json_int_t cpus = lab_vm_num(vm, "cores", 1) * lab_vm_num(vm, "sockets", 1);
     json_int_t mem = lab_vm_num(vm, "memory", 512) << 20;
@@ -120,7 +120,7 @@ static json_t *get_current(struct lab_call *c)
     if (agent && agent[0] == '1')
         json_object_set_new(j, "agent", json_integer(1));
     if (!vm->running) {
-        json_object_set_new(j, "qmpstatus", json_string("stopped"));
+        json_object_set_new(j, "qmpstatus", json_string(vm->incoming ? "inmigrate" : "stopped"));
         return j;
     }
     lab_autojson json_t *q = lab_qmp(vm, "query-status", NULL);
@@ -269,6 +269,9 @@ static int run_start(struct lab_task *t, struct vf_error **err)
 static int run_stop(struct lab_task *t, struct vf_error **err)
 {
     struct lab_vm *vm = t->vm;
+    if (lab_vm_get(vm, "lock"))
+        return vf_fail(err, VF_E_CONFLICT, "VM is locked (%s)", lab_vm_get(vm, "lock"));
+    vm->incoming = false;
     if (!vm->running && !vm->starting)
         return 0;
     json_t *r = lab_qmp(vm, "quit", NULL);
@@ -432,7 +435,7 @@ static json_t *delete_vm(struct lab_call *c)
     const char *lock = lab_vm_get(vm, "lock");
     if (lab_vm_num(vm, "protection", 0))
         return lab_die(c, 500, "can't remove VM %d - protection mode enabled", vm->vmid);
-    if (vm->running || vm->starting)
+    if (vm->running || vm->starting || vm->incoming)
         return lab_die(c, 500, "VM %d is running - destroy failed", vm->vmid);
     if (lock)
         return lab_die(c, 500, "VM is locked (%s)", lock);

@@ -54,9 +54,9 @@ static bool match(struct lab_call *c, const char *template, const char *path)
 
 static const struct lab_route *find_route(struct lab_call *c, const char *path)
 {
-    static const struct lab_route *const tables[] = {lab_routes_cluster, lab_routes_node,
-                                                     lab_routes_qemu,    lab_routes_storage,
-                                                     lab_routes_access,  lab_routes_tokens};
+    static const struct lab_route *const tables[] = {
+        lab_routes_cluster, lab_routes_node,    lab_routes_qemu,  lab_routes_storage,
+        lab_routes_access,  lab_routes_migrate, lab_routes_tokens};
     for (size_t t = 0; t < VF_COUNT(tables); t++)
         for (const struct lab_route *r = tables[t]; r->method; r++)
             if (vf_streq(r->method, c->method) && match(c, r->path, path))
@@ -162,7 +162,8 @@ static json_t *answer(struct lab_call *c, const struct lab_request *rq, const ch
 static json_t *loggable(const struct lab_call *c)
 {
     json_t *p = json_copy(c->params);
-    static const char *const hidden[] = {"password", "cipassword", "tfa-challenge", "otp"};
+    static const char *const hidden[] = {"password", "cipassword", "target-endpoint",
+                                         "tfa-challenge", "otp"};
     for (size_t i = 0; i < VF_COUNT(hidden); i++)
         if (json_object_get(p, hidden[i]))
             json_object_set_new(p, hidden[i], json_string("..."));

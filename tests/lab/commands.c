@@ -4,7 +4,7 @@
 #include <openssl/rand.h>
 #include <stdio.h>
 #include <string.h>
-#include "tests/lab/lab.h"
+#include "tests/lab/migrate.h"
 
 struct request {
     struct lab *lab;
@@ -128,6 +128,24 @@ static int cmd_totp(struct request *r)
     vf_autofree char *code = r->n == 1 ? lab_totp(r->args[0]) : NULL;
     vf_buf_printf(r->out, "%s\n", code ? code : "none that was not used yet: wait");
     return code ? 0 : 1;
+}
+
+static int cmd_kill_task(struct request *r)
+{
+    int n = 0;
+    for (size_t i = 0; r->n == 1 && i < r->lab->n_tasks; i++)
+        if (!r->lab->tasks[i]->end && vf_streq(r->lab->tasks[i]->type, r->args[0])) {
+            r->lab->tasks[i]->signal = 9;
+            n++;
+        }
+    pthread_cond_broadcast(&r->lab->changed);
+    return n ? 0 : usage(r, "kill-task TYPE (and one of it must run)");
+}
+
+static int cmd_tunnel(struct request *r)
+{
+    return r->n == 3 ? lab_tunnel_command(r->lab, r->args, r->out)
+                     : usage(r, "tunnel TICKET VERB JSON");
 }
 
 /* token-secret USER TOKEN: to look for where it must not be */
@@ -349,6 +367,8 @@ static const struct {
     {"set-storage", "STORAGE KEY VALUE|-: what its configuration says", cmd_set_storage},
     {"fault", "…: something goes wrong at the next call or task of a kind; alone it explains",
      cmd_fault},
+    {"kill-task", "TYPE: running tasks of that type die without cleaning up", cmd_kill_task},
+    {"tunnel", "TICKET VERB JSON: what the other cluster of a migration says", cmd_tunnel},
     {"expire-tickets", "all tickets become invalid", cmd_expire},
     {"sshd", "NODE stop|start: who is logged in stays", cmd_sshd},
     {"offline", "NODE: its API and sshd are gone", cmd_offline},

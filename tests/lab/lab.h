@@ -73,6 +73,7 @@ struct lab_vm {
     int64_t created; /* clock ms: /cluster/resources knows it 10 s later; 0: from the start */
     int64_t started; /* clock ms */
     bool running, starting;
+    bool incoming;   /* its QEMU waits for a migration: running, and yet no QEMU of ours */
     int exit_status; /* of the last QEMU */
     pid_t keeper;    /* our child that waits for QEMU */
     pid_t qemu;      /* pid as this process sees it */
@@ -97,7 +98,8 @@ struct lab_task {
     char **log;
     json_t *args; /* what the worker needs */
     bool hangs;   /* until it is told to go on */
-    int signal;   /* 15: it was told to end */
+    void *data;   /* the same, where JSON does not do; the worker frees it */
+    int signal;   /* 15, 9: it was told to end, or killed */
     int (*run)(struct lab_task *t, struct vf_error **err);
 };
 
@@ -181,7 +183,7 @@ struct lab_route {
     const char *priv; /* "/vms/{vmid}:VM.Audit", NULL: any valid login; "-": none */
 };
 extern const struct lab_route lab_routes_cluster[], lab_routes_node[], lab_routes_qemu[],
-    lab_routes_storage[], lab_routes_access[], lab_routes_tokens[];
+    lab_routes_storage[], lab_routes_access[], lab_routes_tokens[], lab_routes_migrate[];
 
 /* auth.c */
 json_t *lab_login(struct lab_call *c);
@@ -317,6 +319,9 @@ char *lab_format_size(uint64_t bytes); /* "64M", "528K", "1G" */
 json_t *lab_task_start(struct lab_call *c, struct lab_node *node, struct lab_vm *vm,
                        const char *type, const char *id, json_t *args,
                        int (*run)(struct lab_task *t, struct vf_error **err));
+json_t *lab_task_start_with(struct lab_call *c, struct lab_node *node, struct lab_vm *vm,
+                            const char *type, const char *id, void *data,
+                            int (*run)(struct lab_task *t, struct vf_error **err));
 struct lab_task *lab_task_find(struct lab *lab, const char *upid);
 void lab_task_log(struct lab_task *t, const char *fmt, ...) VF_PRINTF(2, 3);
 json_t *lab_task_status(const struct lab_task *t, bool list);

@@ -43,9 +43,9 @@ static void *task_main(void *arg)
     return NULL;
 }
 
-json_t *lab_task_start(struct lab_call *c, struct lab_node *node, struct lab_vm *vm,
-                       const char *type, const char *id, json_t *args,
-                       int (*run)(struct lab_task *t, struct vf_error **err))
+static json_t *start(struct lab_call *c, struct lab_node *node, struct lab_vm *vm, const char *type,
+                     const char *id, json_t *args, void *data,
+                     int (*run)(struct lab_task *t, struct vf_error **err))
 {
     static unsigned next_pid = 0x1a0;
     struct lab_task *t = vf_xcalloc(1, sizeof *t);
@@ -57,6 +57,7 @@ json_t *lab_task_start(struct lab_call *c, struct lab_node *node, struct lab_vm 
     t->user = vf_strdup(c->user->name);
     t->token = vf_strdup(c->user->token);
     t->args = args;
+    t->data = data;
     t->run = run;
     t->start = vf_clock_unix();
     t->pid = next_pid++;
@@ -70,6 +71,20 @@ json_t *lab_task_start(struct lab_call *c, struct lab_node *node, struct lab_vm 
         t->exit = vf_strdup("cannot start a thread");
     }
     return json_string(t->upid);
+}
+
+json_t *lab_task_start(struct lab_call *c, struct lab_node *node, struct lab_vm *vm,
+                       const char *type, const char *id, json_t *args,
+                       int (*run)(struct lab_task *t, struct vf_error **err))
+{
+    return start(c, node, vm, type, id, args, NULL, run);
+}
+
+json_t *lab_task_start_with(struct lab_call *c, struct lab_node *node, struct lab_vm *vm,
+                            const char *type, const char *id, void *data,
+                            int (*run)(struct lab_task *t, struct vf_error **err))
+{
+    return start(c, node, vm, type, id, NULL, data, run);
 }
 
 struct lab_task *lab_task_find(struct lab *lab, const char *upid)

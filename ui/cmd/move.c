@@ -25,6 +25,9 @@ static const char usage[] =
        "  -n, --dry-run        say what would be done or stop it; change nothing\n"
        "      --yes            do not ask before it begins (never forces a stop, never\n"
        "                       accepts an unknown host key)\n"
+       "      --method HOW     copy (default): vmferry copies and compares the disks while\n"
+       "                       the VM is down; remote-migrate: Proxmox's own migration,\n"
+       "                       live, its disks not compared\n"
        "      --skip-start     do not start the VM at the target\n"
        "      --skip-disks     create the VM without its disks; implies --skip-start\n"
        "      --bwlimit MBPS   copy with at most MBPS Mbit/s\n"
@@ -51,6 +54,7 @@ struct options {
 
 enum {
     O_YES = 256,
+    O_METHOD,
     O_SKIP_START,
     O_SKIP_DISKS,
     O_BWLIMIT,
@@ -70,6 +74,7 @@ static const struct option long_options[] = {
     {"dry-run", no_argument, NULL, 'n'},
     {"help", no_argument, NULL, 'h'},
     {"yes", no_argument, NULL, O_YES},
+    {"method", required_argument, NULL, O_METHOD},
     {"skip-start", no_argument, NULL, O_SKIP_START},
     {"skip-disks", no_argument, NULL, O_SKIP_DISKS},
     {"bwlimit", required_argument, NULL, O_BWLIMIT},
@@ -107,6 +112,7 @@ static int take(struct options *o, int c)
 {
     static const char *const forms[] = {"plain", "json", "none"}, *const formats[] = {"raw",
                                                                                       "qcow2"};
+    static const char *const methods[] = {"copy", "remote-migrate"};
     struct vf_move *m = &o->move;
     uint64_t n = 0;
     int i;
@@ -163,6 +169,10 @@ static int take(struct options *o, int c)
             return -1;
         m->shutdown_timeout = (unsigned)n;
         return 0;
+    case O_METHOD:
+        i = word("--method", optarg, methods, VF_COUNT(methods));
+        m->method = (enum vf_method)i;
+        return i < 0 ? -1 : 0;
     case O_FORMAT:
         i = word("--format", optarg, formats, VF_COUNT(formats));
         m->format = i < 0 ? NULL : formats[i];

@@ -77,6 +77,12 @@ int vf_pve_do(struct vf_pve_client *c, const char *method, const char *path,
               const struct vf_form *form, int64_t extra_ms, struct vf_error **err);
 int vf_pve_wait_task(struct vf_pve_client *c, const char *upid, int64_t extra_ms,
                      struct vf_error **err);
+/* "/nodes/NODE/tasks/UPID/WHAT" (WHAT may be NULL) for "UPID:NODE:PID:…:"; the last ':' is part of
+ * it. Caller frees. */
+char *vf_pve_task_path(const char *upid, const char *what);
+/* 0 for the STATUS of a task that ended well, -1 with its exit text and the end of its log. */
+int vf_pve_judge_task(struct vf_pve_client *c, const char *upid, const json_t *status,
+                      struct vf_error **err);
 
 /* What kind of failure a status and Proxmox's words are. */
 enum vf_error_code vf_pve_error_code(int status, const char *text);

@@ -45,6 +45,7 @@ static const struct vf_provider_ops ops = {
     .remove_token = vf_pve_remove_token,
     .set_cancel = set_cancel,
     .free = pve_free,
+    .native = &vf_pve_native,
 };
 
 struct vf_provider *vf_pve_open(const struct vf_cluster_conf *conf, bool verify_tls,

@@ -3,7 +3,7 @@
 #ifndef VF_PROVIDER_PVE_PVE_H
 #define VF_PROVIDER_PVE_PVE_H
 
-#include "provider/provider.h"
+#include "provider/native.h"
 #include "provider/pve/client.h"
 #include "provider/pve/volid.h"
 
@@ -89,6 +89,14 @@ int vf_pve_make_token(struct vf_provider *p, const char *name, const char *comme
                       struct vf_error **err);
 int vf_pve_remove_token(struct vf_provider *p, const char *user, const char *name,
                         struct vf_error **err);
+/* native.c */
+extern const struct vf_native_ops vf_pve_native;
+/* native_check.c */
+int vf_pve_native_refusals(struct vf_provider *p, const struct vf_plan *plan,
+                           const struct vf_vm *vm, struct vf_findings *f, struct vf_error **err);
+int vf_pve_native_rights(struct vf_provider *source, struct vf_provider *target,
+                         const struct vf_plan *plan, const struct vf_vm *vm,
+                         struct vf_findings *f, struct vf_error **err);
 /* power.c */
 int vf_pve_state(struct vf_provider *p, const char *node, unsigned id, enum vf_vm_state *out,
                  struct vf_error **err);

@@ -10,27 +10,25 @@
 
 enum { POLL_FIRST_MS = 100, POLL_MAX_MS = 1000, LOG_LINES = 5 };
 
-/* "/nodes/NODE/tasks/UPID/WHAT" for "UPID:NODE:PID:…:"; the last ':' is part of it. Caller frees.
- */
-static char *task_path(const char *upid, const char *what)
+char *vf_pve_task_path(const char *upid, const char *what)
 {
     const char *node = upid + strlen("UPID:");
     vf_autofree char *name = vf_strndup(node, strcspn(node, ":"));
     vf_autofree char *n = vf_url_encode(name), *u = vf_url_encode(upid);
-    return vf_asprintf("/nodes/%s/tasks/%s/%s", n, u, what);
+    return vf_asprintf("/nodes/%s/tasks/%s%s%s", n, u, what ? "/" : "", what ? what : "");
 }
 
 /* The last lines of the task's log as " (log: … / …)", or "": a log that cannot be read is no
  * reason to hide why the task failed. */
 static char *log_end(struct vf_pve_client *c, const char *upid)
 {
-    vf_autofree char *first = task_path(upid, "log?start=0&limit=1");
+    vf_autofree char *first = vf_pve_task_path(upid, "log?start=0&limit=1");
     vf_autojson json_t *head = vf_pve_call_all(c, "GET", first, NULL, NULL);
     uint64_t total = vf_json_u64(head, "total");
     vf_autofree char *what =
         vf_asprintf("log?start=%llu&limit=%d",
                     (unsigned long long)(total > LOG_LINES ? total - LOG_LINES : 0), LOG_LINES);
-    vf_autofree char *path = task_path(upid, what);
+    vf_autofree char *path = vf_pve_task_path(upid, what);
     vf_autojson json_t *lines = total ? vf_pve_call(c, "GET", path, NULL, NULL) : NULL;
     vf_autobuf struct vf_buf b = {0};
     size_t i;
@@ -48,8 +46,8 @@ static char *log_end(struct vf_pve_client *c, const char *upid)
     return vf_buf_take(&b);
 }
 
-static int judge(struct vf_pve_client *c, const char *upid, const json_t *status,
-                 struct vf_error **err)
+int vf_pve_judge_task(struct vf_pve_client *c, const char *upid, const json_t *status,
+                      struct vf_error **err)
 {
     const char *exit = vf_json_text(status, "exitstatus"), *type = vf_json_text(status, "type");
     if (exit && (!strcmp(exit, "OK") || vf_starts(exit, "WARNINGS"))) {
@@ -67,7 +65,7 @@ static int judge(struct vf_pve_client *c, const char *upid, const json_t *status
 int vf_pve_wait_task(struct vf_pve_client *c, const char *upid, int64_t extra_ms,
                      struct vf_error **err)
 {
-    vf_autofree char *path = task_path(upid, "status"), *shown = vf_escape(upid);
+    vf_autofree char *path = vf_pve_task_path(upid, "status"), *shown = vf_escape(upid);
     int64_t start = vf_clock_ms(), heard = start;
     int wait = POLL_FIRST_MS;
     for (;;) {
@@ -77,7 +75,7 @@ int vf_pve_wait_task(struct vf_pve_client *c, const char *upid, int64_t extra_ms
         if (status) {
             heard = now;
             if (vf_streq(vf_json_text(status, "status"), "stopped"))
-                return judge(c, upid, status, err);
+                return vf_pve_judge_task(c, upid, status, err);
         } else if (!vf_error_is_transient(why) || now - heard > c->outage_ms) {
             vf_fail_with(err, VF_STEAL(why));
             return vf_fail_prefix(err, "watching task %s", shown);

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What Proxmox's migration between clusters refuses, loses, or would find out too late: after the
+ * disks are copied, when the configuration is written at the target. */
+#include "config.h"
+#include "provider/pve/pve.h"
+#include "base/str.h"
+
+#include <ctype.h>
+#include <string.h>
+
+static const char copy_instead[] = "or use --method=copy";
+
+/* Settings of the source's configuration. */
+static const struct {
+    const char *key; /* "usb" with NUMBERED is usb0, usb1 … */
+    bool numbered, running;
+    enum vf_severity severity;
+    const char *only, *unless; /* parts of the value; NULL: any value */
+    const char *text, *cure;
+} settings[] = {
+    {"args", false, false, VF_STOP, NULL, NULL,
+     "only root@pam may set it, which fails after the disks are copied",
+     "remove it, and set it at the target afterwards"},
+    {"hookscript", false, false, VF_STOP, NULL, NULL,
+     "only root@pam may set it, which fails after the disks are copied",
+     "remove it, and set it at the target afterwards"},
+    {"hostpci", true, false, VF_STOP, NULL, NULL, "it is a device of the source node",
+     "remove it, and add one at the target afterwards"},
+    {"usb", true, false, VF_STOP, NULL, "spice", "it is a device of the source node",
+     "remove it, and add one at the target afterwards"},
+    {"serial", true, false, VF_STOP, NULL, "socket", "it is a device of the source node",
+     "remove it"},
+    {"parallel", true, false, VF_STOP, NULL, NULL, "it is a device of the source node",
+     "remove it"},
+    {"virtiofs", true, false, VF_STOP, NULL, NULL, "it is a directory of the source node",
+     "remove it"},
+    {"ivshmem", false, false, VF_STOP, NULL, NULL, "it is memory of the source node", "remove it"},
+    {"rng", true, false, VF_STOP, "hwrng", NULL,
+     "only root@pam may set it, which fails after the disks are copied",
+     "let it read /dev/urandom"},
+    {"vga", false, true, VF_STOP, "clipboard=vnc", NULL,
+     "a running VM with the VNC clipboard cannot be migrated",
+     "switch the clipboard off and start the VM anew"},
+    {"unused", true, false, VF_STOP, NULL, NULL, "Proxmox's migration copies detached disks too",
+     "remove it, or attach it"},
+    {"protection", false, false, VF_STOP, "1", NULL,
+     "what a failed migration leaves at the target could not be removed",
+     "switch protection off for the move"},
+    {"cpu", false, false, VF_WARN, "custom-", NULL,
+     "a CPU model of the source cluster's own must exist at the target and be the same", NULL},
+};
+
+static bool is_key(const char *key, const char *name, bool numbered)
+{
+    size_t n = strlen(name);
+    return !strncmp(key, name, n) &&
+           (numbered ? key[n] && !key[n + strspn(key + n, "0123456789")] : !key[n]);
+}
+
+static void check_settings(const json_t *config, bool running, struct vf_findings *f)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach ((json_t *)config, key, value) {
+        vf_autofree char *text = vf_json_as_text(value);
+        for (size_t i = 0; i < VF_COUNT(settings); i++)
+            if (is_key(key, settings[i].key, settings[i].numbered) &&
+                (running || !settings[i].running) &&
+                (!settings[i].only || (text && strstr(text, settings[i].only))) &&
+                (!settings[i].unless || !text || !strstr(text, settings[i].unless))) {
+                vf_autofree char *cure =
+                    settings[i].cure ? vf_asprintf("%s; %s", settings[i].cure, copy_instead) : NULL;
+                vf_finding_add(f, settings[i].severity, key, cure, "%s", settings[i].text);
+            }
+    }
+}
+
+/* Lists whose entries of this VM are in the way. */
+static int check_lists(struct vf_pve_client *c, const struct vf_vm *vm, struct vf_findings *f,
+                       struct vf_error **err)
+{
+    vf_autofree char *snapshots = vf_pve_path(vm->node, "/qemu/%u/snapshot", vm->id);
+    vf_autojson json_t *list = vf_pve_list(c, snapshots, err);
+    if (!list)
+        return -1;
+    size_t i;
+    json_t *e;
+    json_array_foreach (list, i, e)
+        if (vf_json_text(e, "name") && !vf_streq(vf_json_text(e, "name"), "current"))
+            vf_finding_add(f, VF_STOP, vf_json_text(e, "name"),
+                           "delete the snapshot; or use --method=copy",
+                           "a VM with snapshots cannot be migrated to another cluster");
+    vf_autoerror struct vf_error *why = NULL;
+    vf_autojson json_t *jobs = vf_pve_list(c, "/cluster/replication", &why);
+    enum vf_error_code code = vf_error_code(why);
+    /* who may not see them is told when the migration is asked for, before anything is touched */
+    if (!jobs && code != VF_E_PERMISSION && code != VF_E_UNSUPPORTED && code != VF_E_NOTFOUND)
+        return vf_fail_with(err, VF_STEAL(why));
+    json_array_foreach (jobs, i, e)
+        if (vf_json_u64(e, "guest") == vm->id)
+            vf_finding_add(f, VF_STOP, "replication",
+                           "remove the replication job; or use --method=copy",
+                           "a replicated VM cannot be migrated to another cluster");
+    return 0;
+}
+
+int vf_pve_native_refusals(struct vf_provider *p, const struct vf_plan *plan,
+                           const struct vf_vm *vm, struct vf_findings *f, struct vf_error **err)
+{
+    struct vf_pve_client *c = vf_pve_of(p);
+    vf_autofree char *path = vf_pve_path(vm->node, "/qemu/%u/config?current=1", vm->id);
+    vf_autofree char *status_path = vf_pve_path(vm->node, "/qemu/%u/status/current", vm->id);
+    vf_autojson json_t *config = vf_pve_object(c, path, err);
+    vf_autojson json_t *status = config ? vf_pve_object(c, status_path, err) : NULL;
+    if (!status)
+        return -1;
+    check_settings(config, vm->state != VF_VM_STOPPED, f);
+    if (vf_json_bool(json_object_get(status, "ha"), "managed"))
+        vf_finding_add(f, VF_STOP, "high availability",
+                       "take it out of HA for the move; or use --method=copy",
+                       "a VM under HA cannot be migrated to another cluster");
+    for (size_t i = 0; i < vm->n_cdroms; i++)
+        if (vm->cdroms[i].media && !strstr(vm->cdroms[i].media, "cloudinit"))
+            vf_finding_add(f, VF_STOP, vm->cdroms[i].slot,
+                           "eject it (Do not use any media); or use --method=copy",
+                           "a medium in a drive cannot be migrated (%s)", vm->cdroms[i].media);
+    return check_lists(c, vm, f, err);
+}
+
+/* ------------------------------------------------------------------ rights and versions */
+
+struct need {
+    bool target;
+    const char *path; /* NULL: of the target VM; "storage": of each target storage */
+    const char *privilege;
+    const char *setting; /* only when the source has it */
+    const char *why;
+};
+
+static const struct need needs[] = {
+    {false, NULL, "VM.Migrate", NULL, "to migrate it away"},
+    {true, "/", "Sys.Incoming", NULL, "to receive migrations from another cluster"},
+    {true, "/", "Sys.Modify", "startup", "to set its start order (or remove the order)"},
+    {true, NULL, "VM.Allocate", NULL, "to create it"},
+    {true, NULL, "VM.Config.Disk", NULL, "to attach its disks"},
+    {true, NULL, "VM.Config.CPU", NULL, "to set its processors"},
+    {true, NULL, "VM.Config.Memory", NULL, "to set its memory"},
+    {true, NULL, "VM.Config.Network", NULL, "to set its network cards"},
+    {true, NULL, "VM.Config.HWType", NULL, "to set its hardware"},
+    {true, NULL, "VM.Config.Options", NULL, "to set its name and options"},
+    {true, NULL, "VM.Config.CDROM", "cdrom", "to set its CD-ROM drives"},
+    {true, NULL, "VM.Config.Cloudinit", "cloudinit", "to set its cloud-init drive"},
+    {true, "storage", "Datastore.AllocateSpace", NULL, "to make its disks"},
+};
+
+/* Does the login have PRIVILEGE on PATH: 1, 0, or -1. */
+static int may(struct vf_pve_client *c, const char *path, const char *privilege,
+               struct vf_error **err)
+{
+    if (!c->conf->token && vf_streq(c->conf->user, "root@pam"))
+        return 1;
+    vf_autofree char *encoded = vf_url_encode(path);
+    vf_autofree char *call = vf_asprintf("/access/permissions?path=%s", encoded);
+    vf_autojson json_t *all = vf_pve_object(c, call, err);
+    if (!all)
+        return -1;
+    /* asked for one path the answer has that one; if not, what is above it holds for it too */
+    json_t *rights = json_object_get(all, path), *value;
+    const char *key;
+    size_t longest = 0;
+    if (!rights)
+        json_object_foreach (all, key, value) {
+            size_t n = strlen(key);
+            if (n >= longest && !strncmp(key, path, n) && (n == 1 || !path[n] || path[n] == '/')) {
+                longest = n;
+                rights = value;
+            }
+        }
+    return json_object_get(rights, privilege) != NULL;
+}
+
+static int check_need(struct vf_pve_client *c, const struct need *n, const char *path,
+                      struct vf_findings *f, struct vf_error **err)
+{
+    int r = may(c, path, n->privilege, err);
+    if (r < 0)
+        return -1;
+    const char *who = c->conf->token ? c->conf->token : c->conf->user;
+    if (!r) {
+        vf_autofree char *cure = vf_asprintf(
+            "give it a role with %s on %s%s; %s", n->privilege, path,
+            c->conf->token ? " (a token with privilege separation: the token itself)" : "",
+            copy_instead);
+        vf_finding_add(f, VF_STOP, who, cure, "it lacks %s at %s, needed %s", n->privilege,
+                       c->conf->name, n->why);
+    }
+    return 0;
+}
+
+static bool has_setting(const json_t *config, const char *setting)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach ((json_t *)config, key, value)
+        if (!strcmp(key, setting) || (json_is_string(value) && !vf_streq(key, "description") &&
+                                      strstr(json_string_value(value), setting)))
+            return true;
+    return false;
+}
+
+static int check_storages(struct vf_pve_client *c, const struct need *n, const struct vf_plan *plan,
+                          struct vf_findings *f, struct vf_error **err)
+{
+    vf_autostrv char **seen = vf_strv_new();
+    for (size_t i = 0; i < plan->n_disks; i++) {
+        const char *storage = plan->disks[i].storage;
+        vf_autofree char *path = vf_asprintf("/storage/%s", storage);
+        if (vf_strv_has(seen, storage))
+            continue;
+        vf_strv_add(&seen, storage);
+        if (check_need(c, n, path, f, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static void check_versions(const struct vf_pve_client *s, const struct vf_pve_client *t,
+                           struct vf_findings *f)
+{
+    const struct vf_pve_client *both[] = {s, t};
+    for (size_t i = 0; i < 2; i++)
+        if (both[i]->version < VF_PVE_VERSION(7, 3))
+            vf_finding_add(f, VF_STOP, both[i]->conf->name, "upgrade it; or use --method=copy",
+                           "it runs Proxmox VE %u.%u, and migration between clusters needs 7.3",
+                           both[i]->version / 1000, both[i]->version % 1000);
+    if (t->version < s->version)
+        vf_finding_add(f, VF_WARN, t->conf->name, copy_instead + strlen("or "),
+                       "it is older than the source (%u.%u, %u.%u): a running VM may have a "
+                       "machine that its QEMU does not know, then it stays at the source",
+                       t->version / 1000, t->version % 1000, s->version / 1000, s->version % 1000);
+}
+
+int vf_pve_native_rights(struct vf_provider *source, struct vf_provider *target,
+                         const struct vf_plan *plan, const struct vf_vm *vm, struct vf_findings *f,
+                         struct vf_error **err)
+{
+    struct vf_pve_client *s = vf_pve_of(source), *t = vf_pve_of(target);
+    check_versions(s, t, f);
+    vf_autofree char *path = vf_pve_path(vm->node, "/qemu/%u/config?current=1", vm->id);
+    vf_autofree char *here = vf_asprintf("/vms/%u", vm->id),
+                     *there = plan->target_id ? vf_asprintf("/vms/%u", plan->target_id)
+                                              : vf_strdup("/vms");
+    vf_autojson json_t *config = vf_pve_object(s, path, err);
+    if (!config)
+        return -1;
+    for (size_t i = 0; i < VF_COUNT(needs); i++) {
+        const struct need *n = &needs[i];
+        int r = 0;
+        if (n->setting && !has_setting(config, n->setting))
+            continue;
+        if (vf_streq(n->path, "storage"))
+            r = check_storages(t, n, plan, f, err);
+        else
+            r = check_need(n->target ? t : s, n,
+                           n->path     ? n->path
+                           : n->target ? there
+                                       : here,
+                           f, err);
+        if (r < 0)
+            return -1;
+    }
+    return 0;
+}
