@@ -151,7 +151,8 @@ struct vf_provider_ops {
     void (*set_cancel)(struct vf_provider *p, struct vf_cancel *cancel);
     void (*free)(struct vf_provider *p);
 
-    const struct vf_native_ops *native; /* provider/native.h; NULL: it has no migration of its own */
+    const struct vf_native_ops
+        *native; /* provider/native.h; NULL: it has no migration of its own */
 };
 
 struct vf_provider {

@@ -55,6 +55,7 @@ static void add_users(struct lab *lab, const struct lab_setup *s)
         {"migrator@pve", NULL, s->passwords[1], false, 0},
         {"migrator@pve", "ferry", s->tokens[0], false, 0},
         {"migrator@pve", "empty", s->tokens[1], true, 0},
+        {"migrator@pve", "noincoming", s->tokens[0], true, 0},
         {"nonet@pve", NULL, s->passwords[1], false, 0},
         {"plain@pve", NULL, s->passwords[1], false, 0},
         {"plain@pve", "sep", s->tokens[1], true, 0},
@@ -72,6 +73,9 @@ static void add_users(struct lab *lab, const struct lab_setup *s)
     static const char *const admins[] = {"migrator@pve", "totp@pve", "webauthn@pve", "staff@corp"};
     for (size_t i = 0; i < VF_COUNT(admins); i++)
         lab_acl_set(lab, "/", admins[i], "Administrator", true, false);
+    static const char *const local[] = {"PVEVMAdmin", "PVEDatastoreAdmin", "PVESDNUser"};
+    for (size_t i = 0; i < VF_COUNT(local); i++) /* all but Sys.Incoming */
+        lab_acl_set(lab, "/", "migrator@pve!noincoming", local[i], true, false);
     /* all that a network card does not need */
     static const char *const paths[] = {"/vms", "/storage", "/nodes", "/pool"};
     for (size_t i = 0; i < VF_COUNT(paths); i++)

@@ -95,8 +95,8 @@ extern const struct vf_native_ops vf_pve_native;
 int vf_pve_native_refusals(struct vf_provider *p, const struct vf_plan *plan,
                            const struct vf_vm *vm, struct vf_findings *f, struct vf_error **err);
 int vf_pve_native_rights(struct vf_provider *source, struct vf_provider *target,
-                         const struct vf_plan *plan, const struct vf_vm *vm,
-                         struct vf_findings *f, struct vf_error **err);
+                         const struct vf_plan *plan, const struct vf_vm *vm, struct vf_findings *f,
+                         struct vf_error **err);
 /* power.c */
 int vf_pve_state(struct vf_provider *p, const char *node, unsigned id, enum vf_vm_state *out,
                  struct vf_error **err);
