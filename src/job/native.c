@@ -5,11 +5,16 @@
 #include "config.h"
 #include "job/steps.h"
 #include "provider/native.h"
+#include "base/clock.h"
 #include "base/i18n.h"
 #include "base/log.h"
 #include "base/str.h"
 
 #include <string.h>
+
+/* How long an API call that starts a migration may go on after nobody hears its answer: it dials
+ * the target first. */
+enum { TASK_MS = 30 * 1000 };
 
 bool vf_job_is_native(const struct vf_job *job)
 {
@@ -110,6 +115,11 @@ int vf_native_preflight(const struct vf_plan *p, const struct vf_vm *s, struct v
     return src->ops->native->rights(src, dst, p, s, f, err);
 }
 
+bool vf_native_carries(const struct vf_left_out *l)
+{
+    return !vf_starts(l->what, "pool ");
+}
+
 /* ------------------------------------------------------------------ driving it */
 
 /* Each line goes to the log; numbers to those who watch. */
@@ -205,7 +215,13 @@ static char *begin(struct vf_job *job, struct vf_error **err)
     if (vf_job_intend(job, "migrate", intent, err) < 0)
         return NULL;
     job->target->id = id;
-    vf_autofree char *task = src->start(job->source_pve, job->plan, s, id, &to, err);
+    vf_autofree char *task = src->start(job->source_pve, job->plan, s, id, &to, &why);
+    /* a definite no: it never began. Where no answer came it may have */
+    bool definite = !vf_error_is_transient(why) && vf_error_code(why) != VF_E_CANCELLED;
+    if (!task && definite && vf_job_failed(job, "migrate", why, err) < 0)
+        return NULL;
+    if (!task)
+        vf_fail_with(err, VF_STEAL(why));
     if (!task || vf_job_fact(job, "migrate/task", json_pack("{s:s}", "task", task), err) < 0)
         return NULL;
     vf_job_note(job, "info", _("Proxmox migrates it to %s at %s, port %u; see task %s"),
@@ -214,15 +230,26 @@ static char *begin(struct vf_job *job, struct vf_error **err)
 }
 
 /* The task of an attempt that was begun: as journalled, or, when the answer was lost, the one that
- * was not there before. NULL without *err: there is none. */
+ * was not there before; the node may still be on its way to start it. NULL without *err: there is
+ * none. */
 static char *known_task(struct vf_job *job, const struct vf_record *rec, struct vf_error **err)
 {
     const struct vf_record *t = vf_job_was_done(job, "migrate/task");
     if (t)
         return vf_strdup(vf_json_str(t->result, "task"));
-    vf_autofree char *task = job->source_pve->ops->native->find(job->source_pve, job->source->node,
-                                                                job->source->id, "qmigrate", err);
-    return vf_streq(task, vf_json_str(rec->intent, "before")) ? NULL : VF_STEAL(task);
+    for (int64_t end = vf_clock_ms() + TASK_MS;;) {
+        vf_autoerror struct vf_error *why = NULL;
+        vf_autofree char *task = job->source_pve->ops->native->find(
+            job->source_pve, job->source->node, job->source->id, "qmigrate", &why);
+        if (why) {
+            vf_fail_with(err, VF_STEAL(why));
+            return NULL;
+        }
+        if (task && !vf_streq(task, vf_json_str(rec->intent, "before")))
+            return VF_STEAL(task);
+        if (vf_clock_ms() > end || vf_cancel_sleep(job->cancel, 1000, err) < 0)
+            return NULL;
+    }
 }
 
 static json_t *result_json(struct vf_job *job)
@@ -359,8 +386,8 @@ int vf_undo_migrate(struct vf_job *job, const struct vf_record *rec, struct vf_e
 {
     const struct vf_vm *s = job->source;
     const struct vf_native_ops *src = job->source_pve->ops->native;
-    if (!vf_streq(rec->key, "migrate"))
-        return 0; /* what is to undo is undone with the step's own record */
+    if (!vf_streq(rec->key, "migrate") || rec->state == VF_REC_FAILED)
+        return 0; /* nothing began; or it is undone with the step's own record */
     vf_autoerror struct vf_error *why = NULL;
     vf_autofree char *task = known_task(job, rec, &why);
     if (why)

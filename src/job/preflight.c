@@ -26,10 +26,13 @@ struct view {
 };
 
 /* What of VM does not come along, from the I-th on. */
-static void tell_left_out(const struct vf_vm *vm, size_t i, struct vf_findings *f)
+static void tell_left_out(const struct view *v, const struct vf_vm *vm, size_t i,
+                          struct vf_findings *f)
 {
     for (; i < vm->n_left_out; i++) {
         const struct vf_left_out *l = &vm->left_out[i];
+        if (v->plan->method == VF_METHOD_REMOTE_MIGRATE && vf_native_carries(l))
+            continue;
         if (l->stop)
             vf_finding_add(f, VF_STOP, l->what, NULL, "%s", l->why);
         else
@@ -50,7 +53,7 @@ static int check_fit(const struct view *v, struct vf_provider *dst, struct vf_fi
         return vf_fail_with(err, VF_STEAL(why));
     if (why)
         vf_finding_add(f, VF_STOP, v->source->name, NULL, "%s", vf_error_text(why));
-    tell_left_out(vm, v->source->n_left_out, f);
+    tell_left_out(v, vm, v->source->n_left_out, f);
     return 0;
 }
 
@@ -76,10 +79,8 @@ static void check_source(const struct view *v, struct vf_findings *f)
                 _("the name says that another move was begun or done (%s)"), suffixes[i]);
     if (!s->n_disks && v->plan->copy_disks)
         vf_finding_add(f, VF_WARN, s->name, NULL, _("it has no disks to copy"));
-    if (v->plan->method != VF_METHOD_COPY)
-        return; /* what a migration does not carry it refuses */
-    tell_left_out(s, 0, f);
-    for (size_t i = 0; i < s->n_cdroms; i++)
+    tell_left_out(v, s, 0, f);
+    for (size_t i = 0; v->plan->method == VF_METHOD_COPY && i < s->n_cdroms; i++)
         if (s->cdroms[i].cloudinit && v->plan->n_disks)
             vf_finding_add(f, VF_INFO, s->cdroms[i].slot, NULL,
                            _("the cloud-init drive is made anew from the VM's settings; with the "
