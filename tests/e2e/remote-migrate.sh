@@ -95,7 +95,7 @@ done
 
 # --- ^C in the middle
 hangs mirror alpha beta b1 local web1
-journal 'migrate: drive-scsi0: transferred'
+journal 'drive-scsi0: transferred .*, ready'
 kill -INT $front
 wait $front
 is $? 1 "interrupted while disks are copied, it ends as failed and undone"
@@ -119,7 +119,7 @@ unchanged "and its disks, which no configuration names, are removed too"
 
 # --- the job is killed: rollback finds the task again
 hangs mirror alpha beta b1 local web1
-journal '"migrate/task","state":"done"'
+journal 'drive-scsi0: transferred .*, ready'
 kill -9 "$(job_pid)"
 wait $front
 is $? 4 "a killed job is said to be interrupted"

@@ -266,7 +266,7 @@ static int run_live(struct migration *m, struct vf_error **err)
     say(m, "starting online/live migration on unix:/run/qemu-server/%d.migrate", m->vm->vmid);
     say(m, "set migration capabilities");
     say(m, "migration active, transferred 9.5 MiB of 16.0 MiB VM-state, 9.5 MiB/s");
-    if (pause_a_bit(m, err) || fault_at(m, "memory", err))
+    if (fault_at(m, "memory", err) || pause_a_bit(m, err))
         return -1;
     int64_t began = vf_clock_ms();
     json_t *quit = lab_qmp(m->vm, "quit", NULL);
