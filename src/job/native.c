@@ -103,13 +103,6 @@ int vf_native_preflight(const struct vf_plan *p, const struct vf_vm *s, struct v
              _("Proxmox's migration carries the VM's name"));
     check_maps(p, s, f);
     check_formats(p, s, storages, n, f);
-    vf_autoendpoint struct vf_endpoint e = {0};
-    vf_autoerror struct vf_error *why = NULL;
-    if (dst->ops->native->endpoint(dst, p->target_node, &e, &why) < 0) {
-        if (vf_error_code(why) != VF_E_UNSUPPORTED)
-            return vf_fail_with(err, VF_STEAL(why));
-        stop(f, p->target, NULL, vf_error_text(why));
-    }
     if (src->ops->native->refusals(src, p, s, f, err) < 0)
         return -1;
     return src->ops->native->rights(src, dst, p, s, f, err);

@@ -29,7 +29,7 @@ journal() {
 # hangs PHASE [ARGUMENT...]: a migration in the background that stops there
 hangs() {
     rm -rf "$XDG_STATE_HOME"
-    ctl alpha fail-task "qmigrate/$1" HANG
+    ctl alpha fault hang "qmigrate/$1"
     shift
     "$vmferry" move -c "$conf" --yes $native "$@" >"$work/slow" 2>"$work/slow.err" </dev/null &
     front=$!
@@ -72,8 +72,6 @@ refused 'net0: .*MAC' "a new MAC address" --mac new
 refused 'scsi0: .*format' "another format" --format raw
 with 's/token = "migrator@pve!ferry"/token = "migrator@pve!noincoming"/'
 refused 'lacks Sys.Incoming at beta' "a token without Sys.Incoming"
-with '/^ *token = /d; s/^( *)(secret-file = "[^"]*)token-beta/\1user = "root@pam"; \2secret-beta/'
-refused 'beta: .*API token' "a password instead of a token"
 restore
 move 3 "a VMID that is taken stops" $native --vmid 100 alpha beta b1 local web1
 move 3 "a bridge that is missing stops" $native --bridge vmbr0=vmbr9 alpha beta b1 local web1
@@ -81,12 +79,12 @@ unchanged "nothing was changed by any of these"
 
 # --- what Proxmox refuses or what fails on the way is put back
 snapshot "$work/before"
-ctl alpha fail-next POST /remote_migrate 500 'cannot remote-migrate replicated VM'
+ctl alpha fault fail POST /remote_migrate 500 'cannot remote-migrate replicated VM'
 move 1 "a refusal of Proxmox's ends it" $native alpha beta b1 local web1
 says err 'replicated' "in its words"
 unchanged "and nothing is left"
 for phase in config mirror memory; do
-    ctl alpha fail-task "qmigrate/$phase" "the lab says no to $phase"
+    ctl alpha fault task "qmigrate/$phase" "the lab says no to $phase"
     move 1 "a task that fails ($phase) ends it" $native alpha beta b1 local web1
     says err "the lab says no to $phase" "in the words of its log"
     is "$(status alpha a1 100)" running "the source runs on"
@@ -140,8 +138,9 @@ unchanged "and everything is put back"
 
 # --- the API is away for a moment while the task runs
 rm -rf "$XDG_STATE_HOME"
-ctl alpha fail-next GET '/tasks/.*/log' 599 'Too many redirections'
-move 0 "a VM is migrated live, limited, though the API fails once" $native --bridge vmbr0=vmbr1 \
+ctl alpha fault fail GET '/tasks/.*/log' 599 'Too many redirections'
+with '/^ *token = /d; s/^( *)(secret-file = "[^"]*)token-beta/\1user = "root@pam"; \2secret-beta/'
+move 0 "a VM is migrated live, with a password at the target, limited, though the API fails once" $native --bridge vmbr0=vmbr1 \
     --bwlimit 4000 --vmid 300 alpha beta b1 shared web1
 says out 'NOT verified by vmferry' "the report says that the disks were not verified"
 says out 'downtime +[0-9]' "and how long it was down"
@@ -162,8 +161,11 @@ same "$(image alpha a1 local:100/vm-100-disk-0.qcow2)" \
     "$(image beta b1 shared:300/vm-300-disk-0.qcow2)" "the disk is the same"
 ctl alpha requests | grep remote_migrate | grep -q '"bwlimit":"488281"'
 ok $? "the limit was handed on"
-! grep -rqF "$(cat "$L/token-beta")" "$XDG_STATE_HOME" "$work/out" "$work/err"
+! grep -rqF "$(cat "$L/secret-beta")" "$XDG_STATE_HOME" "$work/out" "$work/err"
 ok $? "the token's secret is nowhere"
+is "$(grep -c '"token/target","state":"undone"' "$(job_dir)/journal.jsonl")" 1 \
+    "the token that was made for it at the target is removed"
+restore
 run 5 "that is not rolled back" rollback
 says err 'would lose' "because the target has run"
 
@@ -178,7 +180,7 @@ on alpha a1 'qm unlock 101'
 
 # --- past the hand-over
 rm -rf "$XDG_STATE_HOME"
-ctl alpha fail-task qmigrate/finish 'resume failed on the way'
+ctl alpha fault task qmigrate/finish 'resume failed on the way'
 move 5 "a task that fails after the hand-over needs a person" $native alpha beta b1 local stubborn
 says err 'never run both' "and what to do is said"
 run 5 "and is not rolled back" rollback

@@ -158,6 +158,12 @@ static const struct {
     {"POST /nodes/{node}/qemu/{vmid}/config", 0xf,
      "+config background_delay:i?>1<30 delete:s? digest:s? import-working-storage:s?@c "
      "revert:s? skiplock:b?"},
+    {"POST /nodes/{node}/qemu/{vmid}/mtunnel", 0xe,
+     "bridges:s? node:s storages:s? vmid:i@2>1/pve-vmid vmid:i@c>100<999999999/pve-vmid"},
+    {"POST /nodes/{node}/qemu/{vmid}/remote_migrate", 0xe,
+     "bwlimit:i?>0 delete:b? node:s online:b? target-bridge:s target-endpoint:s "
+     "target-storage:s target-vmid:i?@2>1/pve-vmid target-vmid:i?@c>100<999999999/pve-vmid "
+     "vmid:i@2>1/pve-vmid vmid:i@c>100<999999999/pve-vmid"},
     {"POST /nodes/{node}/qemu/{vmid}/status/shutdown", 0xf,
      "forceStop:b? keepActive:b? node:s skiplock:b? timeout:i?>0 vmid:i@3>1/pve-vmid "
      "vmid:i@c>100<999999999/pve-vmid"},

@@ -63,18 +63,19 @@ static int endpoint(struct vf_provider *p, const char *node, struct vf_endpoint 
                     struct vf_error **err)
 {
     struct vf_pve_client *c = vf_pve_of(p);
-    if (!c->conf->token)
+    const char *id = c->conf->token ? c->conf->token : c->spare_id;
+    if (!id)
         return vf_fail(err, VF_E_UNSUPPORTED,
-                       "the source's node logs in at %s with an API token, and a password is "
-                       "configured for it: make a token (Datacenter > Permissions > API Tokens) "
-                       "and configure it as token",
-                       c->conf->name);
+                       "the source's node logs in at %s with an API token, and none could be made "
+                       "for %s: make one (Datacenter > Permissions > API Tokens) and configure it "
+                       "as token",
+                       c->conf->name, c->user);
     out->fingerprint = node_fingerprint(c, node, err);
     if (!out->fingerprint)
         return -1;
     out->port = url_port(c->conf->urls[c->url]);
-    out->token = vf_strdup(c->conf->token);
-    out->secret = vf_secret_copy(c->secret);
+    out->token = vf_strdup(id);
+    out->secret = vf_secret_copy(c->conf->token ? c->secret : c->spare);
     return 0;
 }
 
@@ -268,7 +269,7 @@ static int glimpse(struct vf_provider *p, const char *node, unsigned id, struct 
 static int unlock(struct vf_provider *p, const char *node, unsigned id, struct vf_error **err)
 {
     struct vf_pve_client *c = vf_pve_of(p);
-    if (c->conf->token || !vf_streq(c->conf->user, "root@pam"))
+    if (!vf_pve_is_root(c))
         return vf_fail(err, VF_E_PERMISSION,
                        "only root@pam, logged in with its password, may take a lock off");
     vf_autoform struct vf_form form = {0};

@@ -157,7 +157,7 @@ static const struct need needs[] = {
 static int may(struct vf_pve_client *c, const char *path, const char *privilege,
                struct vf_error **err)
 {
-    if (!c->conf->token && vf_streq(c->conf->user, "root@pam"))
+    if (vf_pve_is_root(c))
         return 1;
     vf_autofree char *encoded = vf_url_encode(path);
     vf_autofree char *call = vf_asprintf("/access/permissions?path=%s", encoded);
@@ -185,7 +185,7 @@ static int check_need(struct vf_pve_client *c, const struct need *n, const char 
     int r = may(c, path, n->privilege, err);
     if (r < 0)
         return -1;
-    const char *who = c->conf->token ? c->conf->token : c->conf->user;
+    const char *who = c->conf->token ? c->conf->token : c->user;
     if (!r) {
         vf_autofree char *cure = vf_asprintf(
             "give it a role with %s on %s%s; %s", n->privilege, path,
