@@ -170,7 +170,7 @@ conf -e "s#https://$a1:8006\"#https://${a1%.*}.99:8006\", \"https://$a1:8006\"#"
 run 0 "a user who may not make tokens, at the second of two addresses" \
     move -c "$work/login.conf" --yes alpha beta b1 local db1
 says out 'cannot make the API token .*Permission check failed.*goes on without' "goes on without"
-ctl alpha fail-next DELETE '/access/users/.*/token/.*' 403 'Permission check failed'
+ctl alpha fault fail DELETE '/access/users/.*/token/.*' 403 'Permission check failed'
 move 0 "a token that cannot be removed" --skip-disks alpha beta b1 local web1
 says out 'could not be removed: .*expires by itself.*pveum user token remove .root@pam. vmferry-' "is said, with what to do"
 done_testing

@@ -180,8 +180,9 @@ on alpha a1 'qm unlock 101'
 
 # --- past the hand-over
 rm -rf "$XDG_STATE_HOME"
+on alpha a2 'qm start 102'
 ctl alpha fault task qmigrate/finish 'resume failed on the way'
-move 5 "a task that fails after the hand-over needs a person" $native alpha beta b1 local stubborn
+move 5 "a task that fails after the hand-over needs a person" $native alpha beta b1 local old1
 says err 'never run both' "and what to do is said"
 run 5 "and is not rolled back" rollback
 says err 'at the target|has run' "for the target may have run"

@@ -79,7 +79,7 @@ z
 images
 template"
     ok $? "/etc/pve and shared storage are the cluster's, local storage is the node's"
-    test "$(on "$one" b1 'ls /etc/pve')" = priv
+    on "$one" b1 'test -d /etc/pve/priv && ! test -e /etc/pve/probe'
     ok $? "the other cluster has its own"
     test "$(on "$one" a1 'pvesm path local:100/vm-100-disk-0.qcow2')" = \
         /var/lib/vz/images/100/vm-100-disk-0.qcow2
@@ -170,9 +170,9 @@ if command -v curl >/dev/null; then
     "$lab" ctl --dir "$two" alpha requests | grep -q '"violation":"this version has no such call"'
     ok $? "which is logged"
     cluster=beta node=b1
-    api PUT /nodes/b1/qemu/100/config -d affinity=0 | grep -q '"data":null}'
+    api PUT /nodes/b1/qemu/100/config -d ciupgrade=0 | grep -q '"data":null}'
     ok $? "a newer one does"
-    "$lab" ctl --dir "$two" beta requests | grep -q '"elsewhere":"6.4: affinity'
+    "$lab" ctl --dir "$two" beta requests | grep -q '"elsewhere":"6.4: ciupgrade'
     ok $? "and what others would say is logged"
     api GET /access/permissions >"$work/rights"
     grep -q VM.GuestAgent.Audit "$work/rights" && ! grep -q VM.Monitor "$work/rights"
