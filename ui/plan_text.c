@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/i18n.h"
 #include "base/str.h"
+#include "plan/firewall.h"
 
 static void add_disks(struct vf_buf *b, const struct vf_prepared *p)
 {
@@ -30,6 +31,19 @@ static void add_nics(struct vf_buf *b, const struct vf_prepared *p)
             vf_buf_printf(b, _(", VLAN tag %u"), s->tag);
         vf_buf_printf(b, ", %s%s%s\n", _(macs[n->mac_mode]), n->mac ? " " : "",
                       n->mac ? n->mac : "");
+    }
+}
+
+static void add_around(struct vf_buf *b, const struct vf_vm *s)
+{
+    const struct vf_firewall *f = s->firewall;
+    if (!vf_firewall_empty(f))
+        vf_buf_printf(b, _("  firewall %s; %zu rules, %zu IP sets, %zu aliases\n"),
+                      vf_firewall_enabled(f) ? _("on") : _("off"), f->rules.n, f->ipsets.n,
+                      f->aliases.n);
+    if (s->pool) {
+        vf_autofree char *pool = vf_escape(s->pool);
+        vf_buf_printf(b, _("  pool  %s\n"), pool);
     }
 }
 
@@ -92,6 +106,7 @@ char *vf_plan_summary(const struct vf_prepared *p)
         add_findings(&b, &p->findings);
         return vf_buf_take(&b);
     }
+    add_around(&b, p->source);
     if (plan->copy_disks)
         vf_buf_printf(&b, _("  copy  about %s; every disk is read back and compared\n"), bytes);
     else

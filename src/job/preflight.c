@@ -305,6 +305,8 @@ int vf_preflight(const struct vf_conf *conf, const struct vf_plan *plan, const s
                        : check_fit(&v, dst, out, err);
         if (r == 0)
             r = check_identity(&v, src, dst, out, err);
+        if (r == 0 && !native && !v.same_cluster)
+            r = vf_check_around(plan, source, src, dst, out, err);
     } else if (r == 0) {
         check_source(&v, out);
         check_node(&v, out);
@@ -318,9 +320,9 @@ int vf_preflight(const struct vf_conf *conf, const struct vf_plan *plan, const s
 
 static json_t *source_json(const struct vf_vm *s)
 {
-    return json_pack("{s:i, s:s, s:b, s:s, s:s?, s:b, s:s}", "vmid", (int)s->id, "name", s->name,
-                     "unnamed", s->unnamed, "node", s->node, "description", s->description,
-                     "onboot", s->onboot, "state", vf_vm_state_name(s->state));
+    return json_pack("{s:i, s:s, s:b, s:s, s:s?, s:b, s:s?, s:s}", "vmid", (int)s->id, "name",
+                     s->name, "unnamed", s->unnamed, "node", s->node, "description", s->description,
+                     "onboot", s->onboot, "ha", s->ha, "state", vf_vm_state_name(s->state));
 }
 
 int vf_job_load_source(struct vf_job *job, struct vf_error **err)
@@ -334,6 +336,7 @@ int vf_job_load_source(struct vf_job *job, struct vf_error **err)
     vf_str_set(&s->node, vf_json_str(r->result, "node"));
     vf_str_set(&s->description, vf_json_str(r->result, "description"));
     s->unnamed = vf_json_true(r->result, "unnamed");
+    vf_str_set(&s->ha, vf_json_str(r->result, "ha"));
     s->onboot = vf_json_true(r->result, "onboot");
     s->state = vf_streq(vf_json_str(r->result, "state"), "running") ? VF_VM_RUNNING : VF_VM_STOPPED;
     const json_t *disks = json_object_get(r->result, "disks");
@@ -355,16 +358,18 @@ static int describe_again(struct vf_job *job, struct vf_error **err)
 {
     if (vf_job_load_source(job, err) < 0)
         return -1;
-    struct vf_vm *now = job->source_pve->ops->describe(job->source_pve, job->source->id, err);
+    vf_auto(vf_vm_free) struct vf_vm *now =
+        vf_describe_whole(job->source_pve, job->source->id, err);
     if (!now)
         return -1;
+    vf_str_set(&now->ha, job->source->ha);
     vf_str_set(&now->name, job->source->name);
     vf_str_set(&now->description, job->source->description);
     now->unnamed = job->source->unnamed;
     now->onboot = job->source->onboot;
     now->state = job->source->state;
     vf_vm_free(job->source);
-    job->source = now;
+    job->source = VF_STEAL(now);
     return 0;
 }
 
@@ -389,7 +394,7 @@ int vf_step_preflight(struct vf_job *job, struct vf_error **err)
     if (again && describe_again(job, err) < 0)
         return -1;
     if (!again) {
-        job->source = job->source_pve->ops->describe(job->source_pve, job->plan->vm_id, err);
+        job->source = vf_describe_whole(job->source_pve, job->plan->vm_id, err);
         if (!job->source)
             return vf_fail_prefix(err, _("source VM %s"), job->plan->vm_name);
         vf_autofindings struct vf_findings f = {0};

@@ -18,6 +18,21 @@ static bool was_running(const struct vf_job *job)
     return job->source->state != VF_VM_STOPPED && !vf_job_is_native(job);
 }
 
+static bool in_pool(const struct vf_job *job)
+{
+    return job->source->pool;
+}
+
+static bool has_firewall(const struct vf_job *job)
+{
+    return !vf_firewall_empty(job->source->firewall);
+}
+
+static bool under_ha(const struct vf_job *job)
+{
+    return vf_job_under_ha(job->source);
+}
+
 static bool had_onboot(const struct vf_job *job)
 {
     return job->source->onboot && !job->source_locked;
@@ -42,13 +57,17 @@ const struct vf_step vf_steps[] = {
     {"claim", N_("Claim the source VM"), NULL, vf_step_claim, vf_undo_claim},
     {"token", N_("Make API tokens for the length of the job"), vf_job_logs_in_by_password,
      vf_step_token, NULL},
+    {"pool", N_("Look for the pool at the target"), in_pool, vf_step_pool, vf_undo_pool},
     {"create", N_("Create the target VM"), is_copy, vf_step_create, vf_undo_create},
+    /* undone with the VM that it belongs to */
+    {"firewall", N_("Set the target VM's firewall"), has_firewall, vf_step_firewall, NULL},
     {"allocate", N_("Allocate its disks"), copies, vf_step_allocate, vf_undo_allocate},
     {"migrate", N_("Migrate the VM by Proxmox's own means"), vf_job_is_native, vf_step_migrate,
      vf_undo_migrate},
     {"arrived", N_("Check what arrived at the target"), vf_job_is_native, vf_step_arrived, NULL},
     {"unlock", N_("Take the migration's lock off the source"), vf_job_is_native, vf_step_unlock,
      NULL},
+    {"ha", N_("Take the source out of high availability"), under_ha, vf_step_ha, vf_undo_ha},
     {"shutdown", N_("Shut the source VM down"), was_running, vf_step_shutdown, vf_undo_shutdown},
     {"onboot", N_("Keep the source from starting at boot"), had_onboot, vf_step_onboot,
      vf_undo_onboot},

@@ -48,6 +48,14 @@ static int create_once(struct vf_job *job, unsigned id, struct vf_error **err)
             json_pack("{s:i, s:s, s:s}", "vmid", (int)id, "node", vm->node, "name", vm->name),
             err) < 0)
         return -1;
+    vf_autoerror struct vf_error *why = NULL;
+    if (OPS(job)->create(job->target_pve, vm, &why) == 0)
+        return 0;
+    /* in the pool it may not be, perhaps without one it may */
+    if (!vm->pool || vf_error_code(why) != VF_E_PERMISSION)
+        return vf_fail_with(err, VF_STEAL(why));
+    vf_job_without_pool(job, vf_error_text(why));
+    vf_str_set(&vm->pool, NULL);
     return OPS(job)->create(job->target_pve, vm, err);
 }
 

@@ -2,6 +2,7 @@
 #include "config.h"
 #include "plan/vm.h"
 #include "base/str.h"
+#include "plan/firewall.h"
 
 #include <string.h>
 
@@ -176,6 +177,9 @@ struct vf_vm *vf_vm_copy(const struct vf_vm *vm)
         .sockets = vm->sockets,
         .cores = vm->cores,
         .boot = copy_strv(vm->boot),
+        .pool = vf_strdup(vm->pool),
+        .ha = vf_strdup(vm->ha),
+        .firewall = vf_firewall_copy(vm->firewall),
     };
     vf_opts_copy(&c->opts, &vm->opts);
     copy_lists(c, vm);
@@ -224,5 +228,8 @@ void vf_vm_free(struct vf_vm *vm)
     free(vm->description);
     free(vm->tags);
     free(vm->uuid);
+    free(vm->pool);
+    free(vm->ha);
+    vf_firewall_free(vm->firewall);
     free(vm);
 }

@@ -64,6 +64,8 @@ struct vf_left_out {
     bool stop;  /* without it such a VM is not moved */
 };
 
+struct vf_firewall;
+
 struct vf_vm {
     unsigned id; /* VMID */
     char *name, *node;
@@ -84,6 +86,9 @@ struct vf_vm {
     struct vf_cdrom *cdroms;
     size_t n_cdroms;
     struct vf_opts opts; /* machine, bios, cpu, ostype, agent, scsihw, vga, … carried as they are */
+    char *pool;          /* NULL: none, or none that the login may see */
+    char *ha;            /* requested state under high availability; NULL: not under it */
+    struct vf_firewall *firewall; /* NULL: not read, or not readable */
     struct vf_left_out *left_out;
     size_t n_left_out;
 };

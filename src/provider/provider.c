@@ -38,6 +38,14 @@ void vf_provider_free(struct vf_provider *p)
         p->ops->free(p);
 }
 
+struct vf_vm *vf_describe_whole(struct vf_provider *p, unsigned id, struct vf_error **err)
+{
+    vf_auto(vf_vm_free) struct vf_vm *vm = p->ops->describe(p, id, err);
+    if (!vm || p->ops->surroundings(p, vm, err) < 0)
+        return NULL;
+    return VF_STEAL(vm);
+}
+
 void vf_nodes_free(struct vf_node *v, size_t n)
 {
     for (size_t i = 0; i < n; i++) {

@@ -8,6 +8,7 @@
 #include "base/ask.h"
 #include "conf/conf.h"
 #include "plan/findings.h"
+#include "plan/firewall.h"
 #include "plan/vm.h"
 
 struct vf_provider;
@@ -64,6 +65,12 @@ struct vf_use {
     const struct vf_vm *vm; /* id 0: any number. Without a node: nobody has seen it yet */
     bool disks, power;      /* its disks are copied; it is shut down or started */
 };
+/* A pool: it is there, this login may make it, or neither (it may be there, unseen). */
+enum vf_pool { VF_POOL_THERE, VF_POOL_MAY, VF_POOL_NEVER };
+
+/* States of high availability: the manager keeps the VM running, or does not touch it. */
+#define VF_HA_STARTED "started"
+#define VF_HA_IGNORED "ignored"
 
 enum vf_power { VF_POWER_START, VF_POWER_SHUTDOWN, VF_POWER_STOP };
 
@@ -84,6 +91,18 @@ struct vf_provider_ops {
     struct vf_vm *(*describe)(struct vf_provider *p, unsigned id, struct vf_error **err);
     /* The description of VM ID alone ("": none), whatever state it is in; caller frees. */
     char *(*notes)(struct vf_provider *p, unsigned id, struct vf_error **err);
+    /* What hangs on VM beside its configuration: fills firewall, pool and ha, and leaves out what
+     * belongs to its cluster. */
+    int (*surroundings)(struct vf_provider *p, struct vf_vm *vm, struct vf_error **err);
+    struct vf_firewall *(*firewall)(struct vf_provider *p, const char *node, unsigned id,
+                                    struct vf_error **err);
+    /* What the cluster has under REF (vf_firewall_refs(); "switch": whether it filters at all, "on"
+     * or "off"), as text to compare. NULL with NOTFOUND: it has no such thing. */
+    char *(*firewall_shared)(struct vf_provider *p, const char *ref, struct vf_error **err);
+    int (*pool)(struct vf_provider *p, const char *name, enum vf_pool *out, struct vf_error **err);
+    /* Has this login PRIVILEGE on PATH? 1 yes, 0 no, -1 cannot tell. */
+    int (*may)(struct vf_provider *p, const char *path, const char *privilege,
+               struct vf_error **err);
     /* "BC:24:11" or NULL; caller frees. */
     char *(*mac_prefix)(struct vf_provider *p);
     int (*state)(struct vf_provider *p, const char *node, unsigned id, enum vf_vm_state *out,
@@ -114,7 +133,17 @@ struct vf_provider_ops {
      * (UNSUPPORTED: it cannot be there at all). Preflight shows them; the job applies it before
      * creating. */
     int (*fit)(struct vf_provider *p, struct vf_vm *vm, struct vf_error **err);
-    /* VM->name, node, id …; no disks, empty CD-ROMs, onboot 0, no boot order. */
+    /* Adds to a new VM's firewall what of F is missing; repeating it is harmless. */
+    int (*set_firewall)(struct vf_provider *p, const char *node, unsigned id,
+                        const struct vf_firewall *f, struct vf_error **err);
+    /* CONFLICT: it exists. */
+    int (*make_pool)(struct vf_provider *p, const char *name, struct vf_error **err);
+    /* Fails while something is in it. */
+    int (*drop_pool)(struct vf_provider *p, const char *name, struct vf_error **err);
+    /* The state asked of high availability; with VF_HA_IGNORED it has let go of the VM on return.
+     */
+    int (*set_ha)(struct vf_provider *p, unsigned id, const char *state, struct vf_error **err);
+    /* VM->name, node, id, pool …; no disks, empty CD-ROMs, onboot 0, no boot order, no firewall. */
     int (*create)(struct vf_provider *p, const struct vf_vm *vm, struct vf_error **err);
     /* Name the volume NUMBER of VM ID will get on STORAGE (journalled before it is made). */
     char *(*volume_name)(struct vf_provider *p, const char *node, const char *storage, unsigned id,
@@ -169,6 +198,9 @@ struct vf_provider *vf_provider_open(const struct vf_cluster_conf *conf, bool ve
                                      struct vf_error **err);
 void vf_provider_free(struct vf_provider *p);
 VF_DEFINE_CLEANUP(struct vf_provider *, vf_provider_free)
+
+/* VM ID with its surroundings. */
+struct vf_vm *vf_describe_whole(struct vf_provider *p, unsigned id, struct vf_error **err);
 
 void vf_nodes_free(struct vf_node *v, size_t n);
 void vf_vms_free(struct vf_vm **v, size_t n);

@@ -79,6 +79,8 @@ move 1 "a template is refused" alpha beta b1 local golden
 says err 'template' "with the reason"
 move 1 "a container is refused" alpha beta b1 local 110
 says err 'container' "with the reason"
+says err 'a1.*vzdump 110.*pct restore' "and how Proxmox backs it up and restores it"
+says err 'pct remote-migrate 110' "and how it moves it"
 move 2 "an unknown cluster is a usage error" alpha gamma b1 local old1
 says err 'alpha' "that names the known ones"
 unchanged "nothing was changed by any of these"

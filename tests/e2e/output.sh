@@ -54,7 +54,7 @@ run 0 "a dry run" move -c "$L/vmferry.conf" -n --progress=none alpha beta b1 loc
 says out 'not carried over' "says what is not carried over"
 run 0 "a dry run for programs" move -c "$L/vmferry.conf" -n --progress=json alpha beta b1 local web1
 only_json "prints objects only"
-says out '"type":"plan".*"stop":false.*"severity":"warning"' "with what the checks found"
+says out '"type":"plan".*"stop":false.*"severity":"info"' "with what the checks found"
 run 3 "one that cannot be done" move -c "$L/vmferry.conf" -n --progress=json alpha beta b9 local web1
 only_json "prints objects only"
 says out '"stop":true.*"severity":"stop"' "with the reason"

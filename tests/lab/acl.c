@@ -218,7 +218,7 @@ static json_t *own_privs(const struct lab *lab, const char *who, const char *pat
     return out;
 }
 
-json_t *lab_privs(const struct lab *lab, const struct lab_user *u, const char *path)
+static json_t *given_privs(const struct lab *lab, const struct lab_user *u, const char *path)
 {
     json_t *out;
     if (vf_streq(u->name, "root@pam")) {
@@ -243,6 +243,14 @@ json_t *lab_privs(const struct lab *lab, const struct lab_user *u, const char *p
             json_object_set_new(out, priv,
                                 json_integer(json_integer_value(a) && json_integer_value(b)));
     }
+    return out;
+}
+
+json_t *lab_privs(const struct lab *lab, const struct lab_user *u, const char *path)
+{
+    json_t *out = given_privs(lab, u, path);
+    if (u->without)
+        json_object_del(out, u->without);
     return out;
 }
 
@@ -324,14 +332,10 @@ static const char *config_privilege(const char *key)
     static const struct {
         const char *priv, *stem;
     } numbered[] = {
-        {"VM.Config.Network", "net"},
-        {"VM.Config.CPU", "numa"},
-        {"VM.Config.HWType", "serial"},
-        {"VM.Config.HWType", "usb"},
-        {"VM.Config.HWType", "hostpci"},
-        {"VM.Config.Cloudinit|VM.Config.Network", "ipconfig"},
-        {"VM.Config.Disk", "virtiofs"},
-        {NULL, "unused"},
+        {"VM.Config.Network", "net"},    {"VM.Config.CPU", "numa"},
+        {"VM.Config.HWType", "serial"},  {"VM.Config.HWType", "usb"},
+        {"VM.Config.HWType", "hostpci"}, {"VM.Config.Cloudinit|VM.Config.Network", "ipconfig"},
+        {"VM.Config.Disk", "virtiofs"},  {NULL, "unused"},
     };
     vf_autofree char *word = vf_asprintf(" %s ", key);
     for (size_t i = 0; i < VF_COUNT(table); i++)

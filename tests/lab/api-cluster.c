@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Calls below /version, /cluster, /pools. */
+/* Calls below /version, /cluster. */
 #include "config.h"
 #include <string.h>
 #include "tests/lab/lab.h"
@@ -108,7 +108,8 @@ static json_t *get_resources(struct lab_call *c)
         if (vm->gone || !lab_may_at(c, "VM.Audit", "/vms/%d", vm->vmid))
             continue;
         json_t *j = vm_resource(vm);
-        if (vm->pool)
+        vf_autofree char *priv = vf_asprintf("/pool/%s:Pool.Audit", vm->pool ? vm->pool : "");
+        if (vm->pool && lab_may(c, priv))
             json_object_set_new(j, "pool", json_string(vm->pool));
         if (c->lab->version < 7000) /* there only the list of a node has them */
             json_object_del(j, "tags");
@@ -172,164 +173,6 @@ static json_t *get_empty(struct lab_call *c)
     return json_array();
 }
 
-static json_t *get_ha(struct lab_call *c)
-{
-    json_t *out = json_array(), *v;
-    const char *sid;
-    json_object_foreach (c->lab->ha, sid, v)
-        json_array_append(out, v);
-    return out;
-}
-
-/* "100" and "vm:100" are the same service. */
-static char *sid_of(struct lab_call *c)
-{
-    const char *sid = lab_param(c, "sid");
-    return strchr(sid, ':') ? vf_strdup(sid) : vf_asprintf("vm:%s", sid);
-}
-
-static json_t *one_ha(struct lab_call *c)
-{
-    vf_autofree char *sid = sid_of(c);
-    json_t *ha = json_object_get(c->lab->ha, sid);
-    if (!ha)
-        return lab_die(c, 500, "no such resource '%s'", sid);
-    return ha;
-}
-
-static json_t *get_ha_sid(struct lab_call *c)
-{
-    return json_incref(one_ha(c));
-}
-
-static json_t *post_ha(struct lab_call *c)
-{
-    vf_autofree char *sid = sid_of(c);
-    const char *state = lab_param(c, "state"), *comment = lab_param(c, "comment");
-    if (json_object_get(c->lab->ha, sid))
-        return lab_die(c, 500, "resource ID '%s' already defined", sid);
-    json_t *j =
-        json_pack("{s:s, s:s, s:s, s:s}", "sid", sid, "type", "vm", "state",
-                  state ? state : "started", "digest", "0000000000000000000000000000000000000000");
-    if (comment)
-        json_object_set_new(j, "comment", json_string(comment));
-    json_object_set_new(c->lab->ha, sid, j);
-    return NULL;
-}
-
-static json_t *put_ha(struct lab_call *c)
-{
-    json_t *ha = one_ha(c);
-    if (ha && lab_param(c, "state"))
-        json_object_set_new(ha, "state", json_string(lab_param(c, "state")));
-    return NULL;
-}
-
-static json_t *delete_ha(struct lab_call *c)
-{
-    vf_autofree char *sid = sid_of(c);
-    if (one_ha(c))
-        json_object_del(c->lab->ha, sid);
-    return NULL;
-}
-
-static json_t *get_pools(struct lab_call *c)
-{
-    json_t *out = json_array(), *v;
-    const char *id;
-    json_object_foreach (c->lab->pools, id, v) {
-        if (!lab_may_at(c, "Pool.Audit|Pool.Allocate", "/pool/%s", id))
-            continue;
-        json_t *j = json_pack("{s:s}", "poolid", id);
-        if (*json_string_value(v))
-            json_object_set(j, "comment", v);
-        json_array_append_new(out, j);
-    }
-    return out;
-}
-
-static json_t *the_pool(struct lab_call *c)
-{
-    json_t *pool = json_object_get(c->lab->pools, lab_param(c, "poolid"));
-    if (!pool)
-        lab_die(c, 500, "pool '%s' does not exist", lab_param(c, "poolid"));
-    return pool;
-}
-
-static json_t *get_pool(struct lab_call *c)
-{
-    json_t *pool = the_pool(c), *members = json_array();
-    if (!pool) {
-        json_decref(members);
-        return NULL;
-    }
-    for (size_t i = 0; i < c->lab->n_vms; i++)
-        if (!c->lab->vms[i]->gone && vf_streq(c->lab->vms[i]->pool, lab_param(c, "poolid"))) {
-            /* a pool shows tags in no member */
-            json_t *j = lab_vm_status(c->lab->vms[i], LAB_VIEW_RESOURCE);
-            json_object_del(j, "tags");
-            json_array_append_new(members, j);
-        }
-    json_t *j = json_pack("{s:s, s:o}", "poolid", lab_param(c, "poolid"), "members", members);
-    if (*json_string_value(pool))
-        json_object_set(j, "comment", pool);
-    return j;
-}
-
-static json_t *post_pool(struct lab_call *c)
-{
-    const char *id = lab_param(c, "poolid"), *comment = lab_param(c, "comment");
-    if (json_object_get(c->lab->pools, id))
-        return lab_die(c, 500, "create pool failed: pool '%s' already exists", id);
-    json_object_set_new(c->lab->pools, id, json_string(comment ? comment : ""));
-    return NULL;
-}
-
-static json_t *put_pool(struct lab_call *c)
-{
-    const char *id = lab_param(c, "poolid"), *vms = lab_param(c, "vms"),
-               *storage = lab_param(c, "storage");
-    if (!the_pool(c))
-        return NULL;
-    if (lab_param(c, "comment"))
-        json_object_set_new(c->lab->pools, id, json_string(lab_param(c, "comment")));
-    vf_autostrv char **list = vf_strv_split(vms ? vms : "", ",; ");
-    for (size_t i = 0; list[i]; i++) {
-        struct lab_vm *vm = lab_vm_find(c->lab, lab_int(list[i]));
-        if (!vm)
-            return lab_die(c, 500, "update pool failed: VM %s does not exist", list[i]);
-        if (lab_flag(c, "delete", false))
-            vf_str_set(&vm->pool, NULL);
-        else if (vm->pool && strcmp(vm->pool, id) && !lab_flag(c, "allow-move", false))
-            return lab_die(c, 500, "update pool failed: VM %s belongs already to pool '%s'",
-                           list[i], vm->pool);
-        else
-            vf_str_set(&vm->pool, id);
-    }
-    vf_autostrv char **stores = vf_strv_split(storage ? storage : "", ",; ");
-    for (size_t i = 0; stores[i]; i++) {
-        if (!lab_storage_find(c->lab, stores[i]))
-            return lab_die(c, 500, "update pool failed: Storage '%s' does not exist", stores[i]);
-        if (lab_flag(c, "delete", false))
-            json_object_del(c->lab->pool_storages, stores[i]);
-        else
-            json_object_set_new(c->lab->pool_storages, stores[i], json_string(id));
-    }
-    return NULL;
-}
-
-static json_t *delete_pool(struct lab_call *c)
-{
-    if (!the_pool(c))
-        return NULL;
-    for (size_t i = 0; i < c->lab->n_vms; i++)
-        if (!c->lab->vms[i]->gone && vf_streq(c->lab->vms[i]->pool, lab_param(c, "poolid")))
-            return lab_die(c, 500, "delete pool failed: pool '%s' is not empty",
-                           lab_param(c, "poolid"));
-    json_object_del(c->lab->pools, lab_param(c, "poolid"));
-    return NULL;
-}
-
 const struct lab_route lab_routes_cluster[] = {
     {"GET", "/version", get_version, NULL},
     {"GET", "/cluster/status", get_cluster_status, "/:Sys.Audit"},
@@ -343,15 +186,5 @@ const struct lab_route lab_routes_cluster[] = {
     {"GET", "/cluster/mapping/pci", lab_get_pci_mappings, NULL},
     {"GET", "/cluster/mapping/usb", lab_get_usb_mappings, NULL},
     {"GET", "/cluster/mapping/dir", lab_get_dir_mappings, NULL},
-    {"GET", "/cluster/ha/resources", get_ha, "/:Sys.Audit"},
-    {"POST", "/cluster/ha/resources", post_ha, "/:Sys.Console"},
-    {"GET", "/cluster/ha/resources/{sid}", get_ha_sid, "/:Sys.Audit"},
-    {"PUT", "/cluster/ha/resources/{sid}", put_ha, "/:Sys.Console"},
-    {"DELETE", "/cluster/ha/resources/{sid}", delete_ha, "/:Sys.Console"},
-    {"GET", "/pools", get_pools, NULL},
-    {"POST", "/pools", post_pool, "/pool/{poolid}:Pool.Allocate"},
-    {"GET", "/pools/{poolid}", get_pool, "/pool/{poolid}:Pool.Audit"},
-    {"PUT", "/pools/{poolid}", put_pool, "/pool/{poolid}:Pool.Allocate"},
-    {"DELETE", "/pools/{poolid}", delete_pool, "/pool/{poolid}:Pool.Allocate"},
     {NULL, NULL, NULL, NULL},
 };

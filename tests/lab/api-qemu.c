@@ -6,8 +6,7 @@
 #include <sys/syscall.h>
 #include "tests/lab/lab.h"
 
-/* The VM of the call on the node of the call; NULL with the call failed. */
-static struct lab_vm *the_vm(struct lab_call *c)
+struct lab_vm *lab_the_vm(struct lab_call *c)
 {
     int id = lab_int(lab_param(c, "vmid"));
     struct lab_vm *vm = lab_vm_find(c->lab, id);
@@ -108,7 +107,7 @@ static json_int_t sum(json_t *stats, const char *counter)
 
 static json_t *get_current(struct lab_call *c)
 {
-    struct lab_vm *vm = the_vm(c);
+    struct lab_vm *vm = lab_the_vm(c);
     if (!vm)
         return NULL;
     json_t *j = lab_vm_status(vm, LAB_VIEW_LIST), *v;
@@ -145,7 +144,7 @@ static json_t *get_current(struct lab_call *c)
 
 static json_t *get_config(struct lab_call *c)
 {
-    struct lab_vm *vm = the_vm(c);
+    struct lab_vm *vm = lab_the_vm(c);
     const char *snapshot = lab_param(c, "snapshot");
     json_t *then = vm && snapshot ? json_object_get(vm->snapshots, snapshot) : NULL;
     if (vm && snapshot && !then)
@@ -166,19 +165,13 @@ static json_t *get_lxc_config(struct lab_call *c)
 
 static json_t *get_pending(struct lab_call *c)
 {
-    struct lab_vm *vm = the_vm(c);
+    struct lab_vm *vm = lab_the_vm(c);
     return vm ? lab_vm_pending(vm) : NULL;
-}
-
-/* No VM of the lab has any. */
-static json_t *get_firewall_rules(struct lab_call *c)
-{
-    return json_array();
 }
 
 static json_t *get_snapshots(struct lab_call *c)
 {
-    struct lab_vm *vm = the_vm(c);
+    struct lab_vm *vm = lab_the_vm(c);
     if (!vm)
         return NULL;
     vf_autofree char *digest = lab_vm_digest(vm);
@@ -199,7 +192,7 @@ static json_t *get_snapshots(struct lab_call *c)
 
 static json_t *get_agent(struct lab_call *c)
 {
-    struct lab_vm *vm = the_vm(c);
+    struct lab_vm *vm = lab_the_vm(c);
     if (!vm)
         return NULL;
     const char *agent = lab_vm_get(vm, "agent");
@@ -212,7 +205,7 @@ static json_t *get_agent(struct lab_call *c)
 
 static json_t *put_config(struct lab_call *c)
 {
-    struct lab_vm *vm = the_vm(c);
+    struct lab_vm *vm = lab_the_vm(c);
     if (vm)
         lab_vm_update(c, vm, false);
     return NULL;
@@ -225,7 +218,7 @@ static int nothing_left(struct lab_task *t, struct vf_error **err)
 
 static json_t *post_config(struct lab_call *c)
 {
-    struct lab_vm *vm = the_vm(c);
+    struct lab_vm *vm = lab_the_vm(c);
     if (!vm || lab_vm_update(c, vm, false))
         return NULL;
     return lab_task_start(c, c->node, vm, "qmconfig", lab_param(c, "vmid"), NULL, nothing_left);
@@ -302,10 +295,13 @@ static int run_shutdown(struct lab_task *t, struct vf_error **err)
 static json_t *power(struct lab_call *c, const char *type,
                      int (*run)(struct lab_task *t, struct vf_error **err))
 {
-    struct lab_vm *vm = the_vm(c);
+    struct lab_vm *vm = lab_the_vm(c);
     const char *timeout = lab_param(c, "timeout");
     if (!vm)
         return NULL;
+    json_t *by_ha = lab_ha_power(c, vm, run == run_start);
+    if (by_ha)
+        return by_ha;
     json_t *args = json_pack("{s:I, s:b}", "timeout", (json_int_t)(timeout ? atoll(timeout) : 180),
                              "force", (int)lab_flag(c, "forceStop", false));
     return lab_task_start(c, c->node, vm, type, lab_param(c, "vmid"), args, run);
@@ -422,17 +418,23 @@ static int run_destroy(struct lab_task *t, struct vf_error **err)
         return vf_fail(err, VF_E_CONFLICT, "VM %d is running - destroy failed", vm->vmid);
     free_disks(vm, json_is_true(json_object_get(t->args, "unreferenced")));
     vf_autofree char *sid = vf_asprintf("vm:%d", vm->vmid);
-    json_object_del(t->lab->ha, sid);
+    json_object_del(t->lab->ha, sid); /* with purge=1 */
+    lab_extra_forget(t->lab, vm->vmid);
     vm->gone = true;
     return 0;
 }
 
 static json_t *delete_vm(struct lab_call *c)
 {
-    struct lab_vm *vm = the_vm(c);
+    struct lab_vm *vm = lab_the_vm(c);
     if (!vm)
         return NULL;
     const char *lock = lab_vm_get(vm, "lock");
+    vf_autofree char *sid = vf_asprintf("vm:%d", vm->vmid);
+    if (json_object_get(c->lab->ha, sid) && !lab_flag(c, "purge", false))
+        return lab_die(c, 500,
+                       "unable to remove VM %d - used in HA resources and purge parameter not set.",
+                       vm->vmid);
     if (lab_vm_num(vm, "protection", 0))
         return lab_die(c, 500, "can't remove VM %d - protection mode enabled", vm->vmid);
     if (vm->running || vm->starting || vm->incoming)
@@ -467,7 +469,6 @@ const struct lab_route lab_routes_qemu[] = {
     {"PUT", VM "/config", put_config, ANY_CONFIG},
     {"POST", VM "/config", post_config, ANY_CONFIG},
     {"GET", VM "/pending", get_pending, "/vms/{vmid}:VM.Audit"},
-    {"GET", VM "/firewall/rules", get_firewall_rules, "/vms/{vmid}:VM.Audit"},
     {"GET", VM "/snapshot", get_snapshots, "/vms/{vmid}:VM.Audit"},
     {"GET", VM "/agent/info", get_agent, "/vms/{vmid}:VM.Monitor|VM.GuestAgent.Audit"},
     {"GET", VM "/agent/network-get-interfaces", get_agent,

@@ -55,8 +55,9 @@ static bool match(struct lab_call *c, const char *template, const char *path)
 static const struct lab_route *find_route(struct lab_call *c, const char *path)
 {
     static const struct lab_route *const tables[] = {
-        lab_routes_cluster, lab_routes_node,    lab_routes_qemu,  lab_routes_storage,
-        lab_routes_access,  lab_routes_migrate, lab_routes_tokens};
+        lab_routes_cluster, lab_routes_node,    lab_routes_qemu,   lab_routes_storage,
+        lab_routes_access,  lab_routes_migrate, lab_routes_tokens, lab_routes_firewall,
+        lab_routes_ha,      lab_routes_pool,    lab_routes_extra};
     for (size_t t = 0; t < VF_COUNT(tables); t++)
         for (const struct lab_route *r = tables[t]; r->method; r++)
             if (vf_streq(r->method, c->method) && match(c, r->path, path))

@@ -80,6 +80,7 @@ static int cmd_dump(struct request *r)
     json_object_set_new(out, "content", content);
     json_object_set(out, "pools", lab->pools);
     json_object_set(out, "ha", lab->ha);
+    json_object_set_new(out, "extra", lab_extra_dump(lab->extra));
     json_object_set_new(out, "authorized_keys", keys);
     json_object_set_new(out, "tokens", lab_tokens(lab, NULL));
     vf_autofree char *dump = json_dumps(out, JSON_INDENT(1) | JSON_SORT_KEYS);
@@ -156,6 +157,73 @@ static int cmd_token_secret(struct request *r)
         return usage(r, "token-secret USER TOKEN");
     vf_buf_printf(r->out, "%s\n", t->secret);
     return 0;
+}
+
+/* extra PATH JSON|-: PATH is keys of lab->extra, as vms.100.firewall */
+static int cmd_extra(struct request *r)
+{
+    if (r->n != 2)
+        return usage(r, "extra KEY.KEY… JSON|-");
+    vf_autostrv char **keys = vf_strv_split(r->args[0], ".");
+    json_t *at = r->lab->extra, *value = NULL;
+    if (strcmp(r->args[1], "-") && !(value = json_loads(r->args[1], JSON_DECODE_ANY, NULL)))
+        return usage(r, "extra KEY.KEY… JSON|-");
+    for (size_t i = 0; keys[i] && keys[i + 1]; i++) {
+        if (!json_object_get(at, keys[i]))
+            json_object_set_new(at, keys[i], json_object());
+        at = json_object_get(at, keys[i]);
+    }
+    const char *last = keys[vf_strv_len(keys) - 1];
+    if (value)
+        json_object_set_new(at, last, value);
+    else
+        json_object_del(at, last);
+    return 0;
+}
+
+/* firewall VMID: as the file of a VM, to compare */
+static int cmd_firewall(struct request *r)
+{
+    if (r->n != 1)
+        return usage(r, "firewall VMID");
+    json_t *vm = lab_extra_vm(r->lab, lab_int(r->args[0]));
+    lab_autojson json_t *fw = lab_extra_dump(json_object_get(vm, "firewall"));
+    vf_autofree char *text = json_dumps(fw, JSON_INDENT(1) | JSON_SORT_KEYS);
+    vf_buf_printf(r->out, "%s\n", text ? text : "");
+    return 0;
+}
+
+/* ha SID STATE|- [GROUP]: under high availability, or no longer */
+static int cmd_ha(struct request *r)
+{
+    if (r->n < 2 || r->n > 3)
+        return usage(r, "ha SID STATE|- [GROUP]");
+    if (vf_streq(r->args[1], "-")) {
+        json_object_del(r->lab->ha, r->args[0]);
+        json_object_del(r->lab->ha_crm, r->args[0]);
+        return 0;
+    }
+    json_t *j = json_pack("{s:s, s:s, s:s}", "sid", r->args[0], "type", "vm", "state", r->args[1]);
+    if (r->n == 3)
+        json_object_set_new(j, "group", json_string(r->args[2]));
+    json_object_set_new(r->lab->ha, r->args[0], j);
+    json_object_set_new(r->lab->ha_crm, r->args[0], json_pack("{s:s}", "state", r->args[1]));
+    return 0;
+}
+
+/* without USER[!TOKEN] PRIVILEGE|-: an administrator lacks it from now on */
+static int cmd_without(struct request *r)
+{
+    for (size_t i = 0; r->n == 2 && i < r->lab->n_users; i++) {
+        struct lab_user *u = &r->lab->users[i];
+        vf_autofree char *name =
+            vf_asprintf("%s%s%s", u->name, u->token ? "!" : "", u->token ? u->token : "");
+        if (strcmp(name, r->args[0]) != 0)
+            continue;
+        vf_str_set(&u->without, vf_streq(r->args[1], "-") ? NULL : r->args[1]);
+        return 0;
+    }
+    return usage(r, "without USER[!TOKEN] PRIVILEGE|-");
 }
 
 static struct lab_vm *vm_arg(struct request *r, size_t i)
@@ -382,6 +450,10 @@ static const struct {
     {"snapshot", "VMID NAME", cmd_snapshot},
     {"qm", "NODE list|status|config|set|start|unlock|suspend|resume …: as on a node", cmd_qm},
     {"pveum", "role|acl|user token …: as root on a node", cmd_pveum},
+    {"extra", "KEY.KEY… JSON|-: firewalls, snapshots, backup jobs … (see dump)", cmd_extra},
+    {"firewall", "VMID: its firewall as JSON", cmd_firewall},
+    {"ha", "SID STATE|- [GROUP]: under high availability", cmd_ha},
+    {"without", "USER[!TOKEN] PRIVILEGE|-: lacks it", cmd_without},
     {"pvesm", "NODE path|status …: as on a node", cmd_pvesm},
 };
 

@@ -30,6 +30,8 @@ static struct lab *new_lab(const struct lab_setup *s)
     lab->pool_storages = json_object();
     lab->ha = json_object();
     lab->replication = json_array();
+    lab->ha_crm = json_object();
+    lab->extra = json_object();
     lab->booted = vf_clock_ms();
     pthread_mutex_init(&lab->lock, NULL);
     pthread_cond_init(&lab->changed, NULL);
@@ -51,14 +53,14 @@ static struct lab *new_lab(const struct lab_setup *s)
 static void add_users(struct lab *lab, const struct lab_setup *s)
 {
     const struct lab_user users[] = {
-        {"root@pam", NULL, s->passwords[0], false, 0},
-        {"migrator@pve", NULL, s->passwords[1], false, 0},
-        {"migrator@pve", "ferry", s->tokens[0], false, 0},
-        {"migrator@pve", "empty", s->tokens[1], true, 0},
-        {"migrator@pve", "noincoming", s->tokens[0], true, 0},
-        {"nonet@pve", NULL, s->passwords[1], false, 0},
-        {"plain@pve", NULL, s->passwords[1], false, 0},
-        {"plain@pve", "sep", s->tokens[1], true, 0},
+        {"root@pam", NULL, s->passwords[0], false, 0, NULL},
+        {"migrator@pve", NULL, s->passwords[1], false, 0, NULL},
+        {"migrator@pve", "ferry", s->tokens[0], false, 0, NULL},
+        {"migrator@pve", "empty", s->tokens[1], true, 0, NULL},
+        {"migrator@pve", "noincoming", s->tokens[0], true, 0, NULL},
+        {"nonet@pve", NULL, s->passwords[1], false, 0, NULL},
+        {"plain@pve", NULL, s->passwords[1], false, 0, NULL},
+        {"plain@pve", "sep", s->tokens[1], true, 0, NULL},
         {.name = "totp@pve", .secret = s->passwords[1]},
         {.name = "webauthn@pve", .secret = s->passwords[1]},
         {.name = "staff@corp", .secret = s->passwords[1]},
@@ -120,14 +122,19 @@ static int start(struct lab *lab, const struct lab_setup *s, struct vf_error **e
         if (lab_node_start(&lab->nodes[i], err))
             return -1;
     lab_schema_load(lab);
+    for (size_t i = 0; i < LAB_VERSIONS; i++)
+        lab_firewall_schema(lab->schemas[i]);
+    lab_firewall_schema(lab->schema);
     if (lab_tls_setup(lab, err))
         return -1;
     for (size_t i = 0; i < lab->n_nodes; i++)
         if (lab_node_wait_ready(&lab->nodes[i], err))
             return -1;
     pthread_mutex_lock(&lab->lock);
-    int r = lab_demo_fill(lab, s->profile, err);
+    int r = lab_demo_fill(lab, s->profile, err) || lab_demo_extra(lab, s->profile, err) ? -1 : 0;
     pthread_mutex_unlock(&lab->lock);
+    if (!r && lab_ha_run(lab))
+        r = vf_fail(err, VF_E_INTERNAL, "cannot start a thread");
     for (size_t i = 0; !r && i < lab->n_nodes; i++)
         r = publish_key(&lab->nodes[i], err);
     for (size_t i = 0; !r && i < lab->n_nodes; i++)

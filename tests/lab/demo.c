@@ -65,7 +65,7 @@ static const struct demo demos[] = {
         {{"local", "/var/lib/vz", CONTENT_ALL, false, -1, 0},
          {"shared", "/mnt/pve/shared", "images,iso", true, -1, 0}},
         {"vmbr0", "vmbr1", "vnet10"},
-        {{"web", "web servers"}},
+        {{"web", "web servers"}, {"prod", ""}},
         {
             {100, 0, false, true, false, "web",
              "name: web1\ncores: 1\nmemory: 512\nostype: l26\nscsihw: virtio-scsi-single\n"
@@ -74,7 +74,7 @@ static const struct demo demos[] = {
              "description: web server of the caf\xc3\xa9 \xe2\x80\x93 a=b & 100%\ntags: "
              "prod;web\nonboot: 1\n"
              "agent: 0\nsmbios1: uuid=18c0567f-66fa-4f7f-bc36-fcdf9f847971\n"},
-            {101, 0, false, false, false, NULL,
+            {101, 0, false, false, false, "prod",
              "name: db1\ncores: 2\nmemory: 1024\nostype: l26\nscsihw: virtio-scsi-single\n"
              "net0: virtio=02:AA:BB:CC:DD:02,bridge=vmbr0\n"
              "net1: e1000=02:AA:BB:CC:DD:03,bridge=vmbr1,link_down=1\n"
@@ -145,6 +145,24 @@ static const struct demo demos[] = {
         {{100, "scsi0", "local:100/vm-100-disk-0.qcow2", "", 64 * MB, 4 * MB}},
     },
     {
+        "many",
+        "alpha",
+        {{"local", "/var/lib/vz", CONTENT_ALL, false, -1, 0}},
+        {"vmbr0"},
+        {{NULL, NULL}},
+        {{0}},
+        {{0}},
+    },
+    {
+        "many",
+        "beta",
+        {{"local", "/var/lib/vz", CONTENT_ALL, false, -1, 0}},
+        {"vmbr0"},
+        {{NULL, NULL}},
+        {{0}},
+        {{0}},
+    },
+    {
         "captures",
         "alpha",
         {{"local", "/var/lib/vz", CONTENT_ALL, false, -1, 0},
@@ -182,6 +200,9 @@ static const struct demo demos[] = {
         {{0}},
     },
 };
+
+/* Profile "many": VMs enough for a list to take its time, without images. */
+enum { MANY_FIRST = 1000, MANY = 300 };
 
 static const struct demo *find_demo(const struct lab *lab, const char *profile)
 {
@@ -314,6 +335,18 @@ static void add_ties(struct lab *lab)
     lab_vm_snapshot(lab_vm_find(lab, 103), "before-update");
 }
 
+static void add_many(struct lab *lab)
+{
+    for (int i = 0; i < MANY; i++) {
+        struct lab_vm *vm =
+            lab_vm_add(lab, &lab->nodes[(size_t)i % lab->n_nodes], MANY_FIRST + i, false);
+        vf_autofree char *conf = vf_asprintf("name: vm%d\nmemory: 256\nboot: order=net0\n"
+                                             "net0: virtio=02:AA:00:00:%02X:%02X,bridge=vmbr0\n",
+                                             i, i >> 8, i & 255);
+        read_conf(vm, conf);
+    }
+}
+
 int lab_demo_fill(struct lab *lab, const char *profile, struct vf_error **err)
 {
     const struct demo *d = find_demo(lab, profile);
@@ -334,6 +367,8 @@ int lab_demo_fill(struct lab *lab, const char *profile, struct vf_error **err)
             lab_vm_set(vm, "vmgenid", genid);
         }
     }
+    if (vf_streq(profile, "many") && vf_streq(lab->name, "alpha"))
+        add_many(lab);
     for (size_t i = 0; i < VF_COUNT(d->disks) && d->disks[i].vmid; i++)
         if (add_disk(lab, d, &d->disks[i], err))
             return -1;

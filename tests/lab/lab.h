@@ -86,6 +86,7 @@ struct lab_user {
     char *secret;      /* password or token value */
     bool privsep;      /* a token with rights of its own only */
     int64_t expire;    /* unix seconds, 0: never */
+    char *without;     /* a privilege it lacks whatever it was given (`ctl without`), or NULL */
 };
 
 struct lab_task {
@@ -135,8 +136,10 @@ struct lab {
     json_t *pools;         /* poolid -> comment */
     json_t *storage_conf;  /* storage -> what `ctl set-storage` adds to its configuration */
     json_t *pool_storages; /* storage -> poolid */
-    json_t *ha;          /* sid -> {state, …} */
-    json_t *replication; /* [{id, guest, target, …}] */
+    json_t *ha;            /* sid -> {state, …} */
+    json_t *ha_crm;        /* sid -> what its manager does */
+    json_t *extra;         /* firewalls, and lists that are only read */
+    json_t *replication;   /* [{id, guest, target, …}] */
     bool no_quorum;
     json_t *schema;                /* "METHOD /path" -> parameter list */
     json_t *schemas[LAB_VERSIONS]; /* the same for each version, as lab_versions[] */
@@ -183,7 +186,8 @@ struct lab_route {
     const char *priv; /* "/vms/{vmid}:VM.Audit", NULL: any valid login; "-": none */
 };
 extern const struct lab_route lab_routes_cluster[], lab_routes_node[], lab_routes_qemu[],
-    lab_routes_storage[], lab_routes_access[], lab_routes_tokens[], lab_routes_migrate[];
+    lab_routes_storage[], lab_routes_access[], lab_routes_tokens[], lab_routes_migrate[],
+    lab_routes_firewall[], lab_routes_ha[], lab_routes_pool[], lab_routes_extra[];
 
 /* auth.c */
 json_t *lab_login(struct lab_call *c);
@@ -288,8 +292,24 @@ json_t *lab_get_usb_mappings(struct lab_call *c);
 json_t *lab_get_dir_mappings(struct lab_call *c);
 json_t *lab_get_vnets(struct lab_call *c);
 bool lab_is_vnet(const char *bridge);
+/* api-extra.c: lab->extra */
+json_t *lab_extra_list(struct lab *lab, const char *key); /* a new reference */
+json_t *lab_extra_vm(struct lab *lab, int vmid);          /* borrowed */
+void lab_extra_forget(struct lab *lab, int vmid);
+/* A copy without what is empty: reading makes entries where there are none. */
+json_t *lab_extra_dump(json_t *of);
+char *lab_digest(json_t *of);
+int lab_demo_extra(struct lab *lab, const char *profile, struct vf_error **err); /* demo-extra.c */
+/* api-firewall.c */
+void lab_firewall_schema(json_t *schema);
+/* api-ha.c: the manager, a thread; starting or stopping VM by asking it, NULL when it is not its
+ * business. */
+int lab_ha_run(struct lab *lab);
+json_t *lab_ha_power(struct lab_call *c, struct lab_vm *vm, bool start);
 
 /* api-qemu.c */
+/* The VM of the call on the node of the call; NULL with the call failed. */
+struct lab_vm *lab_the_vm(struct lab_call *c);
 json_t *lab_vm_status(const struct lab_vm *vm, enum lab_view view);
 /* Starts VM as a task would; with the lock held. */
 int lab_boot_vm(struct lab_vm *vm, struct vf_error **err);

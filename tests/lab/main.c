@@ -12,7 +12,7 @@
 
 static const char help[] =
     "usage: vmferry-lab up --dir DIR [--api-version VERSION] [--auth-delay MS]\n"
-    "           [--profile demo|captures] [--no-namespaces]\n"
+    "           [--profile demo|captures|many] [--no-namespaces]\n"
     "       vmferry-lab down --dir DIR [--keep]\n"
     "       vmferry-lab ctl --dir DIR CLUSTER COMMAND…\n"
     "\n"

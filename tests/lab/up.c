@@ -25,6 +25,8 @@ static const struct {
 } shapes[] = {
     {"demo", "alpha", {"a1", "a2"}, "password"},
     {"demo", "beta", {"b1", "b2"}, "token"},
+    {"many", "alpha", {"a1", "a2"}, "password"},
+    {"many", "beta", {"b1", "b2"}, "token"},
     {"captures", "alpha", {"pvealpha1", NULL}, "password"},
     {"captures", "beta", {"pvebeta1", NULL}, "token"},
 };

@@ -37,13 +37,6 @@ static void test_describe(void)
         {"GET", "/nodes/a1/qemu/100/status/current", NULL,
          "{\"data\":{\"status\":\"running\",\"qmpstatus\":\"running\",\"ha\":{\"managed\":1}}}",
          NULL, 0, 0, false},
-        {"GET", "/nodes/a1/qemu/100/snapshot", NULL,
-         "{\"data\":[{\"name\":\"before\"},{\"name\":\"current\"}]}", NULL, 0, 0, false},
-        {"GET", "/nodes/a1/qemu/100/firewall/rules", "403 Permission check failed", NULL, NULL, 0,
-         0, false},
-        {"GET", "/cluster/replication", NULL,
-         "{\"data\":[{\"id\":\"100-0\",\"guest\":100},{\"id\":\"9-0\",\"guest\":9}]}", NULL, 0, 0,
-         false},
         {"GET", "/nodes/a1/storage/local/content/local%3A100%2Fvm-100-disk-0.qcow2", NULL,
          "{\"data\":{\"format\":\"qcow2\",\"used\":331776,\"size\":67108864,\"path\":\"/var/lib/vz/"
          "images/100/"
@@ -77,11 +70,6 @@ static void test_describe(void)
                vm->disks[0].used == 331776,
            "state and true size");
         is_str(vm->disks[0].path, "/var/lib/vz/images/100/vm-100-disk-0.qcow2", "path");
-        ok(why_left(vm, "snapshot before") && !why_left(vm, "snapshot current"),
-           "snapshots are named");
-        ok(why_left(vm, "high availability") && why_left(vm, "pool labpool"), "so are HA and pool");
-        ok(why_left(vm, "replication job 100-0") && !why_left(vm, "replication job 9-0"),
-           "and replication");
     }
     vf_vm_free(vm);
     ok(!p->ops->describe(p, 103, &err), "a container");

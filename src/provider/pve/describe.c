@@ -1,48 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Everything about one VM: its configuration, what else hangs on it, and the true size of its
- * disks. */
+/* One VM: its configuration, its state, and the true size of its disks. */
 #include "config.h"
 #include "provider/pve/pve.h"
 #include "provider/pve/vmconfig.h"
 #include "base/str.h"
 
 #include <string.h>
-
-/* Lists that belong to a VM but not to its configuration. Who may not read one, or whose version
- * does not have it, moves without. */
-static int note_others(struct vf_pve_client *c, struct vf_vm *vm, struct vf_error **err)
-{
-    static const struct {
-        const char *path; /* below the VM, or with '/cluster' of the cluster */
-        const char *what, *field, *why;
-    } lists[] = {
-        {"/snapshot", "snapshot", "name", "snapshots stay at the source"},
-        {"/firewall/rules", "firewall rule", "pos", "firewall rules are not moved"},
-        {"/cluster/replication", "replication job", "id", "it belongs to the source cluster"},
-    };
-    for (size_t i = 0; i < VF_COUNT(lists); i++) {
-        vf_autoerror struct vf_error *why = NULL;
-        bool cluster = vf_starts(lists[i].path, "/cluster");
-        vf_autofree char *path = cluster
-                                     ? vf_strdup(lists[i].path)
-                                     : vf_pve_path(vm->node, "/qemu/%u%s", vm->id, lists[i].path);
-        vf_autojson json_t *list = vf_pve_list(c, path, &why);
-        enum vf_error_code code = vf_error_code(why);
-        if (!list && code != VF_E_PERMISSION && code != VF_E_UNSUPPORTED && code != VF_E_NOTFOUND)
-            return vf_fail_with(err, VF_STEAL(why));
-        size_t k;
-        json_t *e;
-        json_array_foreach (list, k, e) {
-            vf_autofree char *name = vf_json_as_text(json_object_get(e, lists[i].field));
-            vf_autofree char *shown = vf_escape(name ? name : "?");
-            vf_autofree char *what = vf_asprintf("%s %s", lists[i].what, shown);
-            bool others = cluster && vf_json_u64(e, "guest") != vm->id;
-            if (!others && !vf_streq(name, "current"))
-                vf_vm_leave_out(vm, what, lists[i].why);
-        }
-    }
-    return 0;
-}
 
 static int read_status(struct vf_pve_client *c, struct vf_vm *vm, struct vf_error **err)
 {
@@ -51,8 +14,6 @@ static int read_status(struct vf_pve_client *c, struct vf_vm *vm, struct vf_erro
     if (!status)
         return -1;
     vm->state = vf_pve_state_of(status);
-    if (vf_json_bool(json_object_get(status, "ha"), "managed"))
-        vf_vm_leave_out(vm, "high availability", "add the VM to the target cluster's HA by hand");
     return 0;
 }
 
@@ -92,9 +53,9 @@ static struct vf_vm *read_vm(struct vf_provider *p, const json_t *entry, unsigne
                              struct vf_error **err)
 {
     struct vf_pve_client *c = vf_pve_of(p);
-    const char *node = vf_json_text(entry, "node"), *pool = vf_json_text(entry, "pool");
+    const char *node = vf_json_text(entry, "node");
     if (vf_streq(vf_json_text(entry, "type"), "lxc")) {
-        vf_fail(err, VF_E_UNSUPPORTED, "it is a container: vmferry moves virtual machines only");
+        vf_pve_refuse_container(entry, id, err);
         return NULL;
     }
     vf_autofree char *path = vf_pve_path(node, "/qemu/%u/config?current=1", id);
@@ -103,13 +64,9 @@ static struct vf_vm *read_vm(struct vf_provider *p, const json_t *entry, unsigne
         return NULL;
     vf_auto(vf_vm_free) struct vf_vm *vm = vf_pve_vm_from_config(id, node, config, err);
     if (!vm || vf_pve_note_pending(c, vm, err) < 0 || read_status(c, vm, err) < 0 ||
-        note_others(c, vm, err) < 0 || read_volumes(p, vm, err) < 0)
+        read_volumes(p, vm, err) < 0)
         return NULL;
     size_unused(p, vm);
-    if (pool) {
-        vf_autofree char *shown = vf_escape(pool), *what = vf_asprintf("pool %s", shown);
-        vf_vm_leave_out(vm, what, "add the VM to a pool of the target cluster by hand");
-    }
     return VF_STEAL(vm);
 }
 

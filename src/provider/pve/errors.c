@@ -34,6 +34,7 @@ static const struct {
     {400, 599, "is locked", VF_E_CONFLICT},
     {400, 599, "can't lock file", VF_E_CONFLICT},
     {400, 599, "got timeout", VF_E_CONFLICT},
+    {400, 599, "is not empty", VF_E_CONFLICT},
     {400, 599, "is running", VF_E_CONFLICT},
     {400, 599, "protection mode", VF_E_CONFLICT},
     {400, 599, "hostname lookup", VF_E_NOTFOUND},

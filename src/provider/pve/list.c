@@ -88,19 +88,30 @@ static void fill_vm(struct vf_vm *vm, const json_t *e)
 }
 
 /* For up to 10 s after its creation the cluster's list knows neither name nor state of a VM; the
- * list of its node does. */
-static int complete_vm(struct vf_pve_client *c, struct vf_vm *vm, struct vf_error **err)
+ * list of its node does, and is asked once for all of them. */
+static void complete_vms(struct vf_pve_client *c, struct vf_vm **vms, size_t n)
 {
-    vf_autofree char *path = vf_pve_path(vm->node, "/qemu");
-    vf_autojson json_t *list = NULL;
-    if (optional_list(c, path, &list, err) < 0)
-        return -1;
-    size_t i;
-    json_t *e;
-    json_array_foreach (list, i, e)
-        if (vf_json_u64(e, "vmid") == vm->id)
-            fill_vm(vm, e);
-    return 0;
+    for (size_t i = 0; i < n; i++) {
+        if (vms[i]->name)
+            continue;
+        vf_autoerror struct vf_error *why = NULL;
+        vf_autofree char *path = vf_pve_path(vms[i]->node, "/qemu");
+        vf_autojson json_t *list = NULL;
+        if (optional_list(c, path, &list, &why) < 0)
+            vf_warn("pve", "new VMs of node %s are shown without names: %s", vms[i]->node,
+                    vf_error_text(why));
+        for (size_t k = n; k-- > i;) {
+            if (vms[k]->name || !vf_streq(vms[k]->node, vms[i]->node))
+                continue;
+            size_t at;
+            json_t *e;
+            json_array_foreach (list, at, e)
+                if (vf_json_u64(e, "vmid") == vms[k]->id)
+                    fill_vm(vms[k], e);
+            if (!vms[k]->name) /* its node does not answer */
+                vms[k]->name = vf_asprintf("vm-%u", vms[k]->id);
+        }
+    }
 }
 
 int vf_pve_vms(struct vf_provider *p, struct vf_vm ***out, size_t *n, struct vf_error **err)
@@ -122,12 +133,8 @@ int vf_pve_vms(struct vf_provider *p, struct vf_vm ***out, size_t *n, struct vf_
         vm->node = vf_strdup(node);
         fill_vm(vm, e);
         *(struct vf_vm **)vf_grow(out, n, sizeof **out) = vm;
-        vf_autoerror struct vf_error *why = NULL;
-        if (!vm->name && complete_vm(c, vm, &why) < 0)
-            vf_warn("pve", "VM %u is shown without a name: %s", vm->id, vf_error_text(why));
-        if (!vm->name) /* its node does not answer */
-            vm->name = vf_asprintf("vm-%u", vm->id);
     }
+    complete_vms(c, *out, *n);
     return *n ? 0 : explain_empty(c, "VM.Audit", "/vms", err);
 }
 

@@ -60,6 +60,24 @@ char **vf_pve_role(bool target, unsigned version);
 /* twins.c */
 int vf_pve_twins(struct vf_provider *p, const struct vf_vm *vm, unsigned but, struct vf_twins *out,
                  struct vf_error **err);
+/* leftout.c */
+int vf_pve_surroundings(struct vf_provider *p, struct vf_vm *vm, struct vf_error **err);
+/* Says why container ID (an entry of /cluster/resources) is not moved, and what moves it. */
+void vf_pve_refuse_container(const json_t *entry, unsigned id, struct vf_error **err);
+/* firewall.c */
+struct vf_firewall *vf_pve_firewall(struct vf_provider *p, const char *node, unsigned id,
+                                    struct vf_error **err);
+char *vf_pve_firewall_shared(struct vf_provider *p, const char *ref, struct vf_error **err);
+int vf_pve_set_firewall(struct vf_provider *p, const char *node, unsigned id,
+                        const struct vf_firewall *f, struct vf_error **err);
+/* pool.c */
+int vf_pve_may(struct vf_provider *p, const char *path, const char *privilege,
+               struct vf_error **err);
+int vf_pve_pool(struct vf_provider *p, const char *name, enum vf_pool *out, struct vf_error **err);
+int vf_pve_make_pool(struct vf_provider *p, const char *name, struct vf_error **err);
+int vf_pve_drop_pool(struct vf_provider *p, const char *name, struct vf_error **err);
+/* ha.c */
+int vf_pve_set_ha(struct vf_provider *p, unsigned id, const char *state, struct vf_error **err);
 /* volume.c */
 int vf_pve_volume(struct vf_provider *p, const char *node, const char *volume,
                   struct vf_volume *out, struct vf_error **err);

@@ -54,6 +54,8 @@ int vf_pve_create(struct vf_provider *p, const struct vf_vm *vm, struct vf_error
 {
     vf_autoform struct vf_form form = {0};
     vf_autofree char *path = vf_pve_path(vm->node, "/qemu");
+    if (vm->pool)
+        vf_form_add(&form, "pool", vm->pool);
     if (vf_pve_vm_to_form(vm, &form, err) < 0 ||
         vf_pve_do(vf_pve_of(p), "POST", path, &form, 0, err) < 0)
         return vf_fail_prefix(err, "cannot create VM %u (%s) on %s", vm->id, vm->name, vm->node);

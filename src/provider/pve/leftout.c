@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What hangs on a VM beside its configuration: firewall, pool and high availability are read; what
+ * belongs to its cluster is left out, with what to do about it. */
+#include "config.h"
+#include "plan/firewall.h"
+#include "provider/pve/pve.h"
+#include "base/str.h"
+
+#include <string.h>
+
+struct other {
+    const char *path;               /* below the VM, or with '/cluster', '/access' of the cluster */
+    const char *what, *label, *why; /* "snapshot", the field that names one */
+    bool (*ours)(const json_t *entry, unsigned id);
+};
+
+static bool is_snapshot(const json_t *e, unsigned id)
+{
+    return !vf_streq(vf_json_text(e, "name"), "current"); /* what it is now */
+}
+
+/* A job for all VMs, or for a pool, takes what is there. */
+static bool backs_up(const json_t *e, unsigned id)
+{
+    vf_autofree char *list = vf_json_as_text(json_object_get(e, "vmid"));
+    vf_autostrv char **ids = vf_strv_split(list ? list : "", ",; ");
+    vf_autofree char *one = vf_asprintf("%u", id);
+    return vf_strv_has(ids, one);
+}
+
+static bool replicates(const json_t *e, unsigned id)
+{
+    return vf_json_u64(e, "guest") == id;
+}
+
+static bool is_acl(const json_t *e, unsigned id)
+{
+    vf_autofree char *path = vf_asprintf("/vms/%u", id);
+    return vf_streq(vf_json_text(e, "path"), path);
+}
+
+static bool in_rule(const json_t *e, unsigned id)
+{
+    const char *text = vf_json_text(e, "resources");
+    vf_autostrv char **sids = vf_strv_split(text ? text : "", ",; ");
+    vf_autofree char *sid = vf_asprintf("vm:%u", id);
+    return vf_strv_has(sids, sid);
+}
+
+static const struct other others[] = {
+    {"/snapshot", "snapshot", "name",
+     "snapshots stay at the source: take a new one at the target when the VM runs well there",
+     is_snapshot},
+    {"/cluster/backup", "backup job", "id",
+     "add the VM to a backup job of the target cluster, and take it out of this one", backs_up},
+    {"/cluster/replication", "replication job", "id",
+     "it copies to a node of the source cluster: make one at the target if it is needed there",
+     replicates},
+    {"/cluster/ha/rules", "high availability rule", "rule",
+     "make one at the target when the VM is under high availability there", in_rule},
+    {"/access/acl", "permission of", "ugid",
+     "users and roles belong to a cluster: give it on the VM at the target", is_acl},
+};
+
+/* Who may not read a list, or whose version does not have it, moves without. */
+static int read_other(struct vf_pve_client *c, struct vf_vm *vm, const struct other *o,
+                      struct vf_error **err)
+{
+    vf_autoerror struct vf_error *why = NULL;
+    bool cluster = vf_starts(o->path, "/cluster") || vf_starts(o->path, "/access");
+    vf_autofree char *path =
+        cluster ? vf_strdup(o->path) : vf_pve_path(vm->node, "/qemu/%u%s", vm->id, o->path);
+    vf_autojson json_t *list = vf_pve_list(c, path, &why);
+    enum vf_error_code code = vf_error_code(why);
+    if (!list && code != VF_E_PERMISSION && code != VF_E_UNSUPPORTED && code != VF_E_NOTFOUND)
+        return vf_fail_with(err, VF_STEAL(why));
+    size_t i;
+    json_t *e;
+    json_array_foreach (list, i, e) {
+        if (!o->ours(e, vm->id))
+            continue;
+        vf_autofree char *name = vf_json_as_text(json_object_get(e, o->label));
+        const char *role = vf_json_text(e, "roleid");
+        vf_autofree char *what = vf_asprintf("%s %s%s%s%s", o->what, name ? name : "?",
+                                             role ? " (" : "", role ? role : "", role ? ")" : "");
+        vf_autofree char *shown = vf_escape(what);
+        vf_vm_leave_out(vm, shown, o->why);
+    }
+    return 0;
+}
+
+static int read_firewall(struct vf_provider *p, struct vf_vm *vm, struct vf_error **err)
+{
+    vf_autoerror struct vf_error *why = NULL;
+    vf_firewall_free(vm->firewall);
+    vm->firewall = vf_pve_firewall(p, vm->node, vm->id, &why);
+    if (vm->firewall)
+        return 0;
+    if (vf_error_code(why) != VF_E_PERMISSION && vf_error_code(why) != VF_E_UNSUPPORTED)
+        return vf_fail_with(err, VF_STEAL(why));
+    vf_vm_leave_out(vm, "firewall of the VM",
+                    "this login may not read it (VM.Audit): if it has rules, set them by hand");
+    return 0;
+}
+
+/* The status says whether it is under HA, to everybody; how, is for who may look at the cluster. */
+static int read_ha(struct vf_pve_client *c, struct vf_vm *vm, struct vf_error **err)
+{
+    vf_autofree char *path = vf_pve_path(vm->node, "/qemu/%u/status/current", vm->id);
+    vf_autojson json_t *status = vf_pve_object(c, path, err);
+    if (!status)
+        return -1;
+    if (!vf_json_bool(json_object_get(status, "ha"), "managed"))
+        return 0;
+    vf_autoerror struct vf_error *why = NULL;
+    vf_autofree char *where = vf_asprintf("/cluster/ha/resources/vm:%u", vm->id);
+    vf_autojson json_t *r = vf_pve_object(c, where, &why);
+    if (!r && vf_error_code(why) != VF_E_PERMISSION)
+        return vf_fail_with(err, VF_STEAL(why));
+    const char *state = vf_json_text(r, "state"), *group = vf_json_text(r, "group");
+    vf_str_set(&vm->ha, r && !state ? "started" : r ? state : "unknown");
+    vf_autofree char *what = vf_asprintf("high availability (%s%s%s)", vm->ha,
+                                         group ? ", group " : "", group ? group : "");
+    vf_autofree char *shown = vf_escape(what);
+    vf_vm_leave_out(vm, shown,
+                    "add the VM at the target under Datacenter > HA, and take it out at the "
+                    "source when the VM there is no longer needed");
+    return 0;
+}
+
+static int read_pool(struct vf_pve_client *c, struct vf_vm *vm, struct vf_error **err)
+{
+    /* a pool that this login may not see is not there for it */
+    vf_autojson json_t *entry = vf_pve_find(c, vm->id, err);
+    if (!entry)
+        return -1;
+    vf_str_set(&vm->pool, vf_json_text(entry, "pool"));
+    return 0;
+}
+
+int vf_pve_surroundings(struct vf_provider *p, struct vf_vm *vm, struct vf_error **err)
+{
+    struct vf_pve_client *c = vf_pve_of(p);
+    if (read_firewall(p, vm, err) < 0 || read_ha(c, vm, err) < 0 || read_pool(c, vm, err) < 0)
+        return vf_fail_prefix(err, "VM %u", vm->id);
+    for (size_t i = 0; i < VF_COUNT(others); i++)
+        if (read_other(c, vm, &others[i], err) < 0)
+            return vf_fail_prefix(err, "VM %u", vm->id);
+    return 0;
+}
+
+void vf_pve_refuse_container(const json_t *entry, unsigned id, struct vf_error **err)
+{
+    const char *node = vf_json_text(entry, "node");
+    vf_autofree char *shown = vf_escape(node);
+    vf_fail(err, VF_E_UNSUPPORTED,
+            "it is a container: its disks cannot be moved without Proxmox's own tools, and "
+            "vmferry moves virtual machines only. On %s, `vzdump %u --mode stop` makes a backup "
+            "that `pct restore NEWID FILE --storage STORAGE` brings back at the target; from "
+            "Proxmox VE 7.3 on, `pct remote-migrate %u NEWID 'host=HOST,apitoken=PVEAPIToken=...,"
+            "fingerprint=...' --target-storage STORAGE --target-bridge BRIDGE` moves it",
+            shown, id, id);
+}
