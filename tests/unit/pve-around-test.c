@@ -64,7 +64,7 @@ static void test_surroundings(void)
        "and permissions");
     ok(vm->n_left_out == 6, "a list that may not be read is passed over (%zu)", vm->n_left_out);
     ok(!p->ops->describe(p, 103, &err), "a container");
-    is_error(&err, VF_E_UNSUPPORTED, "On a1, `vzdump 103 --mode stop`", "is told how it goes");
+    is_error(&err, VF_E_UNSUPPORTED, "on a1 `vzdump 103 --mode stop", "is told how it goes");
     vf_provider_free(p);
     drop(&f);
 }

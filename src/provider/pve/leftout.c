@@ -154,10 +154,10 @@ void vf_pve_refuse_container(const json_t *entry, unsigned id, struct vf_error *
     const char *node = vf_json_text(entry, "node");
     vf_autofree char *shown = vf_escape(node);
     vf_fail(err, VF_E_UNSUPPORTED,
-            "it is a container: its disks cannot be moved without Proxmox's own tools, and "
-            "vmferry moves virtual machines only. On %s, `vzdump %u --mode stop` makes a backup "
-            "that `pct restore NEWID FILE --storage STORAGE` brings back at the target; from "
-            "Proxmox VE 7.3 on, `pct remote-migrate %u NEWID 'host=HOST,apitoken=PVEAPIToken=...,"
-            "fingerprint=...' --target-storage STORAGE --target-bridge BRIDGE` moves it",
-            shown, id, id);
+            "it is a container, and vmferry moves virtual machines only. Proxmox VE offers a "
+            "backup, on %s `vzdump %u --mode stop --storage STORAGE`, then at the target `pct "
+            "restore NEWID FILE --storage STORAGE`; or from 7.3 on, on %s, `pct remote-migrate %u "
+            "NEWID 'host=HOST,apitoken=PVEAPIToken=...,fingerprint=...' --target-storage STORAGE "
+            "--target-bridge BRIDGE --restart`",
+            shown, id, shown, id);
 }
