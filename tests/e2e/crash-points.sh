@@ -3,16 +3,19 @@
 # A job killed at a write of its journal, of a running VM with two disks that starts at boot: rollback
 # gives exactly what was before. A few writes are tried, all with CRASH_POINTS=all.
 . "${top_srcdir:-.}/tests/e2e/lib.sh"
-lab_up
-# a second disk, of which the running guest knows nothing yet
-second=local:100/vm-100-disk-1.raw
-head -c 4194304 /dev/urandom >"$(image alpha a1 $second)"
-ctl alpha set-config 100 scsi1 $second,size=4M
-has alpha a1 100 'onboot: 1' "the VM starts at boot"
-is "$(status alpha a1 100)" running "and runs"
-snapshot "$work/before"
+prepare() {
+    lab_up
+    # a second disk, of which the running guest knows nothing yet
+    second=local:100/vm-100-disk-1.raw
+    head -c 4194304 /dev/urandom >"$(image alpha a1 $second)"
+    ctl alpha set-config 100 scsi1 $second,size=4M
+    has alpha a1 100 'onboot: 1' "the VM starts at boot"
+    is "$(status alpha a1 100)" running "and runs"
+    snapshot "$work/before"
+}
+prepare
 
-# killed WHERE WRITE [OPTION]: a move whose job dies there; fails when it got to its end
+# killed WHERE KEY:STATE [OPTION]: a move whose job dies there; fails when it got to its end
 killed() {
     where=$1 write=$2
     shift 2
@@ -24,35 +27,37 @@ killed() {
 last_line() {
     sed -n 's/.*"key":"\([^"]*\)","state":"\([a-z]*\)".*/\2 of \1/p' "$(job_dir)/journal.jsonl" | tail -n 1
 }
-# undone WHERE WRITE [OPTION]
+# undone WHERE KEY:STATE [OPTION]
 undone() {
     killed "$@"
-    is $? 4 "killed at write $*, after the $(last_line)"
+    is $? 4 "killed at $*, after the $(last_line)"
     "$vmferry" rollback >"$work/out" 2>"$work/err" </dev/null
     is $? 0 "it is rolled back"
     is "$(status alpha a1 100)" running "the VM runs again"
     unchanged "and all is as before"
 }
 
-# write 35 announces the start of the target
-points=${CRASH_POINTS-"after:4 torn:6 torn:8 torn:10 torn:12 torn:14 torn:16 after:17 torn:18 torn:20 torn:22 after:23 torn:28 after:34"}
+points=${CRASH_POINTS-"after:hosts:done torn:claim:done torn:pool:done torn:create:done torn:firewall:done
+    torn:allocate/scsi0:done torn:allocate/scsi1:done after:shutdown:intent torn:shutdown:done
+    torn:onboot:done torn:cloning:done after:copy/scsi0:intent torn:attach/scsi0:done after:rename:done"}
 if [ "$points" = all ]; then
-    points=
-    for n in $(seq 1 34); do
-        points="$points torn:$n after:$n"
-    done
+    move 0 "a move shows what lines there are" alpha beta b1 local web1
+    points=$(sed -n '/"key":"start"/q; s/.*"key":"\([^"]*\)","state":"\([a-z]*\)".*/torn:\1:\2 after:\1:\2/p' \
+        "$(job_dir)/journal.jsonl")
+    "$lab" down --dir "$L" >/dev/null
+    prepare
 fi
 for p in $points; do
-    undone "${p%:*}" "${p#*:}"
+    undone "${p%%:*}" "${p#*:}"
 done
 
 # a target that is not started leaves the way back open to the end, the source's new notes included
-for p in torn:36 torn:38 after:38 torn:40; do
-    undone "${p%:*}" "${p#*:}" --skip-start
+for p in torn:migrated:done torn:migrated/note:done after:migrated/note:done torn:finish/onboot:done; do
+    undone "${p%%:*}" "${p#*:}" --skip-start
 done
 
 # from there on nobody can know whether the target ran
-killed after 35
+killed after start:intent
 is $? 4 "killed after the $(last_line)"
 run 5 "that is not rolled back" rollback
 says err 'may have run' "because the target may have run"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Preloaded into a job's process: kills it at its journal's write number KILLAT_WRITE (from 1),
+/* Preloaded into a job's process: kills it at the line KILLAT_WRITE ("KEY:STATE") of its journal,
  * with the line half written (KILLAT_WHERE=torn: what the step did last is done and not recorded)
  * or just on disk (KILLAT_WHERE=after: what the line announces has not begun). */
 #include "config.h"
@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static int writes; /* only one thread writes a journal */
+static int written; /* the line that is meant; only one thread writes a journal */
 
 static int is_journal(int fd)
 {
@@ -32,10 +32,21 @@ static int is_job(void)
     return memmem(line, n, "\0__job", 7) != NULL;
 }
 
+static int is_line(const void *buf, size_t n)
+{
+    const char *at = getenv("KILLAT_WRITE"), *colon = at ? strrchr(at, ':') : NULL;
+    char text[256];
+    if (!colon)
+        return 0;
+    int len = snprintf(text, sizeof text, "\"key\":\"%.*s\",\"state\":\"%s\"", (int)(colon - at),
+                       at, colon + 1);
+    return memmem(buf, n, text, (size_t)len) != NULL;
+}
+
 static int due(const char *where)
 {
-    const char *at = getenv("KILLAT_WRITE"), *w = getenv("KILLAT_WHERE");
-    return at && w && writes == (int)strtol(at, NULL, 10) && !strcmp(w, where);
+    const char *w = getenv("KILLAT_WHERE");
+    return written && w && !strcmp(w, where);
 }
 
 ssize_t pwrite(int fd, const void *buf, size_t n, off_t offset)
@@ -43,7 +54,7 @@ ssize_t pwrite(int fd, const void *buf, size_t n, off_t offset)
     ssize_t (*next)(int, const void *, size_t, off_t) =
         (ssize_t(*)(int, const void *, size_t, off_t))dlsym(RTLD_NEXT, "pwrite");
     if (is_journal(fd) && is_job()) {
-        writes++;
+        written |= is_line(buf, n);
         if (due("torn")) {
             if (next(fd, buf, n / 2, offset) < 0)
                 abort();
