@@ -41,6 +41,8 @@ struct vf_firewall *vf_firewall_copy(const struct vf_firewall *f)
     copy_rows(&c->ipsets, &f->ipsets);
     copy_rows(&c->members, &f->members);
     copy_rows(&c->rules, &f->rules);
+    for (size_t i = 0; f->unknown && f->unknown[i]; i++)
+        vf_strv_add(&c->unknown, f->unknown[i]);
     return c;
 }
 
@@ -53,6 +55,7 @@ void vf_firewall_free(struct vf_firewall *f)
     vf_rows_free(&f->ipsets);
     vf_rows_free(&f->members);
     vf_rows_free(&f->rules);
+    vf_strv_free(f->unknown);
     free(f);
 }
 

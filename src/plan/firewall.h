@@ -17,6 +17,7 @@ struct vf_firewall {
     struct vf_rows ipsets;  /* name, comment */
     struct vf_rows members; /* ipset, cidr, nomatch, comment */
     struct vf_rows rules;   /* type, action, enable … in their order */
+    char **unknown;         /* what else was there, and is in none of these; NULL: nothing */
 };
 
 struct vf_firewall *vf_firewall_new(void);

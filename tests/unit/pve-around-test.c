@@ -79,8 +79,8 @@ static void test_firewall(void)
         GET(FW "/ipset", "[{\"name\":\"adm\",\"comment\":\"\"}]"),
         GET(FW "/ipset/adm", "[{\"cidr\":\"10.0.0.2\",\"nomatch\":0},{\"cidr\":\"10.0.0.3\","
                              "\"nomatch\":1}]"),
-        GET(FW "/rules",
-            "[{\"pos\":0,\"type\":\"in\",\"action\":\"DROP\",\"ipversion\":4,\"digest\":\"d\"}]"),
+        GET(FW "/rules", "[{\"pos\":0,\"type\":\"in\",\"action\":\"DROP\",\"ipversion\":4,"
+                         "\"burst\":9,\"digest\":\"d\"}]"),
         POST("POST", FW "/aliases"),
         POST("POST", FW "/ipset"),
         POST("POST", FW "/ipset/adm"),
@@ -101,6 +101,8 @@ static void test_firewall(void)
     vf_autofree char *rule = vf_row_text(&fw->rules.v[0]);
     is_str(rule, "in DROP enable=0",
            "a rule without a switch is off; what is Proxmox's is dropped");
+    ok(fw->unknown[0] && !fw->unknown[1], "one setting is not known");
+    is_str(fw->unknown[0], "rules burst", "and named");
     vf_autofree char *members = vf_rows_text(&fw->members, true);
     is_str(members, "ipset=adm cidr=10.0.0.2\nipset=adm cidr=10.0.0.3 nomatch=1", "members");
     ok(fw->ipsets.v[0].n == 1 && fw->options.n == 2, "an empty comment is none");

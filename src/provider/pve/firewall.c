@@ -46,8 +46,27 @@ static void read_row(const struct list *list, const json_t *entry, struct vf_opt
     }
 }
 
+/* A later version may have more; better told than lost. */
+static void note_unknown(const struct list *list, const json_t *entry, char ***unknown)
+{
+    static const char *const proxmoxs[] = {"digest", "pos", "ipversion", "errors"};
+    const char *name;
+    json_t *value;
+    json_object_foreach ((json_t *)entry, name, value) {
+        bool known = false;
+        for (size_t i = 0; i < VF_COUNT(proxmoxs); i++)
+            known |= !strcmp(name, proxmoxs[i]);
+        for (size_t i = 0; i < MAX_FIELDS && list->fields[i]; i++)
+            known |= !strcmp(name, list->fields[i]);
+        vf_autofree char *text =
+            vf_asprintf("%s %s", list->path ? list->path : "IP set member", name);
+        if (!known && !vf_strv_has(*unknown, text))
+            vf_strv_add(unknown, text);
+    }
+}
+
 static int read_list(struct vf_pve_client *c, const char *path, const struct list *list,
-                     const char *set, struct vf_rows *out, struct vf_error **err)
+                     const char *set, struct vf_rows *out, char ***unknown, struct vf_error **err)
 {
     vf_autojson json_t *all = vf_pve_list(c, path, err);
     if (!all)
@@ -59,6 +78,8 @@ static int read_list(struct vf_pve_client *c, const char *path, const struct lis
         if (set)
             vf_opts_set(row, "ipset", set);
         read_row(list, e, row);
+        if (unknown)
+            note_unknown(list, e, unknown);
     }
     return 0;
 }
@@ -74,16 +95,18 @@ static int read_all(struct vf_pve_client *c, const char *node, unsigned id, stru
     vf_autojson json_t *o = vf_pve_object(c, path, err);
     if (!o)
         return -1;
+    f->unknown = vf_strv_new();
     read_row(&options, o, &f->options);
+    note_unknown(&options, o, &f->unknown);
     for (size_t i = 0; i < VF_COUNT(lists); i++) {
         vf_autofree char *where = firewall_path(node, id, lists[i].list->path, NULL);
-        if (read_list(c, where, lists[i].list, NULL, lists[i].rows, err) < 0)
+        if (read_list(c, where, lists[i].list, NULL, lists[i].rows, &f->unknown, err) < 0)
             return -1;
     }
     for (size_t i = 0; i < f->ipsets.n; i++) {
         const char *name = vf_opts_get(&f->ipsets.v[i], "name");
         vf_autofree char *where = name ? firewall_path(node, id, NULL, name) : NULL;
-        if (where && read_list(c, where, &members, name, &f->members, err) < 0)
+        if (where && read_list(c, where, &members, name, &f->members, &f->unknown, err) < 0)
             return -1;
     }
     return 0;
@@ -197,7 +220,7 @@ static char *shared_alias(struct vf_pve_client *c, const char *name, struct vf_e
 {
     struct vf_rows rows = {0};
     char *text = NULL;
-    if (read_list(c, "/cluster/firewall/aliases", &aliases, NULL, &rows, err) == 0) {
+    if (read_list(c, "/cluster/firewall/aliases", &aliases, NULL, &rows, NULL, err) == 0) {
         for (size_t i = 0; !text && i < rows.n; i++) {
             const char *have = vf_opts_get(&rows.v[i], "name");
             if (have && !strcasecmp(have, name))
@@ -224,7 +247,7 @@ char *vf_pve_firewall_shared(struct vf_provider *p, const char *ref, struct vf_e
     vf_autofree char *path =
         vf_asprintf("/cluster/firewall/%s/%s", group ? "groups" : "ipset", name);
     struct vf_rows rows = {0};
-    int r = read_list(c, path, group ? &rules : &members, NULL, &rows, err);
+    int r = read_list(c, path, group ? &rules : &members, NULL, &rows, NULL, err);
     char *text = r == 0 ? vf_rows_text(&rows, group) : NULL;
     vf_rows_free(&rows);
     return text;

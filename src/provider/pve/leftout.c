@@ -94,6 +94,11 @@ static int read_firewall(struct vf_provider *p, struct vf_vm *vm, struct vf_erro
     vf_autoerror struct vf_error *why = NULL;
     vf_firewall_free(vm->firewall);
     vm->firewall = vf_pve_firewall(p, vm->node, vm->id, &why);
+    for (size_t i = 0; vm->firewall && vm->firewall->unknown[i]; i++) {
+        vf_autofree char *shown = vf_escape(vm->firewall->unknown[i]);
+        vf_autofree char *what = vf_asprintf("firewall: %s", shown);
+        vf_vm_leave_out(vm, what, "vmferry does not know this setting: set it by hand");
+    }
     if (vm->firewall)
         return 0;
     if (vf_error_code(why) != VF_E_PERMISSION && vf_error_code(why) != VF_E_UNSUPPORTED)
