@@ -110,7 +110,11 @@ int vf_native_preflight(const struct vf_plan *p, const struct vf_vm *s, struct v
 
 bool vf_native_carries(const struct vf_left_out *l)
 {
-    return !vf_starts(l->what, "pool ");
+    static const char *const others[] = {"backup job", "permission of", "high availability"};
+    for (size_t i = 0; i < VF_COUNT(others); i++)
+        if (vf_starts(l->what, others[i]))
+            return false;
+    return true;
 }
 
 /* ------------------------------------------------------------------ driving it */

@@ -20,17 +20,17 @@ static bool was_running(const struct vf_job *job)
 
 static bool in_pool(const struct vf_job *job)
 {
-    return job->source->pool;
+    return is_copy(job) && job->source->pool;
 }
 
 static bool has_firewall(const struct vf_job *job)
 {
-    return !vf_firewall_empty(job->source->firewall);
+    return is_copy(job) && !vf_firewall_empty(job->source->firewall);
 }
 
 static bool under_ha(const struct vf_job *job)
 {
-    return vf_job_under_ha(job->source);
+    return is_copy(job) && vf_job_under_ha(job->source);
 }
 
 static bool had_onboot(const struct vf_job *job)

@@ -14,7 +14,7 @@ void vf_job_without_pool(struct vf_job *job, const char *why)
     vf_autofree char *shown = vf_escape(job->target->pool);
     vf_autofree char *what = vf_asprintf(_("pool %s"), shown);
     vf_job_note(job, "warn", _("%s: the VM arrives without it: %s"), what, why);
-    vf_vm_leave_out(job->source, what, _("add the VM to a pool of the target cluster by hand"));
+    vf_vm_leave_out(job->target, what, _("add the VM to a pool of the target cluster by hand"));
     vf_str_set(&job->target->pool, NULL);
 }
 
@@ -110,7 +110,7 @@ static int leave_out_rows(struct vf_job *job, struct vf_firewall *f, struct vf_e
             vf_autofree char *what = vf_asprintf(_("firewall %s"), shown);
             vf_autofree char *cure = vf_asprintf(
                 _("the target cluster has no %s: make both by hand if they are needed"), refs[i]);
-            vf_vm_leave_out(job->source, what, cure);
+            vf_vm_leave_out(job->target, what, cure);
         }
     }
     return 0;

@@ -37,7 +37,8 @@ undone() {
     unchanged "and all is as before"
 }
 
-points=${CRASH_POINTS-"after:hosts:done torn:claim:done torn:pool:done torn:create:done torn:firewall:done
+points=${CRASH_POINTS-"after:hosts:done torn:claim:done after:token/source:intent
+    torn:token/source:done torn:pool:done torn:create:done torn:firewall:done
     torn:allocate/scsi0:done torn:allocate/scsi1:done after:shutdown:intent torn:shutdown:done
     torn:onboot:done torn:cloning:done after:copy/scsi0:intent torn:attach/scsi0:done after:rename:done"}
 if [ "$points" = all ]; then

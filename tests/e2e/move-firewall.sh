@@ -20,7 +20,7 @@ ctl alpha extra backup '[{"id": "backup-nightly", "vmid": "100,103"}, {"id": "ba
 ctl alpha extra replication '[{"id": "100-0", "guest": 100}, {"id": "103-0", "guest": 103}]'
 ctl alpha extra acl '[{"path": "/vms/100", "type": "user", "ugid": "anna@pve", "roleid": "PVEVMUser"},
     {"path": "/vms/101", "type": "user", "ugid": "berta@pve", "roleid": "PVEVMUser"}]'
-ctl alpha extra vms.100.snapshots '[{"name": "before-update", "snaptime": 1700000000}]'
+ctl alpha snapshot 100 before-update
 ctl alpha ha vm:100 started prefer-a1
 is "$(pool alpha 100) $(pool alpha 101)" "web prod" "the demo has pools"
 
@@ -66,21 +66,21 @@ unchanged "and nothing was changed by any of these"
 
 # --- in the middle
 for fault in "POST /firewall/aliases" "POST /firewall/ipset/admins" "PUT /firewall/options"; do
-    ctl beta fail-next "${fault% *}" "${fault#* }\$" 500 'no more for today'
+    ctl beta fault fail "${fault% *}" "${fault#* }\$" 500 'no more for today'
     move 1 "a firewall that cannot be written ends the move ($fault)" alpha beta b1 local web1
     says err 'no more for today' "in Proxmox's words"
     is "$(status alpha a1 100)" running "before the source is shut down"
     unchanged "and everything is put back"
 done
-ctl beta fail-next POST '/firewall/rules$' 400 'a rule of another kind'
+ctl beta fault fail POST '/firewall/rules$' 400 'a rule of another kind'
 move 1 "so does a rule" alpha beta b1 local web1
 says err 'out ACCEPT .*dport=5432: .*rule of another kind' "which is named"
 unchanged "and everything is put back, the pool too"
-ctl alpha fail-next PUT '/cluster/ha/resources' 500 'HA is out'
+ctl alpha fault fail PUT '/cluster/ha/resources' 500 'HA is out'
 move 1 "HA that cannot be told ends the move" alpha beta b1 local web1
 says err 'HA is out' "in Proxmox's words"
 unchanged "and everything is put back"
-ctl beta fail-task qmstart 'start failed: command /usr/bin/kvm exited with code 1'
+ctl beta fault task qmstart 'start failed: command /usr/bin/kvm exited with code 1'
 move 1 "a target that does not start ends the move" alpha beta b1 local web1
 is "$(status alpha a1 100) $(ha 100)" "running started" "the source runs, under HA as before"
 unchanged "and everything is put back"

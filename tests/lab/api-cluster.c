@@ -146,16 +146,17 @@ static json_t *get_options(struct lab_call *c)
 
 static json_t *get_replication(struct lab_call *c)
 {
-    return json_incref(c->lab->replication);
+    return lab_extra_list(c->lab, "replication");
 }
 
 /* Those that run from this node, with their state. */
 static json_t *get_node_replication(struct lab_call *c)
 {
     json_t *out = json_array(), *e;
+    lab_autojson json_t *all = lab_extra_list(c->lab, "replication");
     const char *guest = lab_param(c, "guest");
     size_t i;
-    json_array_foreach (c->lab->replication, i, e) {
+    json_array_foreach (all, i, e) {
         int id = (int)json_integer_value(json_object_get(e, "guest"));
         struct lab_vm *vm = lab_vm_find(c->lab, id);
         if (!vm || vm->node != c->node || (guest && lab_int(guest) != id))

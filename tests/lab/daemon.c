@@ -29,7 +29,6 @@ static struct lab *new_lab(const struct lab_setup *s)
     lab->storage_conf = json_object();
     lab->pool_storages = json_object();
     lab->ha = json_object();
-    lab->replication = json_array();
     lab->ha_crm = json_object();
     lab->extra = json_object();
     lab->booted = vf_clock_ms();

@@ -9,7 +9,9 @@ static const struct {
     const char *profile, *cluster, *json;
 } extras[] = {
     {"demo", "alpha",
-     "{\"firewall\": {\"options\": {\"enable\": 1}, \"groups\": {\"webserver\": ["
+     "{\"replication\": [{\"id\": \"105-0\", \"type\": \"local\", \"guest\": 105, \"jobnum\": 0,"
+     "  \"source\": \"a1\", \"target\": \"a2\", \"schedule\": \"*/15\"}],"
+     " \"firewall\": {\"options\": {\"enable\": 1}, \"groups\": {\"webserver\": ["
      "  {\"type\": \"in\", \"action\": \"ACCEPT\", \"enable\": 1, \"proto\": \"tcp\","
      "   \"dport\": \"80,443\"}]},"
      "  \"aliases\": [{\"name\": \"office\", \"cidr\": \"192.0.2.0/24\"}],"

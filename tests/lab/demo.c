@@ -319,19 +319,12 @@ static int add_iso(struct lab *lab, const char *profile, struct vf_error **err)
     return vf_mkdirs(dir, 0755, err) || vf_replace_file(image, zeros, MB, 0644, err) ? -1 : 0;
 }
 
-/* What ties VMs of alpha to their cluster: 105 is highly available and replicated, 103 has a
- * snapshot.
- */
+/* What ties VMs of alpha to their cluster: 105 is highly available, 103 has a snapshot. */
 static void add_ties(struct lab *lab)
 {
     json_object_set_new(lab->ha, "vm:105",
                         json_pack("{s:s, s:s, s:s, s:s}", "sid", "vm:105", "type", "vm", "state",
                                   "stopped", "digest", "0000000000000000000000000000000000000000"));
-    json_array_append_new(lab->replication,
-                          json_pack("{s:s, s:s, s:i, s:i, s:s, s:s, s:s}", "id", "105-0", "type",
-                                    "local", "guest", 105, "jobnum", 0, "source",
-                                    lab->nodes[0].name, "target", lab->nodes[1].name, "schedule",
-                                    "*/15"));
     lab_vm_snapshot(lab_vm_find(lab, 103), "before-update");
 }
 

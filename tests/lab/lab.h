@@ -139,7 +139,6 @@ struct lab {
     json_t *ha;            /* sid -> {state, …} */
     json_t *ha_crm;        /* sid -> what its manager does */
     json_t *extra;         /* firewalls, and lists that are only read */
-    json_t *replication;   /* [{id, guest, target, …}] */
     bool no_quorum;
     json_t *schema;                /* "METHOD /path" -> parameter list */
     json_t *schemas[LAB_VERSIONS]; /* the same for each version, as lab_versions[] */

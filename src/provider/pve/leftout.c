@@ -12,6 +12,7 @@ struct other {
     const char *path;               /* below the VM, or with '/cluster', '/access' of the cluster */
     const char *what, *label, *why; /* "snapshot", the field that names one */
     bool (*ours)(const json_t *entry, unsigned id);
+    unsigned since; /* version; 0: all have it */
 };
 
 static bool is_snapshot(const json_t *e, unsigned id)
@@ -50,16 +51,17 @@ static bool in_rule(const json_t *e, unsigned id)
 static const struct other others[] = {
     {"/snapshot", "snapshot", "name",
      "snapshots stay at the source: take a new one at the target when the VM runs well there",
-     is_snapshot},
+     is_snapshot, 0},
     {"/cluster/backup", "backup job", "id",
-     "add the VM to a backup job of the target cluster, and take it out of this one", backs_up},
+     "add the VM to a backup job of the target cluster, and take it out of this one", backs_up, 0},
     {"/cluster/replication", "replication job", "id",
      "it copies to a node of the source cluster: make one at the target if it is needed there",
-     replicates},
+     replicates, 0},
     {"/cluster/ha/rules", "high availability rule", "rule",
-     "make one at the target when the VM is under high availability there", in_rule},
+     "make one at the target when the VM is under high availability there", in_rule,
+     VF_PVE_VERSION(9, 0)},
     {"/access/acl", "permission of", "ugid",
-     "users and roles belong to a cluster: give it on the VM at the target", is_acl},
+     "users and roles belong to a cluster: give it on the VM at the target", is_acl, 0},
 };
 
 /* Who may not read a list, or whose version does not have it, moves without. */
@@ -67,6 +69,8 @@ static int read_other(struct vf_pve_client *c, struct vf_vm *vm, const struct ot
                       struct vf_error **err)
 {
     vf_autoerror struct vf_error *why = NULL;
+    if (c->version && c->version < o->since)
+        return 0;
     bool cluster = vf_starts(o->path, "/cluster") || vf_starts(o->path, "/access");
     vf_autofree char *path =
         cluster ? vf_strdup(o->path) : vf_pve_path(vm->node, "/qemu/%u%s", vm->id, o->path);

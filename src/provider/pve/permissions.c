@@ -110,7 +110,8 @@ static unsigned option_needs(const char *key)
 static unsigned moments(const struct vf_use *use)
 {
     const struct vf_vm *vm = use->vm;
-    unsigned w = (use->disks ? DISKS : 0) | (use->power ? POWER : 0) | (vm->n_nics ? NICS : 0) |
+    unsigned w = (use->disks ? DISKS : 0) | (use->power ? POWER : 0) |
+                 (vm->n_nics || !vf_firewall_empty(vm->firewall) ? NICS : 0) |
                  (vm->uuid ? HARDWARE : 0);
     for (size_t i = 0; i < vm->opts.n; i++)
         w |= option_needs(vm->opts.v[i].key);
