@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A disk is one end of a copy. It says what it can do, never what it is: the engine asks for
- * extents, zeroes and read-backs and does not know about formats. A disk may be used by two threads
- * at once when one only writes and the other only flushes and reads back. */
+ * extents, zeroes and read-backs and does not know about formats. A disk may be used by several
+ * threads at once when one only writes and the others only flush, read and read back. */
 #ifndef VF_DISK_DISK_H
 #define VF_DISK_DISK_H
 

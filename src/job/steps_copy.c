@@ -98,6 +98,7 @@ static int copy_one(struct vf_job *job, size_t i, struct vf_error **err)
             .rate = job->plan->rate,
             .verify = job->plan->verify == VF_VERIFY_FULL,
             .target_fresh = first,
+            .delta = !first, /* an earlier start may have brought most of it */
             .cancel = job->cancel,
         };
         atomic_store(&jd->copying, true);

@@ -46,7 +46,7 @@ static int repair(struct target *t, struct record *r, void *buf, struct vf_error
     t->asking = true;
     pthread_cond_broadcast(&p->changed);
     pthread_mutex_unlock(&p->lock);
-    if (vf_link_send_fields(p->link, VF_F_RESEND, 0, p->id, &b, err) < 0)
+    if (vf_link_send_fields(p->links[0], VF_F_RESEND, 0, p->id, &b, err) < 0)
         return -1;
     struct piece *c = wait_again(t, r->offset);
     if (!c)
@@ -122,6 +122,13 @@ static int check_zeroes(struct target *t, const struct record *r, void *buf, str
     return 0;
 }
 
+static int check(struct target *t, struct record *r, void *buf, struct vf_error **err)
+{
+    if (r->same)
+        return 0; /* it was read back to be compared, from behind a flush */
+    return r->zero ? check_zeroes(t, r, buf, err) : check_data(t, r, buf, err);
+}
+
 static int commit(struct target *t, struct group *g, void *buf, struct vf_error **err)
 {
     struct vf_pass *p = &t->pass;
@@ -137,12 +144,12 @@ static int commit(struct target *t, struct group *g, void *buf, struct vf_error 
                 return -1;
             continue;
         }
-        if ((r->zero ? check_zeroes(t, r, buf, err) : check_data(t, r, buf, err)) < 0)
+        if (check(t, r, buf, err) < 0)
             return -1;
         if (r->zero)
             vf_hasher_add_zeroes(t->hasher, r->len);
         else
-            vf_hasher_add(t->hasher, &r->hash);
+            vf_hasher_add_times(t->hasher, &r->hash, (r->len + VF_DISK_CHUNK - 1) / VF_DISK_CHUNK);
         end = r->offset + r->len;
         p->counters.committed += r->len;
         p->counters.verified += t->verify ? r->len : 0;
@@ -150,7 +157,8 @@ static int commit(struct target *t, struct group *g, void *buf, struct vf_error 
     }
     vf_autobuf struct vf_buf b = {0};
     vf_field_u64(&b, VF_TAG_OFFSET, end);
-    return vf_pass_failed(p) ? 0 : vf_link_send_fields(p->link, VF_F_COMMITTED, 0, p->id, &b, err);
+    return vf_pass_failed(p) ? 0
+                             : vf_link_send_fields(p->links[0], VF_F_COMMITTED, 0, p->id, &b, err);
 }
 
 static bool take_group(struct target *t, struct group *g)
@@ -189,7 +197,7 @@ static int finish(struct target *t, const struct vf_hash *source, struct vf_erro
     p->counters.stage = VF_PASS_FINISH;
     vf_autobuf struct vf_buf b = {0};
     vf_field_add(&b, VF_TAG_HASH, ours.b, VF_HASH_LEN);
-    return vf_link_send_fields(p->link, VF_F_DONE, 0, p->id, &b, err);
+    return vf_link_send_fields(p->links[0], VF_F_DONE, 0, p->id, &b, err);
 }
 
 void *vf_committer_main(void *target)

@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "disk/disk.h"
@@ -15,6 +16,11 @@ enum { VF_HASH_LEN = 16 };
 struct vf_hash {
     unsigned char b[VF_HASH_LEN];
 };
+
+static inline bool vf_hash_equal(const struct vf_hash *a, const struct vf_hash *b)
+{
+    return memcmp(a->b, b->b, sizeof a->b) == 0;
+}
 
 struct vf_hasher; /* folds chunk hashes */
 
@@ -26,6 +32,8 @@ struct vf_hasher *vf_hasher_new(void);
 void vf_hasher_free(struct vf_hasher *h);
 VF_DEFINE_CLEANUP(struct vf_hasher *, vf_hasher_free)
 void vf_hasher_add(struct vf_hasher *h, const struct vf_hash *chunk);
+/* The same chunk N times. */
+void vf_hasher_add_times(struct vf_hasher *h, const struct vf_hash *chunk, uint64_t n);
 /* The chunks of N zero bytes that start at a chunk's start. */
 void vf_hasher_add_zeroes(struct vf_hasher *h, uint64_t n);
 struct vf_hash vf_hasher_end(const struct vf_hasher *h);

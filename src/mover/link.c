@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 
+enum { END_MS = 2000 };
+
 void vf_link_init(struct vf_link *l, int in, int out)
 {
     *l = (struct vf_link){.in = in, .out = out};
@@ -31,15 +33,32 @@ void vf_link_free(struct vf_link *l)
     l->in = l->out = -1;
 }
 
-/* Waits until OUT takes bytes again. */
-static int wait_writable(struct vf_link *l, struct vf_cancel *cancel, struct vf_error **err)
+/* Waits until OUT takes bytes again. A frame that was BEGUN is ended even when CANCEL fires, if
+ * that is soon done: the link is of use only to whole frames. */
+static int wait_writable(struct vf_link *l, bool begun, struct vf_cancel *cancel,
+                         struct vf_error **err)
 {
     struct pollfd p = {.fd = l->out, .events = POLLOUT};
-    int r = vf_cancel_poll(cancel, &p, 1, VF_T_PEER_SILENCE, err);
+    int r = vf_cancel_poll(begun ? NULL : cancel, &p, 1, begun ? END_MS : VF_T_PEER_SILENCE, err);
+    if (r == 0 && begun)
+        r = vf_cancel_poll(cancel, &p, 1, VF_T_PEER_SILENCE - END_MS, err);
     if (r == 0)
         return vf_fail(err, VF_E_NET, "the other end has taken no data for %d seconds",
                        VF_T_PEER_SILENCE / 1000);
     return r < 0 ? -1 : 0;
+}
+
+/* As many of the bytes in V as the limit allows now. */
+static ssize_t write_some(struct vf_link *l, const struct iovec *v, size_t n)
+{
+    struct iovec now[3];
+    for (int i = 0; i < 3; i++) {
+        now[i] = v[i];
+        if (now[i].iov_len > n)
+            now[i].iov_len = n;
+        n -= now[i].iov_len;
+    }
+    return writev(l->out, now, 3);
 }
 
 static void advance(struct iovec *v, size_t done)
@@ -55,9 +74,11 @@ static void advance(struct iovec *v, size_t done)
 static int send_all(struct vf_link *l, struct iovec *v, size_t left, struct vf_cancel *cancel,
                     struct vf_error **err)
 {
-    size_t total = left;
+    size_t total = left, allowed = 0;
     while (left) {
-        ssize_t n = writev(l->out, v, 3);
+        if (!allowed)
+            allowed = l->limit ? vf_limit_take(l->limit, left, cancel) : left;
+        ssize_t n = write_some(l, v, allowed);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && errno != EAGAIN) {
@@ -67,10 +88,11 @@ static int send_all(struct vf_link *l, struct iovec *v, size_t left, struct vf_c
         if (n > 0) {
             advance(v, (size_t)n);
             left -= (size_t)n;
+            allowed -= (size_t)n;
             l->sent_ms = vf_clock_ms();
             continue;
         }
-        if (wait_writable(l, cancel, err) < 0) {
+        if (wait_writable(l, left < total, cancel, err) < 0) {
             if (left < total)
                 l->broken = true;
             return -1;

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include "base/cancel.h"
+#include "mover/limit.h"
 #include "mover/wire.h"
 
 struct vf_link {
@@ -14,6 +15,7 @@ struct vf_link {
     pthread_mutex_t send_lock;
     atomic_bool broken; /* a frame was sent in part: nothing may follow */
     _Atomic int64_t sent_ms, heard_ms;
+    struct vf_limit *limit; /* borrowed; NULL: none */
 };
 
 /* Takes the descriptors over and makes them non-blocking. */

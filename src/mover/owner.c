@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <unistd.h>
 
 enum { TICK_MS = 125, PROGRESS_MS = 250 };
 
@@ -74,7 +75,7 @@ void vf_owner_link_ended(struct owner *o, struct vf_link *link, const struct vf_
 {
     pthread_mutex_lock(&o->lock);
     for (struct running *r = o->passes; r; r = r->next)
-        if (r->pass->link == link)
+        if (vf_pass_uses(r->pass, link))
             vf_pass_abort(r->pass, vf_error_copy(why), true);
     pthread_mutex_unlock(&o->lock);
 }
@@ -110,8 +111,10 @@ static struct running *take_finished(struct owner *o)
 /* Tells the other side of a pass that failed here. */
 static void tell_peer(struct owner *o, struct vf_pass *p)
 {
-    struct vf_link *link = p->link;
-    if (!link || p->echo || link->broken)
+    struct vf_link *link = NULL;
+    for (size_t i = 0; i < p->n_links && !link; i++)
+        link = p->links[i]->broken ? NULL : p->links[i];
+    if (!link || p->echo)
         return;
     vf_autobuf struct vf_buf b = {0};
     vf_field_error(&b, p->error);
@@ -241,6 +244,7 @@ static int on_receive(struct owner *o, const struct vf_frame *f, struct vf_error
         .size = size,
         .verify = vf_field_num(f, VF_TAG_VERIFY, 1),
         .fresh = vf_field_num(f, VF_TAG_FRESH, 0),
+        .delta = vf_field_num(f, VF_TAG_DELTA, 0),
         .wake_fd = o->wake_fd,
     };
     add_pass(o, vf_target_start(&t));
@@ -248,31 +252,59 @@ static int on_receive(struct owner *o, const struct vf_frame *f, struct vf_error
     return 0;
 }
 
+/* The streams that carry a disk: as many as STREAMS says, numbered from STREAM on. */
+static int find_streams(struct owner *o, const struct vf_frame *f, struct vf_link **links,
+                        size_t *n, struct vf_error **err)
+{
+    uint64_t first = vf_field_num(f, VF_TAG_STREAM, 0), count = vf_field_num(f, VF_TAG_STREAMS, 1);
+    if (!count || count > VF_PASS_STREAMS)
+        return vf_fail(err, VF_E_INTERNAL, "SEND over %llu streams", (unsigned long long)count);
+    for (*n = 0; *n < count; ++*n) {
+        struct stream *s = vf_stream_find(o, (uint32_t)(first + *n));
+        if (!s)
+            return vf_fail(err, VF_E_INTERNAL, "there is no stream %llu",
+                           (unsigned long long)(first + *n));
+        if (s->ended)
+            return vf_fail(err, vf_error_code(s->why), "the stream to the target: %s",
+                           vf_error_text(s->why));
+        links[*n] = &s->link;
+    }
+    return 0;
+}
+
 static int on_send(struct owner *o, const struct vf_frame *f, struct vf_error **err)
 {
     struct open_disk *d = find_disk(o, f->id, err);
-    if (!d)
+    struct vf_link *links[VF_PASS_STREAMS];
+    size_t n = 0;
+    if (!d || find_streams(o, f, links, &n, err) < 0)
         return -1;
-    struct stream *s = vf_stream_find(o, (uint32_t)vf_field_num(f, VF_TAG_STREAM, 0));
-    if (!s || in_use(o, f->id))
+    if (in_use(o, f->id))
         return vf_fail(err, VF_E_INTERNAL, "disk %u cannot be sent now", f->id);
-    if (s->ended)
-        return vf_fail(err, vf_error_code(s->why), "the stream to the target: %s",
-                       vf_error_text(s->why));
     if (vf_field_num(f, VF_TAG_SIZE, 0) != d->disk->size)
         return vf_fail(err, VF_E_CONFLICT, "%s has changed its size to %llu bytes", d->disk->name,
                        (unsigned long long)d->disk->size);
+    vf_limit_set(&o->limit, vf_field_num(f, VF_TAG_RATE, o->limit.rate));
     struct vf_source_opts so = {
         .id = f->id,
         .disk = d->disk,
-        .link = &s->link,
-        .rate = vf_field_num(f, VF_TAG_RATE, 0),
+        .links = links,
+        .n_links = n,
+        .delta = vf_field_num(f, VF_TAG_DELTA, 0),
         .wake_fd = o->wake_fd,
     };
     add_pass(o, vf_source_start(&so));
-    if (s->ended) /* meanwhile */
-        vf_owner_link_ended(o, &s->link, s->why);
+    for (struct stream *s = o->streams; s; s = s->next)
+        if (s->ended) /* meanwhile */
+            vf_owner_link_ended(o, &s->link, s->why);
     reply(o, VF_F_OK, 0, f->id, NULL);
+    return 0;
+}
+
+/* Not answered: it comes in the middle of a copy. */
+static int on_rate(struct owner *o, const struct vf_frame *f, struct vf_error **err)
+{
+    vf_limit_set(&o->limit, vf_field_num(f, VF_TAG_RATE, 0));
     return 0;
 }
 
@@ -325,6 +357,7 @@ static const struct {
     {VF_F_HELLO, on_hello},     {VF_F_OPEN, on_open},       {VF_F_CLOSE, on_close},
     {VF_F_CONNECT, on_connect}, {VF_F_RECEIVE, on_receive}, {VF_F_SEND, on_send},
     {VF_F_CANCEL, on_cancel},   {VF_F_BYE, on_bye},         {VF_F_KEY_FILE, on_key_file},
+    {VF_F_RATE, on_rate},
 };
 
 static void on_command(struct owner *o, const struct vf_frame *f)
@@ -439,6 +472,7 @@ int vf_serve(const struct vf_serve_opts *opts, struct vf_error **err)
     o->dir = opts->dir;
     o->epoch = opts->epoch;
     o->listener = o->lock_fd = -1;
+    vf_limit_init(&o->limit);
     pthread_mutex_init(&o->lock, NULL);
     pthread_cond_init(&o->idle, NULL);
     signal(SIGPIPE, SIG_IGN);
@@ -451,6 +485,8 @@ int vf_serve(const struct vf_serve_opts *opts, struct vf_error **err)
     vf_autobuf struct vf_buf b = {0};
     vf_hello_fields(&b, "owner", o->job, o->epoch);
     vf_field_str(&b, VF_TAG_DIR, o->dir);
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    vf_field_u64(&b, VF_TAG_CORES, cores > 0 ? (uint64_t)cores : 1);
     reply(o, VF_F_HELLO, 0, 0, &b);
     vf_autoerror struct vf_error *e = NULL;
     int r = loop(o, &e);

@@ -40,6 +40,7 @@ struct owner {
     const char *job, *dir;
     uint64_t epoch;
     struct vf_link control;
+    struct vf_limit limit; /* of all streams */
     bool greeted;
     int listener, wake_fd;
     int lock_fd;             /* held as long as we live: see fence.c */

@@ -37,6 +37,24 @@ void vf_pass_clear(struct vf_pass *p)
     pthread_cond_destroy(&p->changed);
 }
 
+bool vf_pass_add_link(struct vf_pass *p, struct vf_link *link)
+{
+    size_t n = p->n_links;
+    if (n == VF_PASS_STREAMS)
+        return false;
+    p->links[n] = link;
+    p->n_links = n + 1;
+    return true;
+}
+
+bool vf_pass_uses(const struct vf_pass *p, const struct vf_link *link)
+{
+    for (size_t i = 0; i < p->n_links; i++)
+        if (p->links[i] == link)
+            return true;
+    return false;
+}
+
 bool vf_pass_failed(struct vf_pass *p)
 {
     pthread_mutex_lock(&p->lock);

@@ -10,6 +10,8 @@
 #include "mover/hash.h"
 #include "mover/link.h"
 
+enum { VF_PASS_STREAMS = 8 };
+
 enum vf_pass_stage { VF_PASS_PREPARE, VF_PASS_COPY, VF_PASS_FLUSH, VF_PASS_VERIFY, VF_PASS_FINISH };
 
 struct vf_counters {
@@ -36,9 +38,11 @@ struct vf_pass {
     uint64_t size;        /* bytes to copy */
     struct vf_counters counters;
     pthread_mutex_t lock;
-    pthread_cond_t changed;       /* CLOCK_MONOTONIC */
-    struct vf_link *_Atomic link; /* stream to the other side; target: where BEGIN came from */
-    int wake_fd;                  /* eventfd, written when finished */
+    pthread_cond_t changed; /* CLOCK_MONOTONIC */
+    /* streams to the other side, only added; target: where BEGIN came from */
+    struct vf_link *links[VF_PASS_STREAMS];
+    atomic_size_t n_links;
+    int wake_fd; /* eventfd, written when finished */
     atomic_bool finished;
     /* under the lock; final once finished */
     struct vf_error *error;
@@ -54,6 +58,10 @@ void vf_pass_finish(struct vf_pass *p); /* last act of the last thread */
 void vf_pass_clear(struct vf_pass *p);
 bool vf_pass_failed(struct vf_pass *p); /* takes the lock */
 
+/* Adds LINK; false when there are enough. One thread at a time. */
+bool vf_pass_add_link(struct vf_pass *p, struct vf_link *link);
+bool vf_pass_uses(const struct vf_pass *p, const struct vf_link *link);
+
 /* Ends P with WHY (taken over) unless it has failed or finished already. */
 void vf_pass_abort(struct vf_pass *p, struct vf_error *why, bool echo);
 
@@ -62,6 +70,7 @@ struct vf_target_opts {
     struct vf_disk *disk;
     uint64_t size; /* of the source; the rest of the disk is made zero */
     bool verify, fresh;
+    bool delta; /* tell the source what is there */
     int wake_fd;
 };
 struct vf_pass *vf_target_start(const struct vf_target_opts *o);
@@ -69,8 +78,9 @@ struct vf_pass *vf_target_start(const struct vf_target_opts *o);
 struct vf_source_opts {
     uint32_t id;
     struct vf_disk *disk;
-    struct vf_link *link;
-    uint64_t rate; /* bytes per second, 0: no limit */
+    struct vf_link *const *links;
+    size_t n_links; /* 1 to VF_PASS_STREAMS */
+    bool delta;     /* the target tells what it has */
     int wake_fd;
 };
 struct vf_pass *vf_source_start(const struct vf_source_opts *o);

@@ -175,6 +175,7 @@ static struct stream *new_stream(struct owner *o, int in, int out)
     s->notify = s->key = -1;
     s->ssh.pid = -1;
     vf_link_init(&s->link, in, out);
+    s->link.limit = &o->limit;
     return s;
 }
 

@@ -102,25 +102,53 @@ static bool is_chunk(const struct target *t, uint64_t offset, uint64_t len)
     return len == (left < VF_DISK_CHUNK ? left : VF_DISK_CHUNK);
 }
 
+/* Notes that [OFFSET, OFFSET + LEN) has come. Streams overtake each other, but every byte comes
+ * once: what comes twice could be older than what was written. */
+static bool arrived(struct target *t, uint64_t offset, uint64_t len)
+{
+    uint64_t end = offset + len;
+    bool good = false;
+    pthread_mutex_lock(&t->pass.lock);
+    size_t i = 0;
+    while (i < t->n_parts && t->parts[i].offset < offset)
+        i++;
+    bool free_before = offset >= (i ? t->parts[i - 1].end : t->expected);
+    bool free_behind = i == t->n_parts || end <= t->parts[i].offset;
+    if (free_before && free_behind && t->n_parts < AHEAD) {
+        memmove(t->parts + i + 1, t->parts + i, (t->n_parts - i) * sizeof *t->parts);
+        t->parts[i] = (struct part){offset, end};
+        t->n_parts++;
+        good = true;
+    }
+    for (i = 0; i < t->n_parts && t->parts[i].offset == t->expected; i++)
+        t->expected = t->parts[i].end;
+    t->n_parts -= i;
+    memmove(t->parts, t->parts + i, t->n_parts * sizeof *t->parts);
+    if (t->known)
+        vf_known_forget(t->known, t->expected);
+    pthread_cond_broadcast(&t->pass.changed);
+    pthread_mutex_unlock(&t->pass.lock);
+    if (!good)
+        refuse(t, "a part of the disk came twice or out of turn");
+    return good;
+}
+
 static void on_data(struct target *t, const struct vf_frame *f)
 {
-    uint64_t offset = vf_get_u64(f->payload), len = f->len - VF_WIRE_DATA_HEAD;
+    struct vf_data d = vf_data_of(f);
     bool again = (f->flags & VF_FF_AGAIN) != 0;
-    if (!is_chunk(t, offset, len) || (f->flags & VF_FF_ZSTD)) {
+    if (!is_chunk(t, d.offset, d.len) || (f->flags & VF_FF_ZSTD)) {
         refuse(t, "a DATA frame does not hold one chunk of the disk");
         return;
     }
-    if (!again && offset != t->expected) {
-        refuse(t, "a part of the disk is missing in the stream");
+    if (!again && !arrived(t, d.offset, d.len))
         return;
-    }
-    struct piece *c = new_piece(PIECE_DATA, offset, len);
-    memcpy(c->hash.b, f->payload + 8, VF_HASH_LEN);
+    struct piece *c = new_piece(PIECE_DATA, d.offset, d.len);
+    memcpy(c->hash.b, d.hash, VF_HASH_LEN);
     c->buf = take_buffer(t);
-    memcpy(c->buf, f->payload + VF_WIRE_DATA_HEAD, (size_t)len);
-    t->pass.counters.sent += len;
+    memcpy(c->buf, d.chunk, d.len);
+    t->pass.counters.sent += d.len;
     if (!again) {
-        t->expected += len;
         enqueue(t, c);
         return;
     }
@@ -132,25 +160,83 @@ static void on_data(struct target *t, const struct vf_frame *f)
     vf_piece_free(t, old);
 }
 
+/* A run in the fields of ZERO or SAME. */
+static bool is_run(const struct target *t, const struct vf_frame *f, uint64_t *offset,
+                   uint64_t *len)
+{
+    *offset = vf_field_num(f, VF_TAG_OFFSET, UINT64_MAX);
+    *len = vf_field_num(f, VF_TAG_LENGTH, 0);
+    return *offset < t->pass.size && *offset % VF_DISK_CHUNK == 0 && *len &&
+           *len <= t->pass.size - *offset &&
+           (*len % VF_DISK_CHUNK == 0 || *offset + *len == t->pass.size);
+}
+
 static void on_zero(struct target *t, const struct vf_frame *f)
 {
-    uint64_t offset = vf_field_num(f, VF_TAG_OFFSET, UINT64_MAX);
-    uint64_t len = vf_field_num(f, VF_TAG_LENGTH, 0);
-    if (offset != t->expected || !len || len > t->pass.size - offset) {
+    uint64_t offset, len;
+    if (!is_run(t, f, &offset, &len)) {
         refuse(t, "a run of zeroes in the stream is not where it must be");
         return;
     }
-    t->expected += len;
+    if (!arrived(t, offset, len))
+        return;
     t->pass.counters.zero += len;
     enqueue(t, new_piece(PIECE_ZERO, offset, len));
 }
 
+/* What the source found equal: the hashes are those that were told. */
+static void on_same(struct target *t, const struct vf_frame *f)
+{
+    uint64_t offset, len;
+    if (!is_run(t, f, &offset, &len) || !t->known) {
+        refuse(t, "the source finds equal what was never told");
+        return;
+    }
+    struct piece *first = NULL, **tail = &first;
+    bool good = true;
+    pthread_mutex_lock(&t->pass.lock);
+    for (uint64_t at = offset; at < offset + len;) {
+        struct vf_known_run run;
+        good = vf_known_find(t->known, at, offset + len - at, &run);
+        if (!good)
+            break;
+        struct piece *c = *tail = new_piece(PIECE_SAME, at, run.len);
+        c->hash = run.hash;
+        tail = &c->next;
+        at += run.len;
+    }
+    pthread_mutex_unlock(&t->pass.lock);
+    if (!good)
+        refuse(t, "the source finds equal what was never told");
+    good = good && arrived(t, offset, len);
+    if (good)
+        t->pass.counters.same += len;
+    while (first) {
+        struct piece *c = first;
+        first = c->next;
+        c->next = NULL;
+        if (good)
+            enqueue(t, c);
+        else
+            vf_piece_free(t, c);
+    }
+}
+
+/* Each stream ends with END; the last one ends the disk. */
 static void on_end(struct target *t, const struct vf_frame *f)
 {
     const char *hash;
     size_t n;
-    if (t->expected != t->pass.size || !vf_field_find(f, VF_TAG_HASH, &hash, &n) ||
-        n != VF_HASH_LEN) {
+    if (!vf_field_find(f, VF_TAG_HASH, &hash, &n) || n != VF_HASH_LEN) {
+        refuse(t, "the stream ended without a hash");
+        return;
+    }
+    pthread_mutex_lock(&t->pass.lock);
+    bool last = ++t->ended == t->streams, whole = t->expected == t->pass.size;
+    pthread_mutex_unlock(&t->pass.lock);
+    if (!last)
+        return;
+    if (!whole) {
         refuse(t, "the stream ended before the disk");
         return;
     }
@@ -159,26 +245,43 @@ static void on_end(struct target *t, const struct vf_frame *f)
     enqueue(t, c);
 }
 
+/* Every stream begins with BEGIN, which says how many there are. */
+static void on_begin(struct target *t, struct vf_link *link, const struct vf_frame *f)
+{
+    struct vf_pass *p = &t->pass;
+    uint64_t streams = vf_field_num(f, VF_TAG_STREAMS, 1);
+    pthread_mutex_lock(&p->lock);
+    bool good = vf_field_num(f, VF_TAG_SIZE, 0) == p->size && streams &&
+                streams <= VF_PASS_STREAMS && (!t->streams || t->streams == streams) &&
+                p->n_links < streams && !vf_pass_uses(p, link) && vf_pass_add_link(p, link);
+    if (good)
+        t->streams = (size_t)streams;
+    pthread_cond_broadcast(&p->changed);
+    pthread_mutex_unlock(&p->lock);
+    p->counters.stage = VF_PASS_COPY;
+    if (!good)
+        refuse(t, "the source's disk has another size than agreed, or begins twice");
+}
+
 static void target_frame(struct vf_pass *p, struct vf_link *link, const struct vf_frame *f)
 {
+    static void (*const runs[VF_F_TYPES])(struct target *, const struct vf_frame *) = {
+        [VF_F_DATA] = on_data,
+        [VF_F_ZERO] = on_zero,
+        [VF_F_SAME] = on_same,
+        [VF_F_END] = on_end,
+    };
     struct target *t = vf_target_of(p);
     if (f->type == VF_F_BEGIN) {
-        p->link = link;
-        if (vf_field_num(f, VF_TAG_SIZE, 0) != p->size)
-            refuse(t, "the source's disk has another size than agreed");
-        p->counters.stage = VF_PASS_COPY;
+        on_begin(t, link, f);
     } else if (f->type == VF_F_ERROR) {
         struct vf_error *e = NULL;
         vf_frame_error(f, "source", &e);
         vf_pass_abort(p, e, true);
-    } else if (!p->link) {
+    } else if (!vf_pass_uses(p, link)) {
         refuse(t, "the stream has no BEGIN for this disk");
-    } else if (f->type == VF_F_DATA) {
-        on_data(t, f);
-    } else if (f->type == VF_F_ZERO) {
-        on_zero(t, f);
-    } else if (f->type == VF_F_END) {
-        on_end(t, f);
+    } else if (f->type < VF_F_TYPES && runs[f->type]) {
+        runs[f->type](t, f);
     }
 }
 
@@ -211,8 +314,13 @@ static int write_sparse(struct vf_disk *d, const char *buf, size_t n, uint64_t o
 
 static int write_piece(struct target *t, struct piece *c, struct record *r, struct vf_error **err)
 {
-    *r = (struct record){
-        .offset = c->offset, .len = c->len, .hash = c->hash, .zero = c->kind == PIECE_ZERO};
+    *r = (struct record){.offset = c->offset,
+                         .len = c->len,
+                         .hash = c->hash,
+                         .zero = c->kind == PIECE_ZERO,
+                         .same = c->kind == PIECE_SAME};
+    if (c->kind == PIECE_SAME)
+        return 0;
     if (c->kind == PIECE_ZERO)
         return vf_disk_make_zero(t->pass.disk, c->len, c->offset, err);
     struct vf_hash got = vf_hash_chunk(c->buf, c->len);
@@ -288,6 +396,36 @@ static struct piece *next_piece(struct target *t)
     return c;
 }
 
+static void add_record(struct target *t, struct group *g, const struct record *r)
+{
+    struct record *slot = vf_grow(&g->records, &g->n, sizeof *r);
+    *slot = *r;
+    g->bytes += r->zero || r->same ? 0 : r->len;
+    t->written = r->offset + r->len;
+}
+
+/* A group has the disk without a gap, so that its end is the mark up to which all is safe; what was
+ * written early waits for what lies in front of it. */
+static void keep(struct target *t, struct group *g, const struct record *r)
+{
+    if (r->offset != t->written) {
+        vf_grow(&t->early, &t->n_early, sizeof *r);
+        size_t i = t->n_early - 1;
+        for (; i && t->early[i - 1].offset > r->offset; i--)
+            t->early[i] = t->early[i - 1];
+        t->early[i] = *r;
+        return;
+    }
+    add_record(t, g, r);
+    size_t n = 0;
+    while (n < t->n_early && t->early[n].offset == t->written)
+        add_record(t, g, &t->early[n++]);
+    if (!n)
+        return;
+    t->n_early -= n;
+    memmove(t->early, t->early + n, t->n_early * sizeof *t->early);
+}
+
 static int write_one(struct target *t, struct piece *c, struct group *g, struct vf_error **err)
 {
     if (!g->n)
@@ -301,9 +439,7 @@ static int write_one(struct target *t, struct piece *c, struct group *g, struct 
     struct record r;
     if (write_piece(t, c, &r, err) < 0)
         return -1;
-    struct record *slot = vf_grow(&g->records, &g->n, sizeof r);
-    *slot = r;
-    g->bytes += r.zero ? 0 : r.len;
+    keep(t, g, &r);
     return 0;
 }
 
@@ -335,6 +471,8 @@ static void target_free(struct vf_pass *p)
 {
     struct target *t = vf_target_of(p);
     pthread_join(t->committer, NULL);
+    if (t->delta)
+        pthread_join(t->teller, NULL);
     while (t->pieces) {
         struct piece *c = t->pieces;
         t->pieces = c->next;
@@ -344,6 +482,8 @@ static void target_free(struct vf_pass *p)
     for (size_t i = 0; i < t->n_spare; i++)
         free(t->spare[i]);
     vf_group_clear(&t->ready);
+    free(t->early);
+    free(t->known);
     vf_hasher_free(t->hasher);
     vf_pass_clear(p);
     free(t);
@@ -360,13 +500,16 @@ struct vf_pass *vf_target_start(const struct vf_target_opts *o)
     struct target *t = vf_xcalloc(1, sizeof *t);
     vf_pass_init(&t->pass, &target_ops, o->id, o->disk, o->size, o->wake_fd);
     t->verify = o->verify;
+    t->delta = o->delta;
+    t->known = o->delta ? vf_xcalloc(1, sizeof *t->known) : NULL;
     t->sparse = o->fresh && o->disk->zero_when_fresh;
     t->tail = &t->pieces;
     t->hasher = vf_hasher_new();
     if (o->verify)
         t->pass.how = o->disk->media ? "media" : "through cache";
     if (pthread_create(&t->writer, NULL, writer_main, t) != 0 ||
-        pthread_create(&t->committer, NULL, vf_committer_main, t) != 0)
+        pthread_create(&t->committer, NULL, vf_committer_main, t) != 0 ||
+        (t->delta && pthread_create(&t->teller, NULL, vf_teller_main, t) != 0))
         abort(); /* like memory: nothing to be done */
     return &t->pass;
 }

@@ -3,17 +3,18 @@
 #ifndef VF_MOVER_TARGET_H
 #define VF_MOVER_TARGET_H
 
+#include "mover/known.h"
 #include "mover/pass.h"
 
-enum piece_kind { PIECE_DATA, PIECE_ZERO, PIECE_END };
+enum piece_kind { PIECE_DATA, PIECE_ZERO, PIECE_SAME, PIECE_END };
 
 /* What came in a frame. */
 struct piece {
     struct piece *next;
     enum piece_kind kind;
     uint64_t offset, len;
-    struct vf_hash hash;
-    void *buf; /* DATA: a chunk's buffer */
+    struct vf_hash hash; /* SAME: of each of its chunks */
+    void *buf;           /* DATA: a chunk's buffer */
 };
 
 /* What was written of it. */
@@ -21,6 +22,7 @@ struct record {
     uint64_t offset, len;
     struct vf_hash hash;
     bool zero;
+    bool same; /* was there; read to be compared */
     bool tail; /* behind the source's end: not in the hash */
     bool bad;  /* came otherwise than it was sent */
 };
@@ -35,15 +37,25 @@ struct group {
     struct vf_hash source_hash; /* with the last */
 };
 
-enum { SPARE_BUFFERS = 24 };
+enum { SPARE_BUFFERS = 24, AHEAD = 1024 };
+
+/* A part of the disk that came before what lies in front of it. */
+struct part {
+    uint64_t offset, end;
+};
 
 struct target {
     struct vf_pass pass;
     bool verify;
-    bool sparse;       /* zeroes inside chunks need not be written */
-    uint64_t expected; /* receiver only: where the next piece must start */
-    pthread_t writer, committer;
+    bool sparse; /* zeroes inside chunks need not be written */
+    bool delta;
+    pthread_t writer, committer, teller;
     /* under pass.lock */
+    uint64_t expected;        /* all before it has come */
+    struct part parts[AHEAD]; /* what has come beyond, in order */
+    size_t n_parts;
+    size_t streams, ended;  /* announced by BEGIN, and how many have ended */
+    struct vf_known *known; /* delta: told to the source, not yet answered */
     struct piece *pieces, **tail;
     size_t queued; /* bytes */
     void *spare[SPARE_BUFFERS];
@@ -52,6 +64,10 @@ struct target {
     bool has_ready;      /* until it is committed */
     bool asking;         /* the committer waits for a chunk */
     struct piece *again; /* that came */
+    /* writer only: records that wait for the one in front of them, in order */
+    struct record *early;
+    size_t n_early;
+    uint64_t written; /* where the next record of a group must start */
     /* committer only */
     struct vf_hasher *hasher;
 };
@@ -61,5 +77,7 @@ void vf_target_give_buffer(struct target *t, void *buf);
 void vf_piece_free(struct target *t, struct piece *c);
 void vf_group_clear(struct group *g);
 void *vf_committer_main(void *target);
+/* delta.c: reads the disk and tells the source what is there. */
+void *vf_teller_main(void *target);
 
 #endif

@@ -18,7 +18,8 @@ static const char *const names[VF_F_TYPES] = {
     [VF_F_PROGRESS] = "PROGRESS", [VF_F_COPIED] = "COPIED",       [VF_F_BEGIN] = "BEGIN",
     [VF_F_DATA] = "DATA",         [VF_F_ZERO] = "ZERO",           [VF_F_END] = "END",
     [VF_F_RESEND] = "RESEND",     [VF_F_COMMITTED] = "COMMITTED", [VF_F_DONE] = "DONE",
-    [VF_F_KEY_FILE] = "KEY_FILE",
+    [VF_F_KEY_FILE] = "KEY_FILE", [VF_F_HASHES] = "HASHES",       [VF_F_SAME] = "SAME",
+    [VF_F_RATE] = "RATE",
 };
 
 const char *vf_frame_name(uint8_t type)
@@ -137,6 +138,9 @@ int vf_wire_next(struct vf_wire *w, struct vf_frame *out, struct vf_error **err)
     };
     if (out->type == VF_F_DATA && len < VF_WIRE_DATA_HEAD)
         return vf_fail(err, VF_E_CORRUPT, "a DATA frame of %zu bytes is too short", len);
+    if (out->type == VF_F_HASHES &&
+        (len <= VF_WIRE_HASHES_HEAD || (len - VF_WIRE_HASHES_HEAD) % VF_WIRE_RUN))
+        return vf_fail(err, VF_E_CORRUPT, "a HASHES frame of %zu bytes does not hold runs", len);
     w->greeted = true;
     w->start += VF_WIRE_HEADER + len;
     return 1;
@@ -150,6 +154,53 @@ void vf_wire_header(char out[VF_WIRE_HEADER], uint8_t type, uint8_t flags, uint3
     out[6] = out[7] = 0;
     vf_put_u32(out + 8, id);
     vf_put_u32(out + 12, (uint32_t)len);
+}
+
+struct vf_data vf_data_of(const struct vf_frame *f)
+{
+    return (struct vf_data){
+        .offset = vf_get_u64(f->payload),
+        .hash = (const unsigned char *)f->payload + 8,
+        .chunk = f->payload + VF_WIRE_DATA_HEAD,
+        .len = f->len - VF_WIRE_DATA_HEAD,
+    };
+}
+
+void vf_data_head(char out[VF_WIRE_DATA_HEAD], uint64_t offset, const unsigned char *hash)
+{
+    vf_put_u64(out, offset);
+    memcpy(out + 8, hash, VF_WIRE_HASH);
+}
+
+bool vf_hashes_next(const struct vf_frame *f, size_t *at, struct vf_run *run)
+{
+    uint64_t from = *at ? run->offset + run->len : vf_get_u64(f->payload);
+    size_t pos = *at ? *at : VF_WIRE_HASHES_HEAD;
+    if (pos >= f->len)
+        return false;
+    *run = (struct vf_run){.offset = from,
+                           .len = vf_get_u64(f->payload + pos),
+                           .hash = (const unsigned char *)f->payload + pos + 8};
+    *at = pos + VF_WIRE_RUN;
+    return true;
+}
+
+static void add_u64(struct vf_buf *b, uint64_t v)
+{
+    char bytes[8];
+    vf_put_u64(bytes, v);
+    vf_buf_add(b, bytes, sizeof bytes);
+}
+
+void vf_hashes_begin(struct vf_buf *b, uint64_t offset)
+{
+    add_u64(b, offset);
+}
+
+void vf_hashes_add(struct vf_buf *b, uint64_t len, const unsigned char *hash)
+{
+    add_u64(b, len);
+    vf_buf_add(b, hash, VF_WIRE_HASH);
 }
 
 void vf_field_add(struct vf_buf *b, enum vf_tag tag, const void *data, size_t n)

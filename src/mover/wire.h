@@ -5,7 +5,8 @@
  * A frame is 16 bytes, little endian, and its payload:
  *   0 magic (4)  4 type (1)  5 flags (1)  6 zero (2)  8 id (4)  12 length of the payload (4)
  * The id names the disk or request a frame belongs to. Payloads are fields (tag 2, length 4,
- * bytes); DATA instead has offset (8), XXH3-128 of the chunk (16) and the chunk. */
+ * bytes). DATA instead has offset (8), XXH3-128 of the chunk (16) and the chunk; HASHES has offset
+ * (8), then for each run of equal chunks their length in bytes (8) and the XXH3-128 of one (16). */
 #ifndef VF_MOVER_WIRE_H
 #define VF_MOVER_WIRE_H
 
@@ -20,6 +21,9 @@ enum {
     VF_WIRE_READER = 1, /* the oldest version that understands what we send */
     VF_WIRE_HEADER = 16,
     VF_WIRE_DATA_HEAD = 24,
+    VF_WIRE_HASH = 16,
+    VF_WIRE_HASHES_HEAD = 8,
+    VF_WIRE_RUN = 24, /* in HASHES */
     VF_WIRE_CHUNK = 1 << 20,
     VF_WIRE_MAX = VF_WIRE_CHUNK + 4096, /* longest payload */
     VF_WIRE_NOISE = 4096,               /* of a shell, before HELLO */
@@ -35,23 +39,28 @@ enum vf_frame_type {
     VF_F_OPENED,  /* SIZE, UNIT, MEDIA */
     VF_F_CLOSE,   /* disk ID */
     VF_F_CONNECT, /* stream ID: PATH, or ADDRESS, PORT, USER, HOST_KEY, KEY */
-    VF_F_RECEIVE, /* into disk ID: SIZE, VERIFY, FRESH */
-    VF_F_SEND,    /* disk ID over STREAM: SIZE, RATE */
+    VF_F_RECEIVE, /* into disk ID: SIZE, VERIFY, FRESH, DELTA */
+    VF_F_SEND,    /* disk ID over STREAM and those behind, STREAMS of them: SIZE, RATE, DELTA */
     VF_F_CANCEL,  /* the copy of disk ID, answered by its ERROR; never twice */
     VF_F_OK,
     VF_F_PROGRESS, /* of disk ID: counters */
     VF_F_COPIED,   /* disk ID is done: HASH, HOW, counters */
     /* source -> target */
-    VF_F_BEGIN, /* a pass over disk ID: SIZE */
+    VF_F_BEGIN, /* a pass over disk ID, on each stream: SIZE, STREAMS */
     VF_F_DATA,
     VF_F_ZERO, /* OFFSET, LENGTH */
-    VF_F_END,  /* HASH of the whole */
+    VF_F_END,  /* last on each stream: HASH of the whole */
     /* target -> source */
     VF_F_RESEND,    /* OFFSET, LENGTH: came or reads back otherwise */
     VF_F_COMMITTED, /* OFFSET: up to where it is on stable storage */
     VF_F_DONE,      /* HASH */
     /* program -> target's owner */
     VF_F_KEY_FILE, /* PATH, TEXT: when the owner ends, lines ending in TEXT are removed from PATH */
+    /* a delta */
+    VF_F_HASHES, /* target -> source: what the target has, ahead of the source */
+    VF_F_SAME,   /* source -> target: OFFSET, LENGTH: the source has the same */
+    /* program -> source's owner */
+    VF_F_RATE, /* RATE: from now on, over all streams; not answered */
     VF_F_TYPES,
 };
 
@@ -101,6 +110,9 @@ enum vf_tag {
     VF_TAG_SAME,
     VF_TAG_COMMITTED,
     VF_TAG_VERIFIED,
+    VF_TAG_DELTA,
+    VF_TAG_STREAMS,
+    VF_TAG_CORES, /* in an owner's HELLO */
 };
 
 struct vf_frame {
@@ -133,6 +145,26 @@ void vf_put_u32(char *p, uint32_t v);
 void vf_put_u64(char *p, uint64_t v);
 uint32_t vf_get_u32(const char *p);
 uint64_t vf_get_u64(const char *p);
+
+/* DATA taken apart; the parser has seen to it that the head is there. Borrowed from F. */
+struct vf_data {
+    uint64_t offset;
+    const unsigned char *hash; /* VF_WIRE_HASH bytes */
+    const char *chunk;
+    size_t len;
+};
+struct vf_data vf_data_of(const struct vf_frame *f);
+void vf_data_head(char out[VF_WIRE_DATA_HEAD], uint64_t offset, const unsigned char *hash);
+
+/* The runs in HASHES: one after another, from *AT = 0 on; false behind the last. Whether they make
+ * sense on this disk is for the caller to see. */
+struct vf_run {
+    uint64_t offset, len;
+    const unsigned char *hash;
+};
+bool vf_hashes_next(const struct vf_frame *f, size_t *at, struct vf_run *run);
+void vf_hashes_begin(struct vf_buf *b, uint64_t offset);
+void vf_hashes_add(struct vf_buf *b, uint64_t len, const unsigned char *hash);
 
 /* Fields are appended to B. */
 void vf_field_add(struct vf_buf *b, enum vf_tag tag, const void *data, size_t n);

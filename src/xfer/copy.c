@@ -100,7 +100,8 @@ static int start_target(struct copy *c, struct vf_error **err)
     vf_autobuf struct vf_buf b = {0};
     vf_field_u64(&b, VF_TAG_SIZE, c->size);
     vf_field_u64(&b, VF_TAG_VERIFY, c->o->verify);
-    vf_field_u64(&b, VF_TAG_FRESH, c->o->target_fresh);
+    vf_field_u64(&b, VF_TAG_FRESH, c->o->target_fresh && !c->o->delta);
+    vf_field_u64(&b, VF_TAG_DELTA, c->o->delta);
     if (vf_session_call(c->target.session, VF_F_RECEIVE, c->id, &b, VF_F_OK, OPEN_MS, c->o->cancel,
                         NULL, err) < 0)
         return vf_fail_prefix(err, "target (%s)", c->target.label);
@@ -108,11 +109,13 @@ static int start_target(struct copy *c, struct vf_error **err)
     return 0;
 }
 
-static int start_source(struct copy *c, uint32_t stream, struct vf_error **err)
+static int start_source(struct copy *c, const struct vf_route *route, struct vf_error **err)
 {
     vf_autobuf struct vf_buf b = {0};
     vf_field_u64(&b, VF_TAG_SIZE, c->size);
-    vf_field_u64(&b, VF_TAG_STREAM, stream);
+    vf_field_u64(&b, VF_TAG_STREAM, route->stream);
+    vf_field_u64(&b, VF_TAG_STREAMS, route->n_streams);
+    vf_field_u64(&b, VF_TAG_DELTA, c->o->delta);
     vf_field_u64(&b, VF_TAG_RATE, c->o->rate);
     if (vf_session_call(c->source.session, VF_F_SEND, c->id, &b, VF_F_OK, OPEN_MS, c->o->cancel,
                         NULL, err) < 0)
@@ -333,7 +336,7 @@ int vf_copy_disk(struct vf_route *route, const struct vf_copy_opts *opts,
     if (r == 0) {
         c.progress->total = c.size;
         r = start_target(&c, &e);
-        if (r == 0 && (r = start_source(&c, route->stream, &e)) < 0)
+        if (r == 0 && (r = start_source(&c, route, &e)) < 0)
             settle(&c);
         if (r == 0)
             r = run(&c, &e);

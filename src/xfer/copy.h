@@ -48,12 +48,16 @@ struct vf_route_opts {
     const char *user;
     const char *host_key; /* "TYPE BASE64" verified by the operator */
     const char *source_label, *target_label;
+    unsigned streams; /* connections side by side; 0: as the hosts bear */
     struct vf_cancel *cancel;
 };
+enum { VF_ROUTE_STREAMS = 8 }; /* at most */
 
 /* Probes and opens; what was installed (one-job key) is removed by vf_route_free(). */
 struct vf_route *vf_route_open(struct vf_mover_host *source, struct vf_mover_host *target,
                                const struct vf_route_opts *opts, struct vf_error **err);
+/* A new rate limit for what is being copied and will be, bytes per second, 0: none. */
+int vf_route_set_rate(struct vf_route *r, uint64_t rate, struct vf_error **err);
 const char *vf_route_text(const struct vf_route *r); /* "a1 -> b2 direct" */
 void vf_route_free(struct vf_route *r);
 VF_DEFINE_CLEANUP(struct vf_route *, vf_route_free)
@@ -67,6 +71,7 @@ struct vf_copy_opts {
     struct vf_copy_end source, target;
     uint64_t rate;     /* bytes per second over all streams, 0: none */
     bool verify;       /* read back and compare */
+    bool delta;        /* compare first and send what differs: the target has most of it already */
     bool target_fresh; /* just allocated by this job and never written: reads back zero */
     struct vf_cancel *cancel;
 };

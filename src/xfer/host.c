@@ -178,6 +178,7 @@ static int greet(struct vf_mover_host *h, uint64_t epoch, struct vf_error **err)
         vf_hello_check(&m->frame, err) < 0)
         return -1;
     h->identity = vf_field_text(&m->frame, VF_TAG_HOST);
+    h->cores = (unsigned)vf_field_num(&m->frame, VF_TAG_CORES, 1);
     if (!h->identity)
         return vf_fail(err, VF_E_CORRUPT, "the mover does not say where it is");
     return 0;

@@ -14,6 +14,7 @@ struct vf_mover_host {
     char *dir;      /* private directory of the owner there */
     char *mover;    /* path of the helper there */
     char *identity; /* equal: same host, same view of its files */
+    unsigned cores;
     struct vf_session *session;
     struct vf_ssh_child child; /* with ssh */
     struct vf_proc proc;       /* without */

@@ -8,36 +8,78 @@
 #include <stdatomic.h>
 #include <string.h>
 
-enum { CONNECT_MS = 45 * 1000 };
+enum { CONNECT_MS = 45 * 1000, MOST_STREAMS = 4 };
 
 static atomic_uint next_stream = 1;
 
-static int open_local(struct vf_route *r, struct vf_cancel *cancel, struct vf_error **err)
+/* A stream takes a core at each end for its ciphers; reading, hashing and writing need the rest. */
+static unsigned streams_for(const struct vf_route *r, unsigned wanted, bool local)
 {
+    unsigned cores = r->source->cores < r->target->cores ? r->source->cores : r->target->cores;
+    unsigned n = local ? 1 : cores / 2 < MOST_STREAMS ? cores / 2 : MOST_STREAMS;
+    n = wanted ? wanted : n ? n : 1;
+    return n < VF_ROUTE_STREAMS ? n : VF_ROUTE_STREAMS;
+}
+
+/* Opens the streams, each by DIAL; when some can be had, they have to do. */
+static int open_streams(struct vf_route *r, unsigned n,
+                        int (*dial)(struct vf_route *r, uint32_t stream, const void *how,
+                                    struct vf_error **err),
+                        const void *how, struct vf_error **err)
+{
+    r->stream = atomic_fetch_add(&next_stream, n);
+    for (r->n_streams = 0; r->n_streams < n; r->n_streams++) {
+        vf_autoerror struct vf_error *e = NULL;
+        if (dial(r, r->stream + r->n_streams, how, &e) == 0)
+            continue;
+        if (!r->n_streams || vf_error_code(e) == VF_E_CANCELLED) {
+            vf_fail_with(err, VF_STEAL(e));
+            return -1;
+        }
+        vf_warn("route", "%s -> %s: only %u of %u connections: %s", r->source_label,
+                r->target_label, r->n_streams, n, vf_error_text(e));
+        break;
+    }
+    return 0;
+}
+
+static int dial_local(struct vf_route *r, uint32_t stream, const void *how, struct vf_error **err)
+{
+    const struct vf_route_opts *o = how;
     vf_autobuf struct vf_buf b = {0};
     vf_autofree char *path = vf_asprintf("%s/sock", r->target->dir);
     vf_field_str(&b, VF_TAG_PATH, path);
-    r->stream = atomic_fetch_add(&next_stream, 1);
-    if (vf_session_call(r->source->session, VF_F_CONNECT, r->stream, &b, VF_F_OK, CONNECT_MS,
-                        cancel, NULL, err) < 0)
+    return vf_session_call(r->source->session, VF_F_CONNECT, stream, &b, VF_F_OK, CONNECT_MS,
+                           o->cancel, NULL, err);
+}
+
+static int open_local(struct vf_route *r, const struct vf_route_opts *o, struct vf_error **err)
+{
+    if (open_streams(r, streams_for(r, o->streams, true), dial_local, o, err) < 0)
         return vf_fail_prefix(err, "%s", r->source_label);
     r->text = vf_asprintf("%s -> %s local", r->source_label, r->target_label);
     return 0;
 }
 
-static int dial(struct vf_route *r, const struct vf_route_opts *o, const char *address,
-                const struct vf_secret *key, struct vf_error **err)
+struct ssh_dial {
+    const struct vf_route_opts *o;
+    const char *address;
+    const struct vf_secret *key;
+};
+
+static int dial_ssh(struct vf_route *r, uint32_t stream, const void *how, struct vf_error **err)
 {
+    const struct ssh_dial *d = how;
+    const struct vf_route_opts *o = d->o;
     struct vf_buf b = {0};
     vf_buf_room(&b, 4096); /* the key must not be left behind by growing */
-    vf_field_str(&b, VF_TAG_ADDRESS, address);
+    vf_field_str(&b, VF_TAG_ADDRESS, d->address);
     vf_field_u64(&b, VF_TAG_PORT, o->port ? o->port : 22);
     vf_field_str(&b, VF_TAG_USER, o->user);
     vf_field_str(&b, VF_TAG_HOST_KEY, o->host_key);
-    vf_field_add(&b, VF_TAG_KEY, vf_secret_text(key), vf_secret_len(key));
-    r->stream = atomic_fetch_add(&next_stream, 1);
-    int result = vf_session_call(r->source->session, VF_F_CONNECT, r->stream, &b, VF_F_OK,
-                                 CONNECT_MS, o->cancel, NULL, err);
+    vf_field_add(&b, VF_TAG_KEY, vf_secret_text(d->key), vf_secret_len(d->key));
+    int result = vf_session_call(r->source->session, VF_F_CONNECT, stream, &b, VF_F_OK, CONNECT_MS,
+                                 o->cancel, NULL, err);
     vf_wipe(b.data, b.cap);
     vf_buf_free(&b);
     return result;
@@ -58,7 +100,8 @@ static int open_direct(struct vf_route *r, const struct vf_route_opts *o, struct
     enum vf_error_code code = VF_E_NET;
     for (char *const *a = o->addresses; *a; a++) {
         vf_autoerror struct vf_error *e = NULL;
-        if (dial(r, o, *a, key, &e) == 0) {
+        struct ssh_dial how = {o, *a, key};
+        if (open_streams(r, streams_for(r, o->streams, false), dial_ssh, &how, &e) == 0) {
             r->text = vf_asprintf("%s -> %s direct", r->source_label, r->target_label);
             return 0;
         }
@@ -83,12 +126,19 @@ struct vf_route *vf_route_open(struct vf_mover_host *source, struct vf_mover_hos
     r->source_label = vf_strdup(opts->source_label ? opts->source_label : source->label);
     r->target_label = vf_strdup(opts->target_label ? opts->target_label : target->label);
     bool same = vf_streq(source->identity, target->identity);
-    if ((same ? open_local(r, opts->cancel, err) : open_direct(r, opts, err)) < 0) {
+    if ((same ? open_local(r, opts, err) : open_direct(r, opts, err)) < 0) {
         vf_fail_prefix(err, "opening the route for the disks");
         vf_route_free(r);
         return NULL;
     }
     return r;
+}
+
+int vf_route_set_rate(struct vf_route *r, uint64_t rate, struct vf_error **err)
+{
+    vf_autobuf struct vf_buf b = {0};
+    vf_field_u64(&b, VF_TAG_RATE, rate);
+    return vf_session_send(r->source->session, VF_F_RATE, 0, &b, err);
 }
 
 const char *vf_route_text(const struct vf_route *r)

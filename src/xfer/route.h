@@ -9,7 +9,8 @@ struct vf_route {
     struct vf_mover_host *source, *target; /* borrowed */
     char *source_label, *target_label;
     char *text;
-    uint32_t stream;
+    uint32_t stream; /* the first; the others follow */
+    unsigned n_streams;
     char *key_user; /* whose authorized_keys holds the one-job key; NULL: none installed */
 };
 

@@ -2,6 +2,7 @@
 /* The wire: whatever arrives, in whatever pieces, is frames or is refused, and the pieces make no
  * difference. The first byte says how long the pieces are. */
 #include "config.h"
+#include "mover/known.h"
 #include "mover/wire.h"
 #include "base/str.h"
 #include "tests/fuzz/fuzz.h"
@@ -14,6 +15,34 @@ struct outcome {
     bool refused;
 };
 
+/* What is not fields. Runs are added to a window like that of a delta's source. */
+static void look_at_runs(const struct vf_frame *f, struct outcome *o)
+{
+    if (f->type == VF_F_DATA) {
+        struct vf_data d = vf_data_of(f);
+        if (d.len + VF_WIRE_DATA_HEAD != f->len)
+            abort();
+        o->sum += d.offset + d.hash[VF_WIRE_HASH - 1];
+    }
+    struct vf_run r;
+    size_t at = 0;
+    vf_autofree struct vf_known *k = vf_xcalloc(1, sizeof *k);
+    const uint64_t size = (uint64_t)1 << 40;
+    while (f->type == VF_F_HASHES && vf_hashes_next(f, &at, &r)) {
+        struct vf_known_run run = {.offset = r.offset, .len = r.len};
+        memcpy(run.hash.b, r.hash, sizeof run.hash.b);
+        if (!vf_known_add(k, &run, size))
+            continue;
+        if (k->end > size || !vf_known_find(k, r.offset, r.len, &run) || run.len != r.len)
+            abort();
+        o->sum += run.len;
+    }
+    if (k->n)
+        vf_known_forget(k, k->end);
+    if (k->n)
+        abort();
+}
+
 static void look_inside(const struct vf_frame *f, struct outcome *o)
 {
     if (f->len > VF_WIRE_MAX || (f->type == VF_F_DATA && f->len < VF_WIRE_DATA_HEAD))
@@ -21,11 +50,12 @@ static void look_inside(const struct vf_frame *f, struct outcome *o)
     for (size_t i = 0; i < f->len; i++)
         o->sum = o->sum * 31 + (unsigned char)f->payload[i];
     o->sum += vf_field_num(f, VF_TAG_SIZE, 7) + f->type + f->flags + f->id;
-    for (int tag = 0; tag <= VF_TAG_VERIFIED + 1; tag++) {
+    for (int tag = 0; tag <= VF_TAG_CORES + 1; tag++) {
         vf_autofree char *text = vf_field_text(f, tag);
         if (text)
             o->sum += strlen(text);
     }
+    look_at_runs(f, o);
     vf_autoerror struct vf_error *e = NULL;
     if (vf_frame_error(f, "b2", &e) != -1 || !e)
         abort();

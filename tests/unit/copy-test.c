@@ -23,6 +23,7 @@
 #define MIB (1 << 20)
 
 static char *dir, *mover;
+static unsigned streams_wanted; /* by open_pair() */
 
 struct pair {
     struct vf_mover_host *source, *target;
@@ -67,7 +68,8 @@ static bool open_pair(struct pair *p)
     *p = (struct pair){0};
     p->source = vf_mover_host_open(NULL, &o, &e);
     p->target = p->source ? vf_mover_host_open(NULL, &o, &e) : NULL;
-    struct vf_route_opts r = {.source_label = "a1", .target_label = "b2"};
+    struct vf_route_opts r = {
+        .source_label = "a1", .target_label = "b2", .streams = streams_wanted};
     p->route = p->target ? vf_route_open(p->source, p->target, &r, &e) : NULL;
     show(e);
     return p->route != NULL;
@@ -216,6 +218,64 @@ static void test_not_fresh(bool verify)
     unlink(from);
     unlink(to);
     close_pair(&p);
+}
+
+static bool identical(const char *a, const char *a_format, const char *b, const char *b_format)
+{
+    const char *argv[] = {"qemu-img", "compare", "-q", "-f", a_format, "-F", b_format, a, b, NULL};
+    return run(argv) == 0;
+}
+
+static void scribble(const char *path, uint64_t at, const char *what, size_t n)
+{
+    vf_autofd int fd = open(path, O_RDWR);
+    ok(vf_pwrite_full(fd, what, n, at) == 0, "a change at %llu", (unsigned long long)at);
+}
+
+/* A second pass over a target that has most of it: only what differs is sent, also over several
+ * streams, also when the ends are of different formats. */
+static void test_delta(const char *format, bool verify, unsigned streams)
+{
+    struct pair p;
+    streams_wanted = streams;
+    bool good = open_pair(&p);
+    streams_wanted = 0;
+    if (!ok(good, "two movers, %u streams", streams))
+        return;
+    const uint64_t size = 64 * MIB + 512;
+    vf_autofree char *from = make_pattern("delta.raw", size);
+    vf_autofree char *to = make_target("delta-dst", format, size);
+    struct vf_copy_opts o = {.verify = verify, .target_fresh = true};
+    struct vf_copy_result r, d, none;
+    vf_autoerror struct vf_error *e = NULL;
+    ok(copy(&p, from, "raw", to, format, &o, &r, &e) == 0, "the initial copy to %s", format);
+    show(e);
+    /* data in data, data in a hole, data that becomes zero, the short end */
+    vf_autofree char *zeroes = vf_xcalloc(1, MIB);
+    scribble(from, 2 * MIB + 77, "changed", 7);
+    scribble(from, 9 * MIB + 5, "new", 3);
+    scribble(from, 3 * MIB, zeroes, MIB);
+    scribble(from, size - 5, "X", 1);
+    o.delta = true;
+    ok(copy(&p, from, "raw", to, format, &o, &d, &e) == 0, "the delta, verify %d", verify);
+    show(e);
+    ok(identical(from, "raw", to, format), "is identical for qemu-img");
+    ok(d.sent == 2 * MIB + 512 && d.zero == MIB && d.same == size - 3 * MIB - 512,
+       "only what differs went over: %llu sent, %llu zero, %llu same", (unsigned long long)d.sent,
+       (unsigned long long)d.zero, (unsigned long long)d.same);
+    ok(d.committed == size && d.verified == (verify ? size : 0), "all of it is confirmed");
+    ok(!vf_streq(d.source_hash, r.source_hash) && vf_streq(d.source_hash, d.target_hash),
+       "with a new hash of the whole");
+    ok(copy(&p, from, "raw", to, format, &o, &none, &e) == 0 && none.same == size &&
+           none.sent + none.zero == 0,
+       "a delta without changes sends nothing");
+    show(e);
+    vf_copy_result_free(&r);
+    vf_copy_result_free(&d);
+    vf_copy_result_free(&none);
+    close_pair(&p);
+    unlink(from);
+    unlink(to);
 }
 
 /* A path that leads to another volume than the one that was allocated. */
@@ -497,6 +557,34 @@ static void test_cancel(void)
     unlink(to);
 }
 
+/* The limit is one for all streams, and changes while a copy runs. */
+static void test_rate(void)
+{
+    struct pair p;
+    streams_wanted = 3;
+    bool good = open_pair(&p);
+    streams_wanted = 0;
+    if (!ok(good, "two movers, 3 streams"))
+        return;
+    vf_autofree char *from = make_pattern("rate.raw", 30 * MIB);
+    vf_autofree char *to = make_target("rate-dst.raw", "raw", 30 * MIB);
+    struct later l;
+    ok(start_slow(&l, &p, from, to, NULL), "bytes flow");
+    ok(vf_route_set_rate(p.route, 1, NULL) == 0, "a byte per second");
+    usleep(700 * 1000); /* what was on its way */
+    uint64_t before = l.progress.sent;
+    usleep(700 * 1000);
+    ok(l.progress.sent == before && before < 10 * MIB && !l.ended, "nothing flows any more");
+    ok(vf_route_set_rate(p.route, 0, NULL) == 0, "no limit");
+    pthread_join(l.thread, NULL);
+    show(l.e);
+    ok(l.status == 0 && identical(from, "raw", to, "raw"), "and the copy ends");
+    finish_slow(&l);
+    close_pair(&p);
+    unlink(from);
+    unlink(to);
+}
+
 /* A target file that changes between being written and being read back. */
 static void test_altered(void)
 {
@@ -666,6 +754,9 @@ int main(void)
     test_formats();
     test_not_fresh(true);
     test_not_fresh(false);
+    test_delta("raw", true, 1);
+    test_delta("raw", false, 4);
+    test_delta("qcow2", true, 3);
     test_other_volume();
     test_refusals();
     test_flipped(1, true);
@@ -674,6 +765,7 @@ int main(void)
     test_killed(true);
     test_killed(false);
     test_cancel();
+    test_rate();
     test_altered();
     test_full("raw");
     test_full("qcow2");

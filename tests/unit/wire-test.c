@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config.h"
 #include "mover/hash.h"
+#include "mover/known.h"
 #include "mover/link.h"
 #include "mover/wire.h"
 #include "base/str.h"
@@ -65,6 +66,43 @@ static void test_parts(void)
     }
     ok(good && hello == 1 && ping == 1, "byte by byte, behind a shell's noise");
     vf_wire_free(&w);
+}
+
+static void test_runs(void)
+{
+    vf_autobuf struct vf_buf b = {0};
+    struct vf_hash one = vf_hash_chunk("1", 1), two = vf_hash_chunk("2", 1);
+    vf_hashes_begin(&b, 0);
+    vf_hashes_add(&b, 3 << 20, one.b);
+    vf_hashes_add(&b, 512, two.b);
+    struct vf_frame f = {.type = VF_F_HASHES, .payload = b.data, .len = b.len};
+    struct vf_run r;
+    size_t at = 0;
+    ok(vf_hashes_next(&f, &at, &r) && r.offset == 0 && r.len == 3 << 20 &&
+           !memcmp(r.hash, one.b, sizeof one.b),
+       "a run of three chunks");
+    ok(vf_hashes_next(&f, &at, &r) && r.offset == 3 << 20 && r.len == 512, "and a short one");
+    ok(!vf_hashes_next(&f, &at, &r), "and no more");
+    vf_autofree struct vf_known *k = vf_xcalloc(1, sizeof *k);
+    const uint64_t size = (3 << 20) + 512;
+    struct vf_known_run in = {0, 3 << 20, one}, last = {3 << 20, 512, two}, out;
+    struct vf_known_run gap = {4 << 20, 1 << 20, one}, odd = {0, 700, one};
+    ok(!vf_known_add(k, &last, size) && !vf_known_add(k, &gap, 8 << 20) &&
+           !vf_known_add(k, &odd, size) && !vf_known_add(k, &in, 2 << 20),
+       "what is not next, or no whole chunks, is not taken");
+    ok(vf_known_add(k, &in, size) && vf_known_add(k, &last, size), "what is, is");
+    ok(vf_known_find(k, 1 << 20, size, &out) && out.offset == 1 << 20 && out.len == 2 << 20 &&
+           vf_hash_equal(&out.hash, &one),
+       "the rest of a run");
+    ok(vf_known_find(k, 1 << 20, 1 << 20, &out) && out.len == 1 << 20, "a part of it");
+    vf_known_forget(k, 3 << 20);
+    ok(!vf_known_find(k, 0, size, &out) && vf_known_find(k, 3 << 20, size, &out) &&
+           vf_hash_equal(&out.hash, &two),
+       "what is passed is forgotten");
+    struct vf_known_run next = {.len = 1 << 20};
+    for (next.offset = k->end = k->n = 0; vf_known_add(k, &next, UINT64_MAX);)
+        next.offset += next.len;
+    ok(k->n == VF_KNOWN_MAX && vf_known_full(k), "the window has an end");
 }
 
 static enum vf_error_code broken(const char *data, size_t n, bool greeted)
@@ -189,6 +227,7 @@ static void test_long_error(void)
 int main(void)
 {
     test_parts();
+    test_runs();
     test_broken();
     test_link();
     test_hash();
