@@ -233,6 +233,7 @@ int vf_job_hosts_open(struct vf_job *job, struct vf_error **err)
         .host_key = vf_ssh_host_key(job->target_host.ssh),
         .source_label = vf_ssh_label(job->source_host.ssh),
         .target_label = vf_ssh_label(job->target_host.ssh),
+        .streams = job->plan->streams,
         .cancel = job->cancel,
     };
     job->route = vf_route_open(job->source_host.mover, job->target_host.mover, &o, err);

@@ -46,8 +46,10 @@ struct vf_move {
     enum vf_method method;
     const char *format; /* NULL: as the source's disk where the storage takes it */
     bool skip_start, skip_disks, verify_tls, ignore_exists;
-    uint64_t rate;             /* bytes per second, 0: no limit */
-    unsigned shutdown_timeout; /* seconds; 0: default */
+    uint64_t rate; /* bytes per second, 0: no limit */
+    enum vf_verify verify;
+    unsigned compress, streams; /* as in a plan */
+    unsigned shutdown_timeout;  /* seconds; 0: default */
 };
 
 struct vf_prepared {

@@ -108,6 +108,9 @@ static int make_plan(const struct vf_move *m, struct vf_provider *dst, struct vf
     p->start = !m->skip_start && !m->skip_disks;
     p->rate = m->rate;
     p->method = m->method;
+    p->verify = m->verify;
+    p->compress = m->compress;
+    p->streams = m->streams;
     p->verify_tls = m->verify_tls;
     p->ignore_exists = m->ignore_exists;
     if (m->shutdown_timeout)

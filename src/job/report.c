@@ -108,10 +108,9 @@ static void add_disks(struct vf_buf *b, const json_t *disks)
 {
     static const struct {
         const char *key, *label;
-    } sums[] = {{"read", N_("read")},
-                {"sent", N_("sent")},
-                {"zero", N_("skipped (zeroes)")},
-                {"verified", N_("verified")}};
+    } sums[] = {{"read", N_("read")},           {"sent", N_("sent")},
+                {"wire", N_("on the network")}, {"zero", N_("skipped (zeroes)")},
+                {"same", N_("there already")},  {"verified", N_("verified")}};
     uint64_t total[VF_COUNT(sums)] = {0};
     size_t n = json_array_size(disks), copied = 0;
     for (size_t i = 0; i < n; i++) {

@@ -170,6 +170,7 @@ static json_t *sample(const struct vf_job_disk *d)
         {"read", atomic_load(&p->read)},           {"sent", atomic_load(&p->sent)},
         {"zero", atomic_load(&p->zero)},           {"same", atomic_load(&p->same)},
         {"committed", atomic_load(&p->committed)}, {"verified", atomic_load(&p->verified)},
+        {"wire", atomic_load(&p->wire)},
     };
     for (size_t i = 0; i < VF_COUNT(numbers); i++)
         json_object_set_new(e, numbers[i].key, json_integer((json_int_t)numbers[i].value));

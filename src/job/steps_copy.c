@@ -63,12 +63,12 @@ int vf_job_source_down(struct vf_job *job, struct vf_error **err)
 
 static json_t *result_json(const struct vf_copy_result *r)
 {
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s?, s:s?, s:s?}", "size",
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s?, s:s?, s:s?}", "size",
                      (json_int_t)r->size, "read", (json_int_t)r->read, "sent", (json_int_t)r->sent,
                      "zero", (json_int_t)r->zero, "same", (json_int_t)r->same, "committed",
-                     (json_int_t)r->committed, "verified", (json_int_t)r->verified, "source_hash",
-                     r->source_hash, "target_hash", r->target_hash, "verified_how",
-                     r->verified_how);
+                     (json_int_t)r->committed, "verified", (json_int_t)r->verified, "wire",
+                     (json_int_t)r->wire, "source_hash", r->source_hash, "target_hash",
+                     r->target_hash, "verified_how", r->verified_how);
 }
 
 static int copy_one(struct vf_job *job, size_t i, struct vf_error **err)
@@ -96,6 +96,7 @@ static int copy_one(struct vf_job *job, size_t i, struct vf_error **err)
             .source = {.path = from, .format = sv.format, .size = d->size},
             .target = {.path = to, .format = tv.format, .size = d->size},
             .rate = job->plan->rate,
+            .compress = job->plan->compress,
             .verify = job->plan->verify == VF_VERIFY_FULL,
             .target_fresh = first,
             .delta = !first, /* an earlier start may have brought most of it */

@@ -231,11 +231,21 @@ void vf_hello_fields(struct vf_buf *b, const char *role, const char *job, uint64
     vf_autofree char *host = vf_host_identity();
     vf_field_u64(b, VF_TAG_VERSION, VF_WIRE_VERSION);
     vf_field_u64(b, VF_TAG_READER, VF_WIRE_READER);
-    vf_field_str(b, VF_TAG_FEATURES, "verify zero resend");
+    vf_field_str(b, VF_TAG_FEATURES, "verify zero resend delta streams zstd");
     vf_field_str(b, VF_TAG_ROLE, role);
     vf_field_str(b, VF_TAG_JOB, job);
     vf_field_u64(b, VF_TAG_EPOCH, epoch);
     vf_field_str(b, VF_TAG_HOST, host);
+}
+
+bool vf_hello_has(const struct vf_frame *f, const char *feature)
+{
+    vf_autofree char *words = vf_field_text(f, VF_TAG_FEATURES);
+    char *rest = NULL;
+    for (char *w = words ? strtok_r(words, " ", &rest) : NULL; w; w = strtok_r(NULL, " ", &rest))
+        if (vf_streq(w, feature))
+            return true;
+    return false;
 }
 
 int vf_hello_check(const struct vf_frame *f, struct vf_error **err)

@@ -15,7 +15,9 @@ struct vf_link {
     pthread_mutex_t send_lock;
     atomic_bool broken; /* a frame was sent in part: nothing may follow */
     _Atomic int64_t sent_ms, heard_ms;
-    struct vf_limit *limit; /* borrowed; NULL: none */
+    struct vf_limit *limit;     /* borrowed; NULL: none */
+    struct vf_squeeze *squeeze; /* owned by whoever made it; NULL: none */
+    bool takes_zstd;            /* the other side does */
 };
 
 /* Takes the descriptors over and makes them non-blocking. */
@@ -44,6 +46,8 @@ int vf_link_poll(struct vf_link *l, struct vf_frame *out, struct vf_error **err)
 
 /* The fields that open a conversation, and the check of the other side's. */
 void vf_hello_fields(struct vf_buf *b, const char *role, const char *job, uint64_t epoch);
+/* Whether a HELLO has FEATURE among its words. */
+bool vf_hello_has(const struct vf_frame *f, const char *feature);
 int vf_hello_check(const struct vf_frame *f, struct vf_error **err);
 /* Boot, mount namespace and user: equal on two movers when one can open what the other sees. Caller
  * frees. */

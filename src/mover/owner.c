@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config.h"
 #include "mover/owner.h"
+#include "mover/squeeze.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
@@ -41,6 +42,7 @@ static void add_counters(struct vf_buf *b, struct vf_pass *p)
     vf_field_u64(b, VF_TAG_SAME, c->same);
     vf_field_u64(b, VF_TAG_COMMITTED, c->committed);
     vf_field_u64(b, VF_TAG_VERIFIED, c->verified);
+    vf_field_u64(b, VF_TAG_WIRE, c->wire);
 }
 
 /* ---- passes ---- */
@@ -290,6 +292,7 @@ static int on_send(struct owner *o, const struct vf_frame *f, struct vf_error **
         .disk = d->disk,
         .links = links,
         .n_links = n,
+        .compress = (unsigned)vf_field_num(f, VF_TAG_COMPRESS, VF_COMPRESS_AUTO),
         .delta = vf_field_num(f, VF_TAG_DELTA, 0),
         .wake_fd = o->wake_fd,
     };

@@ -16,7 +16,7 @@ enum vf_pass_stage { VF_PASS_PREPARE, VF_PASS_COPY, VF_PASS_FLUSH, VF_PASS_VERIF
 
 struct vf_counters {
     atomic_int stage;
-    _Atomic uint64_t done, read, sent, zero, same, committed, verified;
+    _Atomic uint64_t done, read, sent, zero, same, committed, verified, wire;
 };
 
 struct vf_pass;
@@ -79,8 +79,9 @@ struct vf_source_opts {
     uint32_t id;
     struct vf_disk *disk;
     struct vf_link *const *links;
-    size_t n_links; /* 1 to VF_PASS_STREAMS */
-    bool delta;     /* the target tells what it has */
+    size_t n_links;    /* 1 to VF_PASS_STREAMS */
+    unsigned compress; /* see squeeze.h */
+    bool delta;        /* the target tells what it has */
     int wake_fd;
 };
 struct vf_pass *vf_source_start(const struct vf_source_opts *o);

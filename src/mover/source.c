@@ -3,6 +3,7 @@
  * stream takes them in order, puts them on its stream, answers RESEND and waits for DONE. */
 #include "config.h"
 #include "mover/source.h"
+#include "mover/squeeze.h"
 #include "base/str.h"
 
 static struct source *self(struct vf_pass *p)
@@ -39,13 +40,25 @@ void vf_source_give_buffer(struct source *s, void *buf)
 static int send_data(struct sender *w, const struct item *it, uint8_t flags, struct vf_error **err)
 {
     struct source *s = w->source;
+    unsigned compress = w->link->takes_zstd && !flags ? s->compress : VF_COMPRESS_OFF;
     char head[VF_WIRE_DATA_HEAD];
     vf_data_head(head, it->offset, it->hash.b);
-    if (vf_link_send(w->link, VF_F_DATA, flags, s->pass.id, head, sizeof head, it->buf, it->len,
-                     s->cancel, err) < 0)
-        return -1;
-    s->pass.counters.sent += it->len;
-    return 0;
+    const void *body;
+    size_t n = vf_squeeze_begin(w->link->squeeze, compress, it->buf, it->len, &body);
+    if (n) {
+        flags |= VF_FF_ZSTD;
+    } else {
+        body = it->buf;
+        n = it->len;
+    }
+    int r = vf_link_send(w->link, VF_F_DATA, flags, s->pass.id, head, sizeof head, body, n,
+                         s->cancel, err);
+    vf_squeeze_end(w->link->squeeze, r < 0 ? 0 : n);
+    if (r == 0) {
+        s->pass.counters.sent += it->len;
+        s->pass.counters.wire += VF_WIRE_HEADER + sizeof head + n;
+    }
+    return r;
 }
 
 static int send_fields(struct sender *w, uint8_t type, struct vf_buf *b, struct vf_error **err)
@@ -308,6 +321,7 @@ struct vf_pass *vf_source_start(const struct vf_source_opts *o)
     struct source *s = vf_xcalloc(1, sizeof *s);
     vf_pass_init(&s->pass, &source_ops, o->id, o->disk, o->disk->size, o->wake_fd);
     s->known = o->delta ? vf_xcalloc(1, sizeof *s->known) : NULL;
+    s->compress = o->compress;
     s->cancel = vf_cancel_new(NULL);
     s->n_senders = o->n_links;
     for (size_t i = 0; i < o->n_links; i++) {

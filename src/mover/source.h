@@ -37,6 +37,7 @@ struct source {
     pthread_t reader;
     struct sender senders[VF_PASS_STREAMS];
     size_t n_senders;
+    unsigned compress; /* see squeeze.h */
     /* under pass.lock */
     struct item queue[QUEUE_ITEMS];
     size_t head, n_queued;

@@ -3,6 +3,7 @@
  * or dialled. Each has a thread that receives. */
 #include "config.h"
 #include "mover/owner.h"
+#include "mover/squeeze.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
@@ -15,7 +16,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
-enum { HELLO_MS = 20 * 1000 };
+enum { HELLO_MS = 20 * 1000, PIPE_BYTES = 1 << 20 };
 
 static int socket_address(const char *path, struct sockaddr_un *out, struct vf_error **err)
 {
@@ -130,6 +131,7 @@ static int receive_hello(struct stream *s, const char *role, struct vf_error **e
         return vf_fail(err, VF_E_NET, "the other mover does not greet");
     if (r < 0 || vf_hello_check(&f, err) < 0)
         return -1;
+    s->link.takes_zstd = vf_hello_has(&f, "zstd");
     vf_autofree char *theirs = vf_field_text(&f, VF_TAG_ROLE);
     vf_autofree char *job = vf_field_text(&f, VF_TAG_JOB);
     if (!vf_streq(theirs, role) || !vf_streq(job, s->owner->job))
@@ -176,6 +178,10 @@ static struct stream *new_stream(struct owner *o, int in, int out)
     s->ssh.pid = -1;
     vf_link_init(&s->link, in, out);
     s->link.limit = &o->limit;
+    s->link.squeeze = vf_squeeze_new();
+    /* where they are pipes: room for a chunk, so that we read on while ssh enciphers */
+    fcntl(in, F_SETPIPE_SZ, PIPE_BYTES);
+    fcntl(out, F_SETPIPE_SZ, PIPE_BYTES);
     return s;
 }
 
@@ -251,6 +257,7 @@ static void drop(struct stream *s)
     }
     if (s->notify >= 0)
         close(s->notify);
+    vf_squeeze_free(s->link.squeeze);
     vf_link_free(&s->link);
     free(s);
 }

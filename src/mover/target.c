@@ -3,6 +3,7 @@
  * writes them and collects what it wrote into a group; the committer thread (commit.c) flushes a
  * group while the next one is written. */
 #include "config.h"
+#include "mover/squeeze.h"
 #include "mover/target.h"
 #include "base/clock.h"
 #include "base/str.h"
@@ -93,13 +94,14 @@ static void refuse(struct target *t, const char *why)
     vf_pass_abort(&t->pass, e, false);
 }
 
-/* A DATA frame holds one whole chunk (or the last, short one). */
-static bool is_chunk(const struct target *t, uint64_t offset, uint64_t len)
+/* A DATA frame holds one whole chunk (or the last, short one): its length, or 0 where none begins.
+ */
+static size_t chunk_at(const struct target *t, uint64_t offset)
 {
-    if (offset % VF_DISK_CHUNK || offset >= t->pass.size || !len)
-        return false;
+    if (offset % VF_DISK_CHUNK || offset >= t->pass.size)
+        return 0;
     uint64_t left = t->pass.size - offset;
-    return len == (left < VF_DISK_CHUNK ? left : VF_DISK_CHUNK);
+    return left < VF_DISK_CHUNK ? (size_t)left : VF_DISK_CHUNK;
 }
 
 /* Notes that [OFFSET, OFFSET + LEN) has come. Streams overtake each other, but every byte comes
@@ -133,21 +135,26 @@ static bool arrived(struct target *t, uint64_t offset, uint64_t len)
     return good;
 }
 
-static void on_data(struct target *t, const struct vf_frame *f)
+static void on_data(struct target *t, struct vf_link *link, const struct vf_frame *f)
 {
     struct vf_data d = vf_data_of(f);
-    bool again = (f->flags & VF_FF_AGAIN) != 0;
-    if (!is_chunk(t, d.offset, d.len) || (f->flags & VF_FF_ZSTD)) {
+    bool again = (f->flags & VF_FF_AGAIN) != 0, packed = (f->flags & VF_FF_ZSTD) != 0;
+    size_t len = chunk_at(t, d.offset);
+    if (!len || (!packed && d.len != len)) {
         refuse(t, "a DATA frame does not hold one chunk of the disk");
         return;
     }
-    if (!again && !arrived(t, d.offset, d.len))
+    if (!again && !arrived(t, d.offset, len))
         return;
-    struct piece *c = new_piece(PIECE_DATA, d.offset, d.len);
+    struct piece *c = new_piece(PIECE_DATA, d.offset, len);
     memcpy(c->hash.b, d.hash, VF_HASH_LEN);
     c->buf = take_buffer(t);
-    memcpy(c->buf, d.chunk, d.len);
-    t->pass.counters.sent += d.len;
+    if (!packed)
+        memcpy(c->buf, d.chunk, len);
+    else if (!vf_squeeze_unpack(link->squeeze, d.chunk, d.len, c->buf, len))
+        memset(c->buf, 0, len); /* zeroes are never sent as DATA: the hash will not be theirs */
+    t->pass.counters.sent += len;
+    t->pass.counters.wire += VF_WIRE_HEADER + f->len;
     if (!again) {
         enqueue(t, c);
         return;
@@ -171,7 +178,7 @@ static bool is_run(const struct target *t, const struct vf_frame *f, uint64_t *o
            (*len % VF_DISK_CHUNK == 0 || *offset + *len == t->pass.size);
 }
 
-static void on_zero(struct target *t, const struct vf_frame *f)
+static void on_zero(struct target *t, struct vf_link *link, const struct vf_frame *f)
 {
     uint64_t offset, len;
     if (!is_run(t, f, &offset, &len)) {
@@ -185,7 +192,7 @@ static void on_zero(struct target *t, const struct vf_frame *f)
 }
 
 /* What the source found equal: the hashes are those that were told. */
-static void on_same(struct target *t, const struct vf_frame *f)
+static void on_same(struct target *t, struct vf_link *link, const struct vf_frame *f)
 {
     uint64_t offset, len;
     if (!is_run(t, f, &offset, &len) || !t->known) {
@@ -223,7 +230,7 @@ static void on_same(struct target *t, const struct vf_frame *f)
 }
 
 /* Each stream ends with END; the last one ends the disk. */
-static void on_end(struct target *t, const struct vf_frame *f)
+static void on_end(struct target *t, struct vf_link *link, const struct vf_frame *f)
 {
     const char *hash;
     size_t n;
@@ -265,7 +272,8 @@ static void on_begin(struct target *t, struct vf_link *link, const struct vf_fra
 
 static void target_frame(struct vf_pass *p, struct vf_link *link, const struct vf_frame *f)
 {
-    static void (*const runs[VF_F_TYPES])(struct target *, const struct vf_frame *) = {
+    static void (*const runs[VF_F_TYPES])(struct target *, struct vf_link *,
+                                          const struct vf_frame *) = {
         [VF_F_DATA] = on_data,
         [VF_F_ZERO] = on_zero,
         [VF_F_SAME] = on_same,
@@ -281,7 +289,7 @@ static void target_frame(struct vf_pass *p, struct vf_link *link, const struct v
     } else if (!vf_pass_uses(p, link)) {
         refuse(t, "the stream has no BEGIN for this disk");
     } else if (f->type < VF_F_TYPES && runs[f->type]) {
-        runs[f->type](t, f);
+        runs[f->type](t, link, f);
     }
 }
 

@@ -40,8 +40,9 @@ enum vf_frame_type {
     VF_F_CLOSE,   /* disk ID */
     VF_F_CONNECT, /* stream ID: PATH, or ADDRESS, PORT, USER, HOST_KEY, KEY */
     VF_F_RECEIVE, /* into disk ID: SIZE, VERIFY, FRESH, DELTA */
-    VF_F_SEND,    /* disk ID over STREAM and those behind, STREAMS of them: SIZE, RATE, DELTA */
-    VF_F_CANCEL,  /* the copy of disk ID, answered by its ERROR; never twice */
+    VF_F_SEND, /* disk ID over STREAM and those behind, STREAMS of them: SIZE, RATE, DELTA, COMPRESS
+                */
+    VF_F_CANCEL, /* the copy of disk ID, answered by its ERROR; never twice */
     VF_F_OK,
     VF_F_PROGRESS, /* of disk ID: counters */
     VF_F_COPIED,   /* disk ID is done: HASH, HOW, counters */
@@ -66,7 +67,7 @@ enum vf_frame_type {
 
 enum vf_frame_flags {
     VF_FF_AGAIN = 1, /* DATA: answer to RESEND */
-    VF_FF_ZSTD = 2,  /* DATA: compressed (feature "zstd"; not sent yet) */
+    VF_FF_ZSTD = 2,  /* DATA: the chunk is a frame of zstd (feature "zstd") */
     VF_FF_ECHO = 4,  /* ERROR: caused by the other side's error */
 };
 
@@ -113,6 +114,8 @@ enum vf_tag {
     VF_TAG_DELTA,
     VF_TAG_STREAMS,
     VF_TAG_CORES, /* in an owner's HELLO */
+    VF_TAG_COMPRESS,
+    VF_TAG_WIRE, /* counter: bytes of DATA frames, as they were sent */
 };
 
 struct vf_frame {

@@ -25,6 +25,10 @@ struct vf_plan_nic {
 };
 
 enum vf_verify { VF_VERIFY_FULL, VF_VERIFY_NONE };
+/* "auto" (where it pays), "1" to "9", "off", by number; as vf_copy_disk() takes them. */
+extern const char *const vf_compress_words[];
+extern const char *const vf_verify_words[];
+enum { VF_MAX_STREAMS = 8, VF_COMPRESS_WORDS = 11 };
 
 /* How the VM gets there: copied by vmferry while it is shut down, or by Proxmox's own migration
  * between clusters, live when it runs. */
@@ -46,6 +50,8 @@ struct vf_plan {
     uint64_t rate;   /* bytes per second, 0: no limit */
     enum vf_verify verify;
     enum vf_method method;
+    unsigned compress;         /* index of vf_compress_words */
+    unsigned streams;          /* connections between the hosts, 0: as they bear */
     unsigned shutdown_timeout; /* seconds given to a graceful shutdown */
     bool verify_tls;           /* false: --no-verify-ssl */
     bool ignore_exists; /* a VM of the same name, even of the same cluster, does not stop it */

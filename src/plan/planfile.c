@@ -19,7 +19,9 @@ struct plan_file {
     struct vf_plan plan;
 };
 
-static const char *const verify_words[] = {"full", "none", NULL};
+const char *const vf_verify_words[] = {"full", "none", NULL};
+const char *const vf_compress_words[] = {"auto", "1", "2", "3", "4",   "5",
+                                         "6",    "7", "8", "9", "off", NULL};
 static const char *const method_words[] = {"copy", "remote-migrate", NULL};
 _Static_assert(sizeof(enum vf_verify) == sizeof(int) && sizeof(enum vf_method) == sizeof(int),
                "read as ints");
@@ -104,7 +106,9 @@ static const struct vf_cfg_key plan_keys[] = {
     {"copy-disks", VF_CFG_BOOL, AT(plan_file, plan.copy_disks)},
     {"start", VF_CFG_BOOL, AT(plan_file, plan.start)},
     {"rate", VF_CFG_UINT, UINT(plan_file, plan.rate, 0, INT64_MAX)},
-    {"verify", VF_CFG_WORD, AT(plan_file, plan.verify), .words = verify_words},
+    {"verify", VF_CFG_WORD, AT(plan_file, plan.verify), .words = vf_verify_words},
+    {"compress", VF_CFG_WORD, AT(plan_file, plan.compress), .words = vf_compress_words},
+    {"streams", VF_CFG_UINT, UINT(plan_file, plan.streams, 0, VF_MAX_STREAMS)},
     {"shutdown-timeout", VF_CFG_UINT, UINT(plan_file, plan.shutdown_timeout, 1, 86400)},
     {"verify-tls", VF_CFG_BOOL, AT(plan_file, plan.verify_tls)},
     {"ignore-exists", VF_CFG_BOOL, AT(plan_file, plan.ignore_exists)},
@@ -221,7 +225,11 @@ char *vf_plan_text(const struct vf_plan *p)
     put_number(&b, "", "rate", p->rate);
     vf_buf_puts(&b, " # bytes per second, 0: no limit\n");
     vf_buf_printf(&b, "verify = \"%s\"; # \"full\": read back and compare, or \"none\"\n",
-                  verify_words[p->verify]);
+                  vf_verify_words[p->verify]);
+    vf_buf_printf(&b, "compress = \"%s\"; # \"auto\": where it pays, \"off\", or \"1\" to \"9\"\n",
+                  vf_compress_words[p->compress]);
+    put_number(&b, "", "streams", p->streams);
+    vf_buf_puts(&b, " # connections between the hosts, 0: as they bear\n");
     put_number(&b, "", "shutdown-timeout", p->shutdown_timeout);
     vf_buf_puts(&b, " # seconds for a graceful shutdown\n");
     put_bool(&b, "verify-tls", p->verify_tls, "check the clusters' certificates");

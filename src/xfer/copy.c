@@ -117,6 +117,7 @@ static int start_source(struct copy *c, const struct vf_route *route, struct vf_
     vf_field_u64(&b, VF_TAG_STREAMS, route->n_streams);
     vf_field_u64(&b, VF_TAG_DELTA, c->o->delta);
     vf_field_u64(&b, VF_TAG_RATE, c->o->rate);
+    vf_field_u64(&b, VF_TAG_COMPRESS, c->o->compress);
     if (vf_session_call(c->source.session, VF_F_SEND, c->id, &b, VF_F_OK, OPEN_MS, c->o->cancel,
                         NULL, err) < 0)
         return vf_fail_prefix(err, "source (%s)", c->source.label);
@@ -137,6 +138,7 @@ static const struct counter source_counters[] = {
     {VF_TAG_READ, offsetof(struct vf_progress, read)},
     {VF_TAG_SENT, offsetof(struct vf_progress, sent)},
     {VF_TAG_ZEROES, offsetof(struct vf_progress, zero)},
+    {VF_TAG_WIRE, offsetof(struct vf_progress, wire)},
 };
 static const struct counter target_counters[] = {
     {VF_TAG_DONE, offsetof(struct vf_progress, done)},
@@ -295,6 +297,7 @@ static int result(struct copy *c, struct vf_copy_result *out, struct vf_error **
         .same = p->same,
         .committed = p->committed,
         .verified = p->verified,
+        .wire = p->wire,
         .source_hash = hash_of(&c->source),
         .target_hash = hash_of(&c->target),
     };
@@ -315,7 +318,7 @@ static void reset(struct vf_progress *p, uint64_t size)
 {
     p->stage = VF_STAGE_PREPARE;
     p->total = size;
-    p->done = p->read = p->sent = p->zero = p->same = p->committed = p->verified = 0;
+    p->done = p->read = p->sent = p->zero = p->same = p->committed = p->verified = p->wire = 0;
 }
 
 int vf_copy_disk(struct vf_route *route, const struct vf_copy_opts *opts,

@@ -16,6 +16,7 @@ struct vf_progress {
     _Atomic uint64_t total; /* size of the disk */
     _Atomic uint64_t done;  /* up to where the target has it, committed */
     _Atomic uint64_t read, sent, zero, same, committed, verified;
+    _Atomic uint64_t wire; /* what SENT took on the streams, headers and compression included */
 };
 
 /* A host that holds disks, with its `vmferry-mover serve` running: control session included. */
@@ -70,6 +71,7 @@ struct vf_copy_end {
 struct vf_copy_opts {
     struct vf_copy_end source, target;
     uint64_t rate;     /* bytes per second over all streams, 0: none */
+    unsigned compress; /* 0: where it pays; 1-9: at this level of zstd; 10: not */
     bool verify;       /* read back and compare */
     bool delta;        /* compare first and send what differs: the target has most of it already */
     bool target_fresh; /* just allocated by this job and never written: reads back zero */
@@ -77,7 +79,7 @@ struct vf_copy_opts {
 };
 
 struct vf_copy_result {
-    uint64_t size, read, sent, zero, same, committed, verified; /* bytes */
+    uint64_t size, read, sent, zero, same, committed, verified, wire; /* bytes */
     char *source_hash, *target_hash; /* XXH3-128 over chunk hashes, hex; equal or the copy failed */
     const char *verified_how;        /* "media", "through cache", "none" */
 };

@@ -50,7 +50,7 @@ static void look_inside(const struct vf_frame *f, struct outcome *o)
     for (size_t i = 0; i < f->len; i++)
         o->sum = o->sum * 31 + (unsigned char)f->payload[i];
     o->sum += vf_field_num(f, VF_TAG_SIZE, 7) + f->type + f->flags + f->id;
-    for (int tag = 0; tag <= VF_TAG_CORES + 1; tag++) {
+    for (int tag = 0; tag <= VF_TAG_WIRE + 1; tag++) {
         vf_autofree char *text = vf_field_text(f, tag);
         if (text)
             o->sum += strlen(text);

@@ -22,6 +22,8 @@
 
 #define MIB (1 << 20)
 
+enum { OFF = 10 }; /* vf_copy_opts.compress */
+
 static char *dir, *mover;
 static unsigned streams_wanted; /* by open_pair() */
 
@@ -112,6 +114,25 @@ static char *make_pattern(const char *name, uint64_t size)
             vf_pwrite_full(fd, buf, MIB, at);
     }
     vf_pwrite_full(fd, "the end", 7, size - 512);
+    return path;
+}
+
+/* Chunks that can be made smaller, no two alike. */
+static char *make_text(const char *name, uint64_t size)
+{
+    char *path = path_of(name);
+    vf_autofd int fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+    vf_autofree char *buf = vf_xmalloc(MIB);
+    uint64_t x = 88172645463325252ULL;
+    for (uint64_t at = 0; fd >= 0 && at < size; at += MIB) {
+        for (size_t i = 0; i < MIB; i++) {
+            x ^= x << 13;
+            x ^= x >> 7;
+            x ^= x << 17;
+            buf[i] = (char)('a' + (x >> 40) % 4);
+        }
+        vf_pwrite_full(fd, buf, MIB, at);
+    }
     return path;
 }
 
@@ -422,9 +443,9 @@ static bool proxy_start(struct proxy *x, const char *owner_dir)
            listen(x->listener, 1) == 0 && pthread_create(&x->thread, NULL, proxy_main, x) == 0;
 }
 
-static void test_flipped(int flips, bool verify)
+static void test_flipped(int flips, bool verify, unsigned compress)
 {
-    vf_autofree char *job = vf_asprintf("flip-%d-%d-%d", (int)getpid(), flips, verify);
+    vf_autofree char *job = vf_asprintf("flip-%d-%d-%d-%u", (int)getpid(), flips, verify, compress);
     struct vf_mover_opts o = {.job = job, .epoch = 1, .mover = mover};
     struct pair p = {.source = vf_mover_host_open(NULL, &o, NULL),
                      .target = vf_mover_host_open(NULL, &o, NULL)};
@@ -436,9 +457,9 @@ static void test_flipped(int flips, bool verify)
     vf_autoerror struct vf_error *e = NULL;
     p.route = vf_route_open(p.source, p.target, &ro, &e);
     show(e);
-    vf_autofree char *from = make_pattern("flip.raw", 16 * MIB);
+    vf_autofree char *from = (compress == OFF ? make_pattern : make_text)("flip.raw", 16 * MIB);
     vf_autofree char *to = make_target("flip-dst.raw", "raw", 16 * MIB);
-    struct vf_copy_opts co = {.verify = verify, .target_fresh = true};
+    struct vf_copy_opts co = {.verify = verify, .target_fresh = true, .compress = compress};
     struct vf_copy_result r = {0};
     int status = p.route ? copy(&p, from, "raw", to, "raw", &co, &r, &e) : -1;
     show(e);
@@ -459,6 +480,47 @@ static void test_flipped(int flips, bool verify)
     free(x.real);
     unlink(from);
     unlink(to);
+}
+
+static void compressed(struct pair *p, const char *from, unsigned compress, uint64_t rate,
+                       struct vf_copy_result *r)
+{
+    vf_autofree char *to = make_target("packed-dst.raw", "raw", 40 * MIB);
+    struct vf_copy_opts o = {
+        .verify = true, .target_fresh = true, .compress = compress, .rate = rate};
+    vf_autoerror struct vf_error *e = NULL;
+    ok(copy(p, from, "raw", to, "raw", &o, r, &e) == 0 && identical(from, "raw", to, "raw"),
+       "compression %u, %llu bytes per second: identical", compress, (unsigned long long)rate);
+    show(e);
+    vf_copy_result_free(r);
+    unlink(to);
+}
+
+static void test_compress(void)
+{
+    struct pair p;
+    if (!ok(open_pair(&p), "two movers"))
+        return;
+    vf_autofree char *text = make_text("text.raw", 40 * MIB);
+    vf_autofree char *noise = make_pattern("noise.raw", 40 * MIB);
+    struct vf_copy_result r;
+    compressed(&p, text, OFF, 0, &r);
+    ok(r.wire >= r.sent && r.sent == 40 * MIB, "off: as it is");
+    compressed(&p, text, 1, 0, &r);
+    ok(r.wire < r.sent / 2, "level 1: smaller");
+    uint64_t fast = r.wire;
+    compressed(&p, text, 9, 0, &r);
+    ok(r.wire <= fast, "level 9: not larger than that");
+    compressed(&p, noise, 1, 0, &r);
+    ok(r.wire >= r.sent - 2 * MIB && r.wire < r.sent + 4096 * 40,
+       "what cannot be made smaller is sent as it is");
+    compressed(&p, text, 0, 8 * MIB, &r);
+    ok(r.wire < r.sent * 3 / 4, "auto: a slow line is worth it");
+    compressed(&p, noise, 0, 64 * MIB, &r);
+    ok(r.wire >= r.sent - 2 * MIB, "but not for noise");
+    close_pair(&p);
+    unlink(text);
+    unlink(noise);
 }
 
 /* ---- endings ---- */
@@ -759,9 +821,11 @@ int main(void)
     test_delta("qcow2", true, 3);
     test_other_volume();
     test_refusals();
-    test_flipped(1, true);
-    test_flipped(1, false);
-    test_flipped(1000, true);
+    test_flipped(1, true, OFF);
+    test_flipped(1, false, OFF);
+    test_flipped(1, true, 1);
+    test_flipped(1000, true, OFF);
+    test_compress();
     test_killed(true);
     test_killed(false);
     test_cancel();

@@ -31,6 +31,10 @@ static const char usage[] =
        "      --skip-start     do not start the VM at the target\n"
        "      --skip-disks     create the VM without its disks; implies --skip-start\n"
        "      --bwlimit MBPS   copy with at most MBPS Mbit/s\n"
+       "      --compress WHAT  auto (default: where it pays), off, or 1 to 9\n"
+       "      --streams N      connections between the hosts, 1 to 8 (default: as the\n"
+       "                       hosts bear)\n"
+       "      --verify WHAT    full (default): read back and compare, or none\n"
        "      --bridge FROM=TO cards of bridge FROM are put on TO; may be given again,\n"
        "                       * is every other bridge\n"
        "      --mac WHAT       keep (default), new, or an address\n"
@@ -58,6 +62,9 @@ enum {
     O_SKIP_START,
     O_SKIP_DISKS,
     O_BWLIMIT,
+    O_COMPRESS,
+    O_STREAMS,
+    O_VERIFY,
     O_BRIDGE,
     O_MAC,
     O_FORMAT,
@@ -78,6 +85,9 @@ static const struct option long_options[] = {
     {"skip-start", no_argument, NULL, O_SKIP_START},
     {"skip-disks", no_argument, NULL, O_SKIP_DISKS},
     {"bwlimit", required_argument, NULL, O_BWLIMIT},
+    {"compress", required_argument, NULL, O_COMPRESS},
+    {"streams", required_argument, NULL, O_STREAMS},
+    {"verify", required_argument, NULL, O_VERIFY},
     {"bridge", required_argument, NULL, O_BRIDGE},
     {"mac", required_argument, NULL, O_MAC},
     {"format", required_argument, NULL, O_FORMAT},
@@ -159,6 +169,19 @@ static int take(struct options *o, int c)
             return -1;
         m->rate = n * 1000000 / 8;
         return 0;
+    case O_STREAMS:
+        if (number("--streams", optarg, 1, VF_MAX_STREAMS, &n) < 0)
+            return -1;
+        m->streams = (unsigned)n;
+        return 0;
+    case O_COMPRESS:
+        i = word("--compress", optarg, vf_compress_words, VF_COMPRESS_WORDS);
+        m->compress = (unsigned)i;
+        return i < 0 ? -1 : 0;
+    case O_VERIFY:
+        i = word("--verify", optarg, vf_verify_words, VF_VERIFY_NONE + 1);
+        m->verify = (enum vf_verify)i;
+        return i < 0 ? -1 : 0;
     case O_VMID:
         if (number("--vmid", optarg, 100, 999999999, &n) < 0)
             return -1;
