@@ -23,10 +23,13 @@
 
 enum {
     START_MS = 20 * 1000,
-    STATUS_SPAN = 1 << 30, /* one block status question */
     MAX_EXTENTS = 4096,
     CLUSTER = 65536, /* qcow2's default; a wrong guess costs a little space, nothing else */
 };
+
+/* What one question for block status or one run of zeroes may span: 32 bits. */
+#define MAX_SPAN ((uint64_t)0xfff00000)
+#define MIN_SPAN ((uint64_t)16 << 20)
 
 struct nbd {
     struct vf_disk disk;
@@ -38,6 +41,7 @@ struct nbd {
     struct vf_extent extents[MAX_EXTENTS];
     size_t n_extents;
     uint64_t from;
+    uint64_t span; /* of the next question: as far as the answers are of use */
 };
 
 static struct nbd *self(struct vf_disk *d)
@@ -83,7 +87,7 @@ static int disk_zero(struct vf_disk *d, uint64_t n, uint64_t offset, struct vf_e
 {
     struct nbd *b = self(d);
     while (n) {
-        uint64_t now = n < STATUS_SPAN ? n : STATUS_SPAN;
+        uint64_t now = n < MAX_SPAN ? n : MAX_SPAN;
         if (nbd_zero(b->io, now, offset, 0) < 0)
             return nbd_failed(err, "zeroes through qemu-nbd");
         offset += now;
@@ -114,7 +118,7 @@ static int on_extents(void *opaque, const char *context, uint64_t offset, uint32
 
 static int ask_extents(struct nbd *b, struct nbd_handle *h, uint64_t offset, struct vf_error **err)
 {
-    uint64_t n = b->disk.size - offset < STATUS_SPAN ? b->disk.size - offset : STATUS_SPAN;
+    uint64_t n = b->disk.size - offset < b->span ? b->disk.size - offset : b->span;
     b->n_extents = 0;
     b->from = offset;
     nbd_extent_callback cb = {.callback = on_extents, .user_data = b};
@@ -122,6 +126,12 @@ static int ask_extents(struct nbd *b, struct nbd_handle *h, uint64_t offset, str
         return nbd_failed(err, "block status through qemu-nbd");
     if (!b->n_extents)
         b->extents[b->n_extents++] = (struct vf_extent){.end = offset + n};
+    /* a target's answers are used once: a long one about small pieces is for nothing */
+    size_t many = b->disk.writable ? 8 : MAX_EXTENTS / 2;
+    if (b->n_extents > many && b->span > MIN_SPAN)
+        b->span /= 2;
+    else if (b->n_extents == 1)
+        b->span = b->span * 2 < MAX_SPAN ? b->span * 2 : MAX_SPAN;
     return 0;
 }
 
@@ -325,6 +335,7 @@ struct vf_disk *vf_disk_open_nbd(const struct vf_disk_spec *spec, struct vf_erro
         .media = takes_direct(spec->path),
     };
     b->server.pid = -1;
+    b->span = MIN_SPAN;
     pthread_mutex_init(&b->extents_lock, NULL);
     b->socket =
         vf_asprintf("%s/nbd-%d-%u.sock", spec->dir, (int)getpid(), atomic_fetch_add(&counter, 1));

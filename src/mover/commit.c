@@ -216,8 +216,8 @@ void *vf_committer_main(void *target)
         vf_group_clear(&g);
         group_done(t);
     }
-    if (r < 0)
-        vf_pass_abort(&t->pass, e, false);
+    if (r < 0) /* a broken line has its cause elsewhere */
+        vf_pass_abort(&t->pass, e, t->pass.n_links && t->pass.links[0]->broken);
     pthread_join(t->writer, NULL);
     vf_pass_finish(&t->pass);
     return NULL;

@@ -101,7 +101,7 @@ void *vf_teller_main(void *target)
     struct vf_error *e = NULL;
     vf_autofree void *buf = vf_disk_buffer();
     if (tell_all(&w, buf, &e) < 0)
-        vf_pass_abort(&w.t->pass, e, false);
+        vf_pass_abort(&w.t->pass, e, w.t->pass.n_links && w.t->pass.links[0]->broken);
     vf_buf_free(&w.frame);
     return NULL;
 }

@@ -295,27 +295,29 @@ static void target_frame(struct vf_pass *p, struct vf_link *link, const struct v
 
 /* ---- writing ---- */
 
-/* Only the units with something in them: for a disk that reads back as zeroes where it was never
- * written. */
-static int write_sparse(struct vf_disk *d, const char *buf, size_t n, uint64_t offset,
-                        struct vf_error **err)
+/* Whether the unit at AT (the last one may be short) is zero; *LEN is its length. */
+static bool zero_unit(const struct target *t, const struct piece *c, size_t at, size_t *len)
 {
-    for (size_t at = 0; at < n;) {
-        size_t unit = n - at < d->unit ? n - at : d->unit;
-        if (vf_all_zero(buf + at, unit)) {
-            at += unit;
-            continue;
-        }
-        size_t end = at + unit;
-        while (end < n) {
-            unit = n - end < d->unit ? n - end : d->unit;
-            if (vf_all_zero(buf + end, unit))
-                break;
+    size_t left = (size_t)c->len - at, unit = t->pass.disk->unit;
+    *len = left < unit ? left : unit;
+    return vf_all_zero((const char *)c->buf + at, *len);
+}
+
+/* Writes the units with something in them; the others stay holes, or become holes. */
+static int write_sparse(struct target *t, const struct piece *c, struct vf_error **err)
+{
+    struct vf_disk *d = t->pass.disk;
+    for (size_t at = 0, end, unit; at < c->len; at = end) {
+        bool zero = zero_unit(t, c, at, &unit);
+        for (end = at + unit; end < c->len && zero_unit(t, c, end, &unit) == zero;)
             end += unit;
-        }
-        if (vf_disk_write(d, buf + at, end - at, offset + at, err) < 0)
+        int r = 0;
+        if (!zero)
+            r = vf_disk_write(d, (const char *)c->buf + at, end - at, c->offset + at, err);
+        else if (!t->fresh)
+            r = vf_disk_zero(d, end - at, c->offset + at, err);
+        if (r < 0)
             return -1;
-        at = end;
     }
     return 0;
 }
@@ -337,7 +339,7 @@ static int write_piece(struct target *t, struct piece *c, struct record *r, stru
         return 0;
     }
     if (t->sparse)
-        return write_sparse(t->pass.disk, c->buf, c->len, c->offset, err);
+        return write_sparse(t, c, err);
     return vf_disk_write(t->pass.disk, c->buf, c->len, c->offset, err);
 }
 
@@ -510,7 +512,8 @@ struct vf_pass *vf_target_start(const struct vf_target_opts *o)
     t->verify = o->verify;
     t->delta = o->delta;
     t->known = o->delta ? vf_xcalloc(1, sizeof *t->known) : NULL;
-    t->sparse = o->fresh && o->disk->zero_when_fresh;
+    t->sparse = o->disk->zero_when_fresh;
+    t->fresh = o->fresh;
     t->tail = &t->pieces;
     t->hasher = vf_hasher_new();
     if (o->verify)

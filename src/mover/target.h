@@ -47,7 +47,8 @@ struct part {
 struct target {
     struct vf_pass pass;
     bool verify;
-    bool sparse; /* zeroes inside chunks need not be written */
+    bool sparse; /* has holes: zeroes inside chunks need not be written */
+    bool fresh;  /* is all holes */
     bool delta;
     pthread_t writer, committer, teller;
     /* under pass.lock */

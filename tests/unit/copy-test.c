@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -297,6 +298,121 @@ static void test_delta(const char *format, bool verify, unsigned streams)
     close_pair(&p);
     unlink(from);
     unlink(to);
+}
+
+/* The most memory PID has had, KiB. */
+static long most_memory(pid_t pid)
+{
+    vf_autofree char *path = vf_asprintf("/proc/%d/status", (int)pid);
+    vf_autofree char *text = vf_read_file(path, 65536, NULL, NULL);
+    const char *at = text ? strstr(text, "VmHWM:") : NULL;
+    return at ? strtol(at + 6, NULL, 10) : LONG_MAX;
+}
+
+static void check_memory(const struct pair *p, const char *doing)
+{
+    long source = most_memory(p->source->proc.pid), target = most_memory(p->target->proc.pid);
+#ifdef VF_STATIC_MOVER
+    ok(source < 65536 && target < 65536, "%s: %ld and %ld KiB of memory", doing, source, target);
+#else
+    skip(doing, "a sanitizer build needs more memory");
+#endif
+}
+
+/* 64 TiB with a few chunks in it, there and back: in seconds, in the same memory. */
+static void test_huge(void)
+{
+    struct pair p;
+    if (!ok(open_pair(&p), "two movers"))
+        return;
+    const uint64_t size = (uint64_t)64 << 40;
+    vf_autofree char *from = make_target("huge.qcow2", "qcow2", size);
+    vf_autofree char *to = make_target("huge-dst.qcow2", "qcow2", size);
+    static const char *const writes[] = {"write -P 7 0 3M", "write -P 8 33T 64k",
+                                         "write -P 9 67108863M 1M"};
+    for (size_t i = 0; i < VF_COUNT(writes); i++) {
+        const char *argv[] = {"qemu-io", "-c", writes[i], from, NULL};
+        ok(run(argv) == 0, "%s", writes[i]);
+    }
+    uint64_t source = allocated(from);
+    struct vf_copy_opts o = {.verify = true, .target_fresh = true};
+    struct vf_copy_result r;
+    vf_autoerror struct vf_error *e = NULL;
+    ok(copy(&p, from, "qcow2", to, "qcow2", &o, &r, &e) == 0 && r.sent == 5 * MIB &&
+           r.zero == size - 5 * MIB && r.verified == size,
+       "64 TiB are copied");
+    show(e);
+    ok(identical(from, "qcow2", to, "qcow2"), "and are identical");
+    ok(allocated(to) <= source + source / 100 + MIB, "and take as little room: %llu, %llu KiB",
+       (unsigned long long)source / 1024, (unsigned long long)allocated(to) / 1024);
+    vf_copy_result_free(&r);
+    o.delta = true;
+    ok(copy(&p, from, "qcow2", to, "qcow2", &o, &r, &e) == 0 && r.same == size,
+       "and are compared again");
+    show(e);
+    vf_copy_result_free(&r);
+    check_memory(&p, "64 TiB");
+    close_pair(&p);
+    unlink(from);
+    unlink(to);
+}
+
+/* Sparse stays sparse: islands of data of all sizes, in all directions, also where something else
+ * was before. */
+static char *make_islands(uint64_t size)
+{
+    char *path = path_of("islands.raw");
+    vf_autofd int fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+    vf_autofree char *buf = vf_xmalloc(MIB);
+    memset(buf, 0x5a, MIB);
+    if (fd < 0 || ftruncate(fd, (off_t)size) < 0)
+        return path;
+    uint64_t at = 0;
+    for (size_t n = 4096; at + n < size; n = n < 512 * 1024 ? n * 2 : 4096) {
+        vf_pwrite_full(fd, buf, n, at);
+        at += n + 192 * 1024; /* a hole */
+        at = at / 65536 * 65536;
+    }
+    return path;
+}
+
+static void test_sparse(const char *from_format, const char *to_format, bool fresh)
+{
+    struct pair p;
+    if (!ok(open_pair(&p), "two movers"))
+        return;
+    const uint64_t size = 96 * MIB;
+    vf_autofree char *raw = make_islands(size), *from = path_of("islands");
+    const char *convert[] = {"qemu-img",  "convert", "-f", "raw", "-O",
+                             from_format, raw,       from, NULL};
+    ok(run(convert) == 0, "islands as %s", from_format);
+    vf_autofree char *to = make_target("islands-dst", to_format, size);
+    if (!fresh) {
+        const char *fill[] = {"qemu-io", "-f", to_format, "-c", "write -P 3 0 96M", to, NULL};
+        ok(run(fill) == 0, "a %s that was full", to_format);
+    }
+    struct vf_copy_opts o = {.verify = true, .target_fresh = fresh, .delta = !fresh};
+    struct vf_copy_result r;
+    vf_autoerror struct vf_error *e = NULL;
+    ok(copy(&p, from, from_format, to, to_format, &o, &r, &e) == 0, "%s -> %s", from_format,
+       to_format);
+    show(e);
+    ok(identical(from, from_format, to, to_format), "identical");
+    /* the same islands in the target's units, as qemu-img itself lays them out */
+    vf_autofree char *model = path_of("model");
+    const char *again[] = {"qemu-img", "convert", "-f",  from_format, "-O",
+                           to_format,  from,      model, NULL};
+    ok(run(again) == 0, "a model");
+    uint64_t limit = allocated(model);
+    limit += limit / 100 + 512 * 1024; /* what the format itself needs */
+    ok(allocated(to) <= limit, "%s -> %s: %llu KiB, at most %llu", from_format, to_format,
+       (unsigned long long)allocated(to) / 1024, (unsigned long long)limit / 1024);
+    vf_copy_result_free(&r);
+    close_pair(&p);
+    unlink(raw);
+    unlink(from);
+    unlink(to);
+    unlink(model);
 }
 
 /* A path that leads to another volume than the one that was allocated. */
@@ -819,6 +935,10 @@ int main(void)
     test_delta("raw", true, 1);
     test_delta("raw", false, 4);
     test_delta("qcow2", true, 3);
+    static const char *const formats[] = {"raw", "qcow2"};
+    for (int i = 0; i < 8; i++)
+        test_sparse(formats[i & 1], formats[i >> 1 & 1], i < 4);
+    test_huge();
     test_other_volume();
     test_refusals();
     test_flipped(1, true, OFF);
