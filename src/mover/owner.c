@@ -82,14 +82,14 @@ void vf_owner_link_ended(struct owner *o, struct vf_link *link, const struct vf_
     pthread_mutex_unlock(&o->lock);
 }
 
+/* Under the lock, and P started under it: the answer to its first frame must find it in the list.
+ */
 static void add_pass(struct owner *o, struct vf_pass *p)
 {
     struct running *r = vf_xcalloc(1, sizeof *r);
     r->pass = p;
-    pthread_mutex_lock(&o->lock);
     r->next = o->passes;
     o->passes = r;
-    pthread_mutex_unlock(&o->lock);
 }
 
 /* Takes a finished pass out of the list once no stream is inside it. */
@@ -249,7 +249,9 @@ static int on_receive(struct owner *o, const struct vf_frame *f, struct vf_error
         .delta = vf_field_num(f, VF_TAG_DELTA, 0),
         .wake_fd = o->wake_fd,
     };
+    pthread_mutex_lock(&o->lock);
     add_pass(o, vf_target_start(&t));
+    pthread_mutex_unlock(&o->lock);
     reply(o, VF_F_OK, 0, f->id, NULL);
     return 0;
 }
@@ -296,7 +298,9 @@ static int on_send(struct owner *o, const struct vf_frame *f, struct vf_error **
         .delta = vf_field_num(f, VF_TAG_DELTA, 0),
         .wake_fd = o->wake_fd,
     };
+    pthread_mutex_lock(&o->lock);
     add_pass(o, vf_source_start(&so));
+    pthread_mutex_unlock(&o->lock);
     for (struct stream *s = o->streams; s; s = s->next)
         if (s->ended) /* meanwhile */
             vf_owner_link_ended(o, &s->link, s->why);

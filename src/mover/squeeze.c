@@ -24,7 +24,6 @@ struct sum {
 
 struct vf_squeeze {
     pthread_mutex_t lock;
-    ZSTD_CCtx *pack;
     ZSTD_DCtx *unpack;
     void *buf;
     bool packing; /* what "auto" does now */
@@ -35,6 +34,39 @@ struct vf_squeeze {
     int64_t began_ns, packed_ns;
     size_t n, len;
 };
+
+/* A packer takes up to 4 MiB: a few serve all streams. */
+static struct packer {
+    ZSTD_CCtx *context;
+    bool taken;
+} packers[4];
+static pthread_mutex_t packers_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t packers_free = PTHREAD_COND_INITIALIZER;
+
+static struct packer *take_packer(void)
+{
+    struct packer *p = NULL;
+    pthread_mutex_lock(&packers_lock);
+    while (!p) {
+        for (size_t i = 0; i < VF_COUNT(packers) && !p; i++)
+            p = packers[i].taken ? NULL : &packers[i];
+        if (!p)
+            pthread_cond_wait(&packers_free, &packers_lock);
+    }
+    p->taken = true;
+    if (!p->context && !(p->context = ZSTD_createCCtx()))
+        abort(); /* like memory: nothing to be done */
+    pthread_mutex_unlock(&packers_lock);
+    return p;
+}
+
+static void give_packer(struct packer *p)
+{
+    pthread_mutex_lock(&packers_lock);
+    p->taken = false;
+    pthread_cond_signal(&packers_free);
+    pthread_mutex_unlock(&packers_lock);
+}
 
 static int64_t now_ns(void)
 {
@@ -60,7 +92,6 @@ void vf_squeeze_free(struct vf_squeeze *q)
 {
     if (!q)
         return;
-    ZSTD_freeCCtx(q->pack);
     ZSTD_freeDCtx(q->unpack);
     free(q->buf);
     pthread_mutex_destroy(&q->lock);
@@ -78,11 +109,11 @@ static void add(struct sum *s, double in, double out, double ns)
 /* The length of N bytes packed; 0: not worth it. */
 static size_t squeeze(struct vf_squeeze *q, int level, const void *buf, size_t n)
 {
-    if (!q->pack && !(q->pack = ZSTD_createCCtx()))
-        abort(); /* like memory: nothing to be done */
     if (!q->buf)
         q->buf = vf_xmalloc(bound());
-    size_t len = ZSTD_compressCCtx(q->pack, q->buf, bound(), buf, n, level);
+    struct packer *p = take_packer();
+    size_t len = ZSTD_compressCCtx(p->context, q->buf, bound(), buf, n, level);
+    give_packer(p);
     return ZSTD_isError(len) || len > n - n / 16 ? 0 : len;
 }
 

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 /* A level of zstd, or: */
-enum { VF_COMPRESS_AUTO = 0, VF_COMPRESS_MAX = 9, VF_COMPRESS_OFF = 10 };
+enum { VF_COMPRESS_AUTO = 0, VF_COMPRESS_MAX = 6, VF_COMPRESS_OFF = 7 };
 
 struct vf_squeeze;
 

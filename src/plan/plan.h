@@ -25,10 +25,10 @@ struct vf_plan_nic {
 };
 
 enum vf_verify { VF_VERIFY_FULL, VF_VERIFY_NONE };
-/* "auto" (where it pays), "1" to "9", "off", by number; as vf_copy_disk() takes them. */
+/* "auto" (where it pays), "1" to "6", "off", by number; as vf_copy_disk() takes them. */
 extern const char *const vf_compress_words[];
 extern const char *const vf_verify_words[];
-enum { VF_MAX_STREAMS = 8, VF_COMPRESS_WORDS = 11 };
+enum { VF_MAX_STREAMS = 8, VF_COMPRESS_WORDS = 8 };
 
 /* How the VM gets there: copied by vmferry while it is shut down, or by Proxmox's own migration
  * between clusters, live when it runs. */

@@ -20,8 +20,7 @@ struct plan_file {
 };
 
 const char *const vf_verify_words[] = {"full", "none", NULL};
-const char *const vf_compress_words[] = {"auto", "1", "2", "3", "4",   "5",
-                                         "6",    "7", "8", "9", "off", NULL};
+const char *const vf_compress_words[] = {"auto", "1", "2", "3", "4", "5", "6", "off", NULL};
 static const char *const method_words[] = {"copy", "remote-migrate", NULL};
 _Static_assert(sizeof(enum vf_verify) == sizeof(int) && sizeof(enum vf_method) == sizeof(int),
                "read as ints");
@@ -226,7 +225,7 @@ char *vf_plan_text(const struct vf_plan *p)
     vf_buf_puts(&b, " # bytes per second, 0: no limit\n");
     vf_buf_printf(&b, "verify = \"%s\"; # \"full\": read back and compare, or \"none\"\n",
                   vf_verify_words[p->verify]);
-    vf_buf_printf(&b, "compress = \"%s\"; # \"auto\": where it pays, \"off\", or \"1\" to \"9\"\n",
+    vf_buf_printf(&b, "compress = \"%s\"; # \"auto\": where it pays, \"off\", or \"1\" to \"6\"\n",
                   vf_compress_words[p->compress]);
     put_number(&b, "", "streams", p->streams);
     vf_buf_puts(&b, " # connections between the hosts, 0: as they bear\n");

@@ -71,7 +71,7 @@ struct vf_copy_end {
 struct vf_copy_opts {
     struct vf_copy_end source, target;
     uint64_t rate;     /* bytes per second over all streams, 0: none */
-    unsigned compress; /* 0: where it pays; 1-9: at this level of zstd; 10: not */
+    unsigned compress; /* 0: where it pays; 1-6: at this level of zstd; 7: not */
     bool verify;       /* read back and compare */
     bool delta;        /* compare first and send what differs: the target has most of it already */
     bool target_fresh; /* just allocated by this job and never written: reads back zero */

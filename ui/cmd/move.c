@@ -31,7 +31,7 @@ static const char usage[] =
        "      --skip-start     do not start the VM at the target\n"
        "      --skip-disks     create the VM without its disks; implies --skip-start\n"
        "      --bwlimit MBPS   copy with at most MBPS Mbit/s\n"
-       "      --compress WHAT  auto (default: where it pays), off, or 1 to 9\n"
+       "      --compress WHAT  auto (default: where it pays), off, or 1 to 6\n"
        "      --streams N      connections between the hosts, 1 to 8 (default: as the\n"
        "                       hosts bear)\n"
        "      --verify WHAT    full (default): read back and compare, or none\n"
