@@ -20,8 +20,7 @@ struct follow {
     struct vf_client *client;
     enum vf_progress_form form;
     struct vf_tty_cache *cache;
-    int64_t begun, since, said; /* ms: the job, the disk that is copied, its last line */
-    uint64_t since_done, said_sent;
+    int64_t begun, said; /* ms: the job, the last line of the disk that is copied */
     char *disk;
     int exit;    /* -1: not over */
     int signals; /* signalfd: a question does not keep ^C from being heard */
@@ -69,40 +68,51 @@ static void on_note(struct follow *f, const json_t *e)
     }
 }
 
+/* ", about 5 s left", when that is known and not over. */
+static void put_left(struct vf_buf *b, const json_t *e)
+{
+    int64_t left = vf_json_int(e, "left");
+    if (left <= 0)
+        return;
+    vf_autofree char *time =
+        left < 10 ? vf_asprintf("%d s", (int)left) : vf_format_duration((double)left);
+    vf_buf_printf(b, _(", about %s left"), time);
+}
+
+static int percent(const json_t *e)
+{
+    double total = (double)vf_json_int(e, "total");
+    return total > 0 ? (int)((double)vf_json_int(e, "done") * 100 / total) : 0;
+}
+
 /* Every few seconds where the copy of a disk is, how fast data goes (zeroes do not count) and how
- * long the rest will take at the pace so far. A copy that is over sooner has no such line. */
+ * long the rest will take at the pace so far; the same for all disks, when there are several. A
+ * copy that is over sooner has no such line. */
 static void on_progress(struct follow *f, const json_t *e)
 {
     const char *disk = vf_json_str(e, "disk");
-    uint64_t done = (uint64_t)vf_json_int(e, "done"), total = (uint64_t)vf_json_int(e, "total");
-    uint64_t sent = (uint64_t)vf_json_int(e, "sent");
+    const json_t *all = json_object_get(e, "all");
+    uint64_t total = (uint64_t)vf_json_int(e, "total"), rate = (uint64_t)vf_json_int(e, "rate");
     int64_t now = vf_clock_ms();
     if (!vf_streq(disk, f->disk)) {
         vf_str_set(&f->disk, disk);
-        f->since = f->said = now;
-        f->since_done = done;
-        f->said_sent = sent;
+        f->said = now;
     }
     if (now - f->said < LINE_EVERY_MS)
         return;
-    uint64_t moved = sent > f->said_sent ? sent - f->said_sent : 0;
-    uint64_t gained = done > f->since_done ? done - f->since_done : 0;
-    vf_autofree char *d = vf_format_bytes(done), *t = vf_format_bytes(total),
-                     *r = vf_format_rate(moved * 1000 / (uint64_t)(now - f->said));
+    f->said = now;
+    vf_autofree char *d = vf_format_bytes((uint64_t)vf_json_int(e, "done")),
+                     *t = vf_format_bytes(total), *r = vf_format_rate(rate);
     vf_autobuf struct vf_buf b = {0};
-    vf_buf_printf(&b, _("%s: %s of %s (%d %%)"), disk, d, t,
-                  total ? (int)((double)done * 100 / (double)total) : 0);
-    if (moved)
+    vf_buf_printf(&b, _("%s: %s of %s (%d %%)"), disk, d, t, percent(e));
+    if (rate)
         vf_buf_printf(&b, ", %s", r);
-    if (gained && done < total) {
-        double left = (double)(total - done) * (double)(now - f->since) / (double)gained / 1000;
-        vf_autofree char *time =
-            left < 9 ? vf_asprintf("%d s", (int)left + 1) : vf_format_duration(left + 1);
-        vf_buf_printf(&b, _(", about %s left"), time);
+    put_left(&b, e);
+    if (all && (uint64_t)vf_json_int(all, "total") > total) {
+        vf_buf_printf(&b, _("; all disks %d %%"), percent(all));
+        put_left(&b, all);
     }
     line(f, "", vf_buf_str(&b));
-    f->said = now;
-    f->said_sent = sent;
 }
 
 static void on_ask(struct follow *f, const json_t *e)

@@ -6,6 +6,7 @@
 #include "base/i18n.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "xfer/meter.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -31,6 +32,8 @@ struct vf_server {
     char *path;
     struct client clients[MAX_CLIENTS];
     size_t n;
+    struct vf_meter *meters; /* one per disk, and one for memory */
+    struct vf_meter all;
     bool visited; /* somebody came at least once */
 };
 
@@ -61,6 +64,7 @@ struct vf_server *vf_server_new(struct vf_job *job, struct vf_error **err)
     }
     struct vf_server *s = vf_xcalloc(1, sizeof *s);
     s->job = job;
+    s->meters = vf_xcalloc(job->plan->n_disks + 1, sizeof *s->meters);
     s->fd = VF_STEAL_FD(fd);
     s->path = VF_STEAL(path);
     return s;
@@ -155,7 +159,40 @@ static bool flush(struct client *c)
     return true;
 }
 
-static json_t *sample(const struct vf_job_disk *d)
+static void put(json_t *o, const char *key, uint64_t n)
+{
+    json_object_set_new(o, key, json_integer((json_int_t)n));
+}
+
+/* How fast it goes; "left" only when that is known. */
+static void put_pace(json_t *o, const struct vf_meter *m, uint64_t total)
+{
+    int64_t left = vf_meter_left(m, total);
+    put(o, "rate", vf_meter_rate(m));
+    put(o, "average", vf_meter_average(m));
+    if (left >= 0)
+        put(o, "left", (uint64_t)left);
+}
+
+/* All disks of the job. */
+static json_t *sample_all(struct vf_server *s)
+{
+    uint64_t total = 0, done = 0, sent = 0;
+    for (size_t i = 0; i < s->job->plan->n_disks; i++) {
+        const struct vf_progress *p = &s->job->disks[i].progress;
+        total += s->job->plan->disks[i].size;
+        done += atomic_load(&p->done);
+        sent += atomic_load(&p->sent);
+    }
+    vf_meter_note(&s->all, sent, done, vf_clock_ms());
+    json_t *all = json_object();
+    put(all, "total", total);
+    put(all, "done", done);
+    put_pace(all, &s->all, total);
+    return all;
+}
+
+static json_t *sample(const struct vf_job_disk *d, struct vf_meter *m)
 {
     const struct vf_progress *p = &d->progress;
     json_t *e = vf_event_new("progress");
@@ -173,7 +210,9 @@ static json_t *sample(const struct vf_job_disk *d)
         {"wire", atomic_load(&p->wire)},
     };
     for (size_t i = 0; i < VF_COUNT(numbers); i++)
-        json_object_set_new(e, numbers[i].key, json_integer((json_int_t)numbers[i].value));
+        put(e, numbers[i].key, numbers[i].value);
+    vf_meter_note(m, atomic_load(&p->sent), atomic_load(&p->done), vf_clock_ms());
+    put_pace(e, m, atomic_load(&p->total));
     return e;
 }
 
@@ -185,7 +224,9 @@ static void tell_progress(struct vf_server *s)
             i < s->job->plan->n_disks ? &s->job->disks[i] : &s->job->memory;
         if (!atomic_load(&d->copying))
             continue;
-        vf_autofree char *line = vf_event_line(sample(d));
+        json_t *e = sample(d, &s->meters[i]);
+        json_object_set_new(e, "all", sample_all(s));
+        vf_autofree char *line = vf_event_line(e);
         for (size_t k = 0; k < s->n; k++)
             if (!s->clients[k].out.len)
                 vf_buf_puts(&s->clients[k].out, line);
@@ -265,5 +306,6 @@ void vf_server_free(struct vf_server *s)
     if (s->fd >= 0)
         vf_server_close(s);
     free(s->path);
+    free(s->meters);
     free(s);
 }

@@ -76,8 +76,10 @@ static int copy_one(struct vf_job *job, size_t i, struct vf_error **err)
     const struct vf_plan_disk *d = &job->plan->disks[i];
     struct vf_job_disk *jd = &job->disks[i];
     vf_autofree char *key = vf_asprintf("copy/%s", d->slot);
-    if (vf_job_was_done(job, key))
+    if (vf_job_was_done(job, key)) { /* by an earlier start */
+        atomic_store(&jd->progress.done, d->size);
         return 0;
+    }
     bool first = vf_journal_find(job->journal, key) == NULL;
     struct vf_volume sv = {0}, tv = {0};
     vf_autofree char *from = vf_job_volume_path(job, false, job->source->node, d->volume, &sv, err);
