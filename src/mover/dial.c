@@ -45,6 +45,18 @@ static int known_hosts(struct owner *o, const char *host_key, char **path, struc
     return vf_replace_file(*path, line, strlen(line), 0600, err);
 }
 
+/* OpenSSH's own set, the fastest first where the processor knows AES; it would begin with ChaCha20,
+ * at half the speed. */
+#define CIPHERS                                                                                    \
+    "aes128-gcm@openssh.com,aes256-gcm@openssh.com,chacha20-poly1305@openssh.com,"                 \
+    "aes128-ctr,aes192-ctr,aes256-ctr"
+
+static bool fast_aes(void)
+{
+    vf_autofree char *text = vf_read_file("/proc/cpuinfo", 4 << 20, NULL, NULL);
+    return text && strstr(text, " aes ");
+}
+
 int vf_dial_ssh(struct owner *o, const struct vf_frame *f, struct vf_proc *out, int *key_fd,
                 struct vf_error **err)
 {
@@ -87,6 +99,10 @@ int vf_dial_ssh(struct owner *o, const struct vf_frame *f, struct vf_proc *out, 
     vf_strv_addf(&argv, "UserKnownHostsFile=%s", hosts);
     vf_strv_add(&argv, "-i");
     vf_strv_addf(&argv, "/proc/%d/fd/%d", (int)getpid(), key);
+    if (fast_aes()) {
+        vf_strv_add(&argv, "-c");
+        vf_strv_add(&argv, CIPHERS);
+    }
     vf_strv_add(&argv, "-p");
     vf_strv_addf(&argv, "%u", (unsigned)port);
     vf_strv_add(&argv, "-l");

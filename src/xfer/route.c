@@ -12,12 +12,16 @@ enum { CONNECT_MS = 45 * 1000, MOST_STREAMS = 4 };
 
 static atomic_uint next_stream = 1;
 
-/* A stream takes a core at each end for its ciphers; reading, hashing and writing need the rest. */
+/* A stream takes a core at each end for its ciphers; reading, hashing and writing need the rest.
+ * Two are faster than one also where there are just two cores. */
 static unsigned streams_for(const struct vf_route *r, unsigned wanted, bool local)
 {
     unsigned cores = r->source->cores < r->target->cores ? r->source->cores : r->target->cores;
-    unsigned n = local ? 1 : cores / 2 < MOST_STREAMS ? cores / 2 : MOST_STREAMS;
-    n = wanted ? wanted : n ? n : 1;
+    unsigned n = cores / 2 < 2 ? 2 : cores / 2 < MOST_STREAMS ? cores / 2 : MOST_STREAMS;
+    if (local || cores < 2)
+        n = 1;
+    if (wanted)
+        n = wanted;
     return n < VF_ROUTE_STREAMS ? n : VF_ROUTE_STREAMS;
 }
 
