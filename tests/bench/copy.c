@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* copy DIR MOVER ADDRESS PORT VERIFY SOURCE TARGET [SOURCE TARGET]...: the product's own engine
+ * without a job: movers here and behind the sshd at ADDRESS, a direct route, raw disks one after
+ * the other. DIR holds key, known_hosts and host.pub. Prints the seconds for login, movers and
+ * route, and those for the copies. */
+#include "config.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "xfer/copy.h"
+
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int no_questions(void *opaque, const struct vf_ask *q, struct vf_cancel *cancel,
+                        struct vf_answer *out, struct vf_error **err)
+{
+    return vf_fail(err, VF_E_TRUST, "asked %s", q->id);
+}
+
+static const struct vf_asker asker = {.ask = no_questions};
+
+static struct vf_ssh *login(const char *dir, char *address, uint16_t port, const char *user,
+                            struct vf_error **err)
+{
+    vf_autofree char *key = vf_asprintf("%s/key", dir), *known = vf_asprintf("%s/known_hosts", dir);
+    struct vf_ssh_conf c = {.user = (char *)user,
+                            .port = port,
+                            .key = key,
+                            .known_hosts = known,
+                            .config = (char *)"none",
+                            .transport = VF_SSH_AUTO};
+    char *addresses[] = {address, NULL};
+    return vf_ssh_open("b2", addresses, &c, &asker, NULL, err);
+}
+
+static int copy_one(struct vf_route *route, const char *from, const char *to, bool verify,
+                    struct vf_error **err)
+{
+    struct stat st;
+    if (stat(from, &st) < 0)
+        return vf_fail(err, VF_E_NOTFOUND, "no %s", from);
+    if (truncate(to, st.st_size) < 0)
+        return vf_fail(err, VF_E_NOTFOUND, "no %s", to);
+    struct vf_copy_opts o = {.source = {from, "raw", (uint64_t)st.st_size},
+                             .target = {to, "raw", (uint64_t)st.st_size},
+                             .verify = verify,
+                             .target_fresh = true};
+    struct vf_copy_result r;
+    if (vf_copy_disk(route, &o, NULL, &r, err) < 0)
+        return -1;
+    vf_copy_result_free(&r);
+    return 0;
+}
+
+static int copy_all(char *dir, char *mover, char *address, uint16_t port, bool verify, char **paths,
+                    struct vf_error **err)
+{
+    struct passwd *pw = getpwuid(getuid());
+    vf_autofree char *user = vf_strdup(pw ? pw->pw_name : "root");
+    vf_autofree char *job = vf_asprintf("bench-%d", (int)getpid());
+    struct vf_mover_opts o = {.job = job, .epoch = 1, .mover = mover};
+    int64_t began = vf_clock_ns();
+    vf_auto(vf_ssh_free) struct vf_ssh *ssh = login(dir, address, port, user, err);
+    vf_auto(vf_mover_host_free) struct vf_mover_host *a =
+        ssh ? vf_mover_host_open(NULL, &o, err) : NULL;
+    vf_auto(vf_mover_host_free) struct vf_mover_host *b =
+        a ? vf_mover_host_open(ssh, &o, err) : NULL;
+    if (!b)
+        return -1;
+    char *addresses[] = {address, NULL};
+    struct vf_route_opts ro = {.addresses = addresses,
+                               .port = port,
+                               .user = user,
+                               .host_key = vf_ssh_host_key(ssh),
+                               .source_label = "a1",
+                               .target_label = "b2"};
+    vf_auto(vf_route_free) struct vf_route *route = vf_route_open(a, b, &ro, err);
+    if (!route)
+        return -1;
+    int64_t ready = vf_clock_ns();
+    for (; paths[0] && paths[1]; paths += 2)
+        if (copy_one(route, paths[0], paths[1], verify, err) < 0)
+            return -1;
+    int64_t ended = vf_clock_ns();
+    printf("%.3f %.3f\n", (double)(ready - began) / 1e9, (double)(ended - ready) / 1e9);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    uint64_t port;
+    signal(SIGPIPE, SIG_IGN);
+    if (argc < 8 || vf_parse_u64(argv[4], 1, 65535, &port) < 0)
+        return 2;
+    if (getenv("VMFERRY_BENCH_DEBUG"))
+        vf_log_stderr(true);
+    vf_autoerror struct vf_error *e = NULL;
+    if (copy_all(argv[1], argv[2], argv[3], (uint16_t)port, vf_streq(argv[5], "verify"), argv + 6,
+                 &e) == 0)
+        return 0;
+    fprintf(stderr, "copy: %s\n", vf_error_text(e));
+    return 1;
+}
