@@ -18,6 +18,7 @@ static const char *const code_names[] = {
     [VF_E_CONFLICT] = "CONFLICT",
     [VF_E_UNSUPPORTED] = "UNSUPPORTED",
     [VF_E_CORRUPT] = "CORRUPT",
+    [VF_E_IO] = "IO",
     [VF_E_CANCELLED] = "CANCELLED",
     [VF_E_USAGE] = "USAGE",
     [VF_E_INTERNAL] = "INTERNAL",
@@ -34,7 +35,7 @@ static const struct {
     {ECONNABORTED, VF_E_NET},       {EHOSTUNREACH, VF_E_NET},    {ENETUNREACH, VF_E_NET},
     {ETIMEDOUT, VF_E_NET},          {EPIPE, VF_E_NET},           {ENOTCONN, VF_E_NET},
     {ENETDOWN, VF_E_NET},           {EHOSTDOWN, VF_E_NET},       {ENETRESET, VF_E_NET},
-    {EOPNOTSUPP, VF_E_UNSUPPORTED}, {ECANCELED, VF_E_CANCELLED},
+    {EOPNOTSUPP, VF_E_UNSUPPORTED}, {ECANCELED, VF_E_CANCELLED}, {EIO, VF_E_IO},
 };
 
 static int set_error(struct vf_error **err, enum vf_error_code code, char *text)

@@ -19,6 +19,7 @@ enum vf_error_code {
     VF_E_CONFLICT,    /* somebody or something else holds or is it */
     VF_E_UNSUPPORTED, /* cannot be done with this version, format, option */
     VF_E_CORRUPT,     /* data is not what it must be */
+    VF_E_IO,          /* a disk or its storage fails: look at it there */
     VF_E_CANCELLED,   /* a person or a signal ended it */
     VF_E_USAGE,       /* command line or configuration */
     VF_E_INTERNAL,    /* our mistake, or the system's */

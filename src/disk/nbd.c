@@ -36,6 +36,7 @@ struct nbd {
     struct vf_proc server;
     char *socket;
     struct nbd_handle *io, *commit; /* the same one when only reading */
+    uint32_t read_flags;
     /* the last block status answer; writer and committer both ask */
     pthread_mutex_t extents_lock;
     struct vf_extent extents[MAX_EXTENTS];
@@ -58,21 +59,31 @@ static int nbd_failed(struct vf_error **err, const char *what)
     return vf_fail(err, VF_E_INTERNAL, "%s: %s", what, text ? text : "NBD failed");
 }
 
-static int do_read(struct nbd_handle *h, void *buf, size_t n, uint64_t offset,
+/* libnbd puts the bytes where they belong; it only wants to tell somebody. */
+static int on_chunk(void *opaque, const void *part, size_t n, uint64_t offset, unsigned status,
+                    int *error)
+{
+    return 0;
+}
+
+static int do_read(struct nbd *b, struct nbd_handle *h, void *buf, size_t n, uint64_t offset,
                    struct vf_error **err)
 {
-    return nbd_pread(h, buf, n, offset, 0) < 0 ? nbd_failed(err, "read through qemu-nbd") : 0;
+    /* asked for a plain read, qemu-nbd answers in parts, and hangs up when it cannot read one */
+    nbd_chunk_callback cb = {.callback = on_chunk};
+    int r = nbd_pread_structured(h, buf, n, offset, cb, b->read_flags);
+    return r < 0 ? nbd_failed(err, "read through qemu-nbd") : 0;
 }
 
 static int disk_read(struct vf_disk *d, void *buf, size_t n, uint64_t offset, struct vf_error **err)
 {
-    return do_read(self(d)->io, buf, n, offset, err);
+    return do_read(self(d), self(d)->io, buf, n, offset, err);
 }
 
 static int disk_read_back(struct vf_disk *d, void *buf, size_t n, uint64_t offset,
                           struct vf_error **err)
 {
-    return do_read(self(d)->commit, buf, n, offset, err);
+    return do_read(self(d), self(d)->commit, buf, n, offset, err);
 }
 
 static int disk_write(struct vf_disk *d, const void *buf, size_t n, uint64_t offset,
@@ -314,6 +325,7 @@ static int connect_all(struct nbd *b, const struct vf_disk_spec *spec, struct vf
         return vf_fail(err, VF_E_UNSUPPORTED, "this qemu-nbd does not tell extents (%s)",
                        spec->path);
     b->disk.size = (uint64_t)size;
+    b->read_flags = nbd_can_df(b->io) == 1 ? LIBNBD_CMD_FLAG_DF : 0;
     return 0;
 }
 
