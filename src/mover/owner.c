@@ -78,7 +78,8 @@ void vf_owner_link_ended(struct owner *o, struct vf_link *link, const struct vf_
     pthread_mutex_lock(&o->lock);
     for (struct running *r = o->passes; r; r = r->next)
         if (vf_pass_uses(r->pass, link))
-            vf_pass_abort(r->pass, vf_error_copy(why), true);
+            /* an end has its reason on the other side; what is garbled has not */
+            vf_pass_abort(r->pass, vf_error_copy(why), vf_error_code(why) == VF_E_NET);
     pthread_mutex_unlock(&o->lock);
 }
 

@@ -234,14 +234,22 @@ static void settle(struct copy *c)
             return;
 }
 
-/* The side whose error is the cause, not the consequence. */
+/* How likely the side's error is the cause, not the consequence. */
+static int blame(const struct side *s)
+{
+    if (!s->error)
+        return 0;
+    enum vf_error_code code = vf_error_code(s->error);
+    if (!s->open) /* its mover is gone */
+        return 5;
+    if (!s->echo)
+        return code == VF_E_NET ? 3 : 4; /* a stream that ends says nothing about why */
+    return code == VF_E_CANCELLED ? 1 : 2;
+}
+
 static int failed(struct copy *c, struct vf_error **err)
 {
-    struct side *s = c->source.error && !c->source.echo ? &c->source : &c->target;
-    if (!s->error || s->echo)
-        s = c->target.error && !c->target.echo ? &c->target : s;
-    if (!s->error)
-        s = s == &c->source ? &c->target : &c->source;
+    struct side *s = blame(&c->source) > blame(&c->target) ? &c->source : &c->target;
     vf_fail_with(err, VF_STEAL(s->error));
     return vf_fail_prefix(err, "%s (%s)", s == &c->source ? "source" : "target", s->label);
 }
