@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Copies that go wrong: streams that are damaged, disks that fail, targets that change or are full.
+ * What fails must be said, with the side, the disk and the place; what can be mended must be. */
+#include "config.h"
+#include "tests/unit/copy-fixture.h"
+#include "tests/unit/proxy.h"
+
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <stddef.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+enum { ALWAYS = 1 << 20 };
+
+/* ---- streams ---- */
+
+static const struct damage {
+    const char *what;
+    struct harm harm;
+    bool verify;
+    enum vf_error_code code; /* VF_OK: mended */
+} damages[] = {
+    {"a flipped bit", {HARM_FLIP, VF_F_DATA, false, 2, 1}, true, VF_OK},
+    {"a flipped bit, not verified", {HARM_FLIP, VF_F_DATA, false, 2, 1}, false, VF_OK},
+    {"a line that flips from then on",
+     {HARM_FLIP, VF_F_DATA, false, 2, ALWAYS},
+     true,
+     VF_E_CORRUPT},
+    {"a line that flips, not verified",
+     {HARM_FLIP, VF_F_DATA, false, 2, ALWAYS},
+     false,
+     VF_E_CORRUPT},
+    {"a garbled header", {HARM_GARBLE, VF_F_DATA, false, 2, 1}, true, VF_E_CORRUPT},
+    {"a missing chunk", {HARM_DROP, VF_F_DATA, false, 2, 1}, true, VF_E_CORRUPT},
+    {"a run of zeroes that is damaged", {HARM_FLIP, VF_F_ZERO, false, 0, 1}, true, VF_E_CORRUPT},
+    {"a missing run of zeroes", {HARM_DROP, VF_F_ZERO, false, 0, 1}, true, VF_E_CORRUPT},
+    {"another hash at the end", {HARM_FLIP, VF_F_END, false, 0, 1}, true, VF_E_CORRUPT},
+    {"another hash in the answer", {HARM_FLIP, VF_F_DONE, true, 0, 1}, true, VF_E_CORRUPT},
+    {"a stream cut within a chunk", {HARM_CUT, VF_F_DATA, false, 3, 1}, true, VF_E_NET},
+    {"a stream that ends between chunks", {HARM_END, VF_F_DATA, false, 3, 1}, true, VF_E_NET},
+    {"a stream without its end", {HARM_END, VF_F_END, false, 0, 1}, true, VF_E_NET},
+    {"a stream without its answer", {HARM_END, VF_F_DONE, true, 0, 1}, true, VF_E_NET},
+    {"a few bytes at a time", {HARM_DRIBBLE, VF_F_DATA, false, 0, ALWAYS}, true, VF_OK},
+};
+
+static void test_damage(const struct damage *d)
+{
+    static int n;
+    struct proxy x = {.harm = d->harm};
+    vf_autofree char *job = vf_asprintf("harm-%d-%d", (int)getpid(), n++);
+    struct vf_mover_opts o = {.job = job, .epoch = 1, .mover = mover};
+    struct pair p = {.source = vf_mover_host_open(NULL, &o, NULL),
+                     .target = vf_mover_host_open(NULL, &o, NULL)};
+    if (!ok(p.source && p.target && proxy_start(&x, p.target->dir), "a proxy"))
+        return;
+    struct vf_route_opts ro = {.source_label = "a1", .target_label = "b2"};
+    vf_autoerror struct vf_error *e = NULL;
+    p.route = vf_route_open(p.source, p.target, &ro, &e);
+    vf_autofree char *from = make_pattern("harm.raw", 16 * MIB);
+    vf_autofree char *to = make_target("harm-dst.raw", "raw", 16 * MIB);
+    struct vf_copy_opts co = {.source = {from, "raw", 0},
+                              .target = {to, "raw", 0},
+                              .verify = d->verify,
+                              .target_fresh = true};
+    struct vf_copy_result r = {0};
+    int status = p.route ? vf_copy_disk(p.route, &co, NULL, &r, &e) : -1;
+    show(e);
+    ok(x.done > 0, "%s: it was done", d->what);
+    if (d->code == VF_OK)
+        ok(status == 0 && identical(from, "raw", to, "raw"), "%s: the copy is identical", d->what);
+    else
+        ok(status < 0 && vf_error_code(e) == d->code, "%s: %s", d->what,
+           vf_error_code_name(d->code));
+    if (d->code == VF_OK && d->harm.kind == HARM_FLIP)
+        ok(r.sent + r.zero > r.size, "%s: the chunk was sent again", d->what);
+    vf_copy_result_free(&r);
+    close_pair(&p);
+    proxy_stop(&x);
+    unlink(from);
+    unlink(to);
+}
+
+/* A target file that changes between being written and being read back. */
+static void test_altered(void)
+{
+    struct pair p;
+    if (!ok(open_pair(&p), "two movers"))
+        return;
+    vf_autofree char *from = make_pattern("alter.raw", 12 * MIB);
+    vf_autofree char *to = make_target("alter-dst.raw", "raw", 12 * MIB);
+    struct later l;
+    ok(start_slow(&l, &p, from, to, NULL), "bytes flow");
+    vf_autofd int fd = open(to, O_RDWR);
+    /* until the copy ends, without a pause: faster than a chunk that is sent again is read back */
+    while (!l.ended)
+        for (uint64_t at = 0; at < 12 * MIB; at += MIB)
+            vf_pwrite_full(fd, "altered", 7, at + 7);
+    pthread_join(l.thread, NULL);
+    show(l.e);
+    ok(l.status < 0 && vf_error_code(l.e) == VF_E_CORRUPT,
+       "a target that reads back something else twice is CORRUPT");
+    finish_slow(&l);
+    close_pair(&p);
+    unlink(from);
+    unlink(to);
+}
+
+/* ---- disks that fail ---- */
+
+/* A test in a process of its own, for what cannot be taken back: its lines are notes here, its
+ * status 0 (good), 77 (cannot be done here) or else bad. */
+static void apart(int (*run_it)(const void *arg), const void *arg, const char *what)
+{
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0) {
+        int status = run_it(arg);
+        fflush(stdout);
+        _exit(status);
+    }
+    int raw = 0;
+    waitpid(pid, &raw, 0);
+    if (WIFEXITED(raw) && WEXITSTATUS(raw) == 77)
+        skip(what, "not possible here");
+    else
+        ok(WIFEXITED(raw) && WEXITSTATUS(raw) == 0, "%s", what);
+}
+
+struct failing {
+    const char *what;
+    bool target;
+    const char *format; /* of the target */
+    int calls[2];       /* system calls that fail ... */
+    uint32_t from;      /* ... at this offset and beyond (0: everywhere) */
+    int error;          /* 0: they do nothing, and say so */
+    enum vf_error_code code;
+    const char *words;
+};
+
+static const struct failing failing[] = {
+    {"a source that cannot be read",
+     false,
+     "raw",
+     {SYS_pread64, SYS_pread64},
+     5 * MIB,
+     EIO,
+     VF_E_IO,
+     "at 5242880"},
+    {"a target that cannot be written",
+     true,
+     "raw",
+     {SYS_pwrite64, SYS_pwrite64},
+     5 * MIB,
+     EIO,
+     VF_E_IO,
+     "at 5242880"},
+    {"a target that cannot be read back",
+     true,
+     "raw",
+     {SYS_pread64, SYS_pread64},
+     5 * MIB,
+     EIO,
+     VF_E_IO,
+     "reading back"},
+    {"a target that cannot be flushed",
+     true,
+     "raw",
+     {SYS_fdatasync, SYS_fdatasync},
+     0,
+     EIO,
+     VF_E_IO,
+     "flushing"},
+    {"a target that takes no more bytes",
+     true,
+     "raw",
+     {SYS_pwrite64, SYS_pwrite64},
+     5 * MIB,
+     0,
+     VF_E_NOSPACE,
+     "at 5242880"},
+    {"a qcow2 target that cannot be written",
+     true,
+     "qcow2",
+     {SYS_pwrite64, SYS_pwritev},
+     5 * MIB,
+     EIO,
+     VF_E_IO,
+     "writing"},
+    {"a qcow2 target that cannot be flushed",
+     true,
+     "qcow2",
+     {SYS_fdatasync, SYS_fsync},
+     0,
+     EIO,
+     VF_E_IO,
+     "Input/output error"},
+};
+
+/* From now on, for this process and what it starts. */
+static bool fail_calls(const struct failing *f)
+{
+    const uint32_t result = SECCOMP_RET_ERRNO | (uint32_t)f->error;
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)f->calls[0], 1, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)f->calls[1], 0, 3),
+        /* the fourth argument, its lower half: the offset; flushes have none */
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, f->from ? offsetof(struct seccomp_data, args[3])
+                                                   : offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, f->from, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, result),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {.len = VF_COUNT(code), .filter = code};
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) == 0;
+}
+
+static int run_failing(const void *arg)
+{
+    const struct failing *f = arg;
+    vf_autofree char *from = make_pattern("io.raw", 16 * MIB);
+    vf_autofree char *to = make_target("io-dst", f->format, 16 * MIB);
+    vf_autofree char *job = vf_asprintf("io-%d", (int)getpid());
+    struct vf_mover_opts o = {.job = job, .epoch = 1, .mover = mover};
+    /* the healthy side first */
+    struct vf_mover_host *good = vf_mover_host_open(NULL, &o, NULL);
+    if (!fail_calls(f))
+        return 77;
+    struct vf_mover_host *bad = vf_mover_host_open(NULL, &o, NULL);
+    struct pair p = {.source = f->target ? good : bad, .target = f->target ? bad : good};
+    struct vf_route_opts ro = {.source_label = "a1", .target_label = "b2"};
+    vf_autoerror struct vf_error *e = NULL;
+    p.route = good && bad ? vf_route_open(p.source, p.target, &ro, &e) : NULL;
+    struct vf_copy_opts co = {.source = {from, "raw", 0},
+                              .target = {to, f->format, 0},
+                              .verify = true,
+                              .target_fresh = true};
+    struct vf_copy_result r;
+    int status = p.route ? vf_copy_disk(p.route, &co, NULL, &r, &e) : -1;
+    show(e);
+    const char *side = f->target ? "target (b2): " : "source (a1): ";
+    bool said = e && vf_error_code(e) == f->code && vf_starts(vf_error_text(e), side) &&
+                strstr(vf_error_text(e), f->words) &&
+                strstr(vf_error_text(e), f->target ? to : from);
+    close_pair(&p);
+    unlink(from);
+    unlink(to);
+    return status < 0 && said ? 0 : 1;
+}
+
+/* A source whose data lies behind a server that begins to fail: the way other formats take. */
+static void test_failing_server(void)
+{
+    const uint64_t size = 96 * MIB; /* far more than is read ahead */
+    vf_autofree char *raw = make_target("far.raw", "raw", size), *sock = path_of("nbd.sock");
+    vf_autofree char *inject = path_of("inject"), *from = path_of("far.qcow2");
+    vf_autofree char *to = make_target("far-dst.raw", "raw", size);
+    vf_autofree char *file = vf_asprintf("error-file=%s", inject);
+    vf_autofree char *url = vf_asprintf("nbd+unix:///?socket=%s", sock);
+    const char *serve[] = {"nbdkit", "-f", "-U", sock,        "--filter=error",
+                           "file",   raw,  file, "error=EIO", "error-pread-rate=100%",
+                           NULL};
+    const char *create[] = {"qemu-img", "create", "-q", "-f", "qcow2", "-F",
+                            "raw",      "-b",     url,  from, NULL};
+    struct vf_proc server;
+    if (vf_proc_start(serve, VF_PROC_DIE | VF_PROC_STDERR, -1, &server, NULL) < 0) {
+        skip("a failing server", "no nbdkit");
+        unlink(raw);
+        unlink(to);
+        return;
+    }
+    vf_autofd int disk = open(raw, O_RDWR | O_CLOEXEC);
+    for (uint64_t at = 0; at < size; at += MIB)
+        vf_pwrite_full(disk, "data", 4, at);
+    struct stat st;
+    for (int i = 0; i < 1000 && stat(sock, &st) < 0; i++)
+        usleep(10000);
+    struct pair p;
+    struct later l;
+    if (ok(run(create) == 0 && open_pair(&p), "an image over a server")) {
+        ok(start_slow_from(&l, &p, from, "qcow2", to, NULL), "bytes flow");
+        vf_autofd int fd = open(inject, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+        pthread_join(l.thread, NULL);
+        show(l.e);
+        ok(fd >= 0 && l.status < 0 && vf_error_code(l.e) == VF_E_IO, "a server that fails is IO");
+        ok(l.e && vf_starts(vf_error_text(l.e), "source (a1): reading ") &&
+               strstr(vf_error_text(l.e), "far.qcow2 at "),
+           "with side, disk and place");
+        finish_slow(&l);
+        close_pair(&p);
+    }
+    kill(server.pid, SIGTERM);
+    vf_proc_wait(&server, NULL, NULL);
+    unlink(sock);
+    unlink(inject);
+    unlink(from);
+    unlink(raw);
+    unlink(to);
+}
+
+/* ---- a full target ---- */
+
+/* On a small file system of its own; once there is room, the same movers go on. */
+static int run_full(const void *arg)
+{
+    const char *format = arg;
+    vf_autofree char *mnt = path_of("mnt");
+    if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+        mount("none", mnt, "tmpfs", 0, "size=8m") < 0)
+        return 77;
+    struct pair p;
+    if (!open_pair(&p))
+        return 2;
+    vf_autofree char *from = make_pattern("full.raw", 32 * MIB);
+    vf_autofree char *to = make_target("mnt/full-dst", format, 32 * MIB);
+    struct vf_copy_opts o = {.source = {from, "raw", 0},
+                             .target = {to, format, 0},
+                             .verify = true,
+                             .target_fresh = true};
+    struct vf_copy_result r;
+    vf_autoerror struct vf_error *e = NULL, *f = NULL;
+    int status = vf_copy_disk(p.route, &o, NULL, &r, &e);
+    show(e);
+    bool good = status < 0 && vf_error_code(e) == VF_E_NOSPACE &&
+                vf_starts(vf_error_text(e), "target (b2)") && strstr(vf_error_text(e), to);
+    o.target_fresh = false;
+    if (mount("none", mnt, "tmpfs", MS_REMOUNT, "size=64m") < 0 ||
+        vf_copy_disk(p.route, &o, NULL, &r, &f) < 0 || !identical(from, "raw", to, format))
+        good = false;
+    else
+        vf_copy_result_free(&r);
+    show(f);
+    close_pair(&p);
+    unlink(from);
+    umount(mnt);
+    return good ? 0 : 1;
+}
+
+int main(void)
+{
+    if (begin_copies("fault") != 0)
+        return 99;
+    if (!have_qemu_img()) {
+        skip("copies that go wrong", "no qemu-img");
+        return end_copies();
+    }
+    for (size_t i = 0; i < VF_COUNT(failing); i++)
+        apart(run_failing, &failing[i], failing[i].what);
+    vf_autofree char *mnt = path_of("mnt");
+    ok(mkdir(mnt, 0700) == 0, "a place to mount");
+    apart(run_full, "raw", "a full target is NOSPACE, and goes on with room (raw)");
+    apart(run_full, "qcow2", "a full target is NOSPACE, and goes on with room (qcow2)");
+    rmdir(mnt);
+    /* these have threads in this process: after those that fork */
+    for (size_t i = 0; i < VF_COUNT(damages); i++)
+        test_damage(&damages[i]);
+    test_altered();
+    test_failing_server();
+    return end_copies();
+}
