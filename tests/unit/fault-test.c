@@ -24,28 +24,70 @@ static const struct damage {
     struct harm harm;
     bool verify;
     enum vf_error_code code; /* VF_OK: mended */
+    unsigned streams;
+    bool delta;
 } damages[] = {
-    {"a flipped bit", {HARM_FLIP, VF_F_DATA, false, 2, 1}, true, VF_OK},
-    {"a flipped bit, not verified", {HARM_FLIP, VF_F_DATA, false, 2, 1}, false, VF_OK},
+    {"a flipped bit", {HARM_FLIP, VF_F_DATA, false, 2, 1}, true, VF_OK, 1, false},
+    {"a flipped bit, not verified", {HARM_FLIP, VF_F_DATA, false, 2, 1}, false, VF_OK, 1, false},
     {"a line that flips from then on",
      {HARM_FLIP, VF_F_DATA, false, 2, ALWAYS},
      true,
-     VF_E_CORRUPT},
+     VF_E_CORRUPT,
+     1,
+     false},
     {"a line that flips, not verified",
      {HARM_FLIP, VF_F_DATA, false, 2, ALWAYS},
      false,
-     VF_E_CORRUPT},
-    {"a garbled header", {HARM_GARBLE, VF_F_DATA, false, 2, 1}, true, VF_E_CORRUPT},
-    {"a missing chunk", {HARM_DROP, VF_F_DATA, false, 2, 1}, true, VF_E_CORRUPT},
-    {"a run of zeroes that is damaged", {HARM_FLIP, VF_F_ZERO, false, 0, 1}, true, VF_E_CORRUPT},
-    {"a missing run of zeroes", {HARM_DROP, VF_F_ZERO, false, 0, 1}, true, VF_E_CORRUPT},
-    {"another hash at the end", {HARM_FLIP, VF_F_END, false, 0, 1}, true, VF_E_CORRUPT},
-    {"another hash in the answer", {HARM_FLIP, VF_F_DONE, true, 0, 1}, true, VF_E_CORRUPT},
-    {"a stream cut within a chunk", {HARM_CUT, VF_F_DATA, false, 3, 1}, true, VF_E_NET},
-    {"a stream that ends between chunks", {HARM_END, VF_F_DATA, false, 3, 1}, true, VF_E_NET},
-    {"a stream without its end", {HARM_END, VF_F_END, false, 0, 1}, true, VF_E_NET},
-    {"a stream without its answer", {HARM_END, VF_F_DONE, true, 0, 1}, true, VF_E_NET},
-    {"a few bytes at a time", {HARM_DRIBBLE, VF_F_DATA, false, 0, ALWAYS}, true, VF_OK},
+     VF_E_CORRUPT,
+     1,
+     false},
+    {"a garbled header", {HARM_GARBLE, VF_F_DATA, false, 2, 1}, true, VF_E_CORRUPT, 1, false},
+    {"a missing chunk", {HARM_DROP, VF_F_DATA, false, 2, 1}, true, VF_E_CORRUPT, 1, false},
+    {"a run of zeroes that is damaged",
+     {HARM_FLIP, VF_F_ZERO, false, 0, 1},
+     true,
+     VF_E_CORRUPT,
+     1,
+     false},
+    {"a missing run of zeroes", {HARM_DROP, VF_F_ZERO, false, 0, 1}, true, VF_E_CORRUPT, 1, false},
+    {"another hash at the end", {HARM_FLIP, VF_F_END, false, 0, 1}, true, VF_E_CORRUPT, 1, false},
+    {"another hash in the answer",
+     {HARM_FLIP, VF_F_DONE, true, 0, 1},
+     true,
+     VF_E_CORRUPT,
+     1,
+     false},
+    {"a stream cut within a chunk", {HARM_CUT, VF_F_DATA, false, 3, 1}, true, VF_E_NET, 1, false},
+    {"a stream that ends between chunks",
+     {HARM_END, VF_F_DATA, false, 3, 1},
+     true,
+     VF_E_NET,
+     1,
+     false},
+    {"a stream without its end", {HARM_END, VF_F_END, false, 0, 1}, true, VF_E_NET, 1, false},
+    {"a stream without its answer", {HARM_END, VF_F_DONE, true, 0, 1}, true, VF_E_NET, 1, false},
+    {"a few bytes at a time", {HARM_DRIBBLE, VF_F_DATA, false, 0, ALWAYS}, true, VF_OK, 1, false},
+    {"one of three streams that flips", {HARM_FLIP, VF_F_DATA, false, 4, 1}, true, VF_OK, 3, false},
+    {"one of three streams that ends",
+     {HARM_END, VF_F_DATA, false, 4, 1},
+     true,
+     VF_E_NET,
+     3,
+     false},
+    {"a chunk that comes twice",
+     {HARM_TWICE, VF_F_DATA, false, 4, 1},
+     true,
+     VF_E_CORRUPT,
+     3,
+     false},
+    {"a delta with a damaged hash", {HARM_FLIP, VF_F_HASHES, true, 0, 1}, true, VF_OK, 1, true},
+    {"a delta with a damaged answer",
+     {HARM_FLIP, VF_F_SAME, false, 0, 1},
+     true,
+     VF_E_CORRUPT,
+     1,
+     true},
+    {"a delta without an answer", {HARM_DROP, VF_F_SAME, false, 0, 1}, true, VF_E_CORRUPT, 1, true},
 };
 
 static void test_damage(const struct damage *d)
@@ -58,7 +100,7 @@ static void test_damage(const struct damage *d)
                      .target = vf_mover_host_open(NULL, &o, NULL)};
     if (!ok(p.source && p.target && proxy_start(&x, p.target->dir), "a proxy"))
         return;
-    struct vf_route_opts ro = {.source_label = "a1", .target_label = "b2"};
+    struct vf_route_opts ro = {.source_label = "a1", .target_label = "b2", .streams = d->streams};
     vf_autoerror struct vf_error *e = NULL;
     p.route = vf_route_open(p.source, p.target, &ro, &e);
     vf_autofree char *from = make_pattern("harm.raw", 16 * MIB);
@@ -69,6 +111,11 @@ static void test_damage(const struct damage *d)
                               .target_fresh = true};
     struct vf_copy_result r = {0};
     int status = p.route ? vf_copy_disk(p.route, &co, NULL, &r, &e) : -1;
+    if (d->delta && status == 0) {
+        vf_copy_result_free(&r);
+        co.delta = true;
+        status = vf_copy_disk(p.route, &co, NULL, &r, &e);
+    }
     show(e);
     ok(x.done > 0, "%s: it was done", d->what);
     if (d->code == VF_OK)
@@ -76,7 +123,7 @@ static void test_damage(const struct damage *d)
     else
         ok(status < 0 && vf_error_code(e) == d->code, "%s: %s", d->what,
            vf_error_code_name(d->code));
-    if (d->code == VF_OK && d->harm.kind == HARM_FLIP)
+    if (d->code == VF_OK && d->harm.type == VF_F_DATA && d->harm.kind == HARM_FLIP)
         ok(r.sent + r.zero > r.size, "%s: the chunk was sent again", d->what);
     vf_copy_result_free(&r);
     close_pair(&p);
