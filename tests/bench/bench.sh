@@ -10,7 +10,7 @@
 # line. wire_bytes and cpu_s_per_gib (of both ends, per GiB of data) are those of the whole program.
 #
 #   BENCH_SIZE   MiB of data (1024); over the slow link a quarter of it
-#   BENCH_CASES  some of: dense sparse text link-dense link-text ten
+#   BENCH_CASES  some of: dense sparse text delta link-dense link-text link-delta ten
 #   BENCH_PEERS  some of: limit scp dd rsync rsync-S qemu-img nbdcopy
 #   BENCH_RUNS   how often each contender runs (1); its fastest run counts
 #   BENCH_TIME   seconds after which a contender is ended (30): its line then has peer_s=>30
@@ -18,7 +18,7 @@
 set -u
 : "${top_srcdir:=$(cd "$(dirname "$0")/../.." && pwd)}" "${top_builddir:=.}"
 : "${BENCH_SIZE:=1024}" "${BENCH_RUNS:=1}" "${BENCH_TIME:=30}" "${BENCH_DIR:=/var/tmp}"
-: "${BENCH_CASES:=dense sparse text link-dense link-text ten}"
+: "${BENCH_CASES:=dense sparse text delta link-dense link-text link-delta ten}"
 : "${BENCH_PEERS:=limit scp dd rsync rsync-S qemu-img nbdcopy}"
 tools=$(cd "$top_builddir" && pwd)/tests/bench
 mover=$(cd "$top_builddir" && pwd)/vmferry-mover
@@ -168,14 +168,18 @@ calc() {
     awk "BEGIN { printf \"%.2f\", $* }"
 }
 
-# set_pairs PEER: "SOURCE TARGET" of all disks of this case, in $pairs; the targets are removed. Ours is
-# given empty files, as a storage would allocate them.
+# set_pairs PEER: "SOURCE TARGET" of all disks of this case, in $pairs; the targets are as they were
+# before. Ours is given empty files, as a storage would allocate them.
 set_pairs() {
     pairs=
     for s in "$dir"/source*; do
         t=$dir/target${s#"$dir/source"}
         rm -f "$t" "$dir"/near.* "$dir"/far.*
-        [ "$1" != vmferry ] || : >"$t"
+        if [ -e "$dir/base" ]; then
+            cp "$dir/base" "$t" || die "no room for the disks in $BENCH_DIR"
+        elif [ "$1" = vmferry ]; then
+            : >"$t"
+        fi
         pairs="$pairs $s $t"
     done
     sync
@@ -215,7 +219,7 @@ fastest() {
 # ours verify|no VALUE: one line; leaves its seconds in $ours.
 ours() {
     ours= peer=vmferry
-    fastest "$tools/copy" "$dir" "$mover" $host $port $1 || return 1
+    fastest "$tools/copy" "$dir" "$mover" $host $port $1$mode || return 1
     ours=$seconds
     echo "case=$name verify=$2 peer=vmferry vmferry_s=$more$ours setup_s=$setup $cost"
     [ -z "$more" ]
@@ -253,6 +257,7 @@ race() {
 
 # on lo|link: where sshd is
 on() {
+    mode=
     case $1 in
     lo) host=127.0.0.1 device=lo enter= ;;
     link) host=10.9.8.2 device=near enter="nsenter -t $far -n" ;;
@@ -270,6 +275,14 @@ case_sparse() { on lo; make_disk sparse $((data = BENCH_SIZE)); }
 case_text() { on lo; make_disk text $((data = BENCH_SIZE)); }
 case_link_dense() { on link; make_disk dense $((data = BENCH_SIZE / 4)); }
 case_link_text() { on link; make_disk text $((data = BENCH_SIZE / 4)); }
+# the target has the disk as it was before a hundredth of it changed
+delta() {
+    make_disk dense $((data = $1))
+    mv "$dir/source" "$dir/base" && cp "$dir/base" "$dir/source" && make_disk change 0
+    mode=,delta
+}
+case_delta() { on lo; delta $BENCH_SIZE; }
+case_link_delta() { on link; delta $((BENCH_SIZE / 4)); }
 case_ten() {
     on lo
     data=$((ten * ten_size))
@@ -281,5 +294,5 @@ echo "# $(nproc) cores, load $(cut -d' ' -f1 /proc/loadavg), $(date -u +%Y-%m-%d
 for name in $BENCH_CASES; do
     case_$(echo $name | tr - _)
     race
-    rm -f "$dir"/source* "$dir"/target*
+    rm -f "$dir"/source* "$dir"/target* "$dir/base"
 done

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* copy DIR MOVER ADDRESS PORT VERIFY SOURCE TARGET [SOURCE TARGET]...: the product's own engine
- * without a job: movers here and behind the sshd at ADDRESS, a direct route, raw disks one after
- * the other. DIR holds key, known_hosts and host.pub. Prints the seconds for login, movers and
- * route, and those for the copies. */
+/* copy DIR MOVER ADDRESS PORT no|verify[,delta] SOURCE TARGET [SOURCE TARGET]...: the product's own
+ * engine without a job: movers here and behind the sshd at ADDRESS, a direct route, raw disks one
+ * after the other. DIR holds key, known_hosts and host.pub. Prints the seconds for login, movers
+ * and route, and those for the copies. */
 #include "config.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -38,7 +38,7 @@ static struct vf_ssh *login(const char *dir, char *address, uint16_t port, const
     return vf_ssh_open("b2", addresses, &c, &asker, NULL, err);
 }
 
-static int copy_one(struct vf_route *route, const char *from, const char *to, bool verify,
+static int copy_one(struct vf_route *route, const char *from, const char *to, const char *how,
                     struct vf_error **err)
 {
     struct stat st;
@@ -48,8 +48,9 @@ static int copy_one(struct vf_route *route, const char *from, const char *to, bo
         return vf_fail(err, VF_E_NOTFOUND, "no %s", to);
     struct vf_copy_opts o = {.source = {from, "raw", (uint64_t)st.st_size},
                              .target = {to, "raw", (uint64_t)st.st_size},
-                             .verify = verify,
-                             .target_fresh = true};
+                             .verify = vf_starts(how, "verify"),
+                             .delta = vf_ends(how, ",delta"),
+                             .target_fresh = !vf_ends(how, ",delta")};
     struct vf_copy_result r;
     if (vf_copy_disk(route, &o, NULL, &r, err) < 0)
         return -1;
@@ -57,8 +58,8 @@ static int copy_one(struct vf_route *route, const char *from, const char *to, bo
     return 0;
 }
 
-static int copy_all(char *dir, char *mover, char *address, uint16_t port, bool verify, char **paths,
-                    struct vf_error **err)
+static int copy_all(char *dir, char *mover, char *address, uint16_t port, const char *how,
+                    char **paths, struct vf_error **err)
 {
     struct passwd *pw = getpwuid(getuid());
     vf_autofree char *user = vf_strdup(pw ? pw->pw_name : "root");
@@ -84,7 +85,7 @@ static int copy_all(char *dir, char *mover, char *address, uint16_t port, bool v
         return -1;
     int64_t ready = vf_clock_ns();
     for (; paths[0] && paths[1]; paths += 2)
-        if (copy_one(route, paths[0], paths[1], verify, err) < 0)
+        if (copy_one(route, paths[0], paths[1], how, err) < 0)
             return -1;
     int64_t ended = vf_clock_ns();
     printf("%.3f %.3f\n", (double)(ready - began) / 1e9, (double)(ended - ready) / 1e9);
@@ -100,8 +101,7 @@ int main(int argc, char **argv)
     if (getenv("VMFERRY_BENCH_DEBUG"))
         vf_log_stderr(true);
     vf_autoerror struct vf_error *e = NULL;
-    if (copy_all(argv[1], argv[2], argv[3], (uint16_t)port, vf_streq(argv[5], "verify"), argv + 6,
-                 &e) == 0)
+    if (copy_all(argv[1], argv[2], argv[3], (uint16_t)port, argv[5], argv + 6, &e) == 0)
         return 0;
     fprintf(stderr, "copy: %s\n", vf_error_text(e));
     return 1;
