@@ -264,9 +264,12 @@ int vf_hello_check(const struct vf_frame *f, struct vf_error **err)
     uint64_t reader = vf_field_num(f, VF_TAG_READER, UINT64_MAX);
     if (f->type != VF_F_HELLO)
         return vf_fail(err, VF_E_CORRUPT, "%s came instead of HELLO", vf_frame_name(f->type));
-    if (reader > VF_WIRE_VERSION)
-        return vf_fail(err, VF_E_UNSUPPORTED,
-                       "the other end speaks version %llu of the mover protocol, we %d",
-                       (unsigned long long)version, VF_WIRE_VERSION);
+    if (reader > VF_WIRE_VERSION || version < VF_WIRE_READER)
+        return vf_fail(
+            err, VF_E_UNSUPPORTED,
+            "the other end speaks version %llu of the mover protocol, which is too %s for "
+            "our version %d: both have to come from the same vmferry",
+            (unsigned long long)version, version > VF_WIRE_VERSION ? "new" : "old",
+            VF_WIRE_VERSION);
     return 0;
 }

@@ -21,6 +21,8 @@ enum harm_kind {
     HARM_CUT,     /* the stream ends in its middle */
     HARM_END,     /* the stream ends before it */
     HARM_DRIBBLE, /* arrives a few bytes at a time */
+    HARM_NEWER,   /* HELLO: from a version that is too new */
+    HARM_OLDER,   /* HELLO: from one that is too old */
 };
 
 struct harm {
@@ -57,6 +59,14 @@ static inline bool proxy_send(int fd, const char *p, size_t n, bool dribble)
     return true;
 }
 
+/* Version and reader are the first fields of HELLO. */
+static inline void proxy_version(char *payload, uint64_t version)
+{
+    enum { FIELD = 6 };
+    vf_put_u64(payload + FIELD, version);
+    vf_put_u64(payload + FIELD + 8 + FIELD, version);
+}
+
 /* One frame of N bytes with its header; false ends the stream. */
 static inline bool proxy_frame(struct proxy_stream *s, char *p, size_t n)
 {
@@ -73,6 +83,10 @@ static inline bool proxy_frame(struct proxy_stream *s, char *p, size_t n)
         break;
     case HARM_GARBLE:
         p[0] ^= 1;
+        break;
+    case HARM_NEWER:
+    case HARM_OLDER:
+        proxy_version(p + VF_WIRE_HEADER, h->kind == HARM_NEWER ? 99 : 0);
         break;
     case HARM_DROP:
         return true;
