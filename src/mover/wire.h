@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The wire: frames between movers and between a mover and the program. One parser for both sides,
- * fed with whatever arrived, that trusts no length. vmferry-protocol(7) describes what is said in them.
+ * fed with whatever arrived, that trusts no length. vmferry-protocol(7) describes what is said in
+ * them.
  *
  * A frame is 16 bytes, little endian, and its payload:
  *   0 magic (4)  4 type (1)  5 flags (1)  6 zero (2)  8 id (4)  12 length of the payload (4)
