@@ -75,6 +75,8 @@ static void advance(struct iovec *v, size_t done)
 {
     for (int i = 0; i < 3; i++) {
         size_t now = v[i].iov_len < done ? v[i].iov_len : done;
+        if (!now) /* there may be nothing at all in this part */
+            continue;
         v[i].iov_base = (char *)v[i].iov_base + now;
         v[i].iov_len -= now;
         done -= now;
