@@ -4,12 +4,14 @@
 #include "disk/disk.h"
 #include "base/str.h"
 
+#include <pthread.h>
 #include <string.h>
 
 struct memory {
     struct vf_disk disk;
     char *bytes;
     bool *written; /* one per page */
+    pthread_mutex_t lock;
 };
 
 static struct memory *self(struct vf_disk *d)
@@ -20,22 +22,28 @@ static struct memory *self(struct vf_disk *d)
 static int memory_read(struct vf_disk *d, void *buf, size_t n, uint64_t offset,
                        struct vf_error **err)
 {
+    pthread_mutex_lock(&self(d)->lock);
     memcpy(buf, self(d)->bytes + offset, n);
+    pthread_mutex_unlock(&self(d)->lock);
     return 0;
 }
 
 static int memory_write(struct vf_disk *d, const void *buf, size_t n, uint64_t offset,
                         struct vf_error **err)
 {
+    pthread_mutex_lock(&self(d)->lock);
     memcpy(self(d)->bytes + offset, buf, n);
     for (uint64_t p = offset / VF_DISK_ALIGN; n && p <= (offset + n - 1) / VF_DISK_ALIGN; p++)
         self(d)->written[p] = true;
+    pthread_mutex_unlock(&self(d)->lock);
     return 0;
 }
 
 static int memory_zero(struct vf_disk *d, uint64_t n, uint64_t offset, struct vf_error **err)
 {
+    pthread_mutex_lock(&self(d)->lock);
     memset(self(d)->bytes + offset, 0, n);
+    pthread_mutex_unlock(&self(d)->lock);
     return 0;
 }
 
@@ -48,10 +56,12 @@ static int memory_extent(struct vf_disk *d, uint64_t offset, struct vf_extent *o
                          struct vf_error **err)
 {
     uint64_t page = offset / VF_DISK_ALIGN;
+    pthread_mutex_lock(&self(d)->lock);
     out->zero = !self(d)->written[page];
     do
         page++;
     while (page * VF_DISK_ALIGN < d->size && self(d)->written[page] == !out->zero);
+    pthread_mutex_unlock(&self(d)->lock);
     out->end = page * VF_DISK_ALIGN;
     return 0;
 }
@@ -60,6 +70,7 @@ static int memory_close(struct vf_disk *d, struct vf_error **err)
 {
     free(self(d)->bytes);
     free(self(d)->written);
+    pthread_mutex_destroy(&self(d)->lock);
     return 0;
 }
 
@@ -85,6 +96,7 @@ struct vf_disk *vf_disk_new_memory(uint64_t size)
         .writable = true,
         .zero_when_fresh = true,
     };
+    pthread_mutex_init(&m->lock, NULL);
     m->bytes = vf_xcalloc(1, size ? size : 1);
     m->written = vf_xcalloc(size / VF_DISK_ALIGN + 1, sizeof *m->written);
     return &m->disk;

@@ -88,7 +88,7 @@ static void finish(struct vf_pass *p, int wake, bool end)
         vf_pass_abort(p, e, true);
     }
     /* nobody waits for this long but when something is wrong */
-    if (poll(&fd, 1, 60 * 1000) != 1)
+    if (poll(&fd, 1, 60 * 1000) != 1 || !p->finished)
         abort();
 }
 
