@@ -136,7 +136,7 @@ static char *normal_disk(struct lab_call *c, struct lab_vm *vm, const char *key,
     uint64_t bytes = 0;
     if (is_size(colon + 1) || vf_streq(colon + 1, "cloudinit")
             ? lab_need(c, "Datastore.AllocateSpace", "/storage/%s", store)
-                           : lab_need_volume(c, file, vm->vmid))
+            : lab_need_volume(c, file, vm->vmid))
         return NULL;
     if (vf_streq(colon + 1, "cloudinit")) {
         const char *format = json_string_value(json_object_get(props, "format"));
