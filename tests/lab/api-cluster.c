@@ -108,7 +108,8 @@ static json_t *get_resources(struct lab_call *c)
         if (vm->gone || !lab_may_at(c, "VM.Audit", "/vms/%d", vm->vmid))
             continue;
         json_t *j = vm_resource(vm);
-        vf_autofree char *priv = vf_asprintf("/pool/%s:Pool.Audit", vm->pool ? vm->pool : "");
+        vf_autofree char *priv =
+            vf_asprintf("/pool/%s:Pool.Audit|Pool.Allocate", vm->pool ? vm->pool : "");
         if (vm->pool && lab_may(c, priv))
             json_object_set_new(j, "pool", json_string(vm->pool));
         if (c->lab->version < 7000) /* there only the list of a node has them */

@@ -210,7 +210,9 @@ static void test_known(void)
 {
     const char *dir = getenv("VMFERRY_API_DATA");
     for (size_t i = 0; i < VF_COUNT(releases); i++) {
-        if (!dir || !*dir || !releases[i].lists) {
+        if (!releases[i].lists)
+            continue;
+        if (!dir || !*dir) {
             skip("privileges of this version", "no parameter lists");
             continue;
         }
