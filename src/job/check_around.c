@@ -26,6 +26,8 @@ static void missing(const struct vf_plan *plan, const struct vf_vm *source, cons
 {
     vf_autostrv char **active = vf_firewall_uses(source->firewall, ref, true, false);
     vf_autostrv char **all = vf_firewall_uses(source->firewall, ref, false, false);
+    if (!*active && plan->method == VF_METHOD_REMOTE_MIGRATE)
+        return; /* goes along, switched off as it is */
     vf_autofree char *rows = vf_strv_join(*active ? active : all, "; ");
     vf_autofree char *what = vf_asprintf("%s %s", ref_kind(ref), ref_name(ref));
     vf_autofree char *cure = vf_asprintf(
@@ -153,11 +155,14 @@ bool vf_job_under_ha(const struct vf_vm *source)
     return source->ha != NULL;
 }
 
-int vf_check_around(const struct vf_plan *plan, const struct vf_vm *source, struct vf_provider *src,
-                    struct vf_provider *dst, struct vf_findings *f, struct vf_error **err)
+int vf_check_around(const struct vf_plan *plan, const struct vf_vm *source, bool same_cluster,
+                    struct vf_provider *src, struct vf_provider *dst, struct vf_findings *f,
+                    struct vf_error **err)
 {
-    if (check_firewall(plan, source, src, dst, f, err) < 0 ||
-        check_pool(plan, source, dst, f, err) < 0)
+    /* a migration carries the firewall too, but not what its rules name of the cluster's */
+    if (!same_cluster && check_firewall(plan, source, src, dst, f, err) < 0)
         return -1;
-    return check_ha(plan, source, src, f, err);
+    if (plan->method == VF_METHOD_REMOTE_MIGRATE)
+        return 0; /* the rest is none of its business: see native.c */
+    return check_pool(plan, source, dst, f, err) < 0 ? -1 : check_ha(plan, source, src, f, err);
 }

@@ -186,7 +186,7 @@ int vf_job_find_shared(struct vf_job *job, struct vf_error **err)
         r = vf_store_is_shared(job->plan, same, job->source->node, job->source_pve, t, n_t,
                                &by_name, err);
     job->shared_store = by_name != NULL;
-    if (r == 0 && !job->shared_store)
+    if (r == 0 && !job->shared_store && job->source_host.ssh)
         job->source_pve->ops->storages(job->source_pve, job->source->node, &s, &n_s, NULL);
     vf_autostrv char **theirs = vf_strv_new();
     /* all of them: other VMs' disks count as well as this one's */

@@ -154,11 +154,14 @@ int vf_preflight(const struct vf_conf *conf, const struct vf_plan *plan, const s
                  struct vf_findings *out, struct vf_error **err);
 
 /* The same for what hangs on the VM beside its configuration: firewall, pool, high availability. */
-int vf_check_around(const struct vf_plan *plan, const struct vf_vm *source, struct vf_provider *src,
-                    struct vf_provider *dst, struct vf_findings *f, struct vf_error **err);
+int vf_check_around(const struct vf_plan *plan, const struct vf_vm *source, bool same_cluster,
+                    struct vf_provider *src, struct vf_provider *dst, struct vf_findings *f,
+                    struct vf_error **err);
 /* Would high availability start SOURCE again when it is shut down? */
 bool vf_job_under_ha(const struct vf_vm *source);
-/* The target VM will be in no pool; says so, and WHY. */
+/* Takes VM out of its pool, and notes that it is not carried over. */
+void vf_leave_out_pool(struct vf_vm *vm);
+/* The same of the job's target VM; says so, and WHY. */
 void vf_job_without_pool(struct vf_job *job, const char *why);
 
 /* rights.c: adds a finding for each login that may not do its part of the move; of a VM that could

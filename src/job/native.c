@@ -3,6 +3,7 @@
  * The platform hands the VM over by itself, at a moment nobody tells: whether it did is judged by
  * what both sides say afterwards, never by how the task ended. */
 #include "config.h"
+#include "job/identity.h"
 #include "job/steps.h"
 #include "provider/native.h"
 #include "base/clock.h"
@@ -189,8 +190,8 @@ static int check_no_volumes(struct vf_job *job, unsigned id, struct vf_error **e
         return 0;
     vf_autofree char *shown = vf_escape(found[0]);
     return vf_fail(err, VF_E_CONFLICT,
-                   _("VMID %u is free at %s, but a disk with that number is there (%s): remove it, "
-                     "or choose another number with --vmid"),
+                   _("VMID %u is free at %s, but a disk with that number is there (%s): choose "
+                     "another number with --vmid, or find out whose it is before you remove it"),
                    id, job->plan->target, shown);
 }
 
@@ -201,7 +202,7 @@ static char *begin(struct vf_job *job, struct vf_error **err)
     const struct vf_vm *s = job->source;
     vf_autoendpoint struct vf_endpoint to = {0};
     unsigned id;
-    if (job->target_pve->ops->free_id(job->target_pve, job->plan->target_id, &id, err) < 0) {
+    if (vf_job_find_shared(job, err) < 0 || vf_choose_id(job, &id, err) < 0) {
         vf_fail_prefix(err, _("a VMID at %s"), job->plan->target);
         return NULL;
     }
@@ -243,8 +244,9 @@ static char *begin(struct vf_job *job, struct vf_error **err)
  * none. */
 static char *known_task(struct vf_job *job, const struct vf_record *rec, struct vf_error **err)
 {
-    const struct vf_record *t = vf_job_was_done(job, "migrate/task");
-    if (t)
+    /* a rollback ticks that line off before the one it belongs to */
+    const struct vf_record *t = vf_journal_find(job->journal, "migrate/task");
+    if (t && t->result)
         return vf_strdup(vf_json_str(t->result, "task"));
     for (int64_t end = vf_clock_ms() + TASK_MS;;) {
         vf_autoerror struct vf_error *why = NULL;

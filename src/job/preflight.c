@@ -41,7 +41,17 @@ static void tell_left_out(const struct view *v, const struct vf_vm *vm, size_t i
     }
 }
 
-/* What the target cannot set of the VM that the plan makes. */
+/* Takes out of VM, as the plan makes it, what does not get to the target, with a note of each. */
+static int fit(const struct vf_plan *plan, struct vf_provider *dst, struct vf_vm *vm,
+               struct vf_error **err)
+{
+    if (plan->method == VF_METHOD_COPY)
+        return dst->ops->fit(dst, vm, err);
+    if (vm->pool) /* all else is the migration's, which checks it itself */
+        vf_leave_out_pool(vm);
+    return 0;
+}
+
 static int check_fit(const struct view *v, struct vf_provider *dst, struct vf_findings *f,
                      struct vf_error **err)
 {
@@ -49,7 +59,7 @@ static int check_fit(const struct view *v, struct vf_provider *dst, struct vf_fi
     vf_auto(vf_vm_free) struct vf_vm *vm = vf_plan_apply(v->plan, v->source, NULL, err);
     if (!vm)
         return -1;
-    if (dst->ops->fit(dst, vm, &why) < 0 && vf_error_code(why) != VF_E_UNSUPPORTED)
+    if (fit(v->plan, dst, vm, &why) < 0 && vf_error_code(why) != VF_E_UNSUPPORTED)
         return vf_fail_with(err, VF_STEAL(why));
     if (why)
         vf_finding_add(f, VF_STOP, v->source->name, NULL, "%s", vf_error_text(why));
@@ -298,15 +308,14 @@ int vf_preflight(const struct vf_conf *conf, const struct vf_plan *plan, const s
                      &why, err);
         for (size_t i = 0; r == 0 && i < VF_COUNT(checks); i++)
             checks[i](&v, out);
-        bool native = plan->method == VF_METHOD_REMOTE_MIGRATE;
+        if (r == 0 && plan->method == VF_METHOD_REMOTE_MIGRATE)
+            r = vf_native_preflight(plan, source, src, dst, v.storages, v.n_storages, out, err);
         if (r == 0)
-            r = native ? vf_native_preflight(plan, source, src, dst, v.storages, v.n_storages, out,
-                                             err)
-                       : check_fit(&v, dst, out, err);
+            r = check_fit(&v, dst, out, err);
         if (r == 0)
             r = check_identity(&v, src, dst, out, err);
-        if (r == 0 && !native && !v.same_cluster)
-            r = vf_check_around(plan, source, src, dst, out, err);
+        if (r == 0)
+            r = vf_check_around(plan, source, v.same_cluster, src, dst, out, err);
     } else if (r == 0) {
         check_source(&v, out);
         check_node(&v, out);
@@ -405,8 +414,7 @@ int vf_step_preflight(struct vf_job *job, struct vf_error **err)
     }
     vf_autofree char *prefix = job->target_pve->ops->mac_prefix(job->target_pve);
     job->target = vf_plan_apply(job->plan, job->source, prefix, err);
-    if (!job->target || (job->plan->method == VF_METHOD_COPY &&
-                         job->target_pve->ops->fit(job->target_pve, job->target, err) < 0))
+    if (!job->target || fit(job->plan, job->target_pve, job->target, err) < 0)
         return -1;
     if (again)
         return 0;

@@ -9,13 +9,18 @@
 
 /* ------------------------------------------------------------------ pool */
 
+void vf_leave_out_pool(struct vf_vm *vm)
+{
+    vf_autofree char *shown = vf_escape(vm->pool);
+    vf_autofree char *what = vf_asprintf(_("pool %s"), shown);
+    vf_vm_leave_out(vm, what, _("add the VM to a pool of the target cluster by hand"));
+    vf_str_set(&vm->pool, NULL);
+}
+
 void vf_job_without_pool(struct vf_job *job, const char *why)
 {
-    vf_autofree char *shown = vf_escape(job->target->pool);
-    vf_autofree char *what = vf_asprintf(_("pool %s"), shown);
-    vf_job_note(job, "warn", _("%s: the VM arrives without it: %s"), what, why);
-    vf_vm_leave_out(job->target, what, _("add the VM to a pool of the target cluster by hand"));
-    vf_str_set(&job->target->pool, NULL);
+    vf_job_note(job, "warn", _("pool %s: the VM arrives without it: %s"), job->target->pool, why);
+    vf_leave_out_pool(job->target);
 }
 
 /* Makes the pool where it is missing. 1: it is there now; 0: it may not be made. */
