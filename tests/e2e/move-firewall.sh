@@ -44,9 +44,15 @@ ctl alpha without root@pam Sys.Console
 move 3 "a VM under HA stops where the login may not take it out" alpha beta b1 local web1
 says out 'STOP.*web1.*high availability .started.*Sys.Console' "with the privilege"
 says out 'ha-manager set vm:100 --state ignored' "and what to do without it"
+run 3 "so does one that moves inside its cluster" \
+    move -c "$L/vmferry.conf" -n --ignore-exists alpha alpha a2 local web1
+says out 'STOP.*web1.*high availability .started.*Sys.Console' "for the same reason"
 ctl alpha without root@pam -
 ctl beta extra firewall.groups '{}'
 move 3 "a group that the target lacks stops" alpha beta b1 local web1
+says out 'STOP.*security group webserver.*beta does not have it.*rule 0 .group webserver' "naming the rule"
+run 3 "it stops a migration too" \
+    move -c "$L/vmferry.conf" -n --method=remote-migrate alpha beta b1 local web1
 says out 'STOP.*security group webserver.*beta does not have it.*rule 0 .group webserver' "naming the rule"
 ctl beta extra firewall.groups '{"webserver": [{"type": "in", "action": "DROP", "enable": 1}]}'
 dry 0 "another group of that name is noticed" web1

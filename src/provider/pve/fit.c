@@ -10,7 +10,8 @@
 #include <string.h>
 
 struct fit {
-    struct vf_pve_client *c;
+    struct vf_provider *p;
+    struct vf_pve_client *c; /* P's */
     const char *node;
     bool root; /* root@pam with a password; to Proxmox a token of root@pam is nobody special */
 };
@@ -47,14 +48,7 @@ static bool has_entry(const json_t *list, const char *key, const char *value)
 /* Whether this login has PRIVILEGE on PATH: 1, 0, -1 with *err. */
 static int may(const struct fit *f, const char *path, const char *privilege, struct vf_error **err)
 {
-    if (f->root)
-        return 1;
-    vf_autofree char *p = vf_url_encode(path),
-                     *query = vf_asprintf("/access/permissions?path=%s", p);
-    vf_autojson json_t *all = vf_pve_object(f->c, query, err);
-    if (!all)
-        return -1;
-    return json_object_get(json_object_get(all, path), privilege) != NULL;
+    return f->root ? 1 : vf_pve_may(f->p, path, privilege, err);
 }
 
 /* Not said means the newest. */
@@ -259,7 +253,7 @@ static void fit_disk(const struct fit *f, struct vf_vm *vm, const struct vf_disk
 int vf_pve_fit(struct vf_provider *p, struct vf_vm *vm, struct vf_error **err)
 {
     struct vf_pve_client *c = vf_pve_of(p);
-    struct fit f = {.c = c, .node = vm->node, .root = vf_pve_is_root(c)};
+    struct fit f = {.p = p, .c = c, .node = vm->node, .root = vf_pve_is_root(c)};
     struct vf_opts kept = {0};
     int r = vf_pve_fit_version(c->version, vm, err);
     if (r == 0)

@@ -129,60 +129,26 @@ int vf_pve_native_refusals(struct vf_provider *p, const struct vf_plan *plan,
 
 /* ------------------------------------------------------------------ rights and versions */
 
-struct need {
+/* What it needs beyond the rights that any move needs (permissions.c). */
+static const struct need {
     bool target;
-    const char *path; /* NULL: of the target VM; "storage": of each target storage */
+    const char *path; /* NULL: of the VM there */
     const char *privilege;
     const char *setting; /* only when the source has it */
     const char *why;
-};
-
-static const struct need needs[] = {
+} needs[] = {
     {false, NULL, "VM.Migrate", NULL, "to migrate it away"},
     {true, "/", "Sys.Incoming", NULL, "to receive migrations from another cluster"},
     {true, "/", "Sys.Modify", "startup", "to set its start order (or remove the order)"},
-    {true, NULL, "VM.Allocate", NULL, "to create it"},
-    {true, NULL, "VM.Config.Disk", NULL, "to attach its disks"},
-    {true, NULL, "VM.Config.CPU", NULL, "to set its processors"},
-    {true, NULL, "VM.Config.Memory", NULL, "to set its memory"},
-    {true, NULL, "VM.Config.Network", NULL, "to set its network cards"},
-    {true, NULL, "VM.Config.HWType", NULL, "to set its hardware"},
-    {true, NULL, "VM.Config.Options", NULL, "to set its name and options"},
     {true, NULL, "VM.Config.CDROM", "cdrom", "to set its CD-ROM drives"},
     {true, NULL, "VM.Config.Cloudinit", "cloudinit", "to set its cloud-init drive"},
-    {true, "storage", "Datastore.AllocateSpace", NULL, "to make its disks"},
 };
 
-/* Does the login have PRIVILEGE on PATH: 1, 0, or -1. */
-static int may(struct vf_pve_client *c, const char *path, const char *privilege,
-               struct vf_error **err)
-{
-    if (vf_pve_is_root(c))
-        return 1;
-    vf_autofree char *encoded = vf_url_encode(path);
-    vf_autofree char *call = vf_asprintf("/access/permissions?path=%s", encoded);
-    vf_autojson json_t *all = vf_pve_object(c, call, err);
-    if (!all)
-        return -1;
-    /* asked for one path the answer has that one; if not, what is above it holds for it too */
-    json_t *rights = json_object_get(all, path), *value;
-    const char *key;
-    size_t longest = 0;
-    if (!rights)
-        json_object_foreach (all, key, value) {
-            size_t n = strlen(key);
-            if (n >= longest && !strncmp(key, path, n) && (n == 1 || !path[n] || path[n] == '/')) {
-                longest = n;
-                rights = value;
-            }
-        }
-    return json_object_get(rights, privilege) != NULL;
-}
-
-static int check_need(struct vf_pve_client *c, const struct need *n, const char *path,
+static int check_need(struct vf_provider *p, const struct need *n, const char *path,
                       struct vf_findings *f, struct vf_error **err)
 {
-    int r = may(c, path, n->privilege, err);
+    struct vf_pve_client *c = vf_pve_of(p);
+    int r = vf_pve_may(p, path, n->privilege, err);
     if (r < 0)
         return -1;
     const char *who = c->conf->token ? c->conf->token : c->user;
@@ -206,22 +172,6 @@ static bool has_setting(const json_t *config, const char *setting)
                                       strstr(json_string_value(value), setting)))
             return true;
     return false;
-}
-
-static int check_storages(struct vf_pve_client *c, const struct need *n, const struct vf_plan *plan,
-                          struct vf_findings *f, struct vf_error **err)
-{
-    vf_autostrv char **seen = vf_strv_new();
-    for (size_t i = 0; i < plan->n_disks; i++) {
-        const char *storage = plan->disks[i].storage;
-        vf_autofree char *path = vf_asprintf("/storage/%s", storage);
-        if (vf_strv_has(seen, storage))
-            continue;
-        vf_strv_add(&seen, storage);
-        if (check_need(c, n, path, f, err) < 0)
-            return -1;
-    }
-    return 0;
 }
 
 static void check_versions(const struct vf_pve_client *s, const struct vf_pve_client *t,
@@ -255,18 +205,10 @@ int vf_pve_native_rights(struct vf_provider *source, struct vf_provider *target,
         return -1;
     for (size_t i = 0; i < VF_COUNT(needs); i++) {
         const struct need *n = &needs[i];
-        int r = 0;
+        const char *vm_path = n->target ? there : here;
         if (n->setting && !has_setting(config, n->setting))
             continue;
-        if (vf_streq(n->path, "storage"))
-            r = check_storages(t, n, plan, f, err);
-        else
-            r = check_need(n->target ? t : s, n,
-                           n->path     ? n->path
-                           : n->target ? there
-                                       : here,
-                           f, err);
-        if (r < 0)
+        if (check_need(n->target ? target : source, n, n->path ? n->path : vm_path, f, err) < 0)
             return -1;
     }
     return 0;

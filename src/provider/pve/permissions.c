@@ -194,15 +194,25 @@ static void list_paths(struct vf_provider *p, const struct vf_use *use, struct p
 
 /* ------------------------------------------------------------------ what the login has */
 
-static int ask(struct vf_pve_client *c, struct path *path, struct vf_error **err)
+/* {privilege: propagate} on PATH in *OUT, a new reference; NULL: none. Of root@pam it has all. */
+static int ask(struct vf_pve_client *c, const char *path, json_t **out, struct vf_error **err)
 {
-    vf_autofree char *enc = vf_url_encode(path->asked);
+    vf_autofree char *enc = vf_url_encode(path);
     vf_autofree char *call = vf_asprintf("/access/permissions?path=%s", enc);
     vf_autojson json_t *all = vf_pve_object(c, call, err);
     if (!all)
-        return vf_fail_prefix(err, "the rights of this login");
-    path->have = json_incref(json_object_get(all, path->asked));
+        return vf_fail_prefix(err, "the rights of this login on %s", path);
+    *out = json_incref(json_object_get(all, path));
     return 0;
+}
+
+int vf_pve_may(struct vf_provider *p, const char *path, const char *privilege,
+               struct vf_error **err)
+{
+    vf_autojson json_t *have = NULL;
+    if (ask(vf_pve_of(p), path, &have, err) < 0)
+        return -1;
+    return json_object_get(have, privilege) != NULL;
 }
 
 static bool has_any(const json_t *have, const char *privilege)
@@ -369,7 +379,7 @@ int vf_pve_rights(struct vf_provider *p, const struct vf_use *use, struct vf_fin
     list_paths(p, &u, &paths);
     int r = 0;
     for (size_t i = 0; r == 0 && i < paths.n; i++)
-        r = ask(c, &paths.v[i], err);
+        r = ask(c, paths.v[i].asked, &paths.v[i].have, err);
     if (r == 0 && find_missing(&u, c->version, &paths))
         report(c, &u, &paths, out);
     paths_clear(&paths);

@@ -1,21 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Pools, and what this login may do where. */
+/* Pools: is there one, making it, removing it. */
 #include "config.h"
 #include "provider/pve/pve.h"
 #include "base/str.h"
 
 #include <string.h>
-
-int vf_pve_may(struct vf_provider *p, const char *path, const char *privilege,
-               struct vf_error **err)
-{
-    vf_autofree char *encoded = vf_url_encode(path);
-    vf_autofree char *query = vf_asprintf("/access/permissions?path=%s", encoded);
-    vf_autojson json_t *all = vf_pve_object(vf_pve_of(p), query, err);
-    if (!all)
-        return vf_fail_prefix(err, "rights on %s", path);
-    return json_object_get(json_object_get(all, path), privilege) != NULL;
-}
 
 /* Since 8.1 a pool may be in another ("a/b"), which fits into no path. */
 static bool nested(const struct vf_pve_client *c)

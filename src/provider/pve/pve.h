@@ -53,6 +53,8 @@ int vf_pve_note_pending(struct vf_pve_client *c, struct vf_vm *vm, struct vf_err
 /* fit.c */
 int vf_pve_fit(struct vf_provider *p, struct vf_vm *vm, struct vf_error **err);
 /* permissions.c */
+int vf_pve_may(struct vf_provider *p, const char *path, const char *privilege,
+               struct vf_error **err);
 int vf_pve_rights(struct vf_provider *p, const struct vf_use *use, struct vf_findings *out,
                   struct vf_error **err);
 /* The least privileges a role for moving VMs away from, or to, a cluster of VERSION has. */
@@ -71,8 +73,6 @@ char *vf_pve_firewall_shared(struct vf_provider *p, const char *ref, struct vf_e
 int vf_pve_set_firewall(struct vf_provider *p, const char *node, unsigned id,
                         const struct vf_firewall *f, struct vf_error **err);
 /* pool.c */
-int vf_pve_may(struct vf_provider *p, const char *path, const char *privilege,
-               struct vf_error **err);
 int vf_pve_pool(struct vf_provider *p, const char *name, enum vf_pool *out, struct vf_error **err);
 int vf_pve_make_pool(struct vf_provider *p, const char *name, struct vf_error **err);
 int vf_pve_drop_pool(struct vf_provider *p, const char *name, struct vf_error **err);
