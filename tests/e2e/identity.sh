@@ -73,6 +73,10 @@ move 0 "without one a number is taken that neither uses" --skip-start alpha beta
 id=$(on beta b1 'qm list' | awk '$2 == "db1" {print $1}')
 ctl alpha dump | grep -q "^  \"$id\": {" && [ -n "$id" ]
 is $? 1 "which is $id"
+move 0 "a migration takes such a number too" --method=remote-migrate alpha beta b1 shared old1
+id=$(on beta b1 'qm list' | awk '$2 == "old1" {print $1}')
+ctl alpha dump | grep -q "^  \"$id\": {" && [ -n "$id" ]
+is $? 1 "which is $id"
 ctl beta set-storage shared export /other
 run 0 "another export is another storage" move -c "$conf" -n --vmid 103 alpha beta b1 shared stubborn
 
