@@ -73,9 +73,12 @@ static void add_migration(struct vf_buf *b, const struct vf_prepared *p)
     vf_buf_puts(b, live ? _("        --method=copy shuts the VM down instead, and compares every "
                             "disk; over ssh\n")
                         : _("        --method=copy compares every disk; over ssh\n"));
-    vf_buf_printf(b, _("  then  it %s; the source is stopped and renamed to %s--MIGRATED\n"),
-                  live ? _("runs at the target") : _("stays stopped at the target"),
-                  p->plan->vm_name);
+    vf_autofree char *migrated = vf_name_with(p->plan->vm_name, VF_MIGRATED);
+    vf_buf_printf(
+        b,
+        live ? _("  then  it runs at the target; the source is stopped and renamed to %s\n")
+             : _("  then  it stays stopped; the source is renamed to %s\n"),
+        migrated);
 }
 
 static const char *what_happens(const struct vf_prepared *p)

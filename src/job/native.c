@@ -5,6 +5,7 @@
 #include "config.h"
 #include "job/identity.h"
 #include "job/steps.h"
+#include "plan/name.h"
 #include "provider/native.h"
 #include "base/clock.h"
 #include "base/i18n.h"
@@ -480,8 +481,9 @@ char *vf_native_todo(const struct vf_job *job)
     const struct vf_vm *s = job->source;
     if (!job->source_locked)
         return NULL;
+    vf_autofree char *name = vf_name_with(s->name, VF_MIGRATED);
     return vf_asprintf(_("the source keeps the lock of the migration, which this login may not "
                          "take off: as root on %s: qm unlock %u && qm set %u --onboot 0 --name "
-                         "%s--MIGRATED"),
-                       s->node, s->id, s->id, s->name);
+                         "%s"),
+                       s->node, s->id, s->id, name);
 }

@@ -84,7 +84,7 @@ int vf_step_create(struct vf_job *job, struct vf_error **err)
         /* somebody took the number in between: the next one, unless it was asked for */
         if (vf_error_code(why) != VF_E_CONFLICT || job->plan->target_id || i == ID_TRIES) {
             vf_fail_with(err, VF_STEAL(why));
-            return vf_fail_prefix(err, _("creating %s--CREATING"), job->target->name);
+            return vf_fail_prefix(err, _("creating %s at the target"), job->target->name);
         }
     }
     return vf_job_done(job, "create", NULL, err);

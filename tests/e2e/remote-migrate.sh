@@ -58,6 +58,7 @@ while read -r key value pattern; do
     ctl alpha set-config 100 "$key" -
 done <<'EOF'
 args -no-acpi args: .*only root
+spice_enhancements foldersharing=1 spice_enhancements: .*only root
 hookscript local:snippets/x.pl hookscript: .*only root
 hostpci0 0000:01:00.0 hostpci0: .*device of the source
 usb0 host=1234:5678 usb0: .*device of the source

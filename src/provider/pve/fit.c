@@ -219,6 +219,12 @@ static const struct rule *find_rule(const char *key)
     return NULL;
 }
 
+bool vf_pve_only_root_sets(const char *key)
+{
+    const struct rule *r = find_rule(key);
+    return r && (r->judge == root_only || r->judge == hookscript);
+}
+
 /* Takes the options out that have a verdict; *KEPT are the others. */
 static int fit_opts(const struct fit *f, struct vf_vm *vm, struct vf_opts *kept,
                     struct vf_error **err)

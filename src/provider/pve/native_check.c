@@ -18,12 +18,6 @@ static const struct {
     const char *only, *unless; /* parts of the value; NULL: any value */
     const char *text, *cure;
 } settings[] = {
-    {"args", false, false, VF_STOP, NULL, NULL,
-     "only root@pam may set it, which fails after the disks are copied",
-     "remove it, and set it at the target afterwards"},
-    {"hookscript", false, false, VF_STOP, NULL, NULL,
-     "only root@pam may set it, which fails after the disks are copied",
-     "remove it, and set it at the target afterwards"},
     {"hostpci", true, false, VF_STOP, NULL, NULL, "it is a device of the source node",
      "remove it, and add one at the target afterwards"},
     {"usb", true, false, VF_STOP, NULL, "spice", "it is a device of the source node",
@@ -63,6 +57,11 @@ static void check_settings(const json_t *config, bool running, struct vf_finding
     json_t *value;
     json_object_foreach ((json_t *)config, key, value) {
         vf_autofree char *text = vf_json_as_text(value);
+        /* of ivshmem it is told below what else is wrong with it */
+        if (vf_pve_only_root_sets(key) && strcmp(key, "ivshmem") != 0)
+            vf_finding_add(f, VF_STOP, key,
+                           "remove it, and set it at the target afterwards; or use --method=copy",
+                           "only root@pam may set it, which fails after the disks are copied");
         for (size_t i = 0; i < VF_COUNT(settings); i++)
             if (is_key(key, settings[i].key, settings[i].numbered) &&
                 (running || !settings[i].running) &&

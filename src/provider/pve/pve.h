@@ -52,6 +52,8 @@ char *vf_pve_notes(struct vf_provider *p, unsigned id, struct vf_error **err);
 int vf_pve_note_pending(struct vf_pve_client *c, struct vf_vm *vm, struct vf_error **err);
 /* fit.c */
 int vf_pve_fit(struct vf_provider *p, struct vf_vm *vm, struct vf_error **err);
+/* Is setting KEY for root@pam, logged in with its password, whatever the value? */
+bool vf_pve_only_root_sets(const char *key);
 /* permissions.c */
 int vf_pve_may(struct vf_provider *p, const char *path, const char *privilege,
                struct vf_error **err);
