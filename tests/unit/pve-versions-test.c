@@ -134,6 +134,8 @@ static struct vf_vm *sample(void)
         "{\"name\":\"new1\",\"ostype\":\"win11\",\"affinity\":\"0-1\",\"allow-ksm\":0,"
         "\"agent\":\"1,freeze-fs-on-backup=0\",\"machine\":\"q35,viommu=intel\","
         "\"vga\":\"virtio-gl,memory=64\",\"cpuunits\":1,"
+        "\"hostpci0\":\"mapping=gpu,pcie=1\",\"usb0\":\"mapping=stick,usb3=1\","
+        "\"usb1\":\"spice,usb3=1\","
         "\"scsi0\":\"local:1/vm-1-disk-0.raw,aio=io_uring,ro=1,ssd=1\","
         "\"ide0\":\"local:1/vm-1-disk-1.raw,cyls=10,heads=16\","
         "\"net0\":\"e1000e=02:AA:BB:CC:DD:02,bridge=vmbr0,mtu=1400\"}";
@@ -169,6 +171,10 @@ static void test_old(void)
     is_str(vf_opts_get(&vm->opts, "cpuunits"), "2", "a number that is too low");
     is_str(vf_opts_get(&vm->opts, "affinity"), NULL, "a setting less");
     is_str(vf_opts_get(&vm->opts, "allow-ksm"), NULL, "and another");
+    is_str(vf_opts_get(&vm->opts, "hostpci0"), NULL,
+           "a mapped device, whose other parts are nothing");
+    is_str(vf_opts_get(&vm->opts, "usb0"), NULL, "without it");
+    is_str(vf_opts_get(&vm->opts, "usb1"), "spice,usb3=1", "but not another");
     is_str(vm->nics[0].model, "e1000", "another card");
     is_str(vf_opts_get(&vm->nics[0].opts, "mtu"), "1400", "with what all know");
     const struct vf_disk *scsi = vf_vm_disk(vm, "scsi0"), *ide = vf_vm_disk(vm, "ide0");
@@ -179,6 +185,7 @@ static void test_old(void)
     is_left_out(vm, "ostype: win11");
     is_left_out(vm, "affinity: 0-1");
     is_left_out(vm, "machine: viommu=intel");
+    is_left_out(vm, "hostpci0: mapping=gpu");
     is_left_out(vm, "scsi0: aio=io_uring");
     is_left_out(vm, "net0: model=e1000e");
     size_t n = vm->n_left_out;

@@ -34,6 +34,7 @@ static const struct rule {
     {"efidisk", "efitype", NULL, 7004, UINT_MAX, NULL, NULL},
     {"efidisk", "ms-cert", NULL, 9002, UINT_MAX, NULL, NULL},
     {"efidisk", "pre-enrolled-keys", NULL, 7004, UINT_MAX, NULL, NULL},
+    {"hostpci", "mapping", NULL, 8004, UINT_MAX, NULL, NULL},
     {"intel-tdx", NULL, NULL, 9002, UINT_MAX, NULL, NULL},
     {"machine", "aw-bits", NULL, 9002, UINT_MAX, NULL, NULL},
     {"machine", "enable-s3", NULL, 8004, UINT_MAX, NULL, NULL},
@@ -130,7 +131,12 @@ static int fit_option(unsigned version, struct vf_opt *opt, struct vf_vm *vm, st
 {
     static const struct {
         const char *key, *bare; /* what its part without a name is */
-    } defaults[] = {{"agent", "enabled"}, {"machine", "type"}, {"usb", "host"}, {"vga", "type"}};
+        bool needed;            /* nothing without it */
+    } defaults[] = {{"agent", "enabled", false},
+                    {"hostpci", "host", true},
+                    {"machine", "type", false},
+                    {"usb", "host", true},
+                    {"vga", "type", false}};
     for (size_t i = 0; i < VF_COUNT(defaults); i++) {
         if (!is_one_of(defaults[i].key, opt->key))
             continue;
@@ -141,7 +147,9 @@ static int fit_option(unsigned version, struct vf_opt *opt, struct vf_vm *vm, st
             r = fit_parts(version, opt->key, &o, vm, err);
         if (r == 0 && vm->n_left_out > told) {
             free(opt->value);
-            opt->value = vf_propstr_print(&o, defaults[i].bare);
+            opt->value = defaults[i].needed && !vf_opts_get(&o, defaults[i].bare)
+                             ? vf_strdup("")
+                             : vf_propstr_print(&o, defaults[i].bare);
         }
         vf_opts_free(&o);
         return r < 0 ? vf_fail_prefix(err, "%s", opt->key) : 0;
