@@ -24,7 +24,7 @@ static void test_surroundings(void)
 {
     static const struct route routes[] = {
         LOGIN,
-        {"GET", "/version", NULL, "{\"data\":{\"version\":\"9.1.2\"}}", NULL, 0, 0, false},
+        GET("/version", "{\"release\":\"9.0\",\"version\":\"9.0.3\"}"), /* HA rules */
         GET("/cluster/resources?type=vm",
             "[{\"type\":\"qemu\",\"vmid\":100,\"node\":\"a1\",\"pool\":\"prod/web\"},"
             "{\"type\":\"lxc\",\"vmid\":103,\"node\":\"a1\",\"name\":\"ct\"}]"),
