@@ -18,8 +18,8 @@ pool() {
 
 ctl alpha extra backup '[{"id": "backup-nightly", "vmid": "100,103"}, {"id": "backup-all", "all": 1}]'
 ctl alpha extra replication '[{"id": "100-0", "guest": 100}, {"id": "103-0", "guest": 103}]'
-ctl alpha extra acl '[{"path": "/vms/100", "type": "user", "ugid": "anna@pve", "roleid": "PVEVMUser"},
-    {"path": "/vms/101", "type": "user", "ugid": "berta@pve", "roleid": "PVEVMUser"}]'
+ctl alpha pveum acl modify /vms/100 --users plain@pve --roles PVEVMUser
+ctl alpha pveum acl modify /vms/101 --users staff@corp --roles PVEVMUser
 ctl alpha snapshot 100 before-update
 ctl alpha ha vm:100 started prefer-a1
 is "$(pool alpha 100) $(pool alpha 101)" "web prod" "the demo has pools"
@@ -27,10 +27,10 @@ is "$(pool alpha 100) $(pool alpha 101)" "web prod" "the demo has pools"
 # --- what is said before
 dry 0 "a VM with all that hangs on it is looked at" web1
 says out 'backup job backup-nightly: not carried over; .*backup job of the target' "backup jobs are named"
-! grep -q 'backup-all\|103-0\|berta' "$work/out"
+! grep -q 'backup-all\|103-0\|staff@corp' "$work/out"
 ok $? "but not those of others, or of all"
 says out 'replication job 100-0: not carried over' "replication is"
-says out 'permission of anna@pve .PVEVMUser.: not carried over' "permissions are"
+says out 'permission of plain@pve .PVEVMUser.: not carried over' "permissions are"
 says out 'snapshot before-update: not carried over' "snapshots are"
 says out 'high availability .started, group prefer-a1.: not carried over' "HA and its group are"
 says out 'pool web: it is made at beta' "the pool will be made"
@@ -113,7 +113,7 @@ says out " $vmid/firewall/aliases $vmid/firewall/ipset $vmid/firewall/ipset/admi
     "the switch came last"
 sleep 2 # several turns of the manager
 is "$(status alpha a1 100) $(ha 100)" "stopped ignored" "the source stays down: HA looks away"
-for word in 'backup job backup-nightly' 'replication job 100-0' 'permission of anna' \
+for word in 'backup job backup-nightly' 'replication job 100-0' 'permission of plain@pve' \
     'snapshot before-update' 'high availability'; do
     grep -q "not carried over .*$word.*;" "$work/report"
     ok $? "the report has: $word"

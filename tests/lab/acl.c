@@ -91,7 +91,7 @@ static bool exists(const struct lab *lab, size_t i)
            (!privileges[i].until || lab->version < privileges[i].until);
 }
 
-bool lab_privilege_exists(const struct lab *lab, const char *priv)
+static bool privilege_exists(const struct lab *lab, const char *priv)
 {
     for (size_t i = 0; i < VF_COUNT(privileges); i++)
         if (vf_streq(privileges[i].name, priv))
@@ -145,7 +145,7 @@ int lab_role_set(struct lab *lab, const char *name, const char *privs, bool appe
 {
     vf_autostrv char **list = vf_strv_split(privs, " ,;");
     for (size_t i = 0; list[i]; i++)
-        if (!lab_privilege_exists(lab, list[i]))
+        if (!privilege_exists(lab, list[i]))
             return -1;
     json_t *role = append ? json_incref(json_object_get(lab->roles, name)) : json_array();
     if (!role)
@@ -428,6 +428,34 @@ json_t *lab_permissions(struct lab_call *c)
             json_object_set_new(out, path, privs);
         else
             json_decref(privs);
+    }
+    return out;
+}
+
+/* Entries are shown to who may look at all, or may change them there. */
+static bool sees_entry(const struct lab_call *c, const char *path)
+{
+    const char *more = vf_starts(path, "/vms/")       ? "|VM.Allocate"
+                       : vf_starts(path, "/storage/") ? "|Datastore.Allocate"
+                       : vf_starts(path, "/pool/")    ? "|Pool.Allocate"
+                                                      : "";
+    vf_autofree char *privs = vf_asprintf("Permissions.Modify%s", more);
+    return lab_may(c, "/access:Sys.Audit") || lab_may_at(c, privs, "%s", path);
+}
+
+json_t *lab_acl_list(struct lab_call *c)
+{
+    json_t *out = json_array(), *entry, *roles, *propagate;
+    const char *path, *who, *role;
+    json_object_foreach (c->lab->acl, path, entry) {
+        if (!sees_entry(c, path))
+            continue;
+        json_object_foreach (entry, who, roles)
+            json_object_foreach (roles, role, propagate)
+                json_array_append_new(out,
+                                      json_pack("{s:s, s:s, s:s, s:s, s:O}", "path", path, "type",
+                                                strchr(who, '!') ? "token" : "user", "ugid", who,
+                                                "roleid", role, "propagate", propagate));
     }
     return out;
 }

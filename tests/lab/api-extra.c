@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Lists that are read only: backup jobs, permissions. They are kept as JSON
- * in lab->extra, as the demo puts them there, or `vmferry-lab ctl CLUSTER extra`. */
+/* What is kept as JSON in lab->extra, as the demo puts it there, or `vmferry-lab ctl CLUSTER
+ * extra`; and lists that are only read. */
 #include "config.h"
 #include <openssl/evp.h>
 #include <string.h>
@@ -71,14 +71,8 @@ static json_t *get_backup(struct lab_call *c)
     return lab_extra_list(c->lab, "backup");
 }
 
-static json_t *get_acl(struct lab_call *c)
-{
-    bool sees = lab_may(c, "/access:Permissions.Modify");
-    return sees ? lab_extra_list(c->lab, "acl") : json_array();
-}
-
 const struct lab_route lab_routes_extra[] = {
     {"GET", "/cluster/backup", get_backup, "/:Sys.Audit"},
-    {"GET", "/access/acl", get_acl, NULL},
+    {"GET", "/access/acl", lab_acl_list, NULL},
     {NULL, NULL, NULL, NULL},
 };

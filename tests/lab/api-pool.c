@@ -132,7 +132,7 @@ const struct lab_route lab_routes_pool[] = {
     {"POST", "/pools", post_pool, "/pool/{poolid}:Pool.Allocate"},
     {"PUT", "/pools", put_pools, "/pool/{poolid}:Pool.Allocate"},
     {"DELETE", "/pools", delete_pools, "/pool/{poolid}:Pool.Allocate"},
-    {"GET", "/pools/{poolid}", get_pool, "/pool/{poolid}:Pool.Audit"},
+    {"GET", "/pools/{poolid}", get_pool, "/pool/{poolid}:Pool.Audit|Pool.Allocate"},
     {"PUT", "/pools/{poolid}", put_pool, "/pool/{poolid}:Pool.Allocate"},
     {"DELETE", "/pools/{poolid}", delete_pool, "/pool/{poolid}:Pool.Allocate"},
     {NULL, NULL, NULL, NULL},

@@ -450,7 +450,7 @@ static const struct {
     {"snapshot", "VMID NAME", cmd_snapshot},
     {"qm", "NODE list|status|config|set|start|unlock|suspend|resume …: as on a node", cmd_qm},
     {"pveum", "role|acl|user token …: as root on a node", cmd_pveum},
-    {"extra", "KEY.KEY… JSON|-: firewalls, snapshots, backup jobs … (see dump)", cmd_extra},
+    {"extra", "KEY.KEY… JSON|-: firewalls, backup and replication jobs … (see dump)", cmd_extra},
     {"firewall", "VMID: its firewall as JSON", cmd_firewall},
     {"ha", "SID STATE|- [GROUP]: under high availability", cmd_ha},
     {"without", "USER[!TOKEN] PRIVILEGE|-: lacks it", cmd_without},

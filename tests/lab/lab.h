@@ -182,7 +182,7 @@ bool lab_flag(const struct lab_call *c, const char *name, bool dflt);
 struct lab_route {
     const char *method, *path; /* with {node} … */
     json_t *(*handler)(struct lab_call *c);
-    const char *priv; /* "/vms/{vmid}:VM.Audit", NULL: any valid login; "-": none */
+    const char *priv; /* "/vms/{vmid}:VM.Audit", NULL: any valid login */
 };
 extern const struct lab_route lab_routes_cluster[], lab_routes_node[], lab_routes_qemu[],
     lab_routes_storage[], lab_routes_access[], lab_routes_tokens[], lab_routes_migrate[],
@@ -213,6 +213,7 @@ int lab_need_config(struct lab_call *c, int vmid, const char *pool, const char *
                     const char *value, bool create);
 int lab_need_volume(struct lab_call *c, const char *volid, int vmid);
 json_t *lab_permissions(struct lab_call *c);
+json_t *lab_acl_list(struct lab_call *c);
 json_t *lab_roles(struct lab_call *c);
 /* pveum.c: `pveum role add|modify|list`, `acl modify|delete`, `user token modify`. */
 int lab_pveum(struct lab *lab, char *const *args, size_t n, struct vf_buf *out);
@@ -245,8 +246,6 @@ char *lab_url_decode(const char *s, size_t n, bool plus);
 /* version.c: what differs between versions. */
 extern const struct lab_version lab_versions[LAB_VERSIONS];
 const struct lab_version *lab_version(const struct lab *lab); /* the one that LAB speaks */
-bool lab_privilege_exists(const struct lab *lab, const char *name);
-const char *lab_privilege_here(const struct lab *lab, const char *name);
 
 /* schema-data.c, schema.c: the parameter lists. */
 void lab_schema_load(struct lab *lab);

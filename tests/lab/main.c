@@ -16,15 +16,15 @@ static const char help[] =
     "       vmferry-lab down --dir DIR [--keep]\n"
     "       vmferry-lab ctl --dir DIR CLUSTER COMMAND…\n"
     "\n"
-    "up     starts the clusters alpha and beta, each with two nodes, and returns when they are "
-    "ready.\n"
-    "       VERSION of the API: 6.4, 7.4, 8.4 or 9.2, or one each: alpha=6.4,beta=9.2.\n"
-    "       DIR then holds vmferry.conf to reach them with, keys, secrets and logs.\n"
+    "up     starts the clusters alpha and beta, each with two nodes, and returns when\n"
+    "       they are ready. VERSION of the API: 6.4, 7.4, 8.4 or 9.2, or one each:\n"
+    "       alpha=6.4,beta=9.2. DIR then holds vmferry.conf to reach them with, keys,\n"
+    "       secrets and logs.\n"
     "down   ends them and removes DIR (not with --keep).\n"
-    "ctl    looks into a cluster, or makes it fail: faults in a queue (a call that fails, is cut "
-    "off\n"
-    "       or slow, a task that fails or hangs), a node offline, its sshd stopped, no quorum, no\n"
-    "       space. Without a COMMAND it lists them, and `fault` alone lists the faults.\n";
+    "ctl    looks into a cluster, or makes it fail: faults in a queue (a call that\n"
+    "       fails, is cut off or slow, a task that fails or hangs), a node offline,\n"
+    "       its sshd stopped, no quorum, no space. Without a COMMAND it lists them,\n"
+    "       and `fault` alone lists the faults.\n";
 
 /* Absolute, without symbolic links, also when it does not exist yet. Caller frees. */
 static char *absolute(const char *dir, bool make, struct vf_error **err)

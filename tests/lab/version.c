@@ -19,16 +19,3 @@ const struct lab_version *lab_version(const struct lab *lab)
             return &lab_versions[i];
     return NULL;
 }
-
-/* What to ask instead of a privilege this version does not have; NULL: nothing is asked. */
-const char *lab_privilege_here(const struct lab *lab, const char *name)
-{
-    static const char *const others[][2] = {{"VM.Monitor", "VM.GuestAgent.Audit"},
-                                            {"Pool.Audit", "Pool.Allocate"}};
-    if (lab_privilege_exists(lab, name))
-        return name;
-    for (size_t i = 0; i < VF_COUNT(others); i++)
-        if (vf_streq(others[i][0], name))
-            return others[i][1];
-    return NULL;
-}
