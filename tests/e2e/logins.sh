@@ -44,7 +44,7 @@ says err 'login as root@pam failed: authentication failure' "is said in Proxmox'
 is $(($(logins) - before)) 1 "and is tried once"
 conf -e "s#migrator@pve!ferry#migrator@pve!old#"
 dry 1 "a token that has expired"
-says err 'token expired' "is said in Proxmox's words"
+says err 'token expired; give it more time or make another' "is said, with the cure"
 
 port=$(sed -n 's/.*port = \([0-9]*\);.*/\1/p' "$L/vmferry.conf" | head -n 1)
 conf -e "s#https://$a1:8006\"#https://nobody.invalid:8006\"#; 0,/fingerprint/s##via = \"root@$a1:$port\"; fingerprint#"

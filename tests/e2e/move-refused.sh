@@ -24,7 +24,7 @@ move 1 "a wrong password ends the move" alpha beta b1 local web1
 says err 'authentication failure' "in Proxmox's words"
 with "s#secret-file = \"[^\"]*token-beta\"#secret-file = \"$work/wrong\"#"
 move 1 "so does a wrong token" alpha beta b1 local web1
-says err 'invalid token value' "in Proxmox's words"
+says err 'invalid token value.*compare token and secret' "with what to look at"
 chmod 644 "$work/wrong"
 with "s#secret-file = \"[^\"]*secret-alpha\"#secret-file = \"$work/wrong\"#"
 move 1 "a secret that others can read is refused" alpha beta b1 local web1
@@ -71,6 +71,11 @@ move 3 "an unknown node stops" alpha beta b9 local old1
 says out 'STOP.*no such node' "and says so"
 move 3 "an unknown storage stops" alpha beta b1 nosuch old1
 says out 'STOP.*no such storage' "and says so"
+ctl beta set-storage small content iso,backup
+move 3 "a storage that takes no disks stops" alpha beta b1 small old1
+says out 'STOP: .*small: the storage takes no VM disks' "and says so"
+says out 'choose one whose content includes images' "with the cure"
+ctl beta set-storage small content -
 move 3 "a bridge that is missing stops" --bridge vmbr0=vmbr9 alpha beta b1 local old1
 says out 'STOP.*vmbr9' "and says which"
 move 3 "the same cluster stops" alpha alpha a2 local old1

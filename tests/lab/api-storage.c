@@ -21,6 +21,14 @@ static bool may_see(const struct lab_call *c, const struct lab_storage *s)
     return lab_may_at(c, READ, "/storage/%s", s->name);
 }
 
+/* What its configuration says, or what the demo gave it. */
+static const char *content_of(const struct lab *lab, const struct lab_storage *s)
+{
+    const json_t *conf = json_object_get(lab->storage_conf, s->name);
+    const char *said = json_string_value(json_object_get(conf, "content"));
+    return said ? said : s->content;
+}
+
 static json_t *get_storages(struct lab_call *c)
 {
     json_t *out = json_array();
@@ -45,8 +53,9 @@ static json_t *status_of(struct lab_call *c, struct lab_storage *s)
     uint64_t total, used, avail;
     lab_storage_space(c->node, s, &total, &used, &avail);
     return json_pack("{s:s, s:s, s:i, s:i, s:i, s:I, s:I, s:I}", "type", "dir", "content",
-                     s->content, "active", 1, "enabled", 1, "shared", (int)s->shared, "total",
-                     (json_int_t)total, "used", (json_int_t)used, "avail", (json_int_t)avail);
+                     content_of(c->lab, s), "active", 1, "enabled", 1, "shared", (int)s->shared,
+                     "total", (json_int_t)total, "used", (json_int_t)used, "avail",
+                     (json_int_t)avail);
 }
 
 static json_t *get_node_storages(struct lab_call *c)
@@ -56,7 +65,7 @@ static json_t *get_node_storages(struct lab_call *c)
     for (size_t i = 0; i < c->lab->n_storages; i++) {
         struct lab_storage *s = &c->lab->storages[i];
         if (!may_see(c, s) || (only && strcmp(only, s->name)) ||
-            (content && !strstr(s->content, content)))
+            (content && !strstr(content_of(c->lab, s), content)))
             continue;
         json_t *j = status_of(c, s);
         double total = json_number_value(json_object_get(j, "total"));

@@ -66,6 +66,11 @@ const char *vf_pve_error_cure(int status, const char *text)
     if (strcasestr(text, "no quorum"))
         return "; most of the cluster's nodes must be up and see each other before anything can be "
                "changed: see `pvecm status`";
+    if (strcasestr(text, "token expired"))
+        return "; give it more time or make another (Datacenter, Permissions, API Tokens)";
+    if (strcasestr(text, "no such token") || strcasestr(text, "invalid token value"))
+        return "; compare token and secret in vmferry.conf with Datacenter, Permissions, API "
+               "Tokens";
     return "";
 }
 
