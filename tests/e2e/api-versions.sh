@@ -38,6 +38,11 @@ for version in 6.4 7.4 9.2; do
     moved "$version"
     case $version in
     6.4)
+        cp "$work/out" "$work/saved"
+        move 3 "6.4 does not migrate between clusters" --method=remote-migrate alpha beta b1 local old1
+        says out 'STOP: beta: it runs Proxmox VE 6.4, and migration between clusters needs 7.3' \
+            "which is said"
+        cp "$work/saved" "$work/out"
         says out '^ostype: win10$' "6.4 gets the nearest it knows"
         says out '^net1: e1000=.*mtu=1400' "also for a card"
         says out '^machine: q35$' "or a part less"
@@ -71,6 +76,11 @@ says out '^ostype: win11$' "what only the new one knows stays"
 ok $? "what only the old one knows goes"
 cp "$work/moved" "$work/out"
 says out 'scsi1: cyls=10.*Proxmox VE 9.2 does not know it' "and is said"
+tpm=local:100/vm-100-disk-9.raw
+truncate -s 4M "$(image beta b1 $tpm)"
+ctl beta set-config 100 tpmstate0 "$tpm,size=4M,version=v2.0"
+move 3 "a VM with a TPM is not moved to 6.4" beta alpha a1 local 100
+says out 'STOP: mon: tpmstate0: the target.*6.4 does not know it: .*choose a newer target' "with the cure"
 ctl beta requests | grep -q '"elsewhere":"6.4: [^"]*allow-ksm'
 ok $? "the lab says what another version would have refused"
 done_testing

@@ -91,8 +91,9 @@ static int tell(const struct rule *r, unsigned version, const char *key, const c
                 struct vf_vm *vm, struct vf_error **err)
 {
     vf_autofree char *shown = vf_escape(value);
-    vf_autofree char *what =
-        r->sub ? vf_asprintf("%s: %s=%s", key, r->sub, shown) : vf_asprintf("%s: %s", key, shown);
+    vf_autofree char *what = r->sub   ? vf_asprintf("%s: %s=%s", key, r->sub, shown)
+                             : *shown ? vf_asprintf("%s: %s", key, shown)
+                                      : vf_strdup(key);
     if (r->refuse)
         return vf_fail(
             err, VF_E_UNSUPPORTED,
