@@ -15,7 +15,7 @@ says err 'no VM ct1|container' "with the reason"
 run 0 "a VM with a snapshot" move -c "$L/vmferry.conf" -n alpha beta b1 local stubborn
 says out 'snapshot before-update: not carried over' "is told that it stays"
 run 0 "one with HA and replication" move -c "$L/vmferry.conf" -n alpha beta b1 local big1
-says out 'high availability .stopped.: not carried over; .*HA' "is told what to do about HA"
+says out 'high availability.*add the VM at the target under Datacenter > HA' "is told what to do about HA"
 says out 'replication job 105-0' "and replication"
 ctl alpha set-pending 100 memory 1024
 move 3 "a VM with changes that wait for its next start is refused" alpha beta b1 local web1

@@ -74,6 +74,16 @@ refused 'scsi0: .*format' "another format" --format raw
 with 's/token = "migrator@pve!ferry"/token = "migrator@pve!noincoming"/'
 refused 'lacks Sys.Incoming at beta' "a token without Sys.Incoming"
 restore
+with 's/user = "root@pam"/user = "migrator@pve"/; s#secret-file = "[^"]*secret-alpha"#secret-file = "'"$L"'/secret-migrator-alpha"#'
+ctl alpha without migrator@pve VM.Migrate
+refused 'lacks VM.Migrate at alpha' "a user without VM.Migrate"
+ctl alpha without migrator@pve -
+restore
+move 3 "a VM with a snapshot stops" $native alpha beta b1 local stubborn
+says out 'STOP: before-update: .*snapshots' "and it is named"
+move 3 "one under high availability and with replication stops" $native alpha beta b1 local big1
+says out 'STOP: high availability: ' "for the one"
+says out 'STOP: replication: ' "and the other"
 move 3 "a VMID that is taken stops" $native --vmid 100 alpha beta b1 local web1
 move 3 "a bridge that is missing stops" $native --bridge vmbr0=vmbr9 alpha beta b1 local web1
 unchanged "nothing was changed by any of these"
