@@ -74,18 +74,23 @@ static void show(int fd, const struct vf_ask *q)
     put(fd, vf_buf_str(&b));
 }
 
-/* The key of the choice that LINE names by number or key; "" is the safe one; NULL: none. */
+/* The key of the choice that LINE names by number or key (of two also by its beginning); "" is the
+ * safe one; NULL: none. */
 static const char *choice(const struct vf_ask *q, const char *line)
 {
-    uint64_t n;
+    uint64_t number;
+    const char *found = NULL;
+    size_t n = 0;
     if (!*line)
         return q->safe;
-    if (vf_parse_u64(line, 1, q->n_choices, &n) == 0)
-        return q->choices[n - 1].key;
+    if (vf_parse_u64(line, 1, q->n_choices, &number) == 0)
+        return q->choices[number - 1].key;
     for (size_t i = 0; i < q->n_choices; i++)
-        if (vf_streq(line, q->choices[i].key))
-            return q->choices[i].key;
-    return NULL;
+        if (!strncasecmp(line, q->choices[i].key, strlen(line) + (q->n_choices != 2))) {
+            found = q->choices[i].key;
+            n++;
+        }
+    return n == 1 ? found : NULL;
 }
 
 static int nobody(const struct vf_ask *q, struct vf_answer *out)

@@ -16,7 +16,7 @@ keys Enter
 sees 'Begin to move web1' "then whether to begin"
 ! grep -qF -- "$password" "$work/out"
 ok $? "the password is not shown"
-keys 1 Enter
+keys y Enter
 sees 'SHA256:.*' "an unknown host key is shown with its fingerprint"
 keys 1 Enter
 sees 'b1.*SHA256|SHA256.*b1|\(ED25519\).*b1|b1' "so is the other host's"
