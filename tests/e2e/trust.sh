@@ -3,10 +3,7 @@
 # One trusted host of a cluster vouches for the others: their host keys, the API's certificate. And
 # only hosts that hold the disks are logged in to.
 . "${top_srcdir:-.}/tests/e2e/lib.sh"
-command -v tmux >/dev/null || {
-    echo "1..0 # SKIP tmux is not installed"
-    exit 0
-}
+. "${top_srcdir:-.}/tests/e2e/screen.sh"
 lab_up
 [ "$namespaces" ] || {
     echo "1..0 # SKIP nodes without files of their own have no /etc/pve"
@@ -14,30 +11,9 @@ lab_up
 }
 conf=$L/vmferry.conf
 cp "$conf" "$work/good.conf"
-screen=vmferry-e2e-$$
-trap 'tmux -L "$screen" kill-server 2>/dev/null; finish' EXIT
-
-# sees PATTERN TEXT: the screen shows it within half a minute
-sees() {
-    i=0
-    until tmux -L "$screen" capture-pane -p -J -S -200 >"$work/out" 2>"$work/err" &&
-        grep -qE -- "$1" "$work/out" || [ $i = 300 ]; do
-        i=$((i + 1))
-        sleep 0.1
-    done
-    grep -qE -- "$1" "$work/out"
-    ok $? "$2"
-}
-keys() {
-    tmux -L "$screen" send-keys "$@"
-}
 # on_screen ARGUMENT…: vmferry move on a terminal of its own
 on_screen() {
-    # a server of its own: the last one may not have gone yet
-    tmux -L "$screen" kill-server 2>/dev/null
-    screen=$screen.
-    tmux -L "$screen" -f /dev/null new-session -d -x 200 -y 60 \
-        "stty -F /dev/tty sane; '$vmferry' move -c '$conf' --yes $*; echo exit=\$?; sleep 60"
+    at_terminal "'$vmferry' move -c '$conf' --yes $*"
 }
 addr_of() {
     sed -nE "s/.*name = \"$1\"; address = \"([^\"]*)\".*/\1/p" "$work/good.conf"
