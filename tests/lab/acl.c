@@ -307,7 +307,7 @@ int lab_need_bridge(struct lab_call *c, const char *bridge, const char *tag)
 {
     if (c->lab->version < V8 || (vf_streq(c->user->name, "root@pam") && !c->user->token))
         return 0;
-    return lab_need(c, "SDN.Use", "/sdn/zones/localnetwork/%s%s%s", bridge, tag ? "/" : "",
+    return lab_need(c, "SDN.Use", "/sdn/zones/%s/%s%s%s", lab_zone(bridge), bridge, tag ? "/" : "",
                     tag ? tag : "");
 }
 

@@ -290,6 +290,7 @@ json_t *lab_get_usb_mappings(struct lab_call *c);
 json_t *lab_get_dir_mappings(struct lab_call *c);
 json_t *lab_get_vnets(struct lab_call *c);
 bool lab_is_vnet(const char *bridge);
+const char *lab_zone(const char *bridge);
 /* api-extra.c: lab->extra */
 json_t *lab_extra_list(struct lab *lab, const char *key); /* a new reference */
 json_t *lab_extra_vm(struct lab *lab, int vmid);          /* borrowed */

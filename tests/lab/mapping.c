@@ -29,18 +29,25 @@ json_t *lab_get_dir_mappings(struct lab_call *c)
     return mappings(c, "share", "node=b1,path=/srv");
 }
 
-/* A bridge whose name begins so is one that the cluster makes. */
+/* A bridge whose name begins so is a VNet: the cluster makes it, in the zone "lab". */
 bool lab_is_vnet(const char *bridge)
 {
     return vf_starts(bridge, "vnet");
 }
 
+const char *lab_zone(const char *bridge)
+{
+    return lab_is_vnet(bridge) ? "lab" : "localnetwork";
+}
+
+/* Those that the login may look at; to use them is not enough. */
 json_t *lab_get_vnets(struct lab_call *c)
 {
     json_t *out = json_array(), *b;
     size_t i;
     json_array_foreach (c->lab->nodes[0].bridges, i, b)
-        if (lab_is_vnet(json_string_value(b)))
+        if (lab_is_vnet(json_string_value(b)) &&
+            lab_may_at(c, "SDN.Audit|SDN.Allocate", "/sdn/zones/lab/%s", json_string_value(b)))
             json_array_append_new(out, json_pack("{s:O, s:s, s:s, s:i}", "vnet", b, "zone", "lab",
                                                  "type", "vnet", "tag", 10));
     return out;
