@@ -13,7 +13,7 @@ static void add_disks(struct vf_buf *b, const struct vf_prepared *p)
         const struct vf_plan_disk *d = &p->plan->disks[i];
         const struct vf_disk *s = vf_vm_disk(p->source, d->slot);
         vf_autofree char *size = vf_format_bytes(d->size), *used = vf_format_bytes(s->used);
-        vf_buf_printf(b, _("  disk  %-8s %s, %s used, %s (%s) -> %s (%s)\n"), d->slot, size, used,
+        vf_buf_printf(b, _("  disk  %-9s %s, %s used, %s (%s) -> %s (%s)\n"), d->slot, size, used,
                       s->storage, s->format, d->storage, d->format);
     }
 }
@@ -38,7 +38,7 @@ static void add_around(struct vf_buf *b, const struct vf_vm *s)
 {
     const struct vf_firewall *f = s->firewall;
     if (!vf_firewall_empty(f))
-        vf_buf_printf(b, _("  firewall %s; %zu rules, %zu IP sets, %zu aliases\n"),
+        vf_buf_printf(b, _("  firewall %s; rules: %zu, IP sets: %zu, aliases: %zu\n"),
                       vf_firewall_enabled(f) ? _("on") : _("off"), f->rules.n, f->ipsets.n,
                       f->aliases.n);
     if (s->pool) {
@@ -47,15 +47,22 @@ static void add_around(struct vf_buf *b, const struct vf_vm *s)
     }
 }
 
-static void add_findings(struct vf_buf *b, const struct vf_findings *f)
+static void add_finding(struct vf_buf *b, const struct vf_finding *f)
 {
     static const char *const words[] = {N_("note"), N_("warning"), N_("STOP")};
-    for (size_t i = 0; i < f->n; i++) {
-        vf_autofree char *subject = vf_escape(f->v[i].subject), *text = vf_escape(f->v[i].text);
-        vf_buf_printf(b, "  %s: %s: %s\n", _(words[f->v[i].severity]), subject, text);
-        if (f->v[i].cure)
-            vf_buf_printf(b, "    %s\n", f->v[i].cure);
-    }
+    vf_autofree char *subject = vf_escape(f->subject), *text = vf_escape(f->text);
+    vf_buf_printf(b, "  %s: %s: %s\n", _(words[f->severity]), subject, text);
+    if (f->cure)
+        vf_buf_printf(b, "    %s\n", f->cure);
+}
+
+/* The worst last: on a terminal that is what stays in sight. */
+static void add_findings(struct vf_buf *b, const struct vf_findings *f)
+{
+    for (int severity = VF_INFO; severity <= VF_STOP; severity++)
+        for (size_t i = 0; i < f->n; i++)
+            if ((int)f->v[i].severity == severity)
+                add_finding(b, &f->v[i]);
 }
 
 /* So that an operator can choose: what this way does, and what ours would. */

@@ -180,7 +180,8 @@ char *vf_report_text(const json_t *r)
         vf_buf_printf(&b, "  %-17s %s (VMID %" PRId64 ", %s)\n", _("target VM"),
                       vf_json_str(r, "vm"), vf_json_int(r, "target_vmid"),
                       vf_json_true(r, "started") ? _("running") : _("not started"));
-    for (size_t i = 0; i < json_array_size(left); i++) {
+    bool undone = vf_json_int(r, "exit") == VF_EXIT_FAILED; /* then nothing stayed behind */
+    for (size_t i = 0; !undone && i < json_array_size(left); i++) {
         const json_t *l = json_array_get(left, i);
         vf_buf_printf(&b, "  %-17s %s; %s\n", _("not carried over"), vf_json_str(l, "what"),
                       vf_json_str(l, "why"));

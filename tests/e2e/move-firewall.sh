@@ -34,7 +34,7 @@ says out 'permission of plain@pve .PVEVMUser.: not carried over' "permissions ar
 says out 'snapshot before-update: not carried over' "snapshots are"
 says out 'high availability .started, group prefer-a1.: not carried over' "HA and its group are"
 says out 'pool web: it is made at beta' "the pool will be made"
-says out 'firewall on; 4 rules, 1 IP sets, 1 aliases' "the firewall will be as it is"
+says out 'firewall on; rules: 4, IP sets: 1, aliases: 1' "the firewall will be as it is"
 ! grep -q 'warning: .*firewall' "$work/out"
 ok $? "and nothing need be said of it"
 
