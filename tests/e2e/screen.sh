@@ -13,7 +13,7 @@ at_terminal() {
     tmux -L "$screen" kill-server 2>/dev/null
     screens=$((${screens:-0} + 1))
     screen=vmferry-e2e-$$-$screens
-    tmux -L "$screen" -f /dev/null new-session -d -x 160 -y 50 \
+    tmux -L "$screen" -f /dev/null new-session -d -x 200 -y 60 \
         "stty -F /dev/tty sane; $1; echo exit=\$?; sleep 60"
 }
 
