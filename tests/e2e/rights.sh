@@ -85,6 +85,12 @@ ctl alpha set-pool 103 web
 stops "a VM that no entry names" -n alpha beta b1 local 103
 ctl alpha pveum acl modify /pool/web --users plain@pve --roles vmferry-source
 run 0 "is given by its pool" move -c "$conf" -n alpha beta b1 local stubborn
+# a VNet that may be used and not looked at
+ctl alpha set-config 103 net0 'virtio=02:AA:BB:CC:DD:05,bridge=vnet10'
+stops "a VNet that is not given" -n alpha beta b1 local stubborn
+ctl beta pveum role add use --privs SDN.Use
+ctl beta pveum acl modify /sdn/zones/lab/vnet10 --users plain@pve --tokens 'plain@pve!sep' --roles use
+run 0 "is known by the entry that gives it" move -c "$conf" -n alpha beta b1 local stubborn
 ctl beta pveum acl delete /storage/local --users plain@pve --tokens 'plain@pve!sep' --roles vmferry-target
 stops "a storage that is not given" alpha beta b1 local old1
 says out 'lacks rights: Datastore.AllocateSpace, Datastore.Audit on /storage/local' "is named"

@@ -54,11 +54,19 @@ static json_t *get_network(struct lab_call *c)
     const char *type = lab_param(c, "type");
     json_t *out = json_array(), *b;
     size_t i;
-    bool bridges = !type || strstr(type, "bridge") || vf_streq(type, "include_sdn");
-    json_array_foreach (c->node->bridges, i, b)
-        if (bridges && !lab_is_vnet(json_string_value(b)) &&
-            lab_may_bridge(c, json_string_value(b), "SDN.Audit|SDN.Use"))
-            json_array_append_new(out, bridge_json(json_string_value(b), !i, c->node->addr));
+    bool bridges = !type || strstr(type, "bridge");
+    bool vnets =
+        c->lab->version >= 8000 && (vf_streq(type, "any_bridge") || vf_streq(type, "include_sdn"));
+    json_array_foreach (c->node->bridges, i, b) {
+        const char *name = json_string_value(b);
+        if (!lab_is_vnet(name)) {
+            if (bridges && lab_may_bridge(c, name, "SDN.Audit|SDN.Use"))
+                json_array_append_new(out, bridge_json(name, !i, c->node->addr));
+        } else if (vnets && lab_may_at(c, "SDN.Audit|SDN.Use", "/sdn/zones/lab/%s", name)) {
+            json_array_append_new(
+                out, json_pack("{s:s, s:s, s:i}", "iface", name, "type", "vnet", "active", 1));
+        }
+    }
     if (!type || vf_streq(type, "eth"))
         json_array_append_new(out, json_pack("{s:s, s:s, s:i, s:i, s:s, s:s, s:[s], s:i}", "iface",
                                              "eth0", "type", "eth", "active", 1, "exists", 1,

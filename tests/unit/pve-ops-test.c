@@ -153,7 +153,7 @@ static void test_lists(void)
        "fields");
     vf_storages_free(st, n);
     ok(p->ops->bridges(p, "a1", &br, &n, &err) == 0 && n == 3, "bridges and VNets");
-    ok(br[0].vlan_aware && !br[1].vlan_aware && vf_streq(br[2].name, "blue"), "fields");
+    ok(vf_streq(br[0].name, "blue") && br[1].vlan_aware && !br[2].vlan_aware, "fields");
     vf_bridges_free(br, n);
     vf_autofree char *prefix = p->ops->mac_prefix(p);
     is_str(prefix, "BC:24:11", "MAC prefix");

@@ -299,11 +299,12 @@ int vf_pve_bridges(struct vf_provider *p, const char *node, struct vf_bridge **o
         return -1;
     size_t i;
     json_t *e;
+    /* first: the other list may have them too, with less of what is known */
+    json_array_foreach (vnets, i, e)
+        add_bridge(out, n, vf_json_text(e, "vnet"), vf_json_bool(e, "vlanaware"));
     json_array_foreach (list, i, e)
         add_bridge(out, n, vf_json_text(e, "iface"),
                    vf_json_bool(e, "bridge_vlan_aware") ||
                        vf_streq(vf_json_text(e, "type"), "OVSBridge"));
-    json_array_foreach (vnets, i, e)
-        add_bridge(out, n, vf_json_text(e, "vnet"), vf_json_bool(e, "vlanaware"));
     return 0;
 }

@@ -158,15 +158,29 @@ static void add_path(struct paths *p, enum where where, char *asked, char *given
     x->missing = vf_strv_new();
 }
 
-/* The bridge, or the VNet in its zone; with a VLAN tag that tag below it. */
-static void add_bridge(struct paths *p, const json_t *vnets, const struct vf_nic *nic)
+/* The zone that the VNet BRIDGE is in; a bridge of the node is in none. VNets are listed for who
+ * may look at them; who may only use one has an entry of its own that names the zone. Caller frees.
+ */
+static char *zone_of(const json_t *vnets, const json_t *own, const char *bridge)
 {
-    const char *zone = "localnetwork";
+    static const char zones[] = "/sdn/zones/";
+    const char *path;
     size_t i;
     json_t *e;
     json_array_foreach (vnets, i, e)
-        if (vf_streq(vf_json_text(e, "vnet"), nic->bridge) && vf_json_text(e, "zone"))
-            zone = vf_json_text(e, "zone");
+        if (vf_streq(vf_json_text(e, "vnet"), bridge) && vf_json_text(e, "zone"))
+            return vf_strdup(vf_json_text(e, "zone"));
+    json_object_foreach ((json_t *)own, path, e) {
+        vf_autostrv char **part = vf_strv_split(vf_starts(path, zones) ? path : "", "/");
+        if (vf_strv_len(part) > 3 && vf_streq(part[3], bridge))
+            return vf_strdup(part[2]);
+    }
+    return vf_strdup("localnetwork");
+}
+
+/* The bridge or VNet; with a VLAN tag that tag below it. */
+static void add_bridge(struct paths *p, const char *zone, const struct vf_nic *nic)
+{
     vf_autofree char *tag = nic->tag ? vf_asprintf("/%u", nic->tag) : vf_strdup("");
     add_path(p, BRIDGES, vf_asprintf("/sdn/zones/%s/%s%s", zone, nic->bridge, tag), NULL);
 }
@@ -187,9 +201,12 @@ static void list_paths(struct vf_provider *p, const struct vf_use *use, struct p
     if (!use->target || c->version < V8)
         return;
     vf_autojson json_t *vnets = vf_pve_list(c, "/cluster/sdn/vnets", NULL);
+    vf_autojson json_t *own = vf_pve_object(c, "/access/permissions", NULL);
     for (size_t i = 0; i < vm->n_nics; i++)
-        if (vm->nics[i].bridge)
-            add_bridge(out, vnets, &vm->nics[i]);
+        if (vm->nics[i].bridge) {
+            vf_autofree char *zone = zone_of(vnets, own, vm->nics[i].bridge);
+            add_bridge(out, zone, &vm->nics[i]);
+        }
 }
 
 /* ------------------------------------------------------------------ what the login has */
