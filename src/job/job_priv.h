@@ -136,9 +136,6 @@ bool vf_job_is_native(const struct vf_job *job);
 int vf_native_preflight(const struct vf_plan *p, const struct vf_vm *s, struct vf_provider *src,
                         struct vf_provider *dst, const struct vf_storage *storages, size_t n,
                         struct vf_findings *f, struct vf_error **err);
-/* VM ID with all that hangs on it; what METHOD leaves behind is left out. */
-struct vf_vm *vf_job_describe(struct vf_provider *p, unsigned id, enum vf_method method,
-                              struct vf_error **err);
 /* The whole configuration goes along, but for what is none of it. */
 bool vf_native_carries(const struct vf_left_out *l);
 /* What is left for a person to do, or NULL; caller frees. */

@@ -110,17 +110,6 @@ int vf_native_preflight(const struct vf_plan *p, const struct vf_vm *s, struct v
     return src->ops->native->rights(src, dst, p, s, f, err);
 }
 
-struct vf_vm *vf_job_describe(struct vf_provider *p, unsigned id, enum vf_method method,
-                              struct vf_error **err)
-{
-    struct vf_vm *vm = vf_describe_whole(p, id, err);
-    if (vm && vm->pool && method == VF_METHOD_REMOTE_MIGRATE) {
-        vf_autofree char *shown = vf_escape(vm->pool), *what = vf_asprintf(_("pool %s"), shown);
-        vf_vm_leave_out(vm, what, _("add the VM to a pool of the target cluster by hand"));
-    }
-    return vm;
-}
-
 bool vf_native_carries(const struct vf_left_out *l)
 {
     static const char *const others[] = {"backup job", "permission of", "high availability",

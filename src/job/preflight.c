@@ -368,7 +368,7 @@ static int describe_again(struct vf_job *job, struct vf_error **err)
     if (vf_job_load_source(job, err) < 0)
         return -1;
     vf_auto(vf_vm_free) struct vf_vm *now =
-        vf_job_describe(job->source_pve, job->source->id, job->plan->method, err);
+        vf_describe_whole(job->source_pve, job->source->id, err);
     if (!now)
         return -1;
     vf_str_set(&now->ha, job->source->ha);
@@ -403,7 +403,7 @@ int vf_step_preflight(struct vf_job *job, struct vf_error **err)
     if (again && describe_again(job, err) < 0)
         return -1;
     if (!again) {
-        job->source = vf_job_describe(job->source_pve, job->plan->vm_id, job->plan->method, err);
+        job->source = vf_describe_whole(job->source_pve, job->plan->vm_id, err);
         if (!job->source)
             return vf_fail_prefix(err, _("source VM %s"), job->plan->vm_name);
         vf_autofindings struct vf_findings f = {0};

@@ -162,7 +162,7 @@ int vf_prepare(const struct vf_conf *conf, const struct vf_move *m, const struct
     vf_autoerror struct vf_error *why = NULL;
     unsigned id = find_vm(src, m->source, m->vm, &why);
     if (id)
-        out->source = vf_job_describe(src, id, m->method, &why);
+        out->source = vf_describe_whole(src, id, &why);
     if (!out->source) {
         if (unseen(src, id, m->vm, why, out))
             return 0;
