@@ -208,7 +208,7 @@ static void check_names(const struct view *v, struct vf_findings *f)
         const struct vf_vm *x = v->vms[i];
         if (v->same_cluster && x->id == v->source->id)
             continue;
-        if (vf_streq(x->name, name))
+        if (vf_streq(x->name, name) && !x->container)
             vf_finding_add(f, v->plan->ignore_exists ? VF_WARN : VF_STOP, name,
                            v->plan->ignore_exists ? NULL
                                                   : _("rename or remove that VM, or give "

@@ -167,6 +167,7 @@ struct vf_vm *vf_vm_copy(const struct vf_vm *vm)
         .state = vm->state,
         .unnamed = vm->unnamed,
         .template_ = vm->template_,
+        .container = vm->container,
         .onboot = vm->onboot,
         .lock = vf_strdup(vm->lock),
         .digest = vf_strdup(vm->digest),

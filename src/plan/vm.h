@@ -71,6 +71,7 @@ struct vf_vm {
     char *name, *node;
     enum vf_vm_state state;
     bool template_, onboot;
+    bool container;           /* listed with the VMs, whose numbers it shares; never moved */
     bool unnamed;             /* NAME was made up */
     char *lock;               /* config lock ("backup"), NULL: none */
     char *digest;             /* of the description this was read from */

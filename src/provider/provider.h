@@ -79,8 +79,8 @@ struct vf_provider_ops {
 
     /* Reading. Lists: *OUT is an array of *N the matching _free() releases. */
     int (*nodes)(struct vf_provider *p, struct vf_node **out, size_t *n, struct vf_error **err);
-    /* All VMs this login sees; only id, name, node, state, template_, lock, tags, memory are
-     * filled. */
+    /* All VMs and containers this login sees; only id, name, node, state, container, template_,
+     * lock, tags, memory are filled. */
     int (*vms)(struct vf_provider *p, struct vf_vm ***out, size_t *n, struct vf_error **err);
     int (*storages)(struct vf_provider *p, const char *node, struct vf_storage **out, size_t *n,
                     struct vf_error **err);

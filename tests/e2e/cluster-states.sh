@@ -11,7 +11,7 @@ says err 'linked clone.*full disk' "with the cure"
 move 1 "a template is refused" alpha beta b1 local golden
 says err 'template.*full clone' "with the cure"
 move 1 "a container is refused" alpha beta b1 local ct1
-says err 'no VM ct1|container' "with the reason"
+says err 'ct1.*container.*pct' "with the reason and Proxmox's own ways"
 run 0 "a VM with a snapshot" move -c "$L/vmferry.conf" -n alpha beta b1 local stubborn
 says out 'snapshot before-update: not carried over' "is told that it stays"
 run 0 "one with HA and replication" move -c "$L/vmferry.conf" -n alpha beta b1 local big1

@@ -58,9 +58,10 @@ static void test_describe(void)
     struct vf_provider *p = log_in(&f);
     struct vf_vm **vms = NULL;
     size_t n = 0;
-    ok(p->ops->vms(p, &vms, &n, &err) == 0 && n == 3, "VMs, without the container");
-    is_str(vms[1]->name, "fresh", "a new VM's name is looked up at its node");
-    ok(vms[1]->state == VF_VM_STOPPED && vms[0]->state == VF_VM_RUNNING, "states");
+    ok(p->ops->vms(p, &vms, &n, &err) == 0 && n == 4 && vms[1]->container && !vms[2]->container,
+       "VMs and a container");
+    is_str(vms[2]->name, "fresh", "a new VM's name is looked up at its node");
+    ok(vms[2]->state == VF_VM_STOPPED && vms[0]->state == VF_VM_RUNNING, "states");
     vf_vms_free(vms, n);
 
     struct vf_vm *vm = p->ops->describe(p, 100, &err);

@@ -95,13 +95,14 @@ static void complete_vms(struct vf_pve_client *c, struct vf_vm **vms, size_t n)
         if (vms[i]->name)
             continue;
         vf_autoerror struct vf_error *why = NULL;
-        vf_autofree char *path = vf_pve_path(vms[i]->node, "/qemu");
+        vf_autofree char *path = vf_pve_path(vms[i]->node, vms[i]->container ? "/lxc" : "/qemu");
         vf_autojson json_t *list = NULL;
         if (optional_list(c, path, &list, &why) < 0)
             vf_warn("pve", "new VMs of node %s are shown without names: %s", vms[i]->node,
                     vf_error_text(why));
         for (size_t k = n; k-- > i;) {
-            if (vms[k]->name || !vf_streq(vms[k]->node, vms[i]->node))
+            if (vms[k]->name || vms[k]->container != vms[i]->container ||
+                !vf_streq(vms[k]->node, vms[i]->node))
                 continue;
             size_t at;
             json_t *e;
@@ -126,9 +127,10 @@ int vf_pve_vms(struct vf_provider *p, struct vf_vm ***out, size_t *n, struct vf_
     json_t *e;
     json_array_foreach (list, i, e) {
         const char *node = vf_json_text(e, "node");
-        if (!node || !vf_streq(vf_json_text(e, "type"), "qemu"))
+        if (!node)
             continue;
         struct vf_vm *vm = vf_vm_new();
+        vm->container = vf_streq(vf_json_text(e, "type"), "lxc");
         vm->id = (unsigned)vf_json_u64(e, "vmid");
         vm->node = vf_strdup(node);
         fill_vm(vm, e);
