@@ -31,7 +31,7 @@ static void tell_left_out(const struct view *v, const struct vf_vm *vm, size_t i
 {
     for (; i < vm->n_left_out; i++) {
         const struct vf_left_out *l = &vm->left_out[i];
-        if (v->plan->method == VF_METHOD_REMOTE_MIGRATE && vf_native_carries(l))
+        if (!l->stop && v->plan->method == VF_METHOD_REMOTE_MIGRATE && vf_native_carries(l))
             continue;
         if (l->stop)
             vf_finding_add(f, VF_STOP, l->what, NULL, "%s", l->why);

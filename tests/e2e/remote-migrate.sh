@@ -195,4 +195,8 @@ move 5 "a task that fails after the hand-over needs a person" $native alpha beta
 says err 'never run both' "and what to do is said"
 run 5 "and is not rolled back" rollback
 says err 'at the target|has run' "for the target may have run"
+
+ctl alpha set-pending 103 memory 1024
+move 3 "a change that waits for the next start stops, for it would be lost" $native alpha beta b1 local stubborn
+says out 'STOP: memory: .*after the next start 1024' "with both values"
 done_testing

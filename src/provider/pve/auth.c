@@ -25,6 +25,11 @@ static void add_token(char ***v, const char *id, const struct vf_secret *s)
     add_secret(v, prefix, s);
 }
 
+const char *vf_pve_who(const struct vf_pve_client *c)
+{
+    return c->conf->token ? c->conf->token : c->user;
+}
+
 bool vf_pve_is_root(const struct vf_pve_client *c)
 {
     return !c->conf->token && !c->on_spare && vf_streq(c->user, "root@pam");
@@ -57,7 +62,7 @@ static struct vf_secret *ask_secret(struct vf_pve_client *c, const struct vf_err
                                     struct vf_error **err)
 {
     const struct vf_cluster_conf *conf = c->conf;
-    const char *who = conf->token ? conf->token : c->user;
+    const char *who = vf_pve_who(c);
     vf_autofree char *id =
         vf_asprintf("%s:%s:%s", conf->token ? "token" : "password", conf->name, who);
     vf_autofree char *title =

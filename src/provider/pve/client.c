@@ -217,6 +217,17 @@ json_t *vf_pve_object(struct vf_pve_client *c, const char *path, struct vf_error
     return call_typed(c, path, JSON_OBJECT, err);
 }
 
+int vf_pve_optional_list(struct vf_pve_client *c, const char *path, json_t **out,
+                         struct vf_error **err)
+{
+    vf_autoerror struct vf_error *why = NULL;
+    *out = vf_pve_list(c, path, &why);
+    enum vf_error_code code = vf_error_code(why);
+    if (*out || code == VF_E_PERMISSION || code == VF_E_UNSUPPORTED || code == VF_E_NOTFOUND)
+        return 0;
+    return vf_fail_with(err, VF_STEAL(why));
+}
+
 /* ------------------------------------------------------------------ opening */
 
 static bool is_loopback(const char *host)

@@ -70,6 +70,10 @@ json_t *vf_pve_call(struct vf_pve_client *c, const char *method, const char *pat
 /* A GET whose data must be an array; an object. */
 json_t *vf_pve_list(struct vf_pve_client *c, const char *path, struct vf_error **err);
 json_t *vf_pve_object(struct vf_pve_client *c, const char *path, struct vf_error **err);
+/* A list to go without (*OUT NULL) where this login may not read it, or this version does not have
+ * it; other failures are errors. */
+int vf_pve_optional_list(struct vf_pve_client *c, const char *path, json_t **out,
+                         struct vf_error **err);
 
 /* Calls METHOD, and when the answer is a task (a UPID) waits for its end. A task that is not OK is
  * an error with its exit text and the end of its log. EXTRA_MS is added to the time it may take. */
@@ -100,6 +104,8 @@ int vf_pve_renew(struct vf_pve_client *c, struct vf_error **err); /* if the tick
 /* One POST to /access/ticket with one more field (KEY NULL: none): its data, or NULL with AUTH … */
 json_t *vf_pve_post_ticket(struct vf_pve_client *c, const struct vf_secret *password,
                            const char *key, const char *value, struct vf_error **err);
+/* Whom it is logged in as, for people: USER@REALM or the token. */
+const char *vf_pve_who(const struct vf_pve_client *c);
 /* root@pam with a ticket: who may do everything. */
 bool vf_pve_is_root(const struct vf_pve_client *c);
 /* Headers that prove who we are; to be freed with vf_pve_headers_free(). */

@@ -24,17 +24,6 @@ static int verdict(enum verdict v, char **why, const char *text)
     return (int)v;
 }
 
-/* A list of the target. What this login may not read, or this version does not have, is empty. */
-static int read_list(const struct fit *f, const char *path, json_t **out, struct vf_error **err)
-{
-    vf_autoerror struct vf_error *why = NULL;
-    *out = vf_pve_list(f->c, path, &why);
-    enum vf_error_code code = vf_error_code(why);
-    if (*out || code == VF_E_PERMISSION || code == VF_E_UNSUPPORTED || code == VF_E_NOTFOUND)
-        return 0;
-    return vf_fail_with(err, VF_STEAL(why));
-}
-
 static bool has_entry(const json_t *list, const char *key, const char *value)
 {
     size_t i;
@@ -143,7 +132,7 @@ static int mapped(const struct fit *f, const char *kind, const char *name, char 
     vf_autofree char *list_path = vf_asprintf("/cluster/mapping/%s", kind);
     vf_autofree char *path = vf_asprintf("/mapping/%s/%s", kind, name), *shown = vf_escape(name);
     vf_autojson json_t *list = NULL;
-    if (read_list(f, list_path, &list, err) < 0)
+    if (vf_pve_optional_list(f->c, list_path, &list, err) < 0)
         return -1;
     int r = has_entry(list, "id", name) ? may(f, path, "Mapping.Use", err) : 0;
     if (r == 0)

@@ -68,16 +68,14 @@ static const struct other others[] = {
 static int read_other(struct vf_pve_client *c, struct vf_vm *vm, const struct other *o,
                       struct vf_error **err)
 {
-    vf_autoerror struct vf_error *why = NULL;
+    vf_autojson json_t *list = NULL;
     if (c->version && c->version < o->since)
         return 0;
     bool cluster = vf_starts(o->path, "/cluster") || vf_starts(o->path, "/access");
     vf_autofree char *path =
         cluster ? vf_strdup(o->path) : vf_pve_path(vm->node, "/qemu/%u%s", vm->id, o->path);
-    vf_autojson json_t *list = vf_pve_list(c, path, &why);
-    enum vf_error_code code = vf_error_code(why);
-    if (!list && code != VF_E_PERMISSION && code != VF_E_UNSUPPORTED && code != VF_E_NOTFOUND)
-        return vf_fail_with(err, VF_STEAL(why));
+    if (vf_pve_optional_list(c, path, &list, err) < 0)
+        return -1;
     size_t i;
     json_t *e;
     json_array_foreach (list, i, e) {

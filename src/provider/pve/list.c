@@ -8,19 +8,6 @@
 
 #include <string.h>
 
-/* A list that this login may not read is worth less than the operation: NULL then, and for versions
- * that do not know it; other failures are errors. */
-static int optional_list(struct vf_pve_client *c, const char *path, json_t **out,
-                         struct vf_error **err)
-{
-    vf_autoerror struct vf_error *why = NULL;
-    *out = vf_pve_list(c, path, &why);
-    enum vf_error_code code = vf_error_code(why);
-    if (*out || code == VF_E_PERMISSION || code == VF_E_UNSUPPORTED || code == VF_E_NOTFOUND)
-        return 0;
-    return vf_fail_with(err, VF_STEAL(why));
-}
-
 /* A token with privileges of its own that nobody has given any is answered with 200 and empty
  * lists. */
 static int explain_empty(struct vf_pve_client *c, const char *privilege, const char *path,
@@ -39,7 +26,7 @@ static int explain_empty(struct vf_pve_client *c, const char *privilege, const c
         err, VF_E_PERMISSION,
         "cluster %s: %s has no right to see anything (%s is missing): give it a role on %s; an "
         "API token with privilege separation needs one of its own",
-        c->conf->name, c->conf->token ? c->conf->token : c->user, privilege, path);
+        c->conf->name, vf_pve_who(c), privilege, path);
 }
 
 int vf_pve_nodes(struct vf_provider *p, struct vf_node **out, size_t *n, struct vf_error **err)
@@ -49,7 +36,7 @@ int vf_pve_nodes(struct vf_provider *p, struct vf_node **out, size_t *n, struct 
     *n = 0;
     vf_autojson json_t *nodes = vf_pve_list(c, "/nodes", err);
     vf_autojson json_t *status = NULL;
-    if (!nodes || optional_list(c, "/cluster/status", &status, err) < 0)
+    if (!nodes || vf_pve_optional_list(c, "/cluster/status", &status, err) < 0)
         return -1;
     size_t i, k;
     json_t *e, *s;
@@ -97,7 +84,7 @@ static void complete_vms(struct vf_pve_client *c, struct vf_vm **vms, size_t n)
         vf_autoerror struct vf_error *why = NULL;
         vf_autofree char *path = vf_pve_path(vms[i]->node, vms[i]->container ? "/lxc" : "/qemu");
         vf_autojson json_t *list = NULL;
-        if (optional_list(c, path, &list, &why) < 0)
+        if (vf_pve_optional_list(c, path, &list, &why) < 0)
             vf_warn("pve", "new VMs of node %s are shown without names: %s", vms[i]->node,
                     vf_error_text(why));
         for (size_t k = n; k-- > i;) {
@@ -151,7 +138,7 @@ json_t *vf_pve_find(struct vf_pve_client *c, unsigned id, struct vf_error **err)
         if (vf_json_u64(e, "vmid") == id && vf_json_text(e, "node"))
             return json_incref(e);
     vf_fail(err, VF_E_NOTFOUND, "cluster %s: there is no VM %u, or %s may not see it",
-            c->conf->name, id, c->conf->token ? c->conf->token : c->user);
+            c->conf->name, id, vf_pve_who(c));
     return NULL;
 }
 
@@ -245,7 +232,7 @@ int vf_pve_storages(struct vf_provider *p, const char *node, struct vf_storage *
     vf_autofree char *path = vf_pve_path(node, "/storage");
     vf_autojson json_t *list = vf_pve_list(c, path, err);
     vf_autojson json_t *config = NULL;
-    if (!list || optional_list(c, "/storage", &config, err) < 0)
+    if (!list || vf_pve_optional_list(c, "/storage", &config, err) < 0)
         return -1;
     size_t i;
     json_t *e;
@@ -297,7 +284,7 @@ int vf_pve_bridges(struct vf_provider *p, const char *node, struct vf_bridge **o
     vf_autojson json_t *list = vf_pve_list(c, path, err);
     vf_autojson json_t *vnets = NULL;
     /* without the SDN packages there is no such path */
-    if (!list || optional_list(c, "/cluster/sdn/vnets", &vnets, err) < 0)
+    if (!list || vf_pve_optional_list(c, "/cluster/sdn/vnets", &vnets, err) < 0)
         return -1;
     size_t i;
     json_t *e;

@@ -89,12 +89,10 @@ static int check_lists(struct vf_pve_client *c, const struct vf_vm *vm, struct v
             vf_finding_add(f, VF_STOP, vf_json_text(e, "name"),
                            "delete the snapshot; or use --method=copy",
                            "a VM with snapshots cannot be migrated to another cluster");
-    vf_autoerror struct vf_error *why = NULL;
-    vf_autojson json_t *jobs = vf_pve_list(c, "/cluster/replication", &why);
-    enum vf_error_code code = vf_error_code(why);
+    vf_autojson json_t *jobs = NULL;
     /* who may not see them is told when the migration is asked for, before anything is touched */
-    if (!jobs && code != VF_E_PERMISSION && code != VF_E_UNSUPPORTED && code != VF_E_NOTFOUND)
-        return vf_fail_with(err, VF_STEAL(why));
+    if (vf_pve_optional_list(c, "/cluster/replication", &jobs, err) < 0)
+        return -1;
     json_array_foreach (jobs, i, e)
         if (vf_json_u64(e, "guest") == vm->id)
             vf_finding_add(f, VF_STOP, "replication",
@@ -150,7 +148,7 @@ static int check_need(struct vf_provider *p, const struct need *n, const char *p
     int r = vf_pve_may(p, path, n->privilege, err);
     if (r < 0)
         return -1;
-    const char *who = c->conf->token ? c->conf->token : c->user;
+    const char *who = vf_pve_who(c);
     if (!r) {
         vf_autofree char *cure = vf_asprintf(
             "give it a role with %s on %s%s; %s", n->privilege, path,

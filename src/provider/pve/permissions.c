@@ -346,7 +346,7 @@ static void report(struct vf_pve_client *c, const struct vf_use *use, const stru
                    struct vf_findings *out)
 {
     const struct vf_cluster_conf *conf = c->conf;
-    const char *who = conf->token ? conf->token : c->user;
+    const char *who = vf_pve_who(c);
     vf_autobuf struct vf_buf b = {0};
     bool nothing = true;
     for (size_t i = 0; i < p->n; i++) {
