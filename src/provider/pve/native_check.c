@@ -106,18 +106,16 @@ int vf_pve_native_refusals(struct vf_provider *p, const struct vf_plan *plan,
 {
     struct vf_pve_client *c = vf_pve_of(p);
     vf_autofree char *path = vf_pve_path(vm->node, "/qemu/%u/config?current=1", vm->id);
-    vf_autofree char *status_path = vf_pve_path(vm->node, "/qemu/%u/status/current", vm->id);
     vf_autojson json_t *config = vf_pve_object(c, path, err);
-    vf_autojson json_t *status = config ? vf_pve_object(c, status_path, err) : NULL;
-    if (!status)
+    if (!config)
         return -1;
     check_settings(config, vm->state != VF_VM_STOPPED, f);
-    if (vf_json_bool(json_object_get(status, "ha"), "managed"))
+    if (vm->ha)
         vf_finding_add(f, VF_STOP, "high availability",
                        "take it out of HA for the move; or use --method=copy",
                        "a VM under HA cannot be migrated to another cluster");
     for (size_t i = 0; i < vm->n_cdroms; i++)
-        if (vm->cdroms[i].media && !strstr(vm->cdroms[i].media, "cloudinit"))
+        if (vm->cdroms[i].media && !vm->cdroms[i].cloudinit)
             vf_finding_add(f, VF_STOP, vm->cdroms[i].slot,
                            "eject it (Do not use any media); or use --method=copy",
                            "a medium in a drive cannot be migrated (%s)", vm->cdroms[i].media);
@@ -126,19 +124,37 @@ int vf_pve_native_refusals(struct vf_provider *p, const struct vf_plan *plan,
 
 /* ------------------------------------------------------------------ rights and versions */
 
+static bool has_startup(const struct vf_vm *vm)
+{
+    return vf_opts_get(&vm->opts, "startup") != NULL;
+}
+
+static bool has_cdrom(const struct vf_vm *vm)
+{
+    return vm->n_cdroms > 0;
+}
+
+static bool has_cloudinit(const struct vf_vm *vm)
+{
+    for (size_t i = 0; i < vm->n_cdroms; i++)
+        if (vm->cdroms[i].cloudinit)
+            return true;
+    return false;
+}
+
 /* What it needs beyond the rights that any move needs (permissions.c). */
 static const struct need {
     bool target;
     const char *path; /* NULL: of the VM there */
     const char *privilege;
-    const char *setting; /* only when the source has it */
+    bool (*when)(const struct vf_vm *vm); /* NULL: always */
     const char *why;
 } needs[] = {
     {false, NULL, "VM.Migrate", NULL, "to migrate it away"},
     {true, "/", "Sys.Incoming", NULL, "to receive migrations from another cluster"},
-    {true, "/", "Sys.Modify", "startup", "to set its start order (or remove the order)"},
-    {true, NULL, "VM.Config.CDROM", "cdrom", "to set its CD-ROM drives"},
-    {true, NULL, "VM.Config.Cloudinit", "cloudinit", "to set its cloud-init drive"},
+    {true, "/", "Sys.Modify", has_startup, "to set its start order (or remove the order)"},
+    {true, NULL, "VM.Config.CDROM", has_cdrom, "to set its CD-ROM drives"},
+    {true, NULL, "VM.Config.Cloudinit", has_cloudinit, "to set its cloud-init drive"},
 };
 
 static int check_need(struct vf_provider *p, const struct need *n, const char *path,
@@ -158,17 +174,6 @@ static int check_need(struct vf_provider *p, const struct need *n, const char *p
                        c->conf->name, n->why);
     }
     return 0;
-}
-
-static bool has_setting(const json_t *config, const char *setting)
-{
-    const char *key;
-    json_t *value;
-    json_object_foreach ((json_t *)config, key, value)
-        if (!strcmp(key, setting) || (json_is_string(value) && !vf_streq(key, "description") &&
-                                      strstr(json_string_value(value), setting)))
-            return true;
-    return false;
 }
 
 static void check_versions(const struct vf_pve_client *s, const struct vf_pve_client *t,
@@ -193,17 +198,13 @@ int vf_pve_native_rights(struct vf_provider *source, struct vf_provider *target,
 {
     struct vf_pve_client *s = vf_pve_of(source), *t = vf_pve_of(target);
     check_versions(s, t, f);
-    vf_autofree char *path = vf_pve_path(vm->node, "/qemu/%u/config?current=1", vm->id);
     vf_autofree char *here = vf_asprintf("/vms/%u", vm->id),
                      *there = plan->target_id ? vf_asprintf("/vms/%u", plan->target_id)
                                               : vf_strdup("/vms");
-    vf_autojson json_t *config = vf_pve_object(s, path, err);
-    if (!config)
-        return -1;
     for (size_t i = 0; i < VF_COUNT(needs); i++) {
         const struct need *n = &needs[i];
         const char *vm_path = n->target ? there : here;
-        if (n->setting && !has_setting(config, n->setting))
+        if (n->when && !n->when(vm))
             continue;
         if (check_need(n->target ? target : source, n, n->path ? n->path : vm_path, f, err) < 0)
             return -1;
