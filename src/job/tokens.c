@@ -79,6 +79,15 @@ static int remove_one(struct vf_job *job, size_t i, struct vf_error **err)
     vf_autofree char *name = vf_strdup(vf_json_str(r->intent, "name"));
     if (!user || !name)
         return 0;
+    const struct vf_record *migration = vf_journal_find(job->journal, "migrate");
+    if (ends[i].target && migration && migration->state == VF_REC_INTENT) {
+        vf_job_note(job, "warn",
+                    _("the API token %s!%s is kept: Proxmox's migration may still be running with "
+                      "it. It expires by itself within %d days; on a node: pveum user token "
+                      "remove '%s' %s"),
+                    user, name, DAYS, user, name);
+        return 0;
+    }
     vf_autoerror struct vf_error *why = NULL;
     struct vf_provider *p = vf_job_connect(job, &why) < 0 ? NULL : provider(job, i);
     if (p && p->ops->remove_token(p, user, name, &why) == 0)

@@ -95,7 +95,8 @@ grep -q 'efidisk0: 528 KiB copied.*compared' "$work/out"
 ok $? "after an EFI disk in qcow2 has become raw"
 unchanged "and everything is put back, the cloud-init drive of the target gone"
 
-# --- by a token
+# --- by a token; with a firewall of its own
+ctl alpha extra vms.106.firewall "$(ctl alpha firewall 100)"
 move 0 "it is moved by a token" alpha beta b1 local allthings
 cp "$work/out" "$work/report"
 vmid=$(vmid_of)
@@ -112,6 +113,10 @@ without='args|cicustom|cipassword|hookscript|hostpci1|protection|serial1|spice_e
 more=vmgenid
 same_fields "$work/106" "$vmid" "the rest is the same, field by field"
 same_images "$vmid"
+ctl alpha firewall 106 >"$work/firewall"
+ctl beta firewall "$vmid" >"$work/out"
+grep -q webserver "$work/out" && cmp -s "$work/firewall" "$work/out"
+ok $? "so is its firewall"
 is "$(status beta b1 "$vmid")" running "it runs at beta"
 is "$(volume beta "$vmid" ide2)" "local:$vmid/vm-$vmid-cloudinit.qcow2" "with a cloud-init drive of its own"
 [ -s "$(image beta b1 "$(volume beta "$vmid" ide2)")" ]
