@@ -115,6 +115,22 @@ static void on_progress(struct follow *f, const json_t *e)
     line(f, "", vf_buf_str(&b));
 }
 
+char *vf_plain_limit(uint64_t rate)
+{
+    vf_autofree char *text = rate ? vf_format_rate(rate) : NULL;
+    return text ? vf_asprintf(_("at most %s"), text) : vf_strdup(_("no limit"));
+}
+
+/* Somebody changed the limit; who was refused is told by the command. */
+static void on_rate(struct follow *f, const json_t *e)
+{
+    if (json_object_get(e, "error"))
+        return;
+    vf_autofree char *limit = vf_plain_limit((uint64_t)vf_json_int(e, "rate"));
+    vf_autofree char *text = vf_asprintf(_("Copying: %s"), limit);
+    line(f, "", text);
+}
+
 static void on_ask(struct follow *f, const json_t *e)
 {
     static const char *const kinds[] = {"choice", "text", "secret"};
@@ -166,6 +182,7 @@ static const struct {
 } handlers[] = {
     {"job", on_job, false},           {"phase", on_phase, false}, {"note", on_note, true},
     {"progress", on_progress, false}, {"ask", on_ask, true},      {"end", on_end, true},
+    {"rate", on_rate, false},
 };
 
 static void handle(struct follow *f, json_t *e)

@@ -108,17 +108,46 @@ static void admit(struct vf_server *s)
     s->visited = true;
 }
 
+static void on_cancel(struct vf_server *s, const json_t *o)
+{
+    vf_job_stop(s->job, _("cancelled by the operator"));
+}
+
+static void on_answer(struct vf_server *s, const json_t *o)
+{
+    const char *secret = vf_json_str(o, "secret");
+    vf_bus_answer(s->job->bus, vf_json_int(o, "ask"), vf_json_str(o, "text"),
+                  secret ? vf_secret_new(secret, strlen(secret)) : NULL);
+}
+
+static void on_rate(struct vf_server *s, const json_t *o)
+{
+    const json_t *rate = json_object_get(o, "rate");
+    const char *request = vf_json_str(o, "request");
+    vf_autoerror struct vf_error *why = NULL;
+    if (!json_is_integer(rate) || json_integer_value(rate) < 0)
+        vf_fail(&why, VF_E_USAGE, _("a rate is a number of bytes per second"));
+    else
+        vf_job_set_rate(s->job, (uint64_t)json_integer_value(rate), request, &why);
+    if (!why)
+        return;
+    json_t *e = vf_event_new("rate");
+    json_object_set_new(e, "error", vf_event_error(why));
+    if (request)
+        json_object_set_new(e, "request", json_string(request));
+    vf_bus_say(s->job->bus, vf_event_line(e));
+}
+
 static void obey(struct vf_server *s, const char *line, size_t n)
 {
+    static const struct {
+        const char *type;
+        void (*run)(struct vf_server *s, const json_t *o);
+    } commands[] = {{"answer", on_answer}, {"cancel", on_cancel}, {"rate", on_rate}};
     vf_autojson json_t *o = vf_event_parse(line, n);
-    const char *type = vf_json_str(o, "type");
-    if (vf_streq(type, "cancel")) {
-        vf_job_stop(s->job, _("cancelled by the operator"));
-    } else if (vf_streq(type, "answer")) {
-        const char *secret = vf_json_str(o, "secret");
-        vf_bus_answer(s->job->bus, vf_json_int(o, "ask"), vf_json_str(o, "text"),
-                      secret ? vf_secret_new(secret, strlen(secret)) : NULL);
-    }
+    for (size_t i = 0; i < VF_COUNT(commands); i++)
+        if (vf_streq(vf_json_str(o, "type"), commands[i].type))
+            commands[i].run(s, o);
 }
 
 /* False when the client is gone. */

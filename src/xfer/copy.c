@@ -34,6 +34,7 @@ struct copy {
     struct vf_progress *progress;
     uint32_t id;
     uint64_t size;
+    uint64_t rate; /* the limit that the source was told */
     struct side source, target;
 };
 
@@ -107,6 +108,11 @@ static int start_target(struct copy *c, struct vf_error **err)
     return 0;
 }
 
+static uint64_t rate_now(const struct vf_copy_opts *o)
+{
+    return o->rate_now ? atomic_load(o->rate_now) : o->rate;
+}
+
 static int start_source(struct copy *c, const struct vf_route *route, struct vf_error **err)
 {
     vf_autobuf struct vf_buf b = {0};
@@ -114,7 +120,8 @@ static int start_source(struct copy *c, const struct vf_route *route, struct vf_
     vf_field_u64(&b, VF_TAG_STREAM, route->stream);
     vf_field_u64(&b, VF_TAG_STREAMS, route->n_streams);
     vf_field_u64(&b, VF_TAG_DELTA, c->o->delta);
-    vf_field_u64(&b, VF_TAG_RATE, c->o->rate);
+    c->rate = rate_now(c->o);
+    vf_field_u64(&b, VF_TAG_RATE, c->rate);
     vf_field_u64(&b, VF_TAG_COMPRESS, c->o->compress);
     if (vf_session_call(c->source.session, VF_F_SEND, c->id, &b, VF_F_OK, OPEN_MS, c->o->cancel,
                         NULL, err) < 0)
@@ -248,9 +255,19 @@ static int failed(struct copy *c, struct vf_error **err)
     return vf_fail_prefix(err, "%s (%s)", s == &c->source ? "source" : "target", s->label);
 }
 
-static int run(struct copy *c, struct vf_error **err)
+/* PROGRESS comes a few times a second, so this is looked at often enough. */
+static void follow_rate(struct copy *c, struct vf_route *route)
+{
+    uint64_t rate = rate_now(c->o);
+    /* a session that takes nothing any more says so itself */
+    if (rate != c->rate && vf_route_set_rate(route, rate, NULL) == 0)
+        c->rate = rate;
+}
+
+static int run(struct copy *c, struct vf_route *route, struct vf_error **err)
 {
     while (!(c->source.ended && c->target.ended)) {
+        follow_rate(c, route);
         if (wait_messages(c, -1, c->o->cancel, err) < 0) {
             settle(c);
             return -1;
@@ -346,7 +363,7 @@ int vf_copy_disk(struct vf_route *route, const struct vf_copy_opts *opts,
         if (r == 0 && (r = start_source(&c, route, &e)) < 0)
             settle(&c);
         if (r == 0)
-            r = run(&c, &e);
+            r = run(&c, route, &e);
     }
     if (r == 0)
         c.progress->stage = VF_STAGE_FINISH;
