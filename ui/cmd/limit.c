@@ -16,9 +16,9 @@ enum { ANSWER_MS = 10 * 1000 };
 
 static const char usage[] =
     N_("usage: vmferry limit [JOB] MBPS|none\n\n"
-       "Changes how fast a running job copies: at most MBPS Mbit/s, or as fast as it goes.\n"
-       "The job keeps it when it is interrupted and goes on later. JOB is an ID or its\n"
-       "beginning, and may be left out when only one job runs.\n");
+       "Changes how fast a running job copies: at most MBPS Mbit/s, or as fast as it\n"
+       "goes. The job keeps it when it is interrupted and goes on later. JOB is an ID or\n"
+       "its beginning, and may be left out when only one job runs.\n");
 
 /* The one job that runs, or NULL with *err; caller frees. */
 static char *only_running(struct vf_error **err)
