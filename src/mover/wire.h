@@ -65,13 +65,15 @@ enum vf_frame_type {
     VF_F_RATE, /* RATE: from now on, over all streams; not answered */
     /* program -> owner */
     VF_F_AWAIT, /* stream ID, which the other side opens: answered once it is there */
+    VF_F_ECHO,  /* over stream ID and back: answered by OK, USEC; also between the owners, sent back
+                   with VF_FF_ECHO */
     VF_F_TYPES,
 };
 
 enum vf_frame_flags {
     VF_FF_AGAIN = 1, /* DATA: answer to RESEND */
     VF_FF_ZSTD = 2,  /* DATA: the chunk is a frame of zstd (feature "zstd") */
-    VF_FF_ECHO = 4,  /* ERROR: caused by the other side's error */
+    VF_FF_ECHO = 4,  /* ERROR: caused by the other side's error; ECHO: the answer */
 };
 
 enum vf_tag {
@@ -119,6 +121,7 @@ enum vf_tag {
     VF_TAG_CORES, /* in an owner's HELLO */
     VF_TAG_COMPRESS,
     VF_TAG_WIRE, /* counter: bytes of DATA frames, as they were sent */
+    VF_TAG_USEC,
 };
 
 struct vf_frame {
