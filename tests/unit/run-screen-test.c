@@ -3,10 +3,8 @@
  * screens against tests/unit/screens/NAME. GOLDEN=write in the environment writes those anew. */
 #include "config.h"
 #include "ui/run/draw.h"
-#include "base/buf.h"
-#include "base/fdio.h"
 #include "base/str.h"
-#include "tests/unit/tap.h"
+#include "tests/unit/screens.h"
 
 #include <locale.h>
 
@@ -89,20 +87,9 @@ static void tell_copy(struct vf_watch *w, int64_t now, const char *disk, int don
 static void check_screen(const char *name, const struct vf_run_view *v, int rows, int cols,
                          bool ascii)
 {
-    const char *top = getenv("top_srcdir");
-    vf_autofree char *path = vf_asprintf("%s/tests/unit/screens/%s", top ? top : ".", name);
     vf_auto(vf_canvas_free) struct vf_canvas *c = vf_canvas_new(rows, cols, ascii);
     vf_run_draw(v, c);
-    vf_autobuf struct vf_buf b = {0};
-    for (int i = 0; i < rows; i++) {
-        vf_autofree char *row = vf_canvas_row(c, i);
-        vf_buf_printf(&b, "%s\n", row);
-    }
-    const char *how = getenv("GOLDEN");
-    if (vf_streq(how, "write"))
-        vf_replace_file(path, vf_buf_str(&b), b.len, 0644, NULL);
-    vf_autofree char *want = vf_read_file(path, 1 << 20, NULL, NULL);
-    is_str(vf_buf_str(&b), want, name);
+    check_canvas(name, c);
 }
 
 static void test_run(void)

@@ -86,14 +86,14 @@ static char *job_argument(int argc, char **argv, const char *usage, int *code)
 static int attach(const char *id, bool plain, const struct vf_screen_opts *opts)
 {
     vf_autoerror struct vf_error *err = NULL;
-    int code = plain ? -1 : vf_run_follow(id, opts, &err);
+    vf_auto(vf_tty_cache_free) struct vf_tty_cache *cache = vf_tty_cache_new();
+    int code = plain ? -1 : vf_run_follow(id, opts, cache, &err);
     if (code >= 0)
         return code;
     if (err && vf_error_code(err) != VF_E_UNSUPPORTED) {
         vf_plain_error(err);
         return VF_EXIT_FAILED;
     }
-    vf_auto(vf_tty_cache_free) struct vf_tty_cache *cache = vf_tty_cache_new();
     return vf_plain_follow(id, VF_PROGRESS_PLAIN, cache);
 }
 

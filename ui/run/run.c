@@ -28,6 +28,7 @@ struct run {
     const char *id;
     struct vf_client *client;
     struct vf_screen *screen;
+    struct vf_tty_cache *cache;
     struct vf_watch watch;
     enum front front;
     struct vf_question question; /* the job's, or ours whether to stop */
@@ -99,6 +100,21 @@ static void do_result(struct run *r)
 {
     if (r->watch.end)
         show_text(r, FRONT_RESULT, _("Result"), result_text(r->watch.end));
+}
+
+/* Known already: given without asking. */
+static bool answer_from_cache(struct run *r)
+{
+    const char *id = vf_json_str(r->watch.ask, "id");
+    bool secret = vf_streq(vf_json_str(r->watch.ask, "kind"), "secret");
+    struct vf_answer a = {0};
+    bool have = id && vf_tty_cache_get(r->cache, id, secret ? VF_ASK_SECRET : VF_ASK_TEXT, &a);
+    if (have) {
+        r->asked = vf_json_int(r->watch.ask, "ask");
+        vf_client_answer(r->client, r->asked, a.text, a.secret, NULL);
+    }
+    vf_answer_clear(&a);
+    return have;
 }
 
 static void take_ask(struct run *r)
@@ -257,7 +273,7 @@ static int take_events(struct run *r, struct vf_error **err)
     }
     if (why)
         return vf_fail_with(err, VF_STEAL(why));
-    if (r->watch.ask && vf_json_int(r->watch.ask, "ask") != r->asked) {
+    if (r->watch.ask && vf_json_int(r->watch.ask, "ask") != r->asked && !answer_from_cache(r)) {
         take_ask(r);
         vf_screen_bell(r->screen);
     }
@@ -324,9 +340,10 @@ static void farewell(struct run *r)
     }
 }
 
-int vf_run_follow(const char *id, const struct vf_screen_opts *opts, struct vf_error **err)
+int vf_run_follow(const char *id, const struct vf_screen_opts *opts, struct vf_tty_cache *cache,
+                  struct vf_error **err)
 {
-    struct run r = {.id = id};
+    struct run r = {.id = id, .cache = cache};
     vf_auto(vf_client_free) struct vf_client *client = vf_client_open(id, err);
     r.screen = client ? vf_screen_open(opts, err) : NULL;
     if (!r.screen)
