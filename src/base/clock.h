@@ -26,4 +26,8 @@ enum {
     VF_T_TASK = 10 * 60 * 1000,      /* a Proxmox task that shows no end */
 };
 
+/* A time-out of the table. For tests the environment variable VMFERRY_TEST_HASTE divides it (1 to
+ * 1000), in programs and movers alike; unset, it is what the table says. */
+int vf_clock_limit(int ms);
+
 #endif

@@ -76,7 +76,8 @@ static void *session_main(void *arg)
         /* after the end, stderr may still hold the reason */
         if (r < 0)
             p[0].fd = -1;
-        int n = vf_cancel_poll(s->stop, p, 2, r < 0 ? 300 : VF_T_PING / 2, r < 0 ? NULL : &e);
+        int n = vf_cancel_poll(s->stop, p, 2, r < 0 ? 300 : vf_clock_limit(VF_T_PING) / 2,
+                               r < 0 ? NULL : &e);
         if (p[1].revents && n > 0)
             read_stderr(s);
         if (n < 0 || (r < 0 && (n == 0 || s->err < 0)))
