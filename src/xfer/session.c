@@ -362,6 +362,14 @@ int vf_session_call(struct vf_session *s, uint8_t type, uint32_t id, struct vf_b
     return r;
 }
 
+bool vf_session_ended(struct vf_session *s)
+{
+    pthread_mutex_lock(&s->lock);
+    bool over = s->ended;
+    pthread_mutex_unlock(&s->lock);
+    return over;
+}
+
 char *vf_session_said(struct vf_session *s)
 {
     pthread_mutex_lock(&s->lock);
