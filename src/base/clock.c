@@ -19,6 +19,13 @@ int64_t vf_clock_ms(void)
     return vf_clock_ns() / 1000000;
 }
 
+int64_t vf_clock_awake_ms(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
 int64_t vf_clock_unix(void)
 {
     return (int64_t)time(NULL);
