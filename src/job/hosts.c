@@ -160,14 +160,8 @@ char *vf_job_volume_path(struct vf_job *job, bool target, const char *node, cons
 /* Every start of this job's movers outranks the ones before it. */
 static uint64_t next_epoch(const struct vf_job *job)
 {
-    const json_t *events = vf_journal_events(job->journal);
-    uint64_t n = 0;
-    for (size_t i = 0; i < json_array_size(events); i++) {
-        const json_t *e = json_array_get(events, i);
-        n +=
-            vf_streq(vf_json_str(e, "key"), "hosts") && vf_streq(vf_json_str(e, "state"), "intent");
-    }
-    return n;
+    const struct vf_record *r = vf_journal_find(job->journal, "hosts");
+    return r ? r->begun : 0;
 }
 
 static int open_host(struct vf_job *job, bool target, const char *node, const char *storage,
