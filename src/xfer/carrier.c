@@ -39,8 +39,6 @@ struct vf_carrier {
     int64_t worked_ms; /* awake */
     unsigned tries;    /* since more than ever was done */
     bool said_lost, quiet;
-    bool rate_set; /* to another one than the copies began with: */
-    uint64_t rate;
 };
 
 /* One copy's view of how it goes. */
@@ -283,7 +281,7 @@ static bool wait_changed(struct vf_carrier *c, struct vf_cancel *cancel)
 }
 
 /* Waits until it is up, and holds it. */
-static int take(struct ride *r, struct vf_copy *copy, struct vf_error **err)
+static int take(struct ride *r, struct vf_error **err)
 {
     struct vf_carrier *c = r->c;
     bool good = true;
@@ -293,8 +291,6 @@ static int take(struct ride *r, struct vf_copy *copy, struct vf_error **err)
     struct vf_error *why = vf_error_copy(c->given_up);
     if (good && !why) {
         c->users++;
-        if (c->rate_set)
-            vf_copy_set_rate(copy, c->rate);
         r->generation = c->generation;
     }
     pthread_mutex_unlock(&c->lock);
@@ -349,8 +345,6 @@ static int restore(struct ride *r, const struct vf_error *why, struct vf_error *
     if (result == 0) {
         c->generation++;
         c->up = true;
-        if (c->rate_set)
-            vf_route_set_rate(c->route, c->rate, NULL); /* what is lost again is set again */
     } else if (!vf_cancel_fired(r->cancel)) {
         c->given_up = vf_error_copy(e);
     }
@@ -386,7 +380,7 @@ int vf_carrier_copy(struct vf_carrier *c, struct vf_copy *copy, const struct vf_
     struct ride r = {.c = c, .progress = progress, .cancel = cancel};
     for (;;) {
         vf_autoerror struct vf_error *e = NULL;
-        if (take(&r, copy, err) < 0)
+        if (take(&r, err) < 0)
             return -1;
         int result = vf_copy_run(copy, c->route, out, &e);
         bool broken = result < 0 && vf_error_is_transient(e);
@@ -402,15 +396,4 @@ int vf_carrier_copy(struct vf_carrier *c, struct vf_copy *copy, const struct vf_
         if (result < 0)
             return -1;
     }
-}
-
-int vf_carrier_set_rate(struct vf_carrier *c, uint64_t rate, struct vf_error **err)
-{
-    pthread_mutex_lock(&c->lock);
-    c->rate_set = true;
-    c->rate = rate;
-    /* while it is made again the thread that does it may replace the route */
-    int r = c->up && c->route ? vf_route_set_rate(c->route, rate, err) : 0;
-    pthread_mutex_unlock(&c->lock);
-    return r;
 }

@@ -45,9 +45,6 @@ struct vf_ssh *vf_carrier_ssh(const struct vf_carrier *c, bool target);
 const struct vf_mover_host *vf_carrier_mover(const struct vf_carrier *c, bool target);
 /* NULL before it is open; thread-safe only from the threads that copy. */
 struct vf_route *vf_carrier_route(const struct vf_carrier *c);
-/* A new rate limit, at once and for what is copied later; from any thread. */
-int vf_carrier_set_rate(struct vf_carrier *c, uint64_t rate, struct vf_error **err);
-
 /* Runs COPY to its end over outages of up to VF_T_RECONNECT, counted from when something last
  * worked, and over a full storage for as long. Several threads may each run one; the first whose
  * connection fails makes it again, the others wait for that. CANCEL (may be NULL) ends the waiting

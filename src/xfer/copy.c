@@ -598,11 +598,6 @@ void vf_copy_free(struct vf_copy *c)
     free(c);
 }
 
-void vf_copy_set_rate(struct vf_copy *c, uint64_t rate)
-{
-    c->o.rate = rate;
-}
-
 bool vf_copy_is_full(const struct vf_copy *c)
 {
     return c->full;

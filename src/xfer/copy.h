@@ -102,8 +102,6 @@ VF_DEFINE_CLEANUP(struct vf_copy *, vf_copy_free)
  * may go on copying. PROGRESS counts all attempts together. */
 int vf_copy_run(struct vf_copy *c, struct vf_route *route, struct vf_copy_result *out,
                 struct vf_error **err);
-/* The limit of the passes that begin from now on, bytes per second. */
-void vf_copy_set_rate(struct vf_copy *c, uint64_t rate);
 /* The last run failed because the target's storage has no room for what was written. */
 bool vf_copy_is_full(const struct vf_copy *c);
 /* Removes the mark of a copy: it is done, or undone. */
