@@ -97,7 +97,7 @@ static int copy_one(struct vf_job *job, size_t i, struct vf_error **err)
         struct vf_copy_opts o = {
             .source = {.path = from, .format = sv.format, .size = d->size},
             .target = {.path = to, .format = tv.format, .size = d->size},
-            .rate = job->plan->rate,
+            .rate_now = &job->rate,
             .compress = job->plan->compress,
             .verify = job->plan->verify == VF_VERIFY_FULL,
             .target_fresh = first,

@@ -43,11 +43,12 @@ struct vf_copy {
     struct vf_copy_opts o;
     struct vf_progress *progress, unseen;
     struct counts before;
-    uint32_t id;  /* of the pass */
-    bool begun;   /* a pass was started: the target is not fresh any more */
-    bool looked;  /* for a mark of an earlier process */
-    bool full;    /* see vf_copy_is_full() */
-    bool unsaved; /* the mark has grown since it was written */
+    uint32_t id;   /* of the pass */
+    uint64_t rate; /* the limit that the source was told */
+    bool begun;    /* a pass was started: the target is not fresh any more */
+    bool looked;   /* for a mark of an earlier process */
+    bool full;     /* see vf_copy_is_full() */
+    bool unsaved;  /* the mark has grown since it was written */
     struct vf_copy_mark mark;
     struct side source, target;
 };
@@ -185,6 +186,11 @@ static int start_side(struct vf_copy *c, struct side *s, enum vf_frame_type type
     return 0;
 }
 
+static uint64_t rate_now(const struct vf_copy_opts *o)
+{
+    return o->rate_now ? atomic_load(o->rate_now) : o->rate;
+}
+
 static void settle(struct vf_copy *c);
 
 static int start_pass(struct vf_copy *c, const struct vf_route *route, struct vf_error **err)
@@ -202,7 +208,8 @@ static int start_pass(struct vf_copy *c, const struct vf_route *route, struct vf
     add_start(c, &b);
     vf_field_u64(&b, VF_TAG_STREAM, route->stream);
     vf_field_u64(&b, VF_TAG_STREAMS, route->n_streams);
-    vf_field_u64(&b, VF_TAG_RATE, c->o.rate);
+    c->rate = rate_now(&c->o);
+    vf_field_u64(&b, VF_TAG_RATE, c->rate);
     vf_field_u64(&b, VF_TAG_COMPRESS, c->o.compress);
     if (start_side(c, &c->source, VF_F_SEND, &b, err) < 0) {
         settle(c);
@@ -408,7 +415,16 @@ static bool lost(const struct vf_copy *c)
     return c->source.lost || c->target.lost;
 }
 
-static int run(struct vf_copy *c, struct vf_error **err)
+/* PROGRESS comes a few times a second, so this is looked at often enough. */
+static void follow_rate(struct vf_copy *c, struct vf_route *route)
+{
+    uint64_t rate = rate_now(&c->o);
+    /* a session that takes nothing any more says so itself */
+    if (rate != c->rate && vf_route_set_rate(route, rate, NULL) == 0)
+        c->rate = rate;
+}
+
+static int run(struct vf_copy *c, struct vf_route *route, struct vf_error **err)
 {
     for (;;) {
         if (c->source.error || c->target.error) {
@@ -418,6 +434,7 @@ static int run(struct vf_copy *c, struct vf_error **err)
         }
         if (c->source.ended && c->target.ended)
             return 0;
+        follow_rate(c, route);
         if (wait_messages(c, -1, c->o.cancel, err) < 0) {
             settle(c);
             return -1;
@@ -644,13 +661,13 @@ static int run_on(struct vf_copy *c, struct vf_route *route, struct vf_error **e
         if (there < 0)
             return -1;
         if (there)
-            return run(c, err);
+            return run(c, route, err);
         listen(c, false);
     }
     c->id = vf_session_new_id();
     listen(c, true);
     c->source.started = c->target.started = false;
-    return start(c, route, err) < 0 ? -1 : run(c, err);
+    return start(c, route, err) < 0 ? -1 : run(c, route, err);
 }
 
 /* After a failure: what can be closed is, unless movers may copy on for the next run. */

@@ -57,7 +57,9 @@ enum { VF_ROUTE_STREAMS = 8 }; /* at most */
 /* Probes and opens; what was installed (one-job key) is removed by vf_route_free(). */
 struct vf_route *vf_route_open(struct vf_mover_host *source, struct vf_mover_host *target,
                                const struct vf_route_opts *opts, struct vf_error **err);
-/* A new rate limit for what is being copied and will be, bytes per second, 0: none. */
+/* A new rate limit for what is being copied, bytes per second, 0: none. The next copy brings its
+ * own.
+ */
 int vf_route_set_rate(struct vf_route *r, uint64_t rate, struct vf_error **err);
 const char *vf_route_text(const struct vf_route *r); /* "a1 -> b2 direct" */
 void vf_route_free(struct vf_route *r);
@@ -79,6 +81,8 @@ struct vf_copy_opts {
     const char *job; /* with mark: whose it is */
     const char
         *mark; /* file that keeps how far the copy has come, for a later process; NULL: none */
+    const _Atomic uint64_t
+        *rate_now; /* instead of RATE, and followed while it copies; NULL: none */
 };
 
 struct vf_copy_result {

@@ -101,6 +101,7 @@ struct rig {
     unsigned routes; /* opened; under the lock */
     atomic_uint lost, back, full, restored;
     struct vf_progress progress;
+    _Atomic uint64_t rate;
     char *mark;
     /* when the last resumed attempt began */
     uint64_t sent_then, mark_then;
@@ -236,9 +237,10 @@ static void *rig_main(void *arg)
 
 static struct vf_copy_opts options(struct rig *r, const char *from, const char *to, uint64_t rate)
 {
+    r->rate = rate;
     return (struct vf_copy_opts){.source = {from, "raw", 0},
                                  .target = {to, "raw", 0},
-                                 .rate = rate,
+                                 .rate_now = &r->rate,
                                  .compress = OFF,
                                  .verify = true,
                                  .target_fresh = true,
@@ -354,7 +356,7 @@ static void test_kills(const struct kind *k)
         while (!r.ended && vf_clock_ms() < end && r.restored == before)
             usleep(2000);
     }
-    vf_carrier_set_rate(r.carrier, 0, NULL);
+    atomic_store(&r.rate, 0);
     good = rig_end(&r);
     printf("# %lld ms, %d kills, %llu sent of %llu, last at mark %llu after %llu sent, lost %u "
            "back %u\n",

@@ -170,6 +170,62 @@ static void test_copies(size_t n)
     close_pair(&p);
 }
 
+/* The limit is one for all disks, and they get equal parts of it. */
+static void test_share(void)
+{
+    enum { RATE = 8 * MIB, DISK = 40 * MIB, WINDOW = 12 * MIB };
+    struct pair p;
+    streams_wanted = 2;
+    bool good = open_pair(&p);
+    streams_wanted = 0;
+    if (!ok(good, "two movers, 2 streams"))
+        return;
+    _Atomic uint64_t rate = RATE;
+    struct later l[2];
+    char *from[2], *to[2];
+    for (size_t i = 0; i < 2; i++) {
+        vf_autofree char *name = vf_asprintf("share%zu.raw", i);
+        vf_autofree char *copied = vf_asprintf("share-copy%zu.raw", i);
+        from[i] = make_text(name, DISK);
+        to[i] = make_target(copied, "raw", DISK);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        l[i] = (struct later){.p = &p};
+        l[i].o = (struct vf_copy_opts){.source = {from[i], "raw", 0},
+                                       .target = {to[i], "raw", 0},
+                                       .rate_now = &rate,
+                                       .compress = OFF,
+                                       .verify = true,
+                                       .target_fresh = true};
+        ok(start_later(&l[i]), "disk %zu flows", i);
+    }
+    uint64_t before[2] = {l[0].progress.sent, l[1].progress.sent}, got[2] = {0};
+    int64_t began = vf_clock_ms();
+    while (got[0] + got[1] < WINDOW && !l[0].ended && !l[1].ended) {
+        usleep(10000);
+        for (size_t i = 0; i < 2; i++)
+            got[i] = l[i].progress.sent - before[i];
+    }
+    double seconds = (double)(vf_clock_ms() - began) / 1000;
+    double most = RATE * (seconds + 1) * 1.1; /* what was on its way, but not yet told */
+    ok((double)(got[0] + got[1]) <= most, "%llu and %llu KiB in %.1f s: not above the limit",
+       (unsigned long long)got[0] / 1024, (unsigned long long)got[1] / 1024, seconds);
+    ok(got[0] >= WINDOW / 4 && got[1] >= WINDOW / 4, "each has its part");
+    rate = 0;
+    for (size_t i = 0; i < 2; i++) {
+        pthread_join(l[i].thread, NULL);
+        show(l[i].e);
+        ok(l[i].status == 0 && identical(from[i], "raw", to[i], "raw"),
+           "without a limit disk %zu comes to its end", i);
+        finish_slow(&l[i]);
+        unlink(from[i]);
+        unlink(to[i]);
+        free(from[i]);
+        free(to[i]);
+    }
+    close_pair(&p);
+}
+
 int main(void)
 {
     if (begin_copies("several") != 0)
@@ -181,5 +237,6 @@ int main(void)
     }
     test_copies(2);
     test_copies(MOST);
+    test_share();
     return end_copies();
 }
