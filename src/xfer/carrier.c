@@ -148,9 +148,10 @@ struct vf_ssh *vf_carrier_ssh(const struct vf_carrier *c, bool target)
     return c->ends[target].ssh;
 }
 
-const struct vf_mover_host *vf_carrier_mover(const struct vf_carrier *c, bool target)
+unsigned vf_carrier_cores(const struct vf_carrier *c)
 {
-    return c->ends[target].mover;
+    const struct vf_mover_host *s = c->ends[0].mover, *t = c->ends[1].mover;
+    return s->cores < t->cores ? s->cores : t->cores;
 }
 
 struct vf_route *vf_carrier_route(const struct vf_carrier *c)

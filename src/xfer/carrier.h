@@ -42,7 +42,8 @@ VF_DEFINE_CLEANUP(struct vf_carrier *, vf_carrier_free)
 int vf_carrier_open(struct vf_carrier *c, struct vf_error **err);
 /* Both are replaced when a connection is made again: not while copies run. NULL: none. */
 struct vf_ssh *vf_carrier_ssh(const struct vf_carrier *c, bool target);
-const struct vf_mover_host *vf_carrier_mover(const struct vf_carrier *c, bool target);
+/* Cores of the host that has fewer. */
+unsigned vf_carrier_cores(const struct vf_carrier *c);
 /* NULL before it is open; thread-safe only from the threads that copy. */
 struct vf_route *vf_carrier_route(const struct vf_carrier *c);
 /* Runs COPY to its end over outages of up to VF_T_RECONNECT, counted from when something last
