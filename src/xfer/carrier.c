@@ -125,7 +125,7 @@ static int open_movers(struct vf_carrier *c, struct vf_error **err)
 static int open_all(struct vf_carrier *c, struct vf_error **err)
 {
     for (int i = 0; i < 2; i++)
-        if (c->ops->dial(c->opaque, i, &c->ends[i].ssh, err) < 0)
+        if (!c->ends[i].ssh && c->ops->dial(c->opaque, i, &c->ends[i].ssh, err) < 0)
             return -1;
     return open_movers(c, err);
 }
@@ -189,18 +189,18 @@ static int find_again(struct vf_carrier *c, int i, struct vf_error **err)
 static int reconnect(struct vf_carrier *c, struct vf_error **err)
 {
     bool missing = !c->ends[0].mover || !c->ends[1].mover, were_lost = false;
-    for (int i = 0; i < 2 && !missing; i++) {
-        if (!is_lost(&c->ends[i]))
+    for (int i = 0; i < 2; i++) {
+        if (!c->ends[i].mover || !is_lost(&c->ends[i]))
             continue;
         were_lost = true;
         int r = find_again(c, i, err);
         if (r < 0)
             return -1;
-        missing = r == 0;
+        missing = missing || r == 0;
     }
     if (missing) {
-        /* whoever is still there is told to end by the connections that work */
-        close_all(c);
+        /* whoever is still there is told to end, by connections that work */
+        close_movers(c);
         return open_all(c, err) < 0 ? (close_all(c), -1) : 0;
     }
     /* movers that were only out of sight still have their route, or say that it broke */

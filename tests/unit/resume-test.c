@@ -420,7 +420,7 @@ static void test_changed(void)
 /* The process ends in the middle and leaves its mark. */
 static bool leave_half(struct rig *r, const char *from, const char *to, uint64_t size)
 {
-    struct vf_copy_opts o = options(r, from, to, 40 * MIB);
+    struct vf_copy_opts o = options(r, from, to, 8 * MIB);
     bool good = rig_start(r, &o) && rig_wait(r, size / 2);
     vf_cancel_fire(r->cancel, "the test is over");
     pthread_join(r->thread, NULL);
@@ -531,6 +531,60 @@ static void test_mark(size_t i)
     unlink(to);
 }
 
+/* ---- a full target ---- */
+
+/* Somebody makes room once the copy waits for it. */
+static void make_room(struct rig *r)
+{
+    vf_autofree char *mnt = path_of("mnt");
+    if (r->full)
+        mount("none", mnt, "tmpfs", MS_REMOUNT, "size=64m");
+}
+
+static int run_full(const char *format)
+{
+    const uint64_t size = 32 * MIB;
+    vf_autofree char *mnt = path_of("mnt");
+    if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+        mount("none", mnt, "tmpfs", 0, "size=12m") < 0)
+        return 77;
+    struct rig r;
+    bool good = rig_open(&r, false);
+    vf_autofree char *from = make_dense("full.raw", size);
+    vf_autofree char *to = make_target("mnt/full-dst", format, size);
+    r.before_retry = make_room;
+    struct vf_copy_opts o = options(&r, from, to, 16 * MIB);
+    o.target.format = format;
+    good = good && rig_start(&r, &o) && rig_end(&r);
+    printf("# waited %u times, mark %llu, sent %llu\n", r.full, (unsigned long long)r.mark_then,
+           (unsigned long long)r.result.sent);
+    good = good && r.full == 1 && !r.lost && r.mark_then &&
+           r.result.sent == r.sent_then + size - r.mark_then && identical(from, "raw", to, format);
+    rig_close(&r);
+    unlink(from);
+    umount(mnt);
+    return good ? 0 : 1;
+}
+
+/* In a process of its own: its mounts go with it. */
+static void test_full(const char *format)
+{
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0) {
+        int status = run_full(format);
+        fflush(stdout);
+        _exit(status);
+    }
+    int raw = 0;
+    waitpid(pid, &raw, 0);
+    if (WIFEXITED(raw) && WEXITSTATUS(raw) == 77)
+        skip("a full target", "no mount namespaces here");
+    else
+        ok(WIFEXITED(raw) && WEXITSTATUS(raw) == 0,
+           "a full target (%s): once there is room, it goes on where it was", format);
+}
+
 /* ---- out of sight ---- */
 
 /* The connection stands still for longer than a peer may be silent: the movers copy on. */
@@ -573,11 +627,16 @@ int main(void)
         skip("copies that are cut", "no qemu-img");
         return end_copies();
     }
+    vf_autofree char *mnt = path_of("mnt");
+    mkdir(mnt, 0700);
+    test_full("raw");
+    test_full("qcow2");
+    rmdir(mnt);
     bool far = node_start("SetEnv VMFERRY_TEST_HASTE=" HASTE "\n");
     if (!far)
         skip("copies to another host", "no sshd or no mount namespaces here");
     for (size_t i = 0; i < VF_COUNT(kinds); i++)
-        if (far || !kinds[i].remote)
+        if ((far || !kinds[i].remote))
             test_kills(&kinds[i]);
     test_changed();
     for (size_t i = 0; i < VF_COUNT(marks); i++)
