@@ -16,11 +16,13 @@ enum {
 
 /* What goes into a frame. */
 struct item {
-    uint8_t type; /* VF_F_DATA, VF_F_ZERO, VF_F_SAME */
+    uint8_t type; /* VF_F_DATA, VF_F_PARTS, VF_F_ZERO, VF_F_SAME */
     uint64_t offset, len;
     uint64_t number; /* counted from the first */
     struct vf_hash hash;
-    void *buf; /* DATA */
+    void *buf;                      /* DATA, PARTS: what is sent ... */
+    size_t bytes;                   /* ... and how much that is */
+    unsigned char map[VF_WIRE_MAP]; /* PARTS */
 };
 
 struct sender {
