@@ -52,8 +52,16 @@ static void drain(struct streams *s)
             ;
 }
 
+/* A delta's source answers what it was told. */
+static void wait_told(struct vf_pass *p, int fd)
+{
+    struct pollfd in = {.fd = fd, .events = POLLIN};
+    while (!vf_pass_failed(p) && poll(&in, 1, 1) == 0)
+        ;
+}
+
 /* Hands over all frames; true when there was an END. */
-static bool feed(struct vf_pass *p, struct streams *s, const uint8_t *data, size_t size)
+static bool feed(struct vf_pass *p, struct streams *s, bool delta, const uint8_t *data, size_t size)
 {
     struct vf_wire w;
     struct vf_frame f;
@@ -71,6 +79,10 @@ static bool feed(struct vf_pass *p, struct streams *s, const uint8_t *data, size
         size -= n;
         while ((r = vf_wire_next(&w, &f, NULL)) == 1) {
             p->ops->frame(p, &s->links[f.id % STREAMS], &f);
+            if (delta && f.type == VF_F_BEGIN) {
+                wait_told(p, s->far[f.id % STREAMS]);
+                delta = false;
+            }
             end = end || f.type == VF_F_END;
             drain(s);
         }
@@ -110,7 +122,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                .delta = how & DELTA,
                                .wake_fd = wake};
     struct vf_pass *p = vf_target_start(&o);
-    finish(p, wake, feed(p, &s, data + 1, size - 1));
+    finish(p, wake, feed(p, &s, how & DELTA, data + 1, size - 1));
     if (!p->error && !(how & LONGER)) {
         struct vf_hash is;
         if (vf_hash_disk(d, &is, NULL) < 0 || memcmp(&is, &p->hash, sizeof is) != 0)
