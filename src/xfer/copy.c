@@ -19,8 +19,6 @@ enum {
 /* Storages round up to their own units: by less than this. */
 #define MAX_ROUNDING ((uint64_t)1 << 30)
 
-static atomic_uint next_disk = 1;
-
 /* One end of the running copy. */
 struct side {
     const char *label;
@@ -165,10 +163,6 @@ static void note_progress(struct copy *c, const struct side *s, const struct vf_
 static void on_message(struct copy *c, struct side *s, struct vf_message *m)
 {
     const struct vf_frame *f = &m->frame;
-    if (f->id != c->id) { /* of an earlier copy */
-        vf_message_free(m);
-        return;
-    }
     if (f->type == VF_F_PROGRESS || f->type == VF_F_COPIED)
         note_progress(c, s, f);
     if (f->type == VF_F_COPIED) {
@@ -191,7 +185,7 @@ static void take_messages(struct copy *c, struct side *s)
     struct vf_message *m;
     struct vf_error *e = NULL;
     int r;
-    while (!s->ended && (r = vf_session_next(s->session, &m, &e)) != 0) {
+    while (!s->ended && (r = vf_session_next(s->session, c->id, &m, &e)) != 0) {
         if (r < 0) {
             s->error = e;
             s->ended = true;
@@ -208,7 +202,7 @@ static int wait_messages(struct copy *c, int timeout_ms, struct vf_cancel *cance
     struct side *sides[] = {&c->source, &c->target};
     struct pollfd p[2];
     for (int i = 0; i < 2; i++)
-        p[i] = (struct pollfd){.fd = sides[i]->ended ? -1 : vf_session_fd(sides[i]->session),
+        p[i] = (struct pollfd){.fd = sides[i]->ended ? -1 : vf_session_fd(sides[i]->session, c->id),
                                .events = POLLIN};
     int r = vf_cancel_poll(cancel, p, 2, timeout_ms, err);
     for (int i = 0; i < 2 && r >= 0; i++)
@@ -336,12 +330,14 @@ int vf_copy_disk(struct vf_route *route, const struct vf_copy_opts *opts,
     struct copy c = {
         .o = opts,
         .progress = progress ? progress : &unseen,
-        .id = atomic_fetch_add(&next_disk, 1),
+        .id = vf_session_new_id(),
         .source = {.label = route->source_label, .session = route->source->session},
         .target = {.label = route->target_label, .session = route->target->session},
     };
     *out = (struct vf_copy_result){.verified_how = "none"};
     reset(c.progress, opts->source.size);
+    vf_session_open(c.source.session, c.id);
+    vf_session_open(c.target.session, c.id);
     vf_autoerror struct vf_error *e = NULL;
     int r = open_both(&c, &e);
     if (r == 0) {
@@ -366,6 +362,8 @@ int vf_copy_disk(struct vf_route *route, const struct vf_copy_opts *opts,
         vf_copy_result_free(out);
         vf_fail_with(err, VF_STEAL(e));
     }
+    vf_session_close(c.source.session, c.id);
+    vf_session_close(c.target.session, c.id);
     vf_error_free(c.source.error);
     vf_error_free(c.target.error);
     vf_message_free(c.source.done);

@@ -85,7 +85,7 @@ struct vf_copy_result {
 };
 
 /* Copies, flushes, verifies; returns when the target has it on stable storage. PROGRESS is updated
- * throughout. Errors name the side. */
+ * throughout. Errors name the side. Several threads may each copy a disk over one route. */
 int vf_copy_disk(struct vf_route *route, const struct vf_copy_opts *opts,
                  struct vf_progress *progress, struct vf_copy_result *out, struct vf_error **err);
 void vf_copy_result_free(struct vf_copy_result *r);
