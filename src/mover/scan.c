@@ -35,7 +35,7 @@ static bool enqueue(struct source *s, const struct item *it)
     }
     pthread_mutex_unlock(&p->lock);
     if (!good)
-        vf_source_give_buffer(s, it->buf);
+        vf_pass_give_buffer(&s->pass, it->buf);
     return good;
 }
 
@@ -81,19 +81,22 @@ static int zero_run(struct scan *c, uint64_t at, uint64_t *run, struct vf_error 
     return 0;
 }
 
+/* 0; 1 when the pass has failed meanwhile. */
 static int read_chunk(struct source *s, uint64_t at, struct item *out, struct vf_error **err)
 {
     uint64_t left = s->pass.size - at;
     size_t n = left < VF_DISK_CHUNK ? (size_t)left : VF_DISK_CHUNK;
-    void *buf = vf_source_take_buffer(s);
+    void *buf = vf_pass_take_buffer(&s->pass);
+    if (!buf)
+        return 1;
     if (vf_disk_read(s->pass.disk, buf, n, at, err) < 0) {
-        vf_source_give_buffer(s, buf);
+        vf_pass_give_buffer(&s->pass, buf);
         return -1;
     }
     s->pass.counters.read += n;
     *out = (struct item){.type = VF_F_DATA, .offset = at, .len = n, .buf = buf, .bytes = n};
     if (vf_all_zero(buf, n)) {
-        vf_source_give_buffer(s, VF_STEAL(out->buf));
+        vf_pass_give_buffer(&s->pass, VF_STEAL(out->buf));
         out->type = VF_F_ZERO;
     } else {
         out->hash = vf_hash_chunk(buf, n);
@@ -174,18 +177,18 @@ static bool put_chunk(struct scan *c, struct item *it)
     struct vf_known_run k;
     if (c->s->known) {
         if (!wait_known(c, it->offset, it->len, &k)) {
-            vf_source_give_buffer(c->s, it->buf);
+            vf_pass_give_buffer(&c->s->pass, it->buf);
             return false;
         }
         if (k.len == it->len && vf_hash_equal(&k.hash, &it->hash)) {
-            vf_source_give_buffer(c->s, it->buf);
+            vf_pass_give_buffer(&c->s->pass, it->buf);
             return add_run(c, VF_F_SAME, it->offset, it->len);
         }
         leave_parts(c, &k, it);
     }
     if (flush_run(c))
         return enqueue(c->s, it);
-    vf_source_give_buffer(c->s, it->buf);
+    vf_pass_give_buffer(&c->s->pass, it->buf);
     return false;
 }
 
@@ -196,8 +199,9 @@ static int scan_all(struct scan *c, struct vf_error **err)
         struct item it = {.type = VF_F_ZERO};
         if (zero_run(c, at, &it.len, err) < 0)
             return -1;
-        if (!it.len && read_chunk(s, at, &it, err) < 0)
-            return -1;
+        int r = it.len ? 0 : read_chunk(s, at, &it, err);
+        if (r)
+            return r < 0 ? -1 : 0;
         if (it.type == VF_F_ZERO) {
             vf_hasher_add_zeroes(c->hasher, it.len);
             if (!put_zeroes(c, at, it.len))

@@ -16,25 +16,6 @@ static void fail(struct source *s, struct vf_error *e)
     vf_pass_abort(&s->pass, e, false);
 }
 
-void *vf_source_take_buffer(struct source *s)
-{
-    pthread_mutex_lock(&s->pass.lock);
-    void *b = s->n_spare ? s->spare[--s->n_spare] : NULL;
-    pthread_mutex_unlock(&s->pass.lock);
-    return b ? b : vf_disk_buffer();
-}
-
-void vf_source_give_buffer(struct source *s, void *buf)
-{
-    pthread_mutex_lock(&s->pass.lock);
-    if (buf && s->n_spare < VF_COUNT(s->spare)) {
-        s->spare[s->n_spare++] = buf;
-        buf = NULL;
-    }
-    pthread_mutex_unlock(&s->pass.lock);
-    free(buf);
-}
-
 /* ---- sending ---- */
 
 static int send_data(struct sender *w, const struct item *it, uint8_t flags, struct vf_error **err)
@@ -99,13 +80,16 @@ static int send_again(struct sender *w, uint64_t offset, struct vf_error **err)
     struct item it = {.type = VF_F_DATA, .offset = offset};
     uint64_t left = s->pass.size - offset;
     it.len = it.bytes = left < VF_DISK_CHUNK ? (size_t)left : VF_DISK_CHUNK;
-    it.buf = vf_source_take_buffer(s);
+    vf_autofree void *buf = it.buf = vf_disk_buffer();
     int r = vf_disk_read(s->pass.disk, it.buf, it.len, offset, err);
     if (r == 0) {
         it.hash = vf_hash_chunk(it.buf, it.len);
         r = send_data(w, &it, VF_FF_AGAIN, err);
     }
-    vf_source_give_buffer(s, it.buf);
+    pthread_mutex_lock(&s->pass.lock);
+    s->resending = false;
+    pthread_cond_broadcast(&s->pass.changed);
+    pthread_mutex_unlock(&s->pass.lock);
     return r;
 }
 
@@ -127,7 +111,8 @@ static enum work choose(struct sender *w, struct item *it, uint64_t *again)
     struct source *s = w->source;
     if (s->pass.error)
         return WORK_FAILED;
-    if (s->n_resend) {
+    if (s->n_resend && !s->resending) {
+        s->resending = true;
         *again = s->resend[--s->n_resend];
         return WORK_AGAIN;
     }
@@ -174,7 +159,7 @@ static int send_all(struct sender *w, struct vf_error **err)
         switch (next_work(w, &it, &again)) {
         case WORK_ITEM:
             r = send_item(w, &it, err);
-            vf_source_give_buffer(w->source, VF_STEAL(it.buf));
+            vf_pass_give_buffer(&w->source->pass, VF_STEAL(it.buf));
             break;
         case WORK_AGAIN:
             r = send_again(w, again, err);
@@ -300,9 +285,7 @@ static void source_free(struct vf_pass *p)
     struct source *s = self(p);
     pthread_join(s->senders[0].thread, NULL);
     for (size_t i = 0; i < s->n_queued; i++)
-        free(s->queue[(s->head + i) % QUEUE_ITEMS].buf);
-    for (size_t i = 0; i < s->n_spare; i++)
-        free(s->spare[i]);
+        vf_pass_give_buffer(p, s->queue[(s->head + i) % QUEUE_ITEMS].buf);
     vf_known_free(s->known);
     vf_cancel_free(s->cancel);
     vf_pass_clear(p);

@@ -13,8 +13,7 @@
 #include <time.h>
 
 enum {
-    QUEUE_BYTES = 24 << 20, /* received, not yet written */
-    GROUP_MS = 2000,        /* a group is committed at the latest after */
+    GROUP_MS = 2000, /* a group is committed at the latest after */
     GROUP_RECORDS = 1 << 16,
 };
 #define GROUP_BYTES ((uint64_t)64 << 20)  /* and when it holds */
@@ -33,26 +32,6 @@ void vf_group_clear(struct group *g)
 
 /* ---- receiving: on the stream's thread ---- */
 
-static void *take_buffer(struct target *t)
-{
-    struct vf_pass *p = &t->pass;
-    pthread_mutex_lock(&p->lock);
-    void *b = t->n_spare ? t->spare[--t->n_spare] : NULL;
-    pthread_mutex_unlock(&p->lock);
-    return b ? b : vf_disk_buffer();
-}
-
-void vf_target_give_buffer(struct target *t, void *buf)
-{
-    pthread_mutex_lock(&t->pass.lock);
-    if (buf && t->n_spare < VF_COUNT(t->spare)) {
-        t->spare[t->n_spare++] = buf;
-        buf = NULL;
-    }
-    pthread_mutex_unlock(&t->pass.lock);
-    free(buf);
-}
-
 static struct piece *new_piece(enum piece_kind kind, uint64_t offset, uint64_t len)
 {
     struct piece *c = vf_xcalloc(1, sizeof *c);
@@ -66,21 +45,17 @@ void vf_piece_free(struct target *t, struct piece *c)
 {
     if (!c)
         return;
-    vf_target_give_buffer(t, c->buf);
+    vf_pass_give_buffer(&t->pass, c->buf);
     free(c);
 }
 
 static void enqueue(struct target *t, struct piece *c)
 {
     struct vf_pass *p = &t->pass;
-    size_t weight = c->buf ? (size_t)c->len : 0;
     pthread_mutex_lock(&p->lock);
-    while (!p->error && t->queued && t->queued + weight > QUEUE_BYTES)
-        pthread_cond_wait(&p->changed, &p->lock);
     if (!p->error) {
         *t->tail = c;
         t->tail = &c->next;
-        t->queued += weight;
         c = NULL;
         pthread_cond_broadcast(&p->changed);
     }
@@ -149,11 +124,14 @@ static void on_data(struct target *t, struct vf_link *link, const struct vf_fram
     }
     if (!again && !arrived(t, d.offset, len))
         return;
+    void *buf = vf_pass_take_buffer(&t->pass);
+    if (!buf)
+        return;
     struct piece *c = new_piece(d.map ? PIECE_PARTS : PIECE_DATA, d.offset, len);
     memcpy(c->hash.b, d.hash, VF_HASH_LEN);
     if (d.map)
         memcpy(c->map, d.map, sizeof c->map);
-    c->buf = take_buffer(t);
+    c->buf = buf;
     if (!packed)
         memcpy(c->buf, d.chunk, bytes);
     else if (!vf_squeeze_unpack(link->squeeze, d.chunk, d.len, c->buf, bytes))
@@ -433,8 +411,6 @@ static struct piece *next_piece(struct target *t)
         t->pieces = c->next;
         if (!t->pieces)
             t->tail = &t->pieces;
-        t->queued -= c->buf ? (size_t)c->len : 0;
-        pthread_cond_broadcast(&p->changed);
     }
     pthread_mutex_unlock(&p->lock);
     return c;
@@ -523,8 +499,6 @@ static void target_free(struct vf_pass *p)
         vf_piece_free(t, c);
     }
     vf_piece_free(t, t->again);
-    for (size_t i = 0; i < t->n_spare; i++)
-        free(t->spare[i]);
     vf_group_clear(&t->ready);
     free(t->early);
     free(t->own);

@@ -38,7 +38,7 @@ struct group {
     struct vf_hash source_hash; /* with the last */
 };
 
-enum { SPARE_BUFFERS = 24, AHEAD = 1024 };
+enum { AHEAD = 1024 };
 
 /* A part of the disk that came before what lies in front of it. */
 struct part {
@@ -59,9 +59,6 @@ struct target {
     size_t streams, ended;  /* announced by BEGIN, and how many have ended */
     struct vf_known *known; /* delta: told to the source, not yet answered */
     struct piece *pieces, **tail;
-    size_t queued; /* bytes */
-    void *spare[SPARE_BUFFERS];
-    size_t n_spare;
     struct group ready;  /* for the committer */
     bool has_ready;      /* until it is committed */
     bool asking;         /* the committer waits for a chunk */
@@ -76,7 +73,6 @@ struct target {
 };
 
 struct target *vf_target_of(struct vf_pass *p);
-void vf_target_give_buffer(struct target *t, void *buf);
 void vf_piece_free(struct target *t, struct piece *c);
 void vf_group_clear(struct group *g);
 void *vf_committer_main(void *target);

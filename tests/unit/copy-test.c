@@ -206,7 +206,29 @@ static void test_huge(void)
     unlink(to);
 }
 
-/* As much as may be under way: 8 streams, compression that needs most, a delta. */
+/* Two disks at once, as much under way as may be: 8 streams, compression that needs most, a delta.
+ */
+static void copy_two(struct pair *p, char *const from[2], char *const to[2], const char *what)
+{
+    struct later two[2];
+    for (int i = 0; i < 2; i++) {
+        two[i] = (struct later){.p = p};
+        two[i].o = (struct vf_copy_opts){.source = {from[i], "raw", 0},
+                                         .target = {to[i], "raw", 0},
+                                         .verify = true,
+                                         .delta = true,
+                                         .compress = 6};
+        if (!ok(pthread_create(&two[i].thread, NULL, later_main, &two[i]) == 0, "a thread"))
+            return;
+    }
+    for (int i = 0; i < 2; i++) {
+        pthread_join(two[i].thread, NULL);
+        show(two[i].e);
+        ok(two[i].status == 0 && identical(from[i], "raw", to[i], "raw"), "%s, disk %d", what, i);
+        finish_slow(&two[i]);
+    }
+}
+
 static void test_memory(void)
 {
     struct pair p;
@@ -215,20 +237,24 @@ static void test_memory(void)
     streams_wanted = 0;
     if (!ok(good, "two movers, 8 streams"))
         return;
-    const uint64_t size = 160 * MIB;
-    vf_autofree char *from = make_text("memory.raw", size);
-    vf_autofree char *to = make_target("memory-dst.raw", "raw", size);
-    struct vf_copy_opts o = {.verify = true, .delta = true, .compress = 6};
-    struct vf_copy_result r;
-    vf_autoerror struct vf_error *e = NULL;
-    ok(copy(&p, from, "raw", to, "raw", &o, &r, &e) == 0 && identical(from, "raw", to, "raw"),
-       "a copy over 8 streams");
-    show(e);
-    check_memory(&p, "8 streams");
-    vf_copy_result_free(&r);
+    const uint64_t size = 96 * MIB;
+    vf_autofree char *from0 = make_text("memory0.raw", size), *from1 = make_text("m1.raw", size);
+    vf_autofree char *to0 = make_target("memory0-dst.raw", "raw", size);
+    vf_autofree char *to1 = make_target("memory1-dst.raw", "raw", size);
+    char *from[] = {from0, from1}, *to[] = {to0, to1};
+    copy_two(&p, from, to, "two disks over 8 streams");
+    vf_autofd int fd = open(from0, O_RDWR);
+    good = fd >= 0;
+    for (uint64_t at = 4000; at < size; at += MIB)
+        good = good && vf_pwrite_full(fd, "news", 4, at) == 0;
+    ok(good, "a change in every chunk");
+    copy_two(&p, from, to, "the changes over 8 streams");
+    check_memory(&p, "two disks, 8 streams");
     close_pair(&p);
-    unlink(from);
-    unlink(to);
+    for (int i = 0; i < 2; i++) {
+        unlink(from[i]);
+        unlink(to[i]);
+    }
 }
 
 /* Sparse stays sparse: islands of data of all sizes, in all directions, also where something else
