@@ -9,10 +9,12 @@ enum {
     WINDOW = 4,        /* chunks at least */
     PATIENCE = 64,     /* chunks */
     PATIENCE_MAX = 4096,
+    PATIENCE_SURE = 512, /* after a try that was better by far */
 };
 #define WINDOW_NS        40e6 /* and time, too */
 #define WORTH_A_TRY      1.15
 #define WORTH_IT         1.05
+#define BY_FAR           1.5
 #define NOTHING_LEFT_OUT 0.92
 
 void vf_choice_init(struct vf_choice *c)
@@ -53,7 +55,7 @@ static double guess(const struct vf_choice *c, const struct vf_window *w, double
 static void decide(struct vf_choice *c, const struct vf_window *w)
 {
     /* the better of two: a target that stops to flush says nothing about the way */
-    double cost = c->last[0] < c->last[1] ? c->last[0] : c->last[1];
+    double cost = c->last[1] > 0 && c->last[1] < c->last[0] ? c->last[1] : c->last[0];
     bool tried = c->trying;
     c->trying = false;
     if (tried && cost * WORTH_IT > c->other) {
@@ -62,8 +64,10 @@ static void decide(struct vf_choice *c, const struct vf_window *w)
         change(c, !c->packing);
         return;
     }
-    if (tried)
-        c->hold = c->patience = PATIENCE;
+    if (tried) {
+        c->patience = PATIENCE;
+        c->hold = cost * BY_FAR < c->other ? PATIENCE_SURE : PATIENCE;
+    }
     if (!c->hold && guess(c, w, cost) * WORTH_A_TRY < cost) {
         c->trying = true;
         c->other = cost;
@@ -84,7 +88,7 @@ static void end_window(struct vf_choice *c)
         c->trying = false;
         c->hold = c->patience;
         change(c, false);
-    } else if (c->last[1] > 0) {
+    } else if (c->last[1] > 0 || (c->trying && c->last[0] > c->other * BY_FAR)) {
         decide(c, &w);
     }
 }

@@ -12,7 +12,7 @@
 enum {
     SAMPLE = 65536, /* bytes tried while nothing is packed */
     FAST = 1,
-    SLOW = 3, /* level for links that are the bottleneck even so */
+    SLOW = 2, /* level for links that are the bottleneck even so */
 };
 
 struct vf_squeeze {
