@@ -57,6 +57,13 @@ static void add_mark(struct vf_buf *b, struct vf_pass *p)
     pthread_mutex_unlock(&p->lock);
 }
 
+void vf_owner_wake(struct owner *o)
+{
+    uint64_t one = 1;
+    if (write(o->wake_fd, &one, sizeof one) < 0)
+        abort(); /* an eventfd takes 8 bytes */
+}
+
 /* ---- passes ---- */
 
 /* Under the lock. */
@@ -270,6 +277,22 @@ static void answer_awaited(struct owner *o)
     }
 }
 
+static int on_echo(struct owner *o, const struct vf_frame *f, struct vf_error **err)
+{
+    return vf_echo_ask(o, f->id, err);
+}
+
+static void answer_echo(struct owner *o)
+{
+    uint32_t id;
+    uint64_t took_us;
+    if (!vf_echo_came(o, &id, &took_us))
+        return;
+    vf_autobuf struct vf_buf b = {0};
+    vf_field_u64(&b, VF_TAG_USEC, took_us);
+    reply(o, VF_F_OK, 0, id, &b);
+}
+
 static int on_await(struct owner *o, const struct vf_frame *f, struct vf_error **err)
 {
     size_t i = 0;
@@ -463,6 +486,7 @@ static const struct {
     {VF_F_CONNECT, on_connect}, {VF_F_RECEIVE, on_receive}, {VF_F_SEND, on_send},
     {VF_F_CANCEL, on_cancel},   {VF_F_BYE, on_bye},         {VF_F_KEY_FILE, on_key_file},
     {VF_F_RATE, on_rate},       {VF_F_AWAIT, on_await},     {VF_F_WATCH, on_watch},
+    {VF_F_ECHO, on_echo},
 };
 
 static void on_command(struct owner *o, const struct vf_frame *f)
@@ -527,6 +551,7 @@ static int loop(struct owner *o, struct vf_error **err)
             drain(o->wake_fd);
         answer_awaited(o);
         vf_control_hear(o);
+        answer_echo(o);
         reap_passes(o);
         report_progress(o);
         if (read_commands(o, err) < 0)

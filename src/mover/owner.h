@@ -52,6 +52,13 @@ struct outcome {
     struct vf_buf fields;
 };
 
+/* The question that is on its way, see echo.c. */
+struct echo {
+    struct vf_link *link; /* NULL: none */
+    uint32_t id;
+    int64_t sent_us, took_us; /* took: 0 until it is back */
+};
+
 struct owner {
     const char *job, *dir;
     uint64_t epoch;
@@ -69,6 +76,7 @@ struct owner {
     struct running *passes;            /* under the lock */
     struct stream *streams;            /* main thread adds; never removed */
     uint32_t awaited[VF_PASS_STREAMS]; /* streams the program waits for; 0: none */
+    struct echo echo;                  /* under the lock */
     bool ending;
     char *key_file, *key_mark; /* to be taken back at the end; NULL: none */
 };
@@ -135,6 +143,17 @@ bool vf_outcome_repeat(struct owner *o, uint32_t id);
 /* identity.c: what changes whenever the image at PATH does, as far as its file system tells; ""
  * where nothing proves that it has not changed. Caller frees. */
 char *vf_image_identity(const char *path, const char *format);
+
+/* Has the main thread look around; from any thread. */
+void vf_owner_wake(struct owner *o);
+
+/* echo.c: sends ECHO over stream ID. */
+int vf_echo_ask(struct owner *o, uint32_t id, struct vf_error **err);
+/* True when the frame that came over LINK was ECHO: the other side's, which is answered, or its
+ * answer. */
+bool vf_echo_frame(struct owner *o, struct vf_link *link, const struct vf_frame *f);
+/* True, once, when the answer has come over stream *ID, *TOOK_US after it was asked for. */
+bool vf_echo_came(struct owner *o, uint32_t *id, uint64_t *took_us);
 
 /* dial.c: starts ssh to the other host. KEY_FD holds the key; to be closed once ssh has logged in.
  */

@@ -173,20 +173,13 @@ static int send_hello(struct stream *s, struct vf_error **err)
     return vf_link_send_fields(&s->link, VF_F_HELLO, 0, 0, &b, err);
 }
 
-static void wake_owner(struct stream *s)
-{
-    uint64_t one = 1;
-    if (write(s->owner->wake_fd, &one, sizeof one) < 0)
-        abort(); /* an eventfd takes 8 bytes */
-}
-
 /* The side that is joined greets first, which tells one that dials that the login is over. */
 static int greet_joined(struct stream *s, struct vf_error **err)
 {
     if (send_hello(s, err) < 0 || receive_hello(s, LOGIN_MS, err) < 0)
         return -1;
     s->ready = true;
-    wake_owner(s); /* the program may wait for it */
+    vf_owner_wake(s->owner); /* the program may wait for it */
     return 0;
 }
 
@@ -198,14 +191,14 @@ static void *stream_main(void *arg)
     int r = s->ready ? 0 : greet_joined(s, &e);
     while (r >= 0) {
         r = vf_link_recv(&s->link, &f, vf_clock_limit(VF_T_PING), NULL, &e);
-        if (r == 1)
+        if (r == 1 && !vf_echo_frame(s->owner, &s->link, &f))
             /* nobody waiting for it is normal: the rest of a copy that has failed */
             vf_owner_frame(s->owner, &s->link, &f);
     }
     s->why = e;
     s->link.broken = true;
     s->ended = true;
-    wake_owner(s);
+    vf_owner_wake(s->owner);
     vf_owner_link_ended(s->owner, &s->link, e);
     hang_up(s);
     vf_wire_free(&s->link.wire); /* only this thread uses it */

@@ -75,13 +75,16 @@ enum vf_frame_type {
     VF_F_WATCH, /* how is the copy of disk ID? PROGRESS, COPIED, its ERROR, or ERROR NOTFOUND */
     /* source -> target, in a delta */
     VF_F_PARTS, /* what differs of a chunk */
+    /* program -> owner */
+    VF_F_ECHO,  /* over stream ID and back: answered by OK, USEC; also between the owners, sent back
+                   with VF_FF_ECHO */
     VF_F_TYPES,
 };
 
 enum vf_frame_flags {
     VF_FF_AGAIN = 1, /* DATA: answer to RESEND */
     VF_FF_ZSTD = 2,  /* DATA, PARTS: what is behind the head is a frame of zstd (feature "zstd") */
-    VF_FF_ECHO = 4,  /* ERROR: caused by the other side's error */
+    VF_FF_ECHO = 4,  /* ERROR: caused by the other side's error; ECHO: the answer */
 };
 
 enum vf_tag {
@@ -132,6 +135,7 @@ enum vf_tag {
     VF_TAG_RESUME,   /* offset at which a pass starts: what lies before it is done */
     VF_TAG_STATE,    /* the hasher's there, see hash.h; with DONE: at that offset */
     VF_TAG_IDENTITY, /* equal: the disk has not changed; "": nobody can tell */
+    VF_TAG_USEC,
 };
 
 struct vf_frame {

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { MOST_STREAMS = 4 };
+enum { MOST_NEAR = 4, WINDOW_US = 8000, ECHO_MS = 5000 };
 
 static const struct vf_route_kind kinds[] = {
     {"local", vf_route_is_local, vf_route_open_local},
@@ -24,26 +24,57 @@ unsigned vf_route_cores(const struct vf_route *r)
 }
 
 /* A stream takes a core at each end for its ciphers; reading, hashing and writing need the rest.
- * Two are faster than one also where there are just two cores. */
-static unsigned streams_for(unsigned cores, unsigned wanted)
+ * Two are faster than one also where there are just two cores. Where the way is long, ssh lets no
+ * more than its window of 2 MiB be under way, half of it in practice: it takes a stream for each 8
+ * ms there and back to come to a Gbit/s. */
+unsigned vf_route_streams_for(unsigned cores, uint64_t round_trip_us)
 {
-    unsigned n = cores / 2 < 2 ? 2 : cores / 2 < MOST_STREAMS ? cores / 2 : MOST_STREAMS;
+    uint64_t far = 1 + round_trip_us / WINDOW_US;
+    unsigned near = cores / 2 < 2 ? 2 : cores / 2 < MOST_NEAR ? cores / 2 : MOST_NEAR;
     if (cores < 2)
-        n = 1;
-    if (wanted)
-        n = wanted;
-    return n < VF_ROUTE_STREAMS ? n : VF_ROUTE_STREAMS;
+        near = 1;
+    return far <= near ? near : far < VF_ROUTE_STREAMS ? (unsigned)far : VF_ROUTE_STREAMS;
+}
+
+/* Microseconds over the first stream and back, the best of three; 0 when that cannot be told. */
+static uint64_t round_trip(struct vf_route *r)
+{
+    uint64_t best = UINT64_MAX;
+    for (int i = 0; i < 3; i++) {
+        vf_auto(vf_message_free) struct vf_message *m = NULL;
+        vf_autoerror struct vf_error *e = NULL;
+        if (vf_session_call(r->source->session, VF_F_ECHO, r->stream, NULL, VF_F_OK, ECHO_MS, NULL,
+                            &m, &e) < 0) {
+            vf_info("route", "the round trip is not known: %s", vf_error_text(e));
+            return 0;
+        }
+        uint64_t took = vf_field_num(&m->frame, VF_TAG_USEC, 0);
+        best = took < best ? took : best;
+    }
+    return best;
+}
+
+static unsigned choose_streams(struct vf_route *r, unsigned cores)
+{
+    uint64_t us = round_trip(r);
+    unsigned n = vf_route_streams_for(cores, us);
+    vf_info("route", "%s -> %s: %u connections (%u cores, %.1f ms there and back)", r->source_label,
+            r->target_label, n, cores, (double)us / 1000);
+    return n;
 }
 
 int vf_route_open_streams(struct vf_route *r, unsigned wanted, unsigned cores, vf_route_dial *dial,
                           const void *how, struct vf_error **err)
 {
-    unsigned n = streams_for(cores, wanted);
-    r->stream = vf_session_new_ids(n);
-    for (r->n_streams = 0; r->n_streams < n; r->n_streams++) {
+    unsigned n = wanted < VF_ROUTE_STREAMS ? wanted : VF_ROUTE_STREAMS;
+    r->stream = vf_session_new_ids(VF_ROUTE_STREAMS);
+    for (r->n_streams = 0; r->n_streams < n || !r->n_streams;) {
         vf_autoerror struct vf_error *e = NULL;
-        if (dial(r, r->stream + r->n_streams, how, &e) == 0)
+        if (dial(r, r->stream + r->n_streams, how, &e) == 0) {
+            if (++r->n_streams == 1 && !wanted)
+                n = choose_streams(r, cores);
             continue;
+        }
         if (!r->n_streams || vf_error_code(e) == VF_E_CANCELLED || vf_error_code(e) == VF_E_TRUST) {
             vf_fail_with(err, VF_STEAL(e));
             return -1;

@@ -37,8 +37,11 @@ int vf_route_open_relay(struct vf_route *r, const struct vf_route_opts *o, struc
 
 enum { VF_ROUTE_CONNECT_MS = 45 * 1000 };
 
-/* Opens WANTED streams (0: as many as CORES cores bear at each place that enciphers), each by DIAL;
- * when some can be had, they have to do. */
+/* How many streams bring something, where CORES cores are at each place that enciphers and the way
+ * there and back takes so long. */
+unsigned vf_route_streams_for(unsigned cores, uint64_t round_trip_us);
+/* Opens WANTED streams (0: as above, by the way that the first one takes), each by DIAL; when some
+ * can be had, they have to do. */
 int vf_route_open_streams(struct vf_route *r, unsigned wanted, unsigned cores, vf_route_dial *dial,
                           const void *how, struct vf_error **err);
 /* Cores of the smaller end. */

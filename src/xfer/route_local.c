@@ -25,8 +25,8 @@ int vf_route_open_local(struct vf_route *r, const struct vf_route_opts *o, struc
         return vf_fail(err, VF_E_UNSUPPORTED,
                        "%s and %s are two hosts, so that data cannot go locally", r->source_label,
                        r->target_label);
-    /* nothing is enciphered, so one is enough */
-    if (vf_route_open_streams(r, o->streams, 1, dial, o, err) < 0)
+    /* nothing is enciphered and nothing is far, so one is enough */
+    if (vf_route_open_streams(r, o->streams ? o->streams : 1, 1, dial, o, err) < 0)
         return vf_fail_prefix(err, "%s", r->source_label);
     r->text = vf_asprintf("%s -> %s local", r->source_label, r->target_label);
     return 0;

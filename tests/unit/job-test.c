@@ -125,6 +125,42 @@ static void test_journal_threads(void)
     unlink(path);
 }
 
+/* The last line that was said. */
+static char *last_said(struct vf_bus *b)
+{
+    char *line = NULL, *next;
+    for (size_t i = 0; (next = vf_bus_line(b, i)); i++) {
+        free(line);
+        line = next;
+    }
+    return line;
+}
+
+static void test_rate(void)
+{
+    unlink(path);
+    struct vf_plan plan = {.rate = 1000};
+    struct vf_job job = {.plan = &plan, .rate = 1000};
+    job.journal = vf_journal_create(dir, NULL);
+    job.bus = vf_bus_new();
+    ok(vf_job_set_rate(&job, 5000000000, "me", NULL) == 0 && job.rate == 5000000000,
+       "a new rate is used");
+    vf_autofree char *said = last_said(job.bus);
+    ok(said && strstr(said, "\"type\":\"rate\"") &&
+           strstr(said, "\"rate\":5000000000,\"request\":\"me\""),
+       "and said");
+    vf_auto(vf_journal_free) struct vf_journal *again = vf_journal_open(dir, true, NULL);
+    const json_t *events = vf_journal_events(again);
+    const json_t *last = json_array_get(events, json_array_size(events) - 1);
+    ok(vf_json_int(last, "rate") == 5000000000, "and kept");
+    plan.method = VF_METHOD_REMOTE_MIGRATE;
+    ok(vf_job_set_rate(&job, 1, NULL, NULL) < 0 && job.rate == 5000000000,
+       "but not where others copy");
+    vf_journal_free(job.journal);
+    vf_bus_free(job.bus);
+    unlink(path);
+}
+
 static void test_journal_refuses(void)
 {
     static const struct {
@@ -282,6 +318,7 @@ int main(void)
     test_journal_read();
     test_journal_refuses();
     test_journal_threads();
+    test_rate();
     test_marker();
     test_bus();
     unlink(path);

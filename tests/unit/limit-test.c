@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The rate limit of a host: never more than it allows, in no moment, whoever takes. Only upper
+ * bounds: a busy machine gets less. */
+#include "config.h"
+#include "mover/limit.h"
+#include "base/clock.h"
+#include "tests/unit/tap.h"
+
+#include <unistd.h>
+
+enum { RATE = 20000000, THREADS = 3, TAKES = 4000, RUN_MS = 1000 };
+
+static struct vf_limit limit;
+static struct vf_cancel *stop;
+static struct taken {
+    int64_t us;
+    size_t n;
+} taken[TAKES];
+static atomic_size_t n_taken;
+static _Atomic uint64_t parts[THREADS];
+
+static void *take(void *arg)
+{
+    size_t me = (size_t)(uintptr_t)arg;
+    while (vf_cancel_check(stop, NULL) == 0) {
+        size_t n = vf_limit_take(&limit, 1 << 20, stop);
+        size_t at = atomic_fetch_add(&n_taken, 1);
+        if (at >= TAKES || vf_cancel_check(stop, NULL) < 0)
+            break;
+        taken[at] = (struct taken){vf_clock_ns() / 1000, n};
+        parts[me] += n;
+    }
+    return NULL;
+}
+
+/* The most bytes within WINDOW_MS; taken[] is nearly in order. */
+static uint64_t most_within(size_t n, int window_ms)
+{
+    uint64_t most = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint64_t sum = 0;
+        for (size_t k = i; k < n && taken[k].us < taken[i].us + window_ms * 1000; k++)
+            sum += taken[k].n;
+        most = sum > most ? sum : most;
+    }
+    return most;
+}
+
+static void test_smooth(void)
+{
+    pthread_t t[THREADS];
+    vf_limit_init(&limit);
+    vf_limit_set(&limit, RATE);
+    stop = vf_cancel_new(NULL);
+    int64_t began = vf_clock_ms();
+    for (size_t i = 0; i < THREADS; i++)
+        ok(pthread_create(&t[i], NULL, take, (void *)(uintptr_t)i) == 0, "somebody takes");
+    usleep(RUN_MS * 1000);
+    vf_cancel_fire(stop, "enough");
+    int64_t ms = vf_clock_ms() - began;
+    for (size_t i = 0; i < THREADS; i++)
+        pthread_join(t[i], NULL);
+    size_t n = n_taken < TAKES ? n_taken : TAKES;
+    uint64_t all = 0;
+    for (size_t i = 0; i < THREADS; i++)
+        all += parts[i];
+    ok(n > 10 && n < TAKES, "in small portions: %zu", n);
+    /* 50 ms may be made up for, and a portion is of 10 ms */
+    ok(all <= (uint64_t)RATE * (uint64_t)(ms + 100) / 1000, "%llu bytes in %lld ms, not more",
+       (unsigned long long)all, (long long)ms);
+    static const int windows[] = {20, 100, 300};
+    for (size_t i = 0; i < VF_COUNT(windows); i++) {
+        uint64_t most = most_within(n, windows[i]);
+        ok(most <= (uint64_t)RATE * (uint64_t)(windows[i] + 100) / 1000, "nor %llu in any %d ms",
+           (unsigned long long)most, windows[i]);
+    }
+    vf_cancel_free(stop);
+}
+
+static void *raise(void *arg)
+{
+    usleep(50 * 1000);
+    vf_limit_set(&limit, 0);
+    return NULL;
+}
+
+/* Whoever waits at a low rate does not have to wait that long once it is changed. */
+static void test_changed(void)
+{
+    pthread_t t;
+    vf_limit_set(&limit, 1);
+    ok(vf_limit_take(&limit, 1024, NULL) == 1024, "a portion, owed for a quarter of an hour");
+    ok(pthread_create(&t, NULL, raise, NULL) == 0, "no limit, soon");
+    ok(vf_limit_take(&limit, 1 << 20, NULL) == 1 << 20, "all at once");
+    pthread_join(t, NULL);
+}
+
+int main(void)
+{
+    test_smooth();
+    test_changed();
+    return done_testing();
+}

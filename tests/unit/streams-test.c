@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* How many streams a route opens, and how it knows how long the way is. */
+#include "config.h"
+#include "tests/unit/copy-fixture.h"
+
+static void test_number(void)
+{
+    static const struct {
+        unsigned cores, ms, want;
+    } cases[] = {
+        {1, 0, 1}, {2, 0, 2},  {4, 1, 2},  {6, 0, 3},  {64, 0, 4},    {1, 7, 1},
+        {1, 8, 2}, {2, 20, 3}, {2, 50, 7}, {2, 56, 8}, {64, 5000, 8}, {64, 20, 4},
+    };
+    for (size_t i = 0; i < VF_COUNT(cases); i++) {
+        unsigned n = vf_route_streams_for(cases[i].cores, cases[i].ms * 1000);
+        ok(n == cases[i].want, "%u cores, %u ms there and back: %u streams", cases[i].cores,
+           cases[i].ms, n);
+    }
+}
+
+/* Over STREAM and back, in microseconds; 0: there was no answer. */
+static uint64_t echo(struct pair *p, uint32_t stream)
+{
+    vf_auto(vf_message_free) struct vf_message *m = NULL;
+    vf_autoerror struct vf_error *e = NULL;
+    if (vf_session_call(p->source->session, VF_F_ECHO, stream, NULL, VF_F_OK, 30000, NULL, &m, &e) <
+        0) {
+        show(e);
+        return 0;
+    }
+    return vf_field_num(&m->frame, VF_TAG_USEC, 0);
+}
+
+static void *go_on(void *arg)
+{
+    usleep(200 * 1000);
+    kill(*(pid_t *)arg, SIGCONT);
+    return NULL;
+}
+
+static void test_echo(void)
+{
+    struct pair p;
+    if (!ok(open_pair(&p), "two movers"))
+        return;
+    ok(p.route->n_streams == 1, "one stream is enough on one host");
+    ok(echo(&p, p.route->stream) > 0, "there and back");
+    ok(echo(&p, p.route->stream + 1) == 0, "not where there is no stream");
+    pid_t target = p.target->proc.pid;
+    pthread_t thread;
+    kill(target, SIGSTOP);
+    ok(pthread_create(&thread, NULL, go_on, &target) == 0, "the other mover is slow");
+    uint64_t took = echo(&p, p.route->stream);
+    pthread_join(thread, NULL);
+    ok(took >= 100000, "which shows: %llu us", (unsigned long long)took);
+    ok(echo(&p, p.route->stream) > 0, "and again");
+    close_pair(&p);
+}
+
+int main(void)
+{
+    if (begin_copies("streams") != 0)
+        return 99;
+    test_number();
+    test_echo();
+    return end_copies();
+}
