@@ -50,7 +50,9 @@ struct vf_disk {
 struct vf_disk_spec {
     const char *path, *format; /* "raw" or one of image.h; never guessed */
     bool write;                /* else only read */
-    const char *dir;           /* private directory (0700) for a socket; not needed for "raw" */
+    bool
+        live; /* read while a VM writes to it: not locked, and what is read is believed by nobody */
+    const char *dir; /* private directory (0700) for a socket; not needed for "raw" */
     struct vf_cancel *cancel;
 };
 

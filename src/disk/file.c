@@ -18,7 +18,7 @@ struct file {
     struct vf_disk disk;
     int fd;
     int direct; /* O_DIRECT, for read-backs; -1: the file system has none */
-    bool block;
+    bool block, live;
 };
 
 static struct file *self(struct vf_disk *d)
@@ -26,14 +26,76 @@ static struct file *self(struct vf_disk *d)
     return (struct file *)d;
 }
 
-static int file_read(struct vf_disk *d, void *buf, size_t n, uint64_t offset, struct vf_error **err)
+static int read_cached(struct file *f, void *buf, size_t n, uint64_t offset, struct vf_error **err)
 {
-    ssize_t r = vf_pread_full(self(d)->fd, buf, n, offset);
+    ssize_t r = vf_pread_full(f->fd, buf, n, offset);
     if (r < 0)
         return vf_fail_errno(err, errno, "%zu bytes", n);
     if ((size_t)r < n)
         return vf_fail(err, VF_E_CORRUPT, "it has become shorter");
     return 0;
+}
+
+/* OFFSET and BUF aligned; BUF has room for N rounded up. */
+static int read_aligned(struct file *f, char *buf, size_t n, uint64_t offset, struct vf_error **err)
+{
+    size_t whole = (n + VF_DISK_ALIGN - 1) / VF_DISK_ALIGN * VF_DISK_ALIGN;
+    for (size_t got = 0; got < n;) {
+        ssize_t r = pread(f->direct, buf + got, whole - got, (off_t)(offset + got));
+        if (r < 0 && errno == EINTR)
+            continue;
+        if (r < 0)
+            return vf_fail_errno(err, errno, "%zu bytes, past the cache", n);
+        got += (size_t)r;
+        if (got < n && (r == 0 || got % VF_DISK_ALIGN))
+            return vf_fail(err, VF_E_CORRUPT, "it has become shorter");
+    }
+    return 0;
+}
+
+static int read_direct(struct file *f, void *buf, size_t n, uint64_t offset, struct vf_error **err)
+{
+    size_t before = offset % VF_DISK_ALIGN;
+    if (!before)
+        return read_aligned(f, buf, n, offset, err);
+    char *wide = NULL;
+    if (posix_memalign((void **)&wide, VF_DISK_ALIGN, n + 2 * (size_t)VF_DISK_ALIGN) != 0)
+        abort();
+    int r = read_aligned(f, wide, before + n, offset - before, err);
+    if (r == 0)
+        memcpy(buf, wide + before, n);
+    free(wide);
+    return r;
+}
+
+/* Clean pages are dropped: what there is without O_DIRECT, and for file systems that quietly read
+ * through the cache all the same. */
+static void drop_pages(struct file *f, size_t n, uint64_t offset)
+{
+    posix_fadvise(f->fd, (off_t)offset, (off_t)n, POSIX_FADV_DONTNEED);
+}
+
+static int file_read(struct vf_disk *d, void *buf, size_t n, uint64_t offset, struct vf_error **err)
+{
+    struct file *f = self(d);
+    if (!f->live)
+        return read_cached(f, buf, n, offset, err);
+    /* A page that is read while QEMU writes there with O_DIRECT can stay in the cache as it was
+     * before, and be found by the pass after the shutdown. So a live disk leaves no pages behind.
+     */
+    int r =
+        f->direct < 0 ? read_cached(f, buf, n, offset, err) : read_direct(f, buf, n, offset, err);
+    drop_pages(f, n, offset);
+    return r;
+}
+
+static int file_read_back(struct vf_disk *d, void *buf, size_t n, uint64_t offset,
+                          struct vf_error **err)
+{
+    struct file *f = self(d);
+    drop_pages(f, n, offset); /* clean ones, after a flush */
+    return f->direct < 0 ? read_cached(f, buf, n, offset, err)
+                         : read_direct(f, buf, n, offset, err);
 }
 
 static int file_write(struct vf_disk *d, const void *buf, size_t n, uint64_t offset,
@@ -113,45 +175,6 @@ static int file_extent(struct vf_disk *d, uint64_t offset, struct vf_extent *out
     return 0;
 }
 
-/* OFFSET and BUF aligned; BUF has room for N rounded up. */
-static int read_direct(struct file *f, char *buf, size_t n, uint64_t offset, struct vf_error **err)
-{
-    size_t whole = (n + VF_DISK_ALIGN - 1) / VF_DISK_ALIGN * VF_DISK_ALIGN;
-    for (size_t got = 0; got < n;) {
-        ssize_t r = pread(f->direct, buf + got, whole - got, (off_t)(offset + got));
-        if (r < 0 && errno == EINTR)
-            continue;
-        if (r < 0)
-            return vf_fail_errno(err, errno, "%zu bytes, past the cache", n);
-        got += (size_t)r;
-        if (got < n && (r == 0 || got % VF_DISK_ALIGN))
-            return vf_fail(err, VF_E_CORRUPT, "it has become shorter");
-    }
-    return 0;
-}
-
-static int file_read_back(struct vf_disk *d, void *buf, size_t n, uint64_t offset,
-                          struct vf_error **err)
-{
-    struct file *f = self(d);
-    /* The pages are clean after a flush, so that they can be dropped: what there is without
-     * O_DIRECT, and for file systems that quietly read through the cache all the same. */
-    posix_fadvise(f->fd, (off_t)offset, (off_t)n, POSIX_FADV_DONTNEED);
-    if (f->direct < 0)
-        return file_read(d, buf, n, offset, err);
-    size_t before = offset % VF_DISK_ALIGN;
-    if (!before)
-        return read_direct(f, buf, n, offset, err);
-    char *wide = NULL;
-    if (posix_memalign((void **)&wide, VF_DISK_ALIGN, n + 2 * (size_t)VF_DISK_ALIGN) != 0)
-        abort();
-    int r = read_direct(f, wide, before + n, offset - before, err);
-    if (r == 0)
-        memcpy(buf, wide + before, n);
-    free(wide);
-    return r;
-}
-
 static int file_close(struct vf_disk *d, struct vf_error **err)
 {
     struct file *f = self(d);
@@ -216,7 +239,10 @@ struct vf_disk *vf_disk_open_file(const struct vf_disk_spec *spec, struct vf_err
         vf_fail_errno(err, errno, "opening %s", spec->path);
         return NULL;
     }
-    if (measure(f, spec->path, err) < 0 || vf_qemu_lock(f->fd, spec->write, spec->path, err) < 0) {
+    /* a lock on a live disk would keep its VM from opening it anew, and it could not be had anyway
+     */
+    if (measure(f, spec->path, err) < 0 ||
+        (!spec->live && vf_qemu_lock(f->fd, spec->write, spec->path, err) < 0)) {
         close(f->fd);
         return NULL;
     }
@@ -224,6 +250,7 @@ struct vf_disk *vf_disk_open_file(const struct vf_disk_spec *spec, struct vf_err
     f->disk.ops = &file_ops;
     f->disk.name = vf_strdup(spec->path);
     f->disk.writable = spec->write;
+    f->live = spec->live;
     f->direct = vf_disk_open_direct(spec->path);
     f->disk.media = f->direct >= 0;
     struct file *done = VF_STEAL(f);

@@ -189,7 +189,11 @@ static int on_open(struct owner *o, const struct vf_frame *f, struct vf_error **
                        "%s was not allocated by this job, so nothing is written to it", path);
     if (write && vf_fence_older(o, err) < 0)
         return -1;
-    struct vf_disk_spec spec = {.path = path, .format = format, .write = write, .dir = o->dir};
+    struct vf_disk_spec spec = {.path = path,
+                                .format = format,
+                                .write = write,
+                                .live = vf_field_num(f, VF_TAG_LIVE, 0),
+                                .dir = o->dir};
     struct vf_disk *disk = vf_disk_open(&spec, err);
     if (!disk)
         return -1;

@@ -36,7 +36,7 @@ enum vf_frame_type {
     VF_F_ERROR,     /* CODE, TEXT; of ID, or of everything (0) */
     VF_F_BYE,       /* nothing more will come */
     /* program -> owner, each answered by OK, ERROR or what is named */
-    VF_F_OPEN,    /* disk ID: PATH, FORMAT, WRITE, OURS; answered by OPENED */
+    VF_F_OPEN,    /* disk ID: PATH, FORMAT, WRITE, OURS, LIVE; answered by OPENED */
     VF_F_OPENED,  /* SIZE, UNIT, MEDIA */
     VF_F_CLOSE,   /* disk ID */
     VF_F_CONNECT, /* stream ID: PATH, or ADDRESS, PORT, USER, HOST_KEY, KEY */
@@ -117,6 +117,7 @@ enum vf_tag {
     VF_TAG_CORES, /* in an owner's HELLO */
     VF_TAG_COMPRESS,
     VF_TAG_WIRE, /* counter: bytes of DATA frames, as they were sent */
+    VF_TAG_LIVE, /* a VM writes to the disk */
 };
 
 struct vf_frame {

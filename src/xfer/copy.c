@@ -37,6 +37,7 @@ struct copy {
     uint32_t id;
     uint64_t size;
     struct side source, target;
+    bool at_source; /* where it fails */
 };
 
 const char *vf_stage_name(enum vf_stage s)
@@ -55,6 +56,7 @@ static int open_disk(struct copy *c, struct side *s, const struct vf_copy_end *e
     vf_field_str(&b, VF_TAG_FORMAT, end->format);
     vf_field_u64(&b, VF_TAG_WRITE, write);
     vf_field_u64(&b, VF_TAG_OURS, write);
+    vf_field_u64(&b, VF_TAG_LIVE, !write && c->o->live);
     vf_auto(vf_message_free) struct vf_message *m = NULL;
     if (vf_session_call(s->session, VF_F_OPEN, c->id, &b, VF_F_OPENED, OPEN_MS, c->o->cancel, &m,
                         err) < 0)
@@ -68,6 +70,7 @@ static int open_both(struct copy *c, struct vf_error **err)
 {
     const struct vf_copy_opts *o = c->o;
     uint64_t target = 0;
+    c->at_source = true;
     if (open_disk(c, &c->source, &o->source, false, &c->size, err) < 0)
         return vf_fail_prefix(err, "source (%s)", c->source.label);
     if (o->source.size && c->size != o->source.size)
@@ -78,6 +81,7 @@ static int open_both(struct copy *c, struct vf_error **err)
     if (!c->size)
         return vf_fail(err, VF_E_UNSUPPORTED, "source (%s): %s is empty", c->source.label,
                        o->source.path);
+    c->at_source = false;
     if (open_disk(c, &c->target, &o->target, true, &target, err) < 0)
         return vf_fail_prefix(err, "target (%s)", c->target.label);
     if (target < c->size)
@@ -250,6 +254,7 @@ static int blame(const struct side *s)
 static int failed(struct copy *c, struct vf_error **err)
 {
     struct side *s = blame(&c->source) > blame(&c->target) ? &c->source : &c->target;
+    c->at_source = s == &c->source;
     vf_fail_with(err, VF_STEAL(s->error));
     return vf_fail_prefix(err, "%s (%s)", s == &c->source ? "source" : "target", s->label);
 }
@@ -364,6 +369,7 @@ int vf_copy_disk(struct vf_route *route, const struct vf_copy_opts *opts,
         r = result(&c, out, &e);
     if (r < 0) {
         vf_copy_result_free(out);
+        out->at_source = c.at_source;
         vf_fail_with(err, VF_STEAL(e));
     }
     vf_error_free(c.source.error);

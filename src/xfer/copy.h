@@ -76,12 +76,14 @@ struct vf_copy_opts {
     bool delta;        /* compare first and send what differs: the target has most of it already */
     bool target_fresh; /* just allocated by this job and never written: reads back zero */
     struct vf_cancel *cancel;
+    bool live; /* the source's VM still runs: nothing is locked, and a delta has to follow */
 };
 
 struct vf_copy_result {
     uint64_t size, read, sent, zero, same, committed, verified, wire; /* bytes */
     char *source_hash, *target_hash; /* XXH3-128 over chunk hashes, hex; equal or the copy failed */
     const char *verified_how;        /* "media", "through cache", "none" */
+    bool at_source;                  /* it failed, and that was the cause */
 };
 
 /* Copies, flushes, verifies; returns when the target has it on stable storage. PROGRESS is updated
