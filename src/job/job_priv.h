@@ -116,6 +116,10 @@ int vf_job_connect(struct vf_job *job, struct vf_error **err);
 /* Reads job->source back from the journal; NOTFOUND when preflight never ended. */
 int vf_job_load_source(struct vf_job *job, struct vf_error **err);
 
+/* steps_copy.c: copies the plan's Ith disk, as "copy/SLOT". LIVE: the VM still runs, nothing is
+ * believed of it, the record is "precopy/SLOT", and the later copy is a delta. */
+int vf_job_copy_disk(struct vf_job *job, size_t i, bool live, struct vf_error **err);
+
 /* ssh and movers at both ends and the route between them. */
 int vf_job_hosts_open(struct vf_job *job, struct vf_error **err);
 void vf_job_hosts_close(struct vf_job *job);

@@ -71,21 +71,22 @@ static json_t *result_json(const struct vf_copy_result *r)
                      r->target_hash, "verified_how", r->verified_how);
 }
 
-static int copy_one(struct vf_job *job, size_t i, struct vf_error **err)
+int vf_job_copy_disk(struct vf_job *job, size_t i, bool live, struct vf_error **err)
 {
     const struct vf_plan_disk *d = &job->plan->disks[i];
     struct vf_job_disk *jd = &job->disks[i];
-    vf_autofree char *key = vf_asprintf("copy/%s", d->slot);
+    vf_autofree char *before = vf_asprintf("precopy/%s", d->slot);
+    vf_autofree char *key = live ? vf_strdup(before) : vf_asprintf("copy/%s", d->slot);
     if (vf_job_was_done(job, key)) { /* by an earlier start */
         atomic_store(&jd->progress.done, d->size);
         return 0;
     }
-    bool first = vf_journal_find(job->journal, key) == NULL;
+    bool first = !vf_journal_find(job->journal, key) && !vf_journal_find(job->journal, before);
     struct vf_volume sv = {0}, tv = {0};
     vf_autofree char *from = vf_job_volume_path(job, false, job->source->node, d->volume, &sv, err);
     vf_autofree char *to =
         from ? vf_job_volume_path(job, true, job->plan->target_node, jd->volume, &tv, err) : NULL;
-    int r = to ? vf_job_source_down(job, err) : -1;
+    int r = to && (live || vf_job_source_down(job, err) == 0) ? 0 : -1;
     /* somebody may have put another volume in its place since it was made */
     if (r == 0 && (tv.size < d->size || !vf_streq(tv.format, d->format)))
         r = vf_fail(err, VF_E_CONFLICT,
@@ -99,10 +100,11 @@ static int copy_one(struct vf_job *job, size_t i, struct vf_error **err)
             .target = {.path = to, .format = tv.format, .size = d->size},
             .rate = job->plan->rate,
             .compress = job->plan->compress,
-            .verify = job->plan->verify == VF_VERIFY_FULL,
+            .verify = job->plan->verify == VF_VERIFY_FULL && !live,
             .target_fresh = first,
-            .delta = !first, /* an earlier start may have brought most of it */
+            .delta = !first, /* an earlier start, or the running VM, may have brought most of it */
             .cancel = job->cancel,
+            .live = live,
         };
         atomic_store(&jd->copying, true);
         r = vf_copy_disk(job->route, &o, &jd->progress, &jd->result, err);
@@ -112,10 +114,12 @@ static int copy_one(struct vf_job *job, size_t i, struct vf_error **err)
     }
     vf_volume_clear(&sv);
     vf_volume_clear(&tv);
-    if (r == 0)
+    if (r == 0 && !live)
         r = vf_job_source_down(job, err); /* what was read is only good if nobody wrote meanwhile */
     if (r < 0 || vf_job_done(job, key, result_json(&jd->result), err) < 0)
         return -1;
+    if (live)
+        return 0;
     vf_autofree char *sent = vf_format_bytes(jd->result.sent),
                      *zero = vf_format_bytes(jd->result.zero);
     vf_job_note(job, "info", _("%s: %s copied, %s of zeroes skipped, %s"), d->slot, sent, zero,
@@ -126,7 +130,7 @@ static int copy_one(struct vf_job *job, size_t i, struct vf_error **err)
 int vf_step_copy(struct vf_job *job, struct vf_error **err)
 {
     for (size_t i = 0; i < job->plan->n_disks; i++)
-        if (copy_one(job, i, err) < 0)
+        if (vf_job_copy_disk(job, i, false, err) < 0)
             return -1;
     return 0;
 }
