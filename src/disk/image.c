@@ -5,6 +5,7 @@
  * copied to where somebody else can read it. */
 #include "config.h"
 #include "disk/image.h"
+#include "base/clock.h"
 #include "base/str.h"
 #include "disk/disk.h"
 #include "disk/tool.h"
@@ -16,7 +17,13 @@
 
 enum {
     MAX_FILES = 256,
-    CHECK_MS = 30 * 1000, /* a program waits 60 s for a disk to be opened */
+    FIRST_MS = 3 * 1000, /* most checks are over by then; the others go on while it is read */
+};
+
+struct vf_image_check {
+    struct vf_tool tool;
+    char *path;
+    const char *format;
 };
 
 /* What is being looked at: PATH as QEMU will call it. */
@@ -92,23 +99,65 @@ static int check_place(const char *by, const char *name, const char *path, struc
 
 /* QEMU reads what a cut off file lacks as zeroes, and so would we. */
 static int check_whole(const struct visit *v, const struct vf_image_format *f, uint64_t size,
-                       uint64_t least, struct vf_cancel *cancel, struct vf_error **err)
+                       uint64_t least, struct vf_image *out, struct vf_error **err)
 {
     if (size < least)
         return vf_fail(err, VF_E_CORRUPT, "%s is cut off: it has %llu bytes and needs %llu",
                        v->path, (unsigned long long)size, (unsigned long long)least);
     if (!f || !f->checked || v->part)
         return 0;
-    enum { ONLY_LEAKS = 3 };
-    vf_autofree char *said = NULL;
+    vf_autofree struct vf_image_check *c = vf_xcalloc(1, sizeof *c);
     const char *argv[] = {"qemu-img", "check", "-q", "-f", f->name, v->path, NULL};
-    int status = vf_tool_run(argv, CHECK_MS, cancel, &said, err);
-    if (status < 0)
-        return vf_fail_prefix(err, "checking %s", v->path);
-    if (status != 0 && status != ONLY_LEAKS)
-        return vf_fail(err, VF_E_CORRUPT,
-                       "%s is damaged: see qemu-img check -f %s; nothing is copied from it (%s)",
-                       v->path, f->name, said ? said : "it says no more");
+    if (vf_tool_start(&c->tool, argv, err) < 0)
+        return vf_fail_prefix(err, "%s needs qemu-img (package qemu-utils)", v->path);
+    c->path = vf_strdup(v->path);
+    c->format = f->name;
+    *(struct vf_image_check **)vf_grow(&out->checks, &out->n_checks, sizeof *out->checks) =
+        VF_STEAL(c);
+    return 0;
+}
+
+static int judge(struct vf_image_check *c, int status, struct vf_error **err)
+{
+    enum { ONLY_LEAKS = 3 };
+    vf_autofree char *said = vf_tool_said(&c->tool);
+    if (status == 0 || status == ONLY_LEAKS)
+        return 0;
+    if (vf_said_locked(said))
+        return vf_fail(err, VF_E_CONFLICT, "%s is in use by another process", c->path);
+    return vf_fail(err, VF_E_CORRUPT,
+                   "%s is damaged: see qemu-img check -f %s; nothing is copied from it (%s)",
+                   c->path, c->format, said ? said : "it says no more");
+}
+
+static void drop_last(struct vf_image *i)
+{
+    struct vf_image_check *c = i->checks[--i->n_checks];
+    if (c->tool.proc.pid > 0)
+        vf_tool_stop(&c->tool, 0, NULL);
+    free(c->path);
+    free(c);
+}
+
+int vf_image_wait(struct vf_image *i, int timeout_ms, struct vf_cancel *cancel,
+                  struct vf_error **err)
+{
+    int64_t end = vf_clock_ms() + timeout_ms;
+    while (i->n_checks) {
+        struct vf_image_check *c = i->checks[i->n_checks - 1];
+        int status;
+        if (!vf_tool_ended(&c->tool, &status)) {
+            if (timeout_ms >= 0 && vf_clock_ms() > end)
+                return 1;
+            if (vf_cancel_sleep(cancel, 3, err) < 0)
+                return -1;
+            continue;
+        }
+        int r = judge(c, status, err);
+        drop_last(i);
+        if (r < 0)
+            return -1;
+    }
     return 0;
 }
 
@@ -132,8 +181,7 @@ static int add_file(const struct visit *v, struct vf_image *out, uint64_t *size,
 }
 
 /* Recursion ends: a file that names itself, or too many, is noticed by their number. */
-static int visit(const struct visit *v, struct vf_cancel *cancel, struct vf_image *out,
-                 struct vf_error **err)
+static int visit(const struct visit *v, struct vf_image *out, struct vf_error **err)
 {
     const struct vf_image_format *f = vf_image_format(v->format);
     uint64_t size = 0;
@@ -164,10 +212,10 @@ static int visit(const struct visit *v, struct vf_cancel *cancel, struct vf_imag
                         "any: name it with qemu-img rebase -u -F FORMAT -b %s %s",
                         v->path, path, l->name, v->path);
         if (r == 0)
-            r = visit(&next, cancel, out, err);
+            r = visit(&next, out, err);
     }
     if (r == 0)
-        r = check_whole(v, f, size, h.least > v->least ? h.least : v->least, cancel, err);
+        r = check_whole(v, f, size, h.least > v->least ? h.least : v->least, out, err);
     vf_image_head_clear(&h);
     return r;
 }
@@ -177,7 +225,7 @@ int vf_image_open(const char *path, const char *format, struct vf_cancel *cancel
 {
     struct visit v = {.path = path, .format = format};
     *out = (struct vf_image){0};
-    if (visit(&v, cancel, out, err) == 0)
+    if (visit(&v, out, err) == 0 && vf_image_wait(out, FIRST_MS, cancel, err) >= 0)
         return 0;
     vf_image_close(out);
     return -1;
@@ -208,6 +256,9 @@ int vf_image_check_target(const char *path, const char *format, struct vf_image 
 
 void vf_image_close(struct vf_image *i)
 {
+    while (i->n_checks)
+        drop_last(i);
+    free(i->checks);
     for (size_t k = 0; k < i->n_fds; k++)
         close(i->fds[k]);
     free(i->fds);

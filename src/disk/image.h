@@ -37,21 +37,32 @@ struct vf_image_format {
 };
 const struct vf_image_format *vf_image_format(const char *name); /* NULL: not one of them */
 
+/* A check of one file's tables that has not ended yet. */
+struct vf_image_check;
+
 /* All files of one image, held open with a reader's lock. */
 struct vf_image {
     int *fds;
     size_t n_fds;
+    struct vf_image_check **checks;
+    size_t n_checks;
     uint32_t unit; /* of the image itself, 0: not known */
 };
 
 /* Finds, checks and locks all files of the image PATH of FORMAT, for reading. UNSUPPORTED with what
  * to do when it names one that is not believed, CORRUPT when one is damaged, CONFLICT when one is
- * in use. */
+ * in use. Of a large image the check may still go on: whoever reads it is done after
+ * vf_image_wait().
+ */
 int vf_image_open(const char *path, const char *format, struct vf_cancel *cancel,
                   struct vf_image *out, struct vf_error **err);
 /* For writing: one file, that rests on no other; it is not locked. */
 int vf_image_check_target(const char *path, const char *format, struct vf_image *out,
                           struct vf_error **err);
+/* Waits for the checks, TIMEOUT_MS or (-1) until they end: 0 when all is well, 1 when there are
+ * some left, -1 with CORRUPT. */
+int vf_image_wait(struct vf_image *i, int timeout_ms, struct vf_cancel *cancel,
+                  struct vf_error **err);
 void vf_image_close(struct vf_image *i);
 
 #endif

@@ -173,6 +173,9 @@ static int disk_extent(struct vf_disk *d, uint64_t offset, struct vf_extent *out
 {
     pthread_mutex_lock(&self(d)->extents_lock);
     int r = extent_locked(d, offset, out, err);
+    /* nobody comes to the end of an image that is not known to be whole */
+    if (r == 0 && out->end >= d->size)
+        r = vf_image_wait(&self(d)->image, -1, NULL, err);
     pthread_mutex_unlock(&self(d)->extents_lock);
     return r;
 }
@@ -249,7 +252,7 @@ static int start_server(struct nbd *b, const struct vf_disk_spec *spec, struct v
 static int server_failed(struct nbd *b, const struct vf_disk_spec *spec, struct vf_error **err)
 {
     vf_autofree char *why = vf_tool_said(&b->server);
-    if (why && strstr(why, "Failed to get") && strstr(why, "lock"))
+    if (vf_said_locked(why))
         return vf_fail(err, VF_E_CONFLICT,
                        "%s is in use by another process (a running VM, a backup or another copy)",
                        spec->path);

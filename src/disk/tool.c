@@ -111,6 +111,11 @@ char *vf_tool_said(struct vf_tool *t)
     return n ? vf_escape_n(from, n) : NULL;
 }
 
+bool vf_said_locked(const char *said)
+{
+    return said && strstr(said, "Failed to get") && strstr(said, "lock");
+}
+
 int vf_tool_stop(struct vf_tool *t, int timeout_ms, struct vf_error **err)
 {
     int status = 0;
@@ -122,30 +127,5 @@ int vf_tool_stop(struct vf_tool *t, int timeout_ms, struct vf_error **err)
         if (vf_cancel_sleep(NULL, 2, err) < 0)
             return -1;
     }
-    return status;
-}
-
-int vf_tool_run(const char *const argv[], int timeout_ms, struct vf_cancel *cancel, char **said,
-                struct vf_error **err)
-{
-    struct vf_tool t;
-    int status = -1;
-    *said = NULL;
-    if (vf_tool_start(&t, argv, err) < 0)
-        return -1;
-    int64_t end = vf_clock_ms() + timeout_ms;
-    bool good = true;
-    while (good && !vf_tool_ended(&t, &status)) {
-        if (vf_clock_ms() > end)
-            good = vf_fail(err, VF_E_IO, "%s did not end within %d s", argv[0],
-                           timeout_ms / 1000) == 0;
-        else
-            good = vf_cancel_sleep(cancel, 2, err) == 0;
-    }
-    if (!good) {
-        vf_tool_stop(&t, 0, NULL);
-        return -1;
-    }
-    *said = vf_tool_said(&t);
     return status;
 }

@@ -25,11 +25,9 @@ int vf_tool_start(struct vf_tool *t, const char *const argv[], struct vf_error *
 bool vf_tool_ended(struct vf_tool *t, int *status);
 /* The last lines of its stderr as one line, NULL when there are none; caller frees. */
 char *vf_tool_said(struct vf_tool *t);
+/* Is that QEMU's complaint that somebody else holds the image? */
+bool vf_said_locked(const char *said);
 /* TERM, and KILL after TIMEOUT_MS; returns its status, or -1 with *err. */
 int vf_tool_stop(struct vf_tool *t, int timeout_ms, struct vf_error **err);
-/* Runs ARGV to its end: its status, or -1 with *err, also when it took longer than TIMEOUT_MS.
- * *SAID (caller frees) is what it said, NULL: nothing. */
-int vf_tool_run(const char *const argv[], int timeout_ms, struct vf_cancel *cancel, char **said,
-                struct vf_error **err);
 
 #endif

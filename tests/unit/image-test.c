@@ -5,6 +5,7 @@
  */
 #include "config.h"
 #include "disk/disk.h"
+#include "base/clock.h"
 #include "base/fdio.h"
 #include "base/proc.h"
 #include "base/str.h"
@@ -12,6 +13,7 @@
 #include "tests/unit/tap.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
 
 #define MIB (1 << 20)
@@ -76,15 +78,51 @@ static void test_words(void)
                           "yes | head -c 300000; yes no | head -c 300000 >&2; "
                           "echo 'the last\nwords' >&2; exit 3",
                           NULL};
-    const char *silent[] = {"true", NULL}, *slow[] = {"sleep", "600", NULL};
-    vf_autofree char *said = NULL, *none = NULL, *never = NULL;
+    const char *slow[] = {"sleep", "600", NULL};
+    struct vf_tool t;
+    int status = 0;
+    ok(vf_tool_start(&t, argv, NULL) == 0, "a talkative program");
+    int64_t end = vf_clock_ms() + 60000;
+    while (!vf_tool_ended(&t, &status) && vf_clock_ms() < end)
+        usleep(1000);
+    vf_autofree char *said = vf_tool_said(&t);
+    ok(status == 3 && said && vf_ends(said, "no the last words") && strlen(said) < VF_TOOL_SAID,
+       "ends, and what it said last is known");
+    ok(vf_tool_start(&t, slow, NULL) == 0 && !vf_tool_ended(&t, &status), "a silent one goes on");
+    ok(vf_tool_stop(&t, 60000, NULL) == 128 + SIGTERM, "until it is stopped");
+    vf_autofree char *none = vf_tool_said(&t);
+    ok(!none, "and has said nothing");
+}
+
+/* A check that takes long goes on while the image is read, and is waited for before its end. */
+static void test_slow_check(void)
+{
     vf_autoerror struct vf_error *e = NULL;
-    ok(vf_tool_run(argv, 60000, NULL, &said, NULL) == 3 && vf_ends(said, "no the last words") &&
-           strlen(said) < VF_TOOL_SAID,
-       "what a talkative program says last");
-    ok(vf_tool_run(silent, 60000, NULL, &none, NULL) == 0 && !none, "and a silent one");
-    ok(vf_tool_run(slow, 10, NULL, &never, &e) < 0 && vf_error_code(e) == VF_E_IO,
-       "one that takes too long is ended");
+    vf_autofree char *path = vf_strdup(getenv("PATH")), *ours = vf_asprintf("%s/bin:%s", dir, path);
+    vf_autofree unsigned char *buf = vf_disk_buffer();
+    struct vf_extent x = {0};
+    sh("qemu-img create -q -f qcow2 i 16M && qemu-io -f qcow2 -c 'write 0 1M' i && mkdir bin && "
+       "printf '#!/bin/sh\\nuntil [ -e %s/go ]; do sleep 0.05; done; echo bad >&2; exit 2\\n' >"
+       "bin/qemu-img && chmod +x bin/qemu-img",
+       dir);
+    setenv("PATH", ours, 1);
+    struct vf_disk *d = open_image("i", "qcow2", &e);
+    setenv("PATH", path, 1);
+    ok(d && vf_disk_read(d, buf, MIB, 0, &e) == 0 && vf_disk_extent(d, 0, &x, &e) == 0 &&
+           x.end < d->size,
+       "an image is read that is still being checked");
+    sh("touch go");
+    ok(d && vf_disk_extent(d, x.end, &x, &e) < 0 && vf_error_code(e) == VF_E_CORRUPT,
+       "but not to its end when that says no");
+    printf("# %s\n", vf_error_text(e));
+    vf_disk_free(d);
+    sh("rm go");
+    setenv("PATH", ours, 1);
+    d = open_image("i", "qcow2", NULL);
+    setenv("PATH", path, 1);
+    ok(d != NULL, "a check that nobody waits for is ended with it");
+    vf_disk_free(d);
+    sh("rm -r bin i");
 }
 
 /* ---- cut off ---- */
@@ -367,6 +405,7 @@ int main(void)
     test_words();
     if (sh("qemu-img --version") == 0) {
         test_cut();
+        test_slow_check();
         test_damaged();
         test_unreadable();
         test_places();
