@@ -6,20 +6,25 @@
 #include "base/i18n.h"
 #include "base/str.h"
 
-/* A source that cannot be read now may be when the VM is down; nothing else is to be waited for
- * with the VM down. */
+/* May it be that WHY is only so because the VM runs? Somebody holds the image, or what was sent
+ * twice had changed in between. All else would be so with the VM down, too. */
+static bool passes(const struct vf_copy_result *r, const struct vf_error *why)
+{
+    enum vf_error_code code = vf_error_code(why);
+    return code == VF_E_CORRUPT ||
+           (r->at_source && (code == VF_E_CONFLICT || code == VF_E_IO || code == VF_E_PERMISSION));
+}
+
 static int give_up(struct vf_job *job, size_t i, struct vf_error *why, struct vf_error **err)
 {
     vf_autoerror struct vf_error *e = why;
     const struct vf_job_disk *d = &job->disks[i];
     vf_autofree char *key = vf_asprintf("precopy/%s", d->slot);
-    bool begun = vf_journal_find(job->journal, key) != NULL;
-    enum vf_error_code code = vf_error_code(e);
-    if (!d->result.at_source || code == VF_E_CANCELLED || code == VF_E_NET)
+    if (!passes(&d->result, e))
         return vf_fail_with(err, VF_STEAL(e));
     vf_job_note(job, "warn", _("%s is not copied while the VM runs, only afterwards: %s"), d->slot,
                 vf_error_text(e));
-    return begun ? vf_job_failed(job, key, e, err) : 0;
+    return vf_job_failed(job, key, e, err);
 }
 
 static int copy_live(struct vf_job *job, size_t i, struct vf_error **err)

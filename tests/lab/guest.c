@@ -2,8 +2,8 @@
 /* The guest of the demo VMs: one boot sector, real mode. It says "vmferry guest up" on COM1,
  * enables the ACPI power button and, once that is pressed, powers off; between looks it halts until
  * the next timer tick (55 ms). It touches no disk, so that copies can be compared with what was
- * made; but with byte 3 of the sector set it writes, at each tick, a sector with a counter by the
- * BIOS (int 13h, function 43h): counter C to sector 2048 + C % 1024 * 64.
+ * made; but with byte 3 of the sector set it writes, at each tick, a sector by the BIOS
+ * (int 13h, function 43h): to sector 2048 + C % 1024 * 64 the counter C, and the processor's clock.
  *
  * Where the ACPI registers are is read from the chipset: PIIX4 power management (00:01.3, of -M pc)
  * or ICH9 LPC (00:1f.0, of -M q35), both have the I/O base in register 0x40. PM1_STS is at +0,
@@ -78,6 +78,8 @@ __asm__(".pushsection .rodata\n"
         "    movl $0, 0x7e0c\n"
         "    movl $0x10010, 0x7e00\n"
         "    movl $0x8000, 0x7e04\n"
+        "    rdtsc\n"
+        "    movl %eax, 0x8004\n"
         "    movb 0x7e20, %dl\n"
         "    movw $0x7e00, %si\n"
         "    movw $0x4300, %ax\n"
