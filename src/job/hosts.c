@@ -146,11 +146,14 @@ char *vf_job_volume_path(struct vf_job *job, bool target, const char *node, cons
     if (!c || p->ops->volume(p, node, volume, info, err) < 0)
         return NULL;
     const char *colon = strchr(volume, ':');
+    /* of a linked clone, TEMPLATE/BASE/VMID/NAME, its own part */
+    const char *base = colon ? strstr(colon, "/base-") : NULL;
+    const char *own = base ? strchr(base + 1, '/') : NULL;
     vf_autofree char *storage =
         vf_strndup(volume, colon ? (size_t)(colon - volume) : strlen(volume));
     const struct vf_storage_conf *sc = vf_conf_storage(c, storage, node);
     if (sc && sc->path && colon)
-        return vf_asprintf("%s/images/%s", sc->path, colon + 1);
+        return vf_asprintf("%s/images/%s", sc->path, own ? own + 1 : colon + 1);
     if (!info->path) {
         vf_fail(err, VF_E_UNSUPPORTED, _("%s: storage %s gives no path to read"), volume, storage);
         return NULL;

@@ -103,6 +103,10 @@ int vf_native_preflight(const struct vf_plan *p, const struct vf_vm *s, struct v
     if (p->target_name && !vf_streq(p->target_name, s->name))
         stop(f, p->target_name, _("rename it afterwards"),
              _("Proxmox's migration carries the VM's name"));
+    for (size_t i = 0; i < s->n_disks; i++)
+        if (s->disks[i].linked)
+            stop(f, s->disks[i].slot, _("make it a full disk with \"Move disk\""),
+                 _("a linked clone of a template is not migrated without it"));
     check_maps(p, s, f);
     check_formats(p, s, storages, n, f);
     if (src->ops->native->refusals(src, p, s, f, err) < 0)

@@ -90,6 +90,13 @@ static void check_source(const struct view *v, struct vf_findings *f)
     if (!s->n_disks && v->plan->copy_disks)
         vf_finding_add(f, VF_WARN, s->name, NULL, _("it has no disks to copy"));
     tell_left_out(v, s, 0, f);
+    for (size_t i = 0; v->plan->method == VF_METHOD_COPY && v->plan->copy_disks && i < s->n_disks;
+         i++)
+        if (s->disks[i].linked)
+            vf_finding_add(
+                f, VF_INFO, s->disks[i].slot, NULL,
+                _("it is a linked clone: at the target it becomes a whole disk, with what "
+                  "its template holds"));
     for (size_t i = 0; v->plan->method == VF_METHOD_COPY && i < s->n_cdroms; i++)
         if (s->cdroms[i].cloudinit && v->plan->n_disks)
             vf_finding_add(f, VF_INFO, s->cdroms[i].slot, NULL,

@@ -18,6 +18,11 @@ static json_t *disks_json(const struct vf_job *job)
         vf_autofree char *key = vf_asprintf("copy/%s", d->slot);
         const struct vf_record *r = vf_job_was_done(job, key);
         json_t *o = r ? json_deep_copy(r->result) : json_object();
+        vf_autofree char *before = vf_asprintf("precopy/%s", d->slot);
+        const struct vf_record *live = vf_job_was_done(job, before);
+        if (live)
+            json_object_set_new(o, "sent_before",
+                                json_incref(json_object_get(live->result, "sent")));
         json_object_set_new(o, "slot", json_string(d->slot));
         json_object_set_new(o, "source", json_string(d->volume));
         if (job->disks[i].volume)
@@ -108,9 +113,14 @@ static void add_disks(struct vf_buf *b, const json_t *disks)
 {
     static const struct {
         const char *key, *label;
-    } sums[] = {{"read", N_("read")},           {"sent", N_("sent")},
-                {"wire", N_("on the network")}, {"zero", N_("skipped (zeroes)")},
-                {"same", N_("there already")},  {"verified", N_("verified")}};
+        bool optional;
+    } sums[] = {{"sent_before", N_("sent while it ran"), true},
+                {"read", N_("read"), false},
+                {"sent", N_("sent"), false},
+                {"wire", N_("on the network"), false},
+                {"zero", N_("skipped (zeroes)"), false},
+                {"same", N_("there already"), false},
+                {"verified", N_("verified"), false}};
     uint64_t total[VF_COUNT(sums)] = {0};
     size_t n = json_array_size(disks), copied = 0;
     for (size_t i = 0; i < n; i++) {
@@ -135,7 +145,8 @@ static void add_disks(struct vf_buf *b, const json_t *disks)
             vf_buf_printf(b, "  %-17s XXH3-128 %s\n", "", hash);
     }
     for (size_t k = 0; k < VF_COUNT(sums); k++)
-        add_bytes(b, _(sums[k].label), total[k]);
+        if (total[k] || !sums[k].optional)
+            add_bytes(b, _(sums[k].label), total[k]);
 }
 
 /* Proxmox copied them: where they went is all we know. */

@@ -18,6 +18,14 @@ static bool was_running(const struct vf_job *job)
     return job->source->state != VF_VM_STOPPED && !vf_job_is_native(job);
 }
 
+static bool precopies(const struct vf_job *job)
+{
+    for (size_t i = 0; copies(job) && i < job->plan->n_disks; i++)
+        if (vf_plan_precopies(job->plan, job->source, i))
+            return true;
+    return false;
+}
+
 static bool in_pool(const struct vf_job *job)
 {
     return is_copy(job) && job->source->pool;
@@ -67,6 +75,8 @@ const struct vf_step vf_steps[] = {
     {"arrived", N_("Check what arrived at the target"), vf_job_is_native, vf_step_arrived, NULL},
     {"unlock", N_("Take the migration's lock off the source"), vf_job_is_native, vf_step_unlock,
      NULL},
+    /* what it brings goes with the volumes */
+    {"precopy", N_("Copy disks while the VM runs"), precopies, vf_step_precopy, NULL},
     {"ha", N_("Take the source out of high availability"), under_ha, vf_step_ha, vf_undo_ha},
     {"shutdown", N_("Shut the source VM down"), was_running, vf_step_shutdown, vf_undo_shutdown},
     {"onboot", N_("Keep the source from starting at boot"), had_onboot, vf_step_onboot,

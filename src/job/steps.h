@@ -26,6 +26,7 @@ VF_STEP(migrate);
 VF_UNDO(migrate);
 VF_STEP(arrived);
 VF_STEP(unlock);
+VF_STEP(precopy);
 VF_STEP(ha);
 VF_UNDO(ha);
 VF_STEP(shutdown);

@@ -167,6 +167,7 @@ static int carry(struct disk_copy *c, struct vf_error **err)
         .delta = !c->first, /* an earlier start may have brought most of it */
         .cancel = c->cancel,
         .job = job->id,
+        .live = c->live,
         .mark = c->live ? NULL : c->mark, /* of a disk that changes nothing is known */
     };
     vf_auto(vf_copy_free) struct vf_copy *copy = vf_copy_new(&o, &jd->progress);

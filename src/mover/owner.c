@@ -216,7 +216,11 @@ static int on_open(struct owner *o, const struct vf_frame *f, struct vf_error **
     /* an older owner of a source has no program any more, but the disk's locks */
     if (vf_fence_older(o, err) < 0)
         return -1;
-    struct vf_disk_spec spec = {.path = path, .format = format, .write = write, .dir = o->dir};
+    struct vf_disk_spec spec = {.path = path,
+                                .format = format,
+                                .write = write,
+                                .live = vf_field_num(f, VF_TAG_LIVE, 0),
+                                .dir = o->dir};
     struct vf_disk *disk = vf_disk_open(&spec, err);
     if (!disk)
         return -1;
@@ -227,7 +231,8 @@ static int on_open(struct owner *o, const struct vf_frame *f, struct vf_error **
     vf_field_u64(&b, VF_TAG_SIZE, disk->size);
     vf_field_u64(&b, VF_TAG_UNIT, disk->unit);
     vf_field_u64(&b, VF_TAG_MEDIA, disk->media);
-    vf_autofree char *identity = vf_image_identity(path, format);
+    /* what a VM writes to is never as it was */
+    vf_autofree char *identity = spec.live ? vf_strdup("") : vf_image_identity(path, format);
     vf_field_str(&b, VF_TAG_IDENTITY, identity);
     vf_owner_reply(o, VF_F_OPENED, 0, f->id, &b);
     return 0;
@@ -290,7 +295,7 @@ static void answer_echo(struct owner *o)
         return;
     vf_autobuf struct vf_buf b = {0};
     vf_field_u64(&b, VF_TAG_USEC, took_us);
-    reply(o, VF_F_OK, 0, id, &b);
+    vf_owner_reply(o, VF_F_OK, 0, id, &b);
 }
 
 static int on_await(struct owner *o, const struct vf_frame *f, struct vf_error **err)

@@ -43,7 +43,7 @@ enum vf_frame_type {
     VF_F_ERROR,     /* CODE, TEXT; of ID, or of everything (0) */
     VF_F_BYE,       /* nothing more will come */
     /* program -> owner, each answered by OK, ERROR or what is named */
-    VF_F_OPEN,    /* disk ID: PATH, FORMAT, WRITE, OURS; answered by OPENED */
+    VF_F_OPEN,    /* disk ID: PATH, FORMAT, WRITE, OURS, LIVE; answered by OPENED */
     VF_F_OPENED,  /* SIZE, UNIT, MEDIA */
     VF_F_CLOSE,   /* disk ID */
     VF_F_CONNECT, /* stream ID, to be dialled: PATH, or ADDRESS, PORT, USER, HOST_KEY, KEY */
@@ -76,8 +76,8 @@ enum vf_frame_type {
     /* source -> target, in a delta */
     VF_F_PARTS, /* what differs of a chunk */
     /* program -> owner */
-    VF_F_ECHO,  /* over stream ID and back: answered by OK, USEC; also between the owners, sent back
-                   with VF_FF_ECHO */
+    VF_F_ECHO, /* over stream ID and back: answered by OK, USEC; also between the owners, sent back
+                  with VF_FF_ECHO */
     VF_F_TYPES,
 };
 
@@ -136,6 +136,7 @@ enum vf_tag {
     VF_TAG_STATE,    /* the hasher's there, see hash.h; with DONE: at that offset */
     VF_TAG_IDENTITY, /* equal: the disk has not changed; "": nobody can tell */
     VF_TAG_USEC,
+    VF_TAG_LIVE, /* a VM writes to the disk */
 };
 
 struct vf_frame {

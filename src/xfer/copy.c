@@ -51,6 +51,7 @@ struct vf_copy {
     bool unsaved;  /* the mark has grown since it was written */
     struct vf_copy_mark mark;
     struct side source, target;
+    bool at_source; /* where it fails */
 };
 
 const char *vf_stage_name(enum vf_stage s)
@@ -75,6 +76,7 @@ static int open_disk(struct vf_copy *c, struct side *s, const struct vf_mover_ho
     vf_field_str(&b, VF_TAG_FORMAT, end->format);
     vf_field_u64(&b, VF_TAG_WRITE, write);
     vf_field_u64(&b, VF_TAG_OURS, write);
+    vf_field_u64(&b, VF_TAG_LIVE, !write && c->o.live);
     vf_auto(vf_message_free) struct vf_message *m = NULL;
     if (vf_session_call(s->session, VF_F_OPEN, c->id, &b, VF_F_OPENED, OPEN_MS, c->o.cancel, &m,
                         err) < 0) {
@@ -93,6 +95,7 @@ static int open_disk(struct vf_copy *c, struct side *s, const struct vf_mover_ho
 static int open_both(struct vf_copy *c, const struct vf_route *route, struct vf_error **err)
 {
     const struct vf_copy_opts *o = &c->o;
+    c->at_source = true;
     if (open_disk(c, &c->source, route->source, &o->source, err) < 0)
         return -1;
     uint64_t size = c->source.size;
@@ -104,6 +107,7 @@ static int open_both(struct vf_copy *c, const struct vf_route *route, struct vf_
     if (!size)
         return vf_fail(err, VF_E_UNSUPPORTED, "source (%s): %s is empty", c->source.label,
                        o->source.path);
+    c->at_source = false;
     if (open_disk(c, &c->target, route->target, &o->target, err) < 0)
         return -1;
     uint64_t target = c->target.size;
@@ -404,6 +408,7 @@ static int blame(const struct side *s)
 static int failed(struct vf_copy *c, struct vf_error **err)
 {
     struct side *s = blame(&c->source) > blame(&c->target) ? &c->source : &c->target;
+    c->at_source = s == &c->source;
     c->full = s == &c->target && vf_error_code(s->error) == VF_E_NOSPACE;
     vf_fail_with(err, VF_STEAL(s->error));
     return vf_fail_prefix(err, "%s (%s)", side_name(c, s), s->label);
@@ -700,6 +705,7 @@ static int run_once(struct vf_copy *c, struct vf_route *route, bool for_good,
         listen(c, false);
     if (r < 0) {
         vf_copy_result_free(out);
+        out->at_source = c->at_source;
         vf_fail_with(err, VF_STEAL(e));
     }
     return r;

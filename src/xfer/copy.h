@@ -95,12 +95,14 @@ struct vf_copy_opts {
         *mark; /* file that keeps how far the copy has come, for a later process; NULL: none */
     const _Atomic uint64_t
         *rate_now; /* instead of RATE, and followed while it copies; NULL: none */
+    bool live;     /* the source's VM still runs: nothing is locked, and a delta has to follow */
 };
 
 struct vf_copy_result {
     uint64_t size, read, sent, zero, same, committed, verified, wire; /* bytes */
     char *source_hash, *target_hash; /* XXH3-128 over chunk hashes, hex; equal or the copy failed */
     const char *verified_how;        /* "media", "through cache", "none" */
+    bool at_source;                  /* it failed, and that was the cause */
 };
 
 /* A copy of one disk: it is copied, flushed, verified. Errors name the side. Several threads may

@@ -339,13 +339,15 @@ static void test_other_volume(void)
     close_pair(&p);
 }
 
-static enum vf_error_code refused(struct pair *p, const char *from, uint64_t size, const char *to)
+static enum vf_error_code refused(struct pair *p, const char *from, uint64_t size, const char *to,
+                                  bool at_source)
 {
     struct vf_copy_opts o = {.source = {from, "raw", size}, .target = {to, "raw", 0}};
     struct vf_copy_result r;
     vf_autoerror struct vf_error *e = NULL;
     int status = vf_copy_disk(p->route, &o, NULL, &r, &e);
     show(e);
+    ok(r.at_source == at_source, "the fault is %s", at_source ? "the source's" : "the target's");
     return status == 0 ? VF_OK : vf_error_code(e);
 }
 
@@ -357,11 +359,11 @@ static void test_refusals(void)
     vf_autofree char *from = make_pattern("ref.raw", 16 * MIB);
     vf_autofree char *small = make_target("small.raw", "raw", 8 * MIB);
     vf_autofree char *none = path_of("none.raw");
-    ok(refused(&p, from, 0, small) == VF_E_NOSPACE, "a target that is too small");
-    ok(refused(&p, from, 17 * MIB, small) == VF_E_CONFLICT, "a source of another size");
-    ok(refused(&p, none, 0, small) == VF_E_NOTFOUND, "no source");
-    ok(refused(&p, from, 0, none) == VF_E_NOTFOUND, "no target");
-    ok(refused(&p, from, 0, from) == VF_E_CONFLICT, "a disk onto itself");
+    ok(refused(&p, from, 0, small, false) == VF_E_NOSPACE, "a target that is too small");
+    ok(refused(&p, from, 17 * MIB, small, true) == VF_E_CONFLICT, "a source of another size");
+    ok(refused(&p, none, 0, small, true) == VF_E_NOTFOUND, "no source");
+    ok(refused(&p, from, 0, none, false) == VF_E_NOTFOUND, "no target");
+    ok(refused(&p, from, 0, from, false) == VF_E_CONFLICT, "a disk onto itself");
     struct stat st;
     ok(stat(small, &st) == 0 && st.st_size == 8 * MIB && allocated(small) <= 4096,
        "nothing was written");
