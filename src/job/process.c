@@ -20,28 +20,43 @@
 
 static const char *const mode_names[] = {"run", "rollback"};
 
+static int write_job(const char *id, const char *dir, const char *conf, const struct vf_plan *plan,
+                     struct vf_error **err)
+{
+    vf_autofree char *path = vf_asprintf("%s/plan.cfg", dir);
+    if (vf_mkdirs(dir, 0700, err) < 0 || vf_plan_save(plan, path, err) < 0)
+        return -1;
+    vf_auto(vf_journal_free) struct vf_journal *j = vf_journal_create(dir, err);
+    if (!j)
+        return -1;
+    json_t *e = vf_event_new("job");
+    json_object_set_new(e, "job", json_string(id));
+    json_object_set_new(e, "conf", json_string(conf));
+    json_object_set_new(e, "vm", json_string(plan->vm_name));
+    json_object_set_new(e, "source", json_string(plan->source));
+    json_object_set_new(e, "target", json_string(plan->target));
+    return vf_journal_write(j, e, NULL, err);
+}
+
 char *vf_job_create(const struct vf_plan *plan, const char *conf_path, struct vf_error **err)
 {
     vf_autofree char *id = vf_job_new_id();
     vf_autofree char *dir = vf_job_dir(id);
-    vf_autofree char *path = vf_asprintf("%s/plan.cfg", dir);
     vf_autofree char *absolute = realpath(conf_path, NULL);
     if (!absolute) {
         vf_fail_errno(err, errno, "%s", conf_path);
         return NULL;
     }
-    if (vf_mkdirs(dir, 0700, err) < 0 || vf_plan_save(plan, path, err) < 0)
-        return NULL;
-    vf_auto(vf_journal_free) struct vf_journal *j = vf_journal_create(dir, err);
-    if (!j)
-        return NULL;
-    json_t *e = vf_event_new("job");
-    json_object_set_new(e, "job", json_string(id));
-    json_object_set_new(e, "conf", json_string(absolute));
-    json_object_set_new(e, "vm", json_string(plan->vm_name));
-    json_object_set_new(e, "source", json_string(plan->source));
-    json_object_set_new(e, "target", json_string(plan->target));
-    return vf_journal_write(j, e, NULL, err) < 0 ? NULL : VF_STEAL(id);
+    if (write_job(id, dir, absolute, plan, err) == 0)
+        return VF_STEAL(id);
+    /* nobody shall find half a job */
+    const char *const files[] = {"plan.cfg", "journal.jsonl"};
+    for (size_t i = 0; i < VF_COUNT(files); i++) {
+        vf_autofree char *file = vf_asprintf("%s/%s", dir, files[i]);
+        unlink(file);
+    }
+    rmdir(dir);
+    return NULL;
 }
 
 int vf_job_spawn(const char *id, enum vf_job_mode mode, struct vf_error **err)
@@ -89,6 +104,15 @@ static void free_job(struct vf_job *job)
     free(job);
 }
 VF_DEFINE_CLEANUP(struct vf_job *, free_job)
+
+/* Each process of a job says so in the journal before it does anything. */
+static int note_start(struct vf_job *job, enum vf_job_mode mode, struct vf_error **err)
+{
+    json_t *e = vf_event_new("start");
+    json_object_set_new(e, "mode", json_string(mode_names[mode]));
+    json_object_set_new(e, "pid", json_integer(getpid()));
+    return vf_journal_write(job->journal, e, NULL, err);
+}
 
 /* What vf_job_create() noted: the "job" line of the journal. */
 static const json_t *job_line(const struct vf_journal *j)
@@ -280,7 +304,7 @@ int vf_job_process(const char *dir, enum vf_job_mode mode)
     vf_autofd int lock = vf_job_lock(dir, &err);
     if (lock >= 0)
         job = load_job(dir, &err);
-    if (job && detach_stdio(dir, &err) == 0)
+    if (job && detach_stdio(dir, &err) == 0 && note_start(job, mode, &err) == 0)
         server = vf_server_new(job, &err);
     const char *word = server ? "+" : vf_error_text(err);
     if (vf_write_full(pipes[1], word, strlen(word)) < 0)

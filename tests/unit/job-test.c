@@ -4,6 +4,7 @@
 #include "job/bus.h"
 #include "job/journal.h"
 #include "job/job_priv.h"
+#include "job/state.h"
 #include "base/fdio.h"
 #include "base/str.h"
 #include "tests/unit/tap.h"
@@ -103,6 +104,24 @@ static void test_journal_refuses(void)
     put("{\"type\":\"journal\",\"version\":9,\"reader\":1}\n{\"type\":\"news\"}\n");
     vf_auto(vf_journal_free) struct vf_journal *j = vf_journal_open(dir, true, NULL);
     ok(j != NULL, "a newer version that older readers can read is read");
+}
+
+/* A flock belongs to the open file: two descriptors of one process are two holders. */
+static void test_lock(void)
+{
+    vf_autoerror struct vf_error *err = NULL;
+    pid_t pid = 0;
+    int64_t since = 0;
+    vf_autofd int fd = vf_job_lock(dir, &err);
+    ok(fd >= 0 && vf_job_is_locked(dir, &pid, &since), "a job is locked");
+    ok(pid == getpid() && since > 1700000000, "who holds it, and since when, can be read");
+    ok(vf_job_lock(dir, &err) < 0 && vf_error_code(err) == VF_E_CONFLICT, "nobody else gets it");
+    vf_autofree char *number = vf_asprintf("process %d ", (int)getpid());
+    ok(strstr(vf_error_text(err), number), "and is told who has it (%s)", vf_error_text(err));
+    close(VF_STEAL_FD(fd));
+    ok(!vf_job_is_locked(dir, NULL, NULL), "free again");
+    vf_autofd int again = vf_job_lock(dir, NULL);
+    ok(again >= 0, "it can be taken");
 }
 
 static void test_marker(void)
@@ -237,8 +256,11 @@ int main(void)
     test_journal_write();
     test_journal_read();
     test_journal_refuses();
+    test_lock();
     test_marker();
     test_bus();
+    vf_autofree char *lock = vf_asprintf("%s/lock", dir);
+    unlink(lock);
     unlink(path);
     rmdir(dir);
     free(path);

@@ -36,7 +36,7 @@ static void list_one(const char *id)
     }
     const json_t *job = last(j, "job"), *end = last(j, "end");
     const char *result = vf_json_str(json_object_get(end, "report"), "result");
-    const char *state = vf_job_is_locked(dir) ? _("running") : end ? result : _("INTERRUPTED");
+    const char *state = vf_job_is_locked(dir, NULL, NULL) ? _("running") : end ? result : _("INTERRUPTED");
     vf_say(stdout, "%-24s  %-14s  %s: %s -> %s\n", id, state ? state : "?", vf_json_str(job, "vm"),
            vf_json_str(job, "source"), vf_json_str(job, "target"));
 }
