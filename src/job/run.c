@@ -2,6 +2,7 @@
 /* Runs the step table forwards, and backwards when something fails. */
 #include "config.h"
 #include "job/job_priv.h"
+#include "job/resume.h"
 #include "base/clock.h"
 #include "base/i18n.h"
 #include "base/str.h"
@@ -22,12 +23,7 @@ static void say_phase(struct vf_job *job, const struct vf_step *step, const char
 
 bool vf_job_target_ran(const struct vf_job *job)
 {
-    /* once the intent is written the target may have run: its data may be newer than the source's
-     */
-    const struct vf_record *r = vf_journal_find(job->journal, "start");
-    const struct vf_record *m = vf_job_was_done(job, "migrate");
-    return (r && r->state != VF_REC_UNDONE && r->state != VF_REC_FAILED) ||
-           (m && vf_json_true(m->intent, "online")) || vf_job_was_done(job, "migrate/handover");
+    return vf_journal_target_ran(job->journal);
 }
 
 const struct vf_record *vf_job_target_record(const struct vf_job *job)
@@ -58,6 +54,14 @@ static int undo_one(struct vf_job *job, const struct vf_record *r, struct vf_err
     return vf_fail(err, vf_error_code(why), _("undoing %s: %s"), key, vf_error_text(why));
 }
 
+/* Written before anything is undone: from then on nothing that a way forwards would stand on can be
+ * relied upon. */
+static int turn_back(struct vf_job *job, struct vf_error **err)
+{
+    return vf_journal_find(job->journal, "rollback") ? 0
+                                                     : vf_job_intend(job, "rollback", NULL, err);
+}
+
 int vf_job_roll_back(struct vf_job *job, struct vf_error **err)
 {
     if (vf_job_target_ran(job))
@@ -82,6 +86,8 @@ int vf_job_roll_back(struct vf_job *job, struct vf_error **err)
                              "back, remove that VM and rename the source by hand"),
                            job->plan->vm_name, id, job->plan->target);
     }
+    if (turn_back(job, err) < 0)
+        return -1;
     /* movers first: they hold the disks' locks, and no source starts while they do */
     int failed = undo_one(job, vf_journal_find(job->journal, "hosts"), err);
     for (size_t i = vf_journal_count(job->journal); i-- > 0;)
@@ -92,7 +98,7 @@ int vf_job_roll_back(struct vf_job *job, struct vf_error **err)
             if (vf_job_target_ran(job))
                 break; /* but not when it turned out that there is no way back */
         }
-    return failed;
+    return failed < 0 ? -1 : vf_job_done(job, "rollback", NULL, err);
 }
 
 bool vf_job_stop(struct vf_job *job, const char *why)
@@ -138,8 +144,23 @@ static enum vf_exit give_up(struct vf_job *job, struct vf_error **err)
     return r < 0 ? VF_EXIT_PERSON : VF_EXIT_FAILED;
 }
 
+/* A job that began to go back goes nowhere else. */
+static enum vf_exit only_back(const struct vf_job *job, struct vf_error **err)
+{
+    const struct vf_record *back = vf_journal_find(job->journal, "rollback");
+    bool over = back->state == VF_REC_DONE;
+    vf_fail(err, VF_E_CONFLICT,
+            over
+                ? _("the move of %s was undone: start it again")
+                : _("the move of %s is being undone, which can only be finished: vmferry rollback"),
+            job->plan->vm_name);
+    return over ? VF_EXIT_FAILED : VF_EXIT_INTERRUPTED;
+}
+
 enum vf_exit vf_job_run(struct vf_job *job, struct vf_error **err)
 {
+    if (vf_journal_find(job->journal, "rollback") && !vf_job_target_ran(job))
+        return only_back(job, err);
     for (size_t i = 0; i < vf_n_steps; i++) {
         const struct vf_step *step = &vf_steps[i];
         int64_t begun = vf_clock_ms();

@@ -113,6 +113,11 @@ int vf_undo_create(struct vf_job *job, const struct vf_record *rec, struct vf_er
     return 0;
 }
 
+int vf_undo_with_target(struct vf_job *job, const struct vf_record *rec, struct vf_error **err)
+{
+    return 0;
+}
+
 /* Does the target have VOLUME? 1 yes, 0 no, -1 cannot tell. */
 static int volume_there(struct vf_job *job, const char *volume, struct vf_error **err)
 {
