@@ -280,6 +280,9 @@ int vf_step_migrate(struct vf_job *job, struct vf_error **err)
         task = known_task(job, r, &why);
         if (why)
             return vf_fail_with(err, VF_STEAL(why));
+        /* it never began: nothing needs the token that it was to be given */
+        if (!task && vf_job_renew_token(job, err) < 0)
+            return -1;
     }
     if (!task)
         task = begin(job, err);
