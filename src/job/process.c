@@ -74,7 +74,7 @@ int vf_job_spawn(const char *id, enum vf_job_mode mode, struct vf_error **err)
                : vf_fail(err, VF_E_INTERNAL, _("the job's process did not start: %s"), text);
 }
 
-static void free_job(struct vf_job *job)
+void vf_job_free(struct vf_job *job)
 {
     if (!job)
         return;
@@ -103,7 +103,6 @@ static void free_job(struct vf_job *job)
     free(job->marker);
     free(job);
 }
-VF_DEFINE_CLEANUP(struct vf_job *, free_job)
 
 /* Each process of a job says so in the journal before it does anything. */
 static int note_start(struct vf_job *job, enum vf_job_mode mode, struct vf_error **err)
@@ -124,9 +123,9 @@ static const json_t *job_line(const struct vf_journal *j)
     return NULL;
 }
 
-static struct vf_job *load_job(const char *dir, struct vf_error **err)
+struct vf_job *vf_job_load(const char *dir, bool read_only, struct vf_error **err)
 {
-    vf_auto(free_job) struct vf_job *job = vf_xcalloc(1, sizeof *job);
+    vf_auto(vf_job_free) struct vf_job *job = vf_xcalloc(1, sizeof *job);
     const char *slash = strrchr(dir, '/');
     job->id = vf_strdup(slash ? slash + 1 : dir);
     job->dir = vf_strdup(dir);
@@ -139,7 +138,7 @@ static struct vf_job *load_job(const char *dir, struct vf_error **err)
     pthread_mutex_init(&job->stop_lock, NULL);
     vf_autofree char *path = vf_asprintf("%s/plan.cfg", dir);
     job->plan = vf_plan_load(path, err);
-    job->journal = job->plan ? vf_journal_open(dir, false, err) : NULL;
+    job->journal = job->plan ? vf_journal_open(dir, read_only, err) : NULL;
     if (!job->journal)
         return NULL;
     const char *conf = vf_json_str(job_line(job->journal), "conf");
@@ -181,7 +180,9 @@ static enum vf_exit roll_back(struct vf_job *job, struct vf_error **err)
     if (vf_job_connect(job, err) < 0)
         return VF_EXIT_INTERRUPTED;
     if (vf_job_load_source(job, err) < 0 || vf_job_roll_back(job, err) < 0)
-        return vf_error_code(*err) == VF_E_CANCELLED ? VF_EXIT_INTERRUPTED : VF_EXIT_PERSON;
+        return vf_error_code(*err) == VF_E_CANCELLED || vf_error_is_transient(*err)
+                   ? VF_EXIT_INTERRUPTED
+                   : VF_EXIT_PERSON;
     return VF_EXIT_DONE;
 }
 
@@ -299,11 +300,11 @@ int vf_job_process(const char *dir, enum vf_job_mode mode)
     setsid();
     close(pipes[0]);
     vf_autoerror struct vf_error *err = NULL;
-    vf_auto(free_job) struct vf_job *job = NULL;
+    vf_auto(vf_job_free) struct vf_job *job = NULL;
     struct vf_server *server = NULL;
     vf_autofd int lock = vf_job_lock(dir, &err);
     if (lock >= 0)
-        job = load_job(dir, &err);
+        job = vf_job_load(dir, false, &err);
     if (job && detach_stdio(dir, &err) == 0 && note_start(job, mode, &err) == 0)
         server = vf_server_new(job, &err);
     const char *word = server ? "+" : vf_error_text(err);

@@ -32,6 +32,15 @@ const struct vf_record *vf_job_target_record(const struct vf_job *job)
     return create ? create : vf_journal_find(job->journal, "migrate");
 }
 
+size_t vf_job_starts(const struct vf_job *job)
+{
+    const json_t *events = vf_journal_events(job->journal);
+    size_t n = 0;
+    for (size_t i = 0; i < json_array_size(events); i++)
+        n += vf_streq(vf_json_str(json_array_get(events, i), "type"), "start");
+    return n;
+}
+
 static const struct vf_step *step_of(const char *key)
 {
     size_t n = strcspn(key, "/");
@@ -51,6 +60,9 @@ static int undo_one(struct vf_job *job, const struct vf_record *r, struct vf_err
     if (step->undo(job, r, &why) == 0)
         return vf_job_undone(job, key, err);
     vf_job_note(job, "warn", _("could not undo %s: %s"), key, vf_error_text(why));
+    /* what passes by itself is the lesser trouble */
+    if (err && vf_error_is_transient(*err) && !vf_error_is_transient(why))
+        vf_error_free(VF_STEAL(*err));
     return vf_fail(err, vf_error_code(why), _("undoing %s: %s"), key, vf_error_text(why));
 }
 
@@ -129,19 +141,50 @@ void vf_job_calm(struct vf_job *job)
             ends[i]->ops->set_cancel(ends[i], job->cancel);
 }
 
+/* Can the source be put back now? Its cluster decides: the service is there. What is at the target
+ * harms nobody, and can be removed later. */
+static int source_answers(struct vf_job *job, struct vf_error **err)
+{
+    enum vf_vm_state state;
+    if (vf_job_connect(job, err) < 0 && !job->source_pve)
+        return -1;
+    vf_error_free(VF_STEAL(*err));
+    return job->source_pve->ops->state(job->source_pve, job->source->node, job->source->id, &state,
+                                       err);
+}
+
+/* Left as it is: what can be tried again later, or is for a person to decide. */
+static bool waits(const struct vf_job *job, const struct vf_error *why)
+{
+    bool again = vf_error_is_transient(why);
+    if (job->stand_still)
+        return true;
+    if (vf_job_target_ran(job))
+        return again || vf_error_code(why) == VF_E_CANCELLED;
+    return again && vf_job_starts(job) > 1; /* who resumed it may do so once more */
+}
+
 static enum vf_exit give_up(struct vf_job *job, struct vf_error **err)
 {
+    if (waits(job, *err))
+        return VF_EXIT_INTERRUPTED;
     if (vf_job_target_ran(job))
         return VF_EXIT_PERSON;
-    vf_job_note(job, "warn", _("%s; putting everything back"), vf_error_text(*err));
     vf_job_calm(job);
     vf_autoerror struct vf_error *why = NULL;
+    if (source_answers(job, &why) < 0) {
+        vf_job_note(job, "warn", _("%s; nothing can be put back now: %s"), vf_error_text(*err),
+                    vf_error_text(why));
+        return VF_EXIT_INTERRUPTED;
+    }
+    vf_job_note(job, "warn", _("%s; putting everything back"), vf_error_text(*err));
     int r = vf_job_connect(job, &why);
     if (r == 0)
         r = vf_job_roll_back(job, &why);
-    if (r < 0)
-        vf_job_note(job, "warn", _("not everything could be put back: %s"), vf_error_text(why));
-    return r < 0 ? VF_EXIT_PERSON : VF_EXIT_FAILED;
+    if (r == 0)
+        return VF_EXIT_FAILED;
+    vf_job_note(job, "warn", _("not everything could be put back: %s"), vf_error_text(why));
+    return vf_error_is_transient(why) ? VF_EXIT_INTERRUPTED : VF_EXIT_PERSON;
 }
 
 /* A job that began to go back goes nowhere else. */
