@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "job/job.h"
 #include "ui/cmd/cmd.h"
+#include "ui/unfinished.h"
 
 #include <locale.h>
 #include <signal.h>
@@ -26,6 +27,7 @@ static const struct command {
     {"move", vf_cmd_move, N_("move VMs from one cluster to another")},
     {"jobs", vf_cmd_jobs, N_("list what was and is being done")},
     {"attach", vf_cmd_attach, N_("follow a running job")},
+    {"resume", vf_cmd_resume, N_("go on with an interrupted job")},
     {"rollback", vf_cmd_rollback, N_("undo an interrupted job")},
     {"demo", vf_cmd_demo, N_("two small clusters on this machine, and a move")},
     {"__job", cmd_job, NULL},
@@ -59,9 +61,11 @@ int main(int argc, char **argv)
     for (size_t i = 0; name && i < VF_COUNT(commands); i++)
         if (vf_streq(name, commands[i].name))
             return commands[i].run(argc - 1, argv + 1);
-    if (name)
+    if (name) {
         fprintf(stderr, _("vmferry: there is no command '%s'; see vmferry --help\n"), name);
-    else
+    } else {
         print_usage(stderr);
+        vf_remind_unfinished();
+    }
     return VF_EXIT_USAGE;
 }

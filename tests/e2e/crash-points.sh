@@ -15,21 +15,20 @@ prepare() {
 }
 prepare
 
-# killed WHERE KEY:STATE [OPTION]: a move whose job dies there; fails when it got to its end
-killed() {
+# killed_move WHERE KEY:STATE [OPTION]: a move whose job dies there; fails when it got to its end
+killed_move() {
     where=$1 write=$2
     shift 2
     rm -rf "$XDG_STATE_HOME"
-    KILLAT_WHERE=$where KILLAT_WRITE=$write LD_PRELOAD=$top_builddir/tests/e2e/killat.so \
-        "$vmferry" move -c "$L/vmferry.conf" --yes --stop-timeout 5 "$@" alpha beta b1 local web1 \
-        >"$work/out" 2>"$work/err" </dev/null
+    killed "$where" "$write" move -c "$L/vmferry.conf" --yes --stop-timeout 5 "$@" \
+        alpha beta b1 local web1
 }
 last_line() {
     sed -n 's/.*"key":"\([^"]*\)","state":"\([a-z]*\)".*/\2 of \1/p' "$(job_dir)/journal.jsonl" | tail -n 1
 }
 # undone WHERE KEY:STATE [OPTION]
 undone() {
-    killed "$@"
+    killed_move "$@"
     is $? 4 "killed at $*, after the $(last_line)"
     "$vmferry" rollback >"$work/out" 2>"$work/err" </dev/null
     is $? 0 "it is rolled back"
@@ -58,7 +57,7 @@ for p in torn:migrated:done torn:migrated/note:done after:migrated/note:done tor
 done
 
 # from there on nobody can know whether the target ran
-killed after start:intent
+killed_move after start:intent
 is $? 4 "killed after the $(last_line)"
 run 5 "that is not rolled back" rollback
 says err 'may have run' "because the target may have run"
