@@ -163,14 +163,16 @@ struct vf_journal *vf_journal_open(const char *dir, bool read_only, struct vf_er
     vf_autofree char *text = vf_read_file(j->path, MAX_JOURNAL, &n, err);
     if (!text)
         return NULL;
+    size_t number = 0;
     for (char *line = text, *nl; (nl = memchr(line, '\n', n - (size_t)(line - text)));
          line = nl + 1) {
         vf_autojson json_t *event = vf_event_parse(line, (size_t)(nl - line));
         bool last = nl + 1 == text + n;
+        number++;
         if (!event && last)
             break; /* torn: it was being written when the machine stopped */
         if (!event) {
-            vf_fail(err, VF_E_CORRUPT, "%s: a line in the middle cannot be read", j->path);
+            vf_fail(err, VF_E_CORRUPT, "%s: line %zu cannot be read", j->path, number);
             return NULL;
         }
         if ((line == text ? check_head(j, event, err) : check_event(j, event, err)) < 0)

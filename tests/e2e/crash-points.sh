@@ -56,6 +56,20 @@ for p in torn:migrated:done torn:migrated/note:done after:migrated/note:done tor
     undone "${p%%:*}" "${p#*:}" --skip-start
 done
 
+# a rollback that is cut off: there is no way forwards any more, but the rest of the way back
+killed_move after rename:done
+killed torn attach/scsi1:undone rollback
+is $? 4 "a rollback is killed after the $(last_line)"
+run 4 "its job does not go on" resume --yes
+says err 'being undone' "which is said"
+killed after shutdown:undone rollback
+is $? 4 "killed again after the $(last_line)"
+run 0 "it is rolled back" rollback
+is "$(status alpha a1 100)" running "the VM runs again"
+unchanged "and all is as before"
+run 1 "nor is there anything to go on with now" resume "$(basename "$(job_dir)")"
+says err 'was undone' "which is said"
+
 # from there on nobody can know whether the target ran
 killed_move after start:intent
 is $? 4 "killed after the $(last_line)"
