@@ -78,11 +78,12 @@ hang qmcreate
 "$vmferry" resume --yes >"$work/slow" 2>&1 </dev/null &
 front=$!
 i=0
-until ctl beta requests | tail -n 3 | grep -q 'qmcreate' || [ $i = 300 ]; do
+until ctl beta requests | grep -q '"typefilter":"qmcreate"' || [ $i = 300 ] || ! kill -0 $front; do
     i=$((i + 1))
     sleep 0.1
 done
-kill -0 $front
+ctl beta requests | grep -q '"typefilter":"qmcreate"' &&
+    ! grep -q '"key":"create","state":"done"' "$(job_dir)/journal.jsonl"
 ok $? "resumed, the job waits for that task"
 ctl beta fault go
 wait $front
