@@ -15,6 +15,9 @@ int vf_progress_form(const char *word);
  * second one leaves it running. A lost terminal leaves it running too. */
 int vf_plain_follow(const char *id, enum vf_progress_form form, struct vf_tty_cache *cache);
 
+/* "no limit", "at most 800 Mbit/s (95 MiB/s)"; RATE in bytes per second. Caller frees. */
+char *vf_plain_limit(uint64_t rate);
+
 /* "what failed", "why" ... as people read it, on stderr. */
 void vf_plain_error(const struct vf_error *e);
 

@@ -8,7 +8,7 @@
 #include "base/str.h"
 
 /* The last event of TYPE, borrowed; NULL: none. */
-static const json_t *last(const struct vf_journal *j, const char *type)
+static const json_t *last(struct vf_journal *j, const char *type)
 {
     const json_t *events = vf_journal_events(j);
     for (size_t i = json_array_size(events); i-- > 0;)
@@ -18,7 +18,7 @@ static const json_t *last(const struct vf_journal *j, const char *type)
 }
 
 /* How its last process ended; NULL: it did not get that far. */
-static const char *result(const struct vf_journal *j)
+static const char *result(struct vf_journal *j)
 {
     const json_t *events = vf_journal_events(j), *end = NULL;
     for (size_t i = 0; i < json_array_size(events); i++) {

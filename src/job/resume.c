@@ -13,7 +13,7 @@
 
 /* ------------------------------------------------------------------ where the service is */
 
-static const json_t *job_line(const struct vf_journal *j)
+static const json_t *job_line(struct vf_journal *j)
 {
     const json_t *events = vf_journal_events(j);
     for (size_t i = 0; i < json_array_size(events); i++)
@@ -36,7 +36,7 @@ static char *since_text(int64_t since)
 }
 
 /* By the journal alone. */
-static char *remembered(const struct vf_journal *j, const char *vm)
+static char *remembered(struct vf_journal *j, const char *vm)
 {
     const struct vf_record *start = vf_journal_find(j, "start"),
                            *down = vf_journal_find(j, "shutdown");
@@ -57,7 +57,7 @@ static char *remembered(const struct vf_journal *j, const char *vm)
                        vm, since);
 }
 
-char *vf_service_text(const struct vf_journal *j, enum vf_vm_state source, enum vf_vm_state target)
+char *vf_service_text(struct vf_journal *j, enum vf_vm_state source, enum vf_vm_state target)
 {
     const json_t *job = job_line(j);
     const char *word = vf_json_str(job, "vm"), *vm = word ? word : "?";
@@ -86,7 +86,7 @@ char *vf_service_text(const struct vf_journal *j, enum vf_vm_state source, enum 
 /* ------------------------------------------------------------------ how a job stands */
 
 /* The last step of the table that has a record which is done. */
-static const char *last_step(const struct vf_journal *j)
+static const char *last_step(struct vf_journal *j)
 {
     const char *title = NULL;
     for (size_t i = 0; i < vf_n_steps; i++)

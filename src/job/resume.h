@@ -15,14 +15,14 @@ enum vf_way {
     VF_WAY_ON,   /* the target may have run: only on */
     VF_WAY_BACK, /* it is being undone: only further back */
 };
-enum vf_way vf_journal_way(const struct vf_journal *j);
+enum vf_way vf_journal_way(struct vf_journal *j);
 
 /* May the target VM have run, and written? From then on there is no way back. */
-bool vf_journal_target_ran(const struct vf_journal *j);
+bool vf_journal_target_ran(struct vf_journal *j);
 
 /* Where VM runs, by what the journal says and how it is at both ends now (UNKNOWN: nobody could
  * tell): "web1 is DOWN since 2026-11-21 02:14 (3 h 12 min)". Caller frees. */
-char *vf_service_text(const struct vf_journal *j, enum vf_vm_state source, enum vf_vm_state target);
+char *vf_service_text(struct vf_journal *j, enum vf_vm_state source, enum vf_vm_state target);
 
 /* How a job stands. */
 struct vf_standing {

@@ -5,7 +5,7 @@
 #include "job/job.h"
 #include "base/str.h"
 
-bool vf_journal_target_ran(const struct vf_journal *j)
+bool vf_journal_target_ran(struct vf_journal *j)
 {
     /* once the intent is written the target may have run: its data may be newer than the source's
      */
@@ -16,7 +16,7 @@ bool vf_journal_target_ran(const struct vf_journal *j)
            (handover && handover->state == VF_REC_DONE);
 }
 
-enum vf_way vf_journal_way(const struct vf_journal *j)
+enum vf_way vf_journal_way(struct vf_journal *j)
 {
     const json_t *events = vf_journal_events(j);
     int64_t end = -1; /* exit code of the last process, if it got that far */

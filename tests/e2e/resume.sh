@@ -44,11 +44,13 @@ set -- move -c "$L/vmferry.conf" --yes alpha beta b1 local web1
 for key in $keys; do
     n=$((n + 1))
     for p in $(points "$key"); do
+        # disks are copied side by side: one may have been ready when the job died with another
+        case $key in copy/*) grep -q "\"key\":\"$key\",\"state\":\"done\"" "$(job_dir)/journal.jsonl" && continue ;; esac
         killed "${p%%:*}" "${p#*:}" "$@"
         is $? 4 "killed at $p"
         set -- resume --yes
         case $p in
-        torn:cloning:* | after:copy/scsi1:*) down=1 ;;
+        *:attach/scsi0:*) down=1 ;;
         torn:start:done) up=1 ;;
         *) continue ;;
         esac
