@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "job/job.h"
 #include "ui/cmd/cmd.h"
+#include "ui/unfinished.h"
 
 #include <locale.h>
 #include <signal.h>
@@ -27,6 +28,7 @@ static const struct command {
     {"move", vf_cmd_move, N_("move VMs from one cluster to another")},
     {"jobs", vf_cmd_jobs, N_("list what was and is being done")},
     {"attach", vf_cmd_attach, N_("follow a running job")},
+    {"resume", vf_cmd_resume, N_("go on with an interrupted job")},
     {"limit", vf_cmd_limit, N_("change how fast a running job copies")},
     {"rollback", vf_cmd_rollback, N_("undo an interrupted job")},
     {"demo", vf_cmd_demo, N_("two small clusters on this machine, and a move")},
@@ -66,9 +68,11 @@ int main(int argc, char **argv)
             return commands[i].run(argc - 1, argv + 1);
     if (isatty(0) && isatty(1) && (!name || name[0] == '-'))
         return vf_cmd_wizard(argc, argv);
-    if (name)
+    if (name) {
         fprintf(stderr, _("vmferry: there is no command '%s'; see vmferry --help\n"), name);
-    else
+    } else {
         print_usage(stderr);
+        vf_remind_unfinished();
+    }
     return VF_EXIT_USAGE;
 }

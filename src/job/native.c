@@ -284,6 +284,9 @@ int vf_step_migrate(struct vf_job *job, struct vf_error **err)
         task = known_task(job, r, &why);
         if (why)
             return vf_fail_with(err, VF_STEAL(why));
+        /* it never began: nothing needs the token that it was to be given */
+        if (!task && vf_job_renew_token(job, err) < 0)
+            return -1;
     }
     if (!task)
         task = begin(job, err);
@@ -427,6 +430,9 @@ int vf_step_arrived(struct vf_job *job, struct vf_error **err)
     const struct vf_record *r = vf_job_was_done(job, "migrate");
     if (!got)
         return -1;
+    if (got->lock)
+        return vf_fail(err, VF_E_CONFLICT, _("VM %u at the target is still locked (%s)"),
+                       job->target->id, got->lock);
     for (size_t i = 0; i < job->plan->n_disks; i++) {
         const struct vf_plan_disk *d = &job->plan->disks[i];
         const struct vf_disk *g = vf_vm_disk(got, d->slot);

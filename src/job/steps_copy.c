@@ -47,6 +47,14 @@ int vf_undo_hosts(struct vf_job *job, const struct vf_record *rec, struct vf_err
     return failed;
 }
 
+void vf_job_sweep_hosts(struct vf_job *job)
+{
+    vf_autoerror struct vf_error *why = NULL;
+    if (vf_undo_hosts(job, NULL, &why) < 0)
+        vf_job_note(job, "warn", _("keys or helper files may be left on the hosts: %s"),
+                    vf_error_text(why));
+}
+
 int vf_job_source_down(struct vf_job *job, struct vf_error **err)
 {
     enum vf_vm_state state;

@@ -613,6 +613,62 @@ static void test_asleep(void)
     unlink(to);
 }
 
+/* ---- left alone ---- */
+
+/* A program that is killed while its movers copy. Their time-outs are shorter still: they wait 9 s
+ * for it to come back. */
+static int run_killed(const char *from, const char *to, int tell)
+{
+    struct pair p;
+    struct later l;
+    setenv("VMFERRY_TEST_HASTE", "100", 1);
+    if (!open_pair(&p) || !start_slow(&l, &p, from, to, NULL) ||
+        dprintf(tell, "%s\n%s\n", p.source->dir, p.target->dir) < 0)
+        return 1;
+    return 0;
+}
+
+static bool is_there(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0;
+}
+
+static void test_left_alone(void)
+{
+    const uint64_t size = 6 * MIB;
+    vf_autofree char *from = make_dense("src.raw", size), *to = make_target("dst.raw", "raw", size);
+    int tell[2];
+    if (!ok(pipe(tell) == 0, "a pipe"))
+        return;
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(run_killed(from, to, tell[1]));
+    close(tell[1]);
+    char text[1024] = "", *rest = NULL;
+    ssize_t n = vf_read_full(tell[0], text, sizeof text - 1);
+    close(tell[0]);
+    int raw = 0;
+    waitpid(pid, &raw, 0);
+    const char *source = strtok_r(text, "\n", &rest), *target = strtok_r(NULL, "\n", &rest);
+    ok(n > 0 && target && WIFEXITED(raw) && WEXITSTATUS(raw) == 0 && is_there(source) &&
+           is_there(target),
+       "a program dies, its movers do not");
+    int64_t end = vf_clock_ms() + 60000;
+    bool whole = false;
+    while (target && vf_clock_ms() < end && is_there(target) &&
+           !(whole = run((const char *const[]){"cmp", "-s", from, to, NULL}) == 0))
+        usleep(100000);
+    ok(whole, "they copy to the end");
+    while (target && vf_clock_ms() < end && (is_there(source) || is_there(target)))
+        usleep(100000);
+    ok(target && !is_there(source) && !is_there(target),
+       "and leave when nobody comes back for them");
+    unlink(from);
+    unlink(to);
+}
+
 int main(void)
 {
     setenv("VMFERRY_TEST_HASTE", HASTE, 1);
@@ -632,6 +688,7 @@ int main(void)
     test_full("raw");
     test_full("qcow2");
     rmdir(mnt);
+    test_left_alone();
     bool far = node_start("SetEnv VMFERRY_TEST_HASTE=" HASTE "\n");
     if (!far)
         skip("copies to another host", "no sshd or no mount namespaces here");

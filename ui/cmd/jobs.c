@@ -4,10 +4,9 @@
 #include "ui/cmd/cmd.h"
 #include "ui/plain.h"
 #include "ui/run/run.h"
-#include "ui/say.h"
+#include "ui/unfinished.h"
 #include "job/client.h"
 #include "job/job.h"
-#include "job/journal.h"
 #include "job/state.h"
 #include "base/i18n.h"
 #include "base/str.h"
@@ -15,33 +14,6 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
-
-/* The last event of TYPE, borrowed; NULL: none. */
-static const json_t *last(const struct vf_journal *j, const char *type)
-{
-    const json_t *events = vf_journal_events(j);
-    for (size_t i = json_array_size(events); i-- > 0;)
-        if (vf_streq(vf_json_str(json_array_get(events, i), "type"), type))
-            return json_array_get(events, i);
-    return NULL;
-}
-
-static void list_one(const char *id)
-{
-    vf_autofree char *dir = vf_job_dir(id);
-    vf_autoerror struct vf_error *err = NULL;
-    vf_auto(vf_journal_free) struct vf_journal *j = vf_journal_open(dir, true, &err);
-    if (!j) {
-        vf_autofree char *text = vf_escape(vf_error_text(err));
-        vf_say(stdout, "%-24s  %s\n", id, text);
-        return;
-    }
-    const json_t *job = last(j, "job"), *end = last(j, "end");
-    const char *result = vf_json_str(json_object_get(end, "report"), "result");
-    const char *state = vf_job_is_locked(dir) ? _("running") : end ? result : _("INTERRUPTED");
-    vf_say(stdout, "%-24s  %-14s  %s: %s -> %s\n", id, state ? state : "?", vf_json_str(job, "vm"),
-           vf_json_str(job, "source"), vf_json_str(job, "target"));
-}
 
 static bool wants_help(int argc, char **argv)
 {
@@ -52,7 +24,7 @@ int vf_cmd_jobs(int argc, char **argv)
 {
     if (argc > 1) {
         fputs(_("usage: vmferry jobs\n\nLists this user's jobs, oldest first, each with how it "
-                "ended.\n"),
+                "ended\nand, where it is unfinished, what can be done about it.\n"),
               wants_help(argc, argv) ? stdout : stderr);
         return wants_help(argc, argv) ? VF_EXIT_DONE : VF_EXIT_USAGE;
     }
@@ -60,7 +32,7 @@ int vf_cmd_jobs(int argc, char **argv)
     if (!ids[0])
         puts(_("There are no jobs."));
     for (size_t i = 0; ids[i]; i++)
-        list_one(ids[i]);
+        vf_say_job(stdout, ids[i]);
     return VF_EXIT_DONE;
 }
 

@@ -129,8 +129,7 @@ static int word(const char *name, const char *text, const char *const *words, si
 
 static int take(struct options *o, int c)
 {
-    static const char *const forms[] = {"plain", "json", "none"}, *const formats[] = {"raw",
-                                                                                      "qcow2"};
+    static const char *const formats[] = {"raw", "qcow2"};
     static const char *const methods[] = {"copy", "remote-migrate"};
     struct vf_move *m = &o->move;
     uint64_t n = 0;
@@ -217,7 +216,7 @@ static int take(struct options *o, int c)
         m->format = i < 0 ? NULL : formats[i];
         return i < 0 ? -1 : 0;
     case O_PROGRESS:
-        i = word("--progress", optarg, forms, VF_COUNT(forms));
+        i = vf_progress_form(optarg);
         o->progress = (enum vf_progress_form)i;
         return i < 0 ? -1 : 0;
     default:
