@@ -27,6 +27,16 @@ struct follow {
     int interrupts;
 };
 
+int vf_progress_form(const char *word)
+{
+    static const char *const forms[] = {"plain", "json", "none"};
+    for (size_t i = 0; i < VF_COUNT(forms); i++)
+        if (vf_streq(word, forms[i]))
+            return (int)i;
+    vf_say(stderr, _("vmferry: %s cannot be '%s'\n"), "--progress", word);
+    return -1;
+}
+
 void vf_plain_error(const struct vf_error *e)
 {
     vf_autofree char *text = vf_escape(vf_error_text(e));
@@ -219,7 +229,8 @@ int vf_plain_follow(const char *id, enum vf_progress_form form, struct vf_tty_ca
     f.signals = signals;
     if (loop(&f, signals, id, &err) < 0) {
         vf_plain_error(err);
-        vf_say(stderr, _("Undo what it did: vmferry rollback %s\n"), id);
+        vf_say(stderr, _("Go on: vmferry resume %s; or undo what it did: vmferry rollback %s\n"),
+               id, id);
         f.exit = VF_EXIT_INTERRUPTED;
     } else if (f.exit != VF_EXIT_INTERRUPTED)
         vf_client_wait_end(f.client, END_WAIT_MS);

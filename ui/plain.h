@@ -8,6 +8,9 @@
 
 enum vf_progress_form { VF_PROGRESS_PLAIN, VF_PROGRESS_JSON, VF_PROGRESS_NONE };
 
+/* The form called WORD on the command line; -1 (said): there is none. */
+int vf_progress_form(const char *word);
+
 /* Follows job ID to its end; returns its exit code. ^C asks the job to stop and put things back; a
  * second one leaves it running. A lost terminal leaves it running too. */
 int vf_plain_follow(const char *id, enum vf_progress_form form, struct vf_tty_cache *cache);

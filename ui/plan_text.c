@@ -99,6 +99,44 @@ static void add_route(struct vf_buf *b, const struct vf_prepared *p)
                       _(ways[p->plan->route]));
 }
 
+/* Which of the disks are copied while the VM runs, or which are not; NULL: none. Caller frees. */
+static char *slots(const struct vf_prepared *p, bool live, uint64_t *bytes)
+{
+    vf_autostrv char **names = vf_strv_new();
+    *bytes = 0;
+    for (size_t i = 0; i < p->plan->n_disks; i++) {
+        const struct vf_plan_disk *d = &p->plan->disks[i];
+        if (vf_plan_precopies(p->plan, p->source, i) != live)
+            continue;
+        const struct vf_disk *s = vf_vm_disk(p->source, d->slot);
+        vf_strv_add(&names, d->slot);
+        *bytes += s->used && s->used < d->size ? s->used : d->size;
+    }
+    return names[0] ? vf_strv_join(names, ", ") : NULL;
+}
+
+/* What the length of the outage depends on. */
+static void add_outage(struct vf_buf *b, const struct vf_prepared *p)
+{
+    uint64_t live = 0, down = 0;
+    vf_autofree char *before = slots(p, true, &live), *after = slots(p, false, &down);
+    vf_autofree char *read = vf_format_bytes(live), *copied = vf_format_bytes(down);
+    if (p->source->state != VF_VM_RUNNING || (!before && !after))
+        return;
+    if (before)
+        vf_buf_printf(b, _("        while it runs: %s\n"), before);
+    vf_buf_puts(b, _("  down  from the shutdown until"));
+    if (before)
+        vf_buf_printf(b,
+                      _(" about %s (%s) are read once more at both ends, and what differs is sent"),
+                      read, before);
+    if (before && after)
+        vf_buf_puts(b, _(", and"));
+    if (after)
+        vf_buf_printf(b, _(" about %s (%s) are copied"), copied, after);
+    vf_buf_puts(b, "\n");
+}
+
 static const char *what_happens(const struct vf_prepared *p)
 {
     if (p->source->state == VF_VM_STOPPED)
@@ -128,9 +166,10 @@ char *vf_plan_summary(const struct vf_prepared *p)
         return vf_buf_take(&b);
     }
     add_around(&b, p->source);
-    if (plan->copy_disks)
+    if (plan->copy_disks) {
         vf_buf_printf(&b, _("  copy  about %s; every disk is read back and compared\n"), bytes);
-    else
+        add_outage(&b, p);
+    } else
         vf_buf_puts(&b, _("  copy  nothing (--skip-disks): the target VM gets no disks\n"));
     if (plan->copy_disks)
         add_route(&b, p);
@@ -154,6 +193,11 @@ json_t *vf_plan_event(const struct vf_prepared *p)
             e, "method",
             json_string(plan->method == VF_METHOD_REMOTE_MIGRATE ? "remote-migrate" : "copy"));
     }
+    json_t *live = json_array();
+    for (size_t i = 0; plan && i < plan->n_disks; i++)
+        if (vf_plan_precopies(plan, p->source, i))
+            json_array_append_new(live, json_string(plan->disks[i].slot));
+    json_object_set_new(e, "precopy", live);
     json_object_set_new(e, "bytes", json_integer((json_int_t)p->bytes));
     json_object_set_new(e, "stop", json_boolean(vf_findings_stop(&p->findings)));
     for (size_t i = 0; i < p->findings.n; i++) {

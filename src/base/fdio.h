@@ -29,7 +29,7 @@ char *vf_read_fd(int fd, const char *name, size_t max, size_t *len, struct vf_er
 int vf_replace_file(const char *path, const void *data, size_t n, mode_t mode,
                     struct vf_error **err);
 
-/* mkdir -p; new directories get MODE. */
+/* mkdir -p; new directories get MODE, and are on disk on return. */
 int vf_mkdirs(const char *path, mode_t mode, struct vf_error **err);
 
 #endif

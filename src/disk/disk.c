@@ -12,6 +12,12 @@ struct vf_disk *vf_disk_open(const struct vf_disk_spec *spec, struct vf_error **
         return NULL;
     }
     bool raw = vf_streq(spec->format, "raw");
+    if (spec->live && (!raw || spec->write)) {
+        vf_fail(err, VF_E_UNSUPPORTED,
+                "%s: of a running VM only raw disks can be read, its tables are never up to date",
+                spec->path);
+        return NULL;
+    }
     return raw ? vf_disk_open_file(spec, err) : vf_disk_open_nbd(spec, err);
 }
 

@@ -48,17 +48,21 @@ struct vf_disk {
 };
 
 struct vf_disk_spec {
-    const char *path, *format; /* "raw", "qcow2" and what else qemu-nbd knows */
+    const char *path, *format; /* "raw" or one of image.h; never guessed */
     bool write;                /* else only read */
-    const char *dir;           /* private directory (0700) for a socket; not needed for "raw" */
+    bool
+        live; /* read while a VM writes to it: not locked, and what is read is believed by nobody */
+    const char *dir; /* private directory (0700) for a socket; not needed for "raw" */
     struct vf_cancel *cancel;
 };
 
 enum { VF_DISK_CHUNK = 1 << 20, VF_DISK_ALIGN = 4096 };
 
-/* Opens a disk image or block device and takes QEMU's own image locks: a reader shares with
- * readers, a writer with nobody. CONFLICT "is in use" when a VM or another copy holds it. Must be
- * called by a thread that outlives the disk (a child process of it may die with that thread). */
+/* Opens a disk image or block device and takes QEMU's own image locks, on all files it consists of:
+ * a reader shares with readers, a writer with nobody. CONFLICT "is in use" when a VM or another
+ * copy holds it, CORRUPT when it is damaged, UNSUPPORTED when it names files that are not believed.
+ * Must be called by a thread that outlives the disk (a child process of it may die with that
+ * thread). */
 struct vf_disk *vf_disk_open(const struct vf_disk_spec *spec, struct vf_error **err);
 /* SIZE bytes of memory, zeroed; for tests. */
 struct vf_disk *vf_disk_new_memory(uint64_t size);

@@ -12,13 +12,14 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 
 struct file {
     struct vf_disk disk;
     int fd;
     int direct; /* O_DIRECT, for read-backs; -1: the file system has none */
-    bool block;
+    bool block, live;
 };
 
 static struct file *self(struct vf_disk *d)
@@ -26,14 +27,76 @@ static struct file *self(struct vf_disk *d)
     return (struct file *)d;
 }
 
-static int file_read(struct vf_disk *d, void *buf, size_t n, uint64_t offset, struct vf_error **err)
+static int read_cached(struct file *f, void *buf, size_t n, uint64_t offset, struct vf_error **err)
 {
-    ssize_t r = vf_pread_full(self(d)->fd, buf, n, offset);
+    ssize_t r = vf_pread_full(f->fd, buf, n, offset);
     if (r < 0)
         return vf_fail_errno(err, errno, "%zu bytes", n);
     if ((size_t)r < n)
         return vf_fail(err, VF_E_CORRUPT, "it has become shorter");
     return 0;
+}
+
+/* OFFSET and BUF aligned; BUF has room for N rounded up. */
+static int read_aligned(struct file *f, char *buf, size_t n, uint64_t offset, struct vf_error **err)
+{
+    size_t whole = (n + VF_DISK_ALIGN - 1) / VF_DISK_ALIGN * VF_DISK_ALIGN;
+    for (size_t got = 0; got < n;) {
+        ssize_t r = pread(f->direct, buf + got, whole - got, (off_t)(offset + got));
+        if (r < 0 && errno == EINTR)
+            continue;
+        if (r < 0)
+            return vf_fail_errno(err, errno, "%zu bytes, past the cache", n);
+        got += (size_t)r;
+        if (got < n && (r == 0 || got % VF_DISK_ALIGN))
+            return vf_fail(err, VF_E_CORRUPT, "it has become shorter");
+    }
+    return 0;
+}
+
+static int read_direct(struct file *f, void *buf, size_t n, uint64_t offset, struct vf_error **err)
+{
+    size_t before = offset % VF_DISK_ALIGN;
+    if (!before)
+        return read_aligned(f, buf, n, offset, err);
+    char *wide = NULL;
+    if (posix_memalign((void **)&wide, VF_DISK_ALIGN, n + 2 * (size_t)VF_DISK_ALIGN) != 0)
+        abort();
+    int r = read_aligned(f, wide, before + n, offset - before, err);
+    if (r == 0)
+        memcpy(buf, wide + before, n);
+    free(wide);
+    return r;
+}
+
+/* Clean pages are dropped: what there is without O_DIRECT, and for file systems that quietly read
+ * through the cache all the same. */
+static void drop_pages(struct file *f, size_t n, uint64_t offset)
+{
+    posix_fadvise(f->fd, (off_t)offset, (off_t)n, POSIX_FADV_DONTNEED);
+}
+
+static int file_read(struct vf_disk *d, void *buf, size_t n, uint64_t offset, struct vf_error **err)
+{
+    struct file *f = self(d);
+    if (!f->live)
+        return read_cached(f, buf, n, offset, err);
+    /* A page that is read while QEMU writes there with O_DIRECT can stay in the cache as it was
+     * before, and be found by the pass after the shutdown. So a live disk leaves no pages behind.
+     */
+    int r =
+        f->direct < 0 ? read_cached(f, buf, n, offset, err) : read_direct(f, buf, n, offset, err);
+    drop_pages(f, n, offset);
+    return r;
+}
+
+static int file_read_back(struct vf_disk *d, void *buf, size_t n, uint64_t offset,
+                          struct vf_error **err)
+{
+    struct file *f = self(d);
+    drop_pages(f, n, offset); /* clean ones, after a flush */
+    return f->direct < 0 ? read_cached(f, buf, n, offset, err)
+                         : read_direct(f, buf, n, offset, err);
 }
 
 static int file_write(struct vf_disk *d, const void *buf, size_t n, uint64_t offset,
@@ -44,13 +107,17 @@ static int file_write(struct vf_disk *d, const void *buf, size_t n, uint64_t off
     return 0;
 }
 
+/* By hand, but nothing where there are zeroes already: on a thin volume they take no room, and stay
+ * so. */
 static int write_zeroes(struct file *f, uint64_t n, uint64_t offset, struct vf_error **err)
 {
-    vf_autofree void *zeroes = vf_disk_buffer();
+    vf_autofree void *zeroes = vf_disk_buffer(), *there = vf_disk_buffer();
     memset(zeroes, 0, VF_DISK_CHUNK);
     while (n) {
         size_t now = n < VF_DISK_CHUNK ? n : VF_DISK_CHUNK;
-        if (vf_pwrite_full(f->fd, zeroes, now, offset) < 0)
+        if (read_cached(f, there, now, offset, err) < 0)
+            return -1;
+        if (!vf_all_zero(there, now) && vf_pwrite_full(f->fd, zeroes, now, offset) < 0)
             return vf_fail_errno(err, errno, "%zu zeroes", now);
         offset += now;
         n -= now;
@@ -58,14 +125,16 @@ static int write_zeroes(struct file *f, uint64_t n, uint64_t offset, struct vf_e
     return 0;
 }
 
+/* Of a block device the kernel takes a hole only where the device promises that it reads back as
+ * zeroes. A discard promises nothing and is never used. */
 static int file_zero(struct vf_disk *d, uint64_t n, uint64_t offset, struct vf_error **err)
 {
     struct file *f = self(d);
-    int mode = f->block ? FALLOC_FL_ZERO_RANGE : FALLOC_FL_PUNCH_HOLE;
-    if (fallocate(f->fd, mode | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)n) == 0)
+    if (fallocate(f->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)n) == 0)
         return 0;
     /* not there, or not at this alignment */
-    if (errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL && errno != ENODEV)
+    if (errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL && errno != ENODEV &&
+        errno != EREMOTEIO)
         return vf_fail_errno(err, errno, "%llu zeroes", (unsigned long long)n);
     return write_zeroes(f, n, offset, err);
 }
@@ -113,45 +182,6 @@ static int file_extent(struct vf_disk *d, uint64_t offset, struct vf_extent *out
     return 0;
 }
 
-/* OFFSET and BUF aligned; BUF has room for N rounded up. */
-static int read_direct(struct file *f, char *buf, size_t n, uint64_t offset, struct vf_error **err)
-{
-    size_t whole = (n + VF_DISK_ALIGN - 1) / VF_DISK_ALIGN * VF_DISK_ALIGN;
-    for (size_t got = 0; got < n;) {
-        ssize_t r = pread(f->direct, buf + got, whole - got, (off_t)(offset + got));
-        if (r < 0 && errno == EINTR)
-            continue;
-        if (r < 0)
-            return vf_fail_errno(err, errno, "%zu bytes, past the cache", n);
-        got += (size_t)r;
-        if (got < n && (r == 0 || got % VF_DISK_ALIGN))
-            return vf_fail(err, VF_E_CORRUPT, "it has become shorter");
-    }
-    return 0;
-}
-
-static int file_read_back(struct vf_disk *d, void *buf, size_t n, uint64_t offset,
-                          struct vf_error **err)
-{
-    struct file *f = self(d);
-    /* The pages are clean after a flush, so that they can be dropped: what there is without
-     * O_DIRECT, and for file systems that quietly read through the cache all the same. */
-    posix_fadvise(f->fd, (off_t)offset, (off_t)n, POSIX_FADV_DONTNEED);
-    if (f->direct < 0)
-        return file_read(d, buf, n, offset, err);
-    size_t before = offset % VF_DISK_ALIGN;
-    if (!before)
-        return read_direct(f, buf, n, offset, err);
-    char *wide = NULL;
-    if (posix_memalign((void **)&wide, VF_DISK_ALIGN, n + 2 * (size_t)VF_DISK_ALIGN) != 0)
-        abort();
-    int r = read_direct(f, wide, before + n, offset - before, err);
-    if (r == 0)
-        memcpy(buf, wide + before, n);
-    free(wide);
-    return r;
-}
-
 static int file_close(struct vf_disk *d, struct vf_error **err)
 {
     struct file *f = self(d);
@@ -191,32 +221,57 @@ static int measure(struct file *f, const char *path, struct vf_error **err)
     return 0;
 }
 
-/* O_DIRECT may be accepted when opening and refused when reading: tried once. Most versions of ZFS
- * accept it and read from their own cache. */
+/* Most versions of ZFS accept O_DIRECT and read from their own cache all the same. */
+static bool on_zfs(int fd)
+{
+    enum { ZFS_MAGIC = 0x2fc12fc1, ZVOL_MAJOR = 230 };
+    struct statfs fs;
+    struct stat st;
+    return fstatfs(fd, &fs) < 0 || fs.f_type == ZFS_MAGIC || fstat(fd, &st) < 0 ||
+           (S_ISBLK(st.st_mode) && major(st.st_rdev) == ZVOL_MAJOR);
+}
+
+/* O_DIRECT may be accepted when opening and refused when reading: tried once. */
 int vf_disk_open_direct(const char *path)
 {
-    enum { ZFS_MAGIC = 0x2fc12fc1 };
-    struct statfs fs;
     int fd = open(path, O_RDONLY | O_DIRECT | O_CLOEXEC);
     if (fd < 0)
         return -1;
     vf_autofree void *buf = vf_disk_buffer();
-    if (fstatfs(fd, &fs) == 0 && fs.f_type != ZFS_MAGIC && pread(fd, buf, VF_DISK_ALIGN, 0) > 0)
+    if (!on_zfs(fd) && pread(fd, buf, VF_DISK_ALIGN, 0) > 0)
         return fd;
     close(fd);
     return -1;
+}
+
+/* A block device that is mounted, or part of another, is not written to: O_EXCL, which has a
+ * meaning without O_CREAT only there. */
+static int open_file(const struct vf_disk_spec *spec, struct vf_error **err)
+{
+    struct stat st;
+    int flags = (spec->write ? O_RDWR : O_RDONLY) | O_CLOEXEC;
+    if (spec->write && stat(spec->path, &st) == 0 && S_ISBLK(st.st_mode))
+        flags |= O_EXCL;
+    int fd = open(spec->path, flags);
+    if (fd < 0 && errno == EBUSY)
+        return vf_fail(
+            err, VF_E_CONFLICT,
+            "%s is in use: it is mounted, part of another device, or written by another copy",
+            spec->path);
+    return fd < 0 ? vf_fail_errno(err, errno, "opening %s", spec->path) : fd;
 }
 
 struct vf_disk *vf_disk_open_file(const struct vf_disk_spec *spec, struct vf_error **err)
 {
     vf_autofree struct file *f = vf_xcalloc(1, sizeof *f);
     f->direct = -1;
-    f->fd = open(spec->path, (spec->write ? O_RDWR : O_RDONLY) | O_CLOEXEC);
-    if (f->fd < 0) {
-        vf_fail_errno(err, errno, "opening %s", spec->path);
+    f->fd = open_file(spec, err);
+    if (f->fd < 0)
         return NULL;
-    }
-    if (measure(f, spec->path, err) < 0 || vf_qemu_lock(f->fd, spec->write, spec->path, err) < 0) {
+    /* a lock on a live disk would keep its VM from opening it anew, and it could not be had anyway
+     */
+    if (measure(f, spec->path, err) < 0 ||
+        (!spec->live && vf_qemu_lock(f->fd, spec->write, spec->path, err) < 0)) {
         close(f->fd);
         return NULL;
     }
@@ -224,6 +279,7 @@ struct vf_disk *vf_disk_open_file(const struct vf_disk_spec *spec, struct vf_err
     f->disk.ops = &file_ops;
     f->disk.name = vf_strdup(spec->path);
     f->disk.writable = spec->write;
+    f->live = spec->live;
     f->direct = vf_disk_open_direct(spec->path);
     f->disk.media = f->direct >= 0;
     struct file *done = VF_STEAL(f);

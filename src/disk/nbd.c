@@ -1,25 +1,23 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Every format but raw: a qemu-nbd of our own on a private socket, which also takes the image's
- * locks, and libnbd. Two connections, because a synchronous call of libnbd holds its handle: one
- * writes while the other flushes and reads back. Both reach the same block graph inside qemu-nbd.
+/* Every format but raw: a qemu-nbd of our own on a private socket, and libnbd. A source's files are
+ * found, checked and locked before (image.h); what is written is locked by qemu-nbd. Two
+ * connections, because a synchronous call of libnbd holds its handle: one writes while the other
+ * flushes and reads back. Both reach the same block graph inside qemu-nbd.
  */
 #include "config.h"
 #include "disk/disk.h"
 #include "base/clock.h"
-#include "base/fdio.h"
-#include "base/proc.h"
 #include "base/str.h"
+#include "disk/image.h"
+#include "disk/tool.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <libnbd.h>
-#include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 enum {
     START_MS = 20 * 1000,
@@ -33,7 +31,8 @@ enum {
 
 struct nbd {
     struct vf_disk disk;
-    struct vf_proc server;
+    struct vf_tool server;
+    struct vf_image image; /* its files; when only reading */
     char *socket;
     struct nbd_handle *io, *commit; /* the same one when only reading */
     uint32_t read_flags;
@@ -50,13 +49,17 @@ static struct nbd *self(struct vf_disk *d)
     return (struct nbd *)d;
 }
 
-static int nbd_failed(struct vf_error **err, const char *what)
+/* libnbd's errno tells what, qemu-nbd's last words often why. */
+static int nbd_failed(struct nbd *b, struct vf_error **err, const char *what)
 {
     int e = nbd_get_errno();
     const char *text = nbd_get_error();
+    vf_autofree char *said = vf_tool_said(&b->server);
     if (e == ENOSPC || e == EIO || e == EPERM)
-        return vf_fail_errno(err, e, "%s", what);
-    return vf_fail(err, VF_E_INTERNAL, "%s: %s", what, text ? text : "NBD failed");
+        vf_fail_errno(err, e, "%s", what);
+    else
+        vf_fail(err, VF_E_INTERNAL, "%s: %s", what, text ? text : "NBD failed");
+    return said ? vf_fail_prefix(err, "qemu-nbd says \"%s\"", said) : -1;
 }
 
 /* libnbd puts the bytes where they belong; it only wants to tell somebody. */
@@ -72,7 +75,7 @@ static int do_read(struct nbd *b, struct nbd_handle *h, void *buf, size_t n, uin
     /* asked for a plain read, qemu-nbd answers in parts, and hangs up when it cannot read one */
     nbd_chunk_callback cb = {.callback = on_chunk};
     int r = nbd_pread_structured(h, buf, n, offset, cb, b->read_flags);
-    return r < 0 ? nbd_failed(err, "read through qemu-nbd") : 0;
+    return r < 0 ? nbd_failed(b, err, "read through qemu-nbd") : 0;
 }
 
 static int disk_read(struct vf_disk *d, void *buf, size_t n, uint64_t offset, struct vf_error **err)
@@ -90,7 +93,7 @@ static int disk_write(struct vf_disk *d, const void *buf, size_t n, uint64_t off
                       struct vf_error **err)
 {
     return nbd_pwrite(self(d)->io, buf, n, offset, 0) < 0
-               ? nbd_failed(err, "write through qemu-nbd")
+               ? nbd_failed(self(d), err, "write through qemu-nbd")
                : 0;
 }
 
@@ -100,7 +103,7 @@ static int disk_zero(struct vf_disk *d, uint64_t n, uint64_t offset, struct vf_e
     while (n) {
         uint64_t now = n < MAX_SPAN ? n : MAX_SPAN;
         if (nbd_zero(b->io, now, offset, 0) < 0)
-            return nbd_failed(err, "zeroes through qemu-nbd");
+            return nbd_failed(b, err, "zeroes through qemu-nbd");
         offset += now;
         n -= now;
     }
@@ -109,7 +112,8 @@ static int disk_zero(struct vf_disk *d, uint64_t n, uint64_t offset, struct vf_e
 
 static int disk_flush(struct vf_disk *d, struct vf_error **err)
 {
-    return nbd_flush(self(d)->commit, 0) < 0 ? nbd_failed(err, "flush through qemu-nbd") : 0;
+    return nbd_flush(self(d)->commit, 0) < 0 ? nbd_failed(self(d), err, "flush through qemu-nbd")
+                                             : 0;
 }
 
 /* libnbd's callback: pairs of length and flags (bit 0 hole, bit 1 reads as zero). */
@@ -134,7 +138,7 @@ static int ask_extents(struct nbd *b, struct nbd_handle *h, uint64_t offset, str
     b->from = offset;
     nbd_extent_callback cb = {.callback = on_extents, .user_data = b};
     if (nbd_block_status(h, n, offset, cb, 0) < 0)
-        return nbd_failed(err, "block status through qemu-nbd");
+        return nbd_failed(b, err, "block status through qemu-nbd");
     if (!b->n_extents)
         b->extents[b->n_extents++] = (struct vf_extent){.end = offset + n};
     /* a target's answers are used once: a long one about small pieces is for nothing */
@@ -169,45 +173,25 @@ static int disk_extent(struct vf_disk *d, uint64_t offset, struct vf_extent *out
 {
     pthread_mutex_lock(&self(d)->extents_lock);
     int r = extent_locked(d, offset, out, err);
+    /* nobody comes to the end of an image that is not known to be whole */
+    if (r == 0 && out->end >= d->size)
+        r = vf_image_wait(&self(d)->image, -1, NULL, err);
     pthread_mutex_unlock(&self(d)->extents_lock);
     return r;
 }
 
-/* What qemu-nbd has said on stderr, one line; caller frees. */
-static char *said(struct nbd *b)
-{
-    char text[2048];
-    vf_set_nonblock(b->server.err, true);
-    ssize_t n = read(b->server.err, text, sizeof text - 1);
-    if (n <= 0)
-        return vf_strdup("no message");
-    while (n && text[n - 1] == '\n')
-        n--;
-    return vf_escape_n(text, (size_t)n);
-}
-
 static int stop_server(struct nbd *b, struct vf_error **err)
 {
-    if (b->server.pid <= 0)
+    if (b->server.proc.pid <= 0)
         return 0;
-    kill(b->server.pid, SIGTERM);
     /* it may have much to write, but not for ever */
-    int64_t end = vf_clock_ms() + START_MS;
-    int raw = 0;
-    pid_t r;
-    while ((r = waitpid(b->server.pid, &raw, WNOHANG)) == 0) {
-        if (vf_clock_ms() > end)
-            kill(b->server.pid, SIGKILL);
-        usleep(2000);
-    }
-    vf_autofree char *why = said(b);
-    close(b->server.err);
-    b->server.pid = -1;
-    if (r < 0)
-        return vf_fail_errno(err, errno, "waiting for qemu-nbd");
-    if (!WIFEXITED(raw) || WEXITSTATUS(raw) != 0)
-        return vf_fail(err, VF_E_INTERNAL, "qemu-nbd ended badly (%s)", why);
-    return 0;
+    int status = vf_tool_stop(&b->server, START_MS, err);
+    if (status < 0)
+        return vf_fail_prefix(err, "waiting for qemu-nbd");
+    vf_autofree char *why = vf_tool_said(&b->server);
+    return status ? vf_fail(err, VF_E_INTERNAL, "qemu-nbd ended badly (%s)",
+                            why ? why : "it said nothing")
+                  : 0;
 }
 
 static int disk_close(struct vf_disk *d, struct vf_error **err)
@@ -224,6 +208,7 @@ static int disk_close(struct vf_disk *d, struct vf_error **err)
     int r = stop_server(b, err);
     unlink(b->socket); /* often gone already */
     free(b->socket);
+    vf_image_close(&b->image);
     pthread_mutex_destroy(&b->extents_lock);
     return r;
 }
@@ -258,8 +243,7 @@ static int start_server(struct nbd *b, const struct vf_disk_spec *spec, struct v
     vf_strv_add(&argv, spec->write ? "--discard=unmap" : "--read-only");
     vf_strv_add(&argv, "--");
     vf_strv_add(&argv, spec->path);
-    unsigned flags = VF_PROC_STDERR | VF_PROC_DIE;
-    if (vf_proc_start((const char *const *)argv, flags, -1, &b->server, err) < 0)
+    if (vf_tool_start(&b->server, (const char *const *)argv, err) < 0)
         return vf_fail_prefix(err, "%s needs qemu-nbd (package qemu-utils)", spec->path);
     return 0;
 }
@@ -267,23 +251,21 @@ static int start_server(struct nbd *b, const struct vf_disk_spec *spec, struct v
 /* The server has ended before it listened. */
 static int server_failed(struct nbd *b, const struct vf_disk_spec *spec, struct vf_error **err)
 {
-    vf_autofree char *why = said(b);
-    close(b->server.err);
-    b->server.pid = -1;
-    if (strstr(why, "Failed to get") && strstr(why, "lock"))
+    vf_autofree char *why = vf_tool_said(&b->server);
+    if (vf_said_locked(why))
         return vf_fail(err, VF_E_CONFLICT,
                        "%s is in use by another process (a running VM, a backup or another copy)",
                        spec->path);
     return vf_fail(err, VF_E_UNSUPPORTED, "%s cannot be opened as %s: %s", spec->path, spec->format,
-                   why);
+                   why ? why : "qemu-nbd said nothing");
 }
 
-static int connect_handle(struct nbd_handle **out, const char *socket, struct vf_error **err)
+static int connect_handle(struct nbd *b, struct nbd_handle **out, struct vf_error **err)
 {
     struct nbd_handle *h = nbd_create();
     if (!h || nbd_add_meta_context(h, LIBNBD_CONTEXT_BASE_ALLOCATION) < 0 ||
-        nbd_connect_unix(h, socket) < 0) {
-        nbd_failed(err, "connecting to qemu-nbd");
+        nbd_connect_unix(h, b->socket) < 0) {
+        nbd_failed(b, err, "connecting to qemu-nbd");
         if (h)
             nbd_close(h);
         return -1;
@@ -296,10 +278,10 @@ static int wait_for_server(struct nbd *b, const struct vf_disk_spec *spec, struc
 {
     int64_t end = vf_clock_ms() + START_MS;
     for (;;) {
-        int raw = 0;
-        if (waitpid(b->server.pid, &raw, WNOHANG) == b->server.pid)
+        int status;
+        if (vf_tool_ended(&b->server, &status))
             return server_failed(b, spec, err);
-        if (access(b->socket, F_OK) == 0 && connect_handle(&b->io, b->socket, NULL) == 0)
+        if (access(b->socket, F_OK) == 0 && connect_handle(b, &b->io, NULL) == 0)
             return 0;
         if (vf_clock_ms() > end)
             return vf_fail(err, VF_E_INTERNAL, "qemu-nbd does not answer for %s", spec->path);
@@ -310,17 +292,23 @@ static int wait_for_server(struct nbd *b, const struct vf_disk_spec *spec, struc
 
 static int connect_all(struct nbd *b, const struct vf_disk_spec *spec, struct vf_error **err)
 {
+    int r = spec->write ? vf_image_check_target(spec->path, spec->format, &b->image, err)
+                        : vf_image_open(spec->path, spec->format, spec->cancel, &b->image, err);
+    if (r < 0)
+        return -1;
+    if (b->image.unit)
+        b->disk.unit = b->image.unit;
     if (start_server(b, spec, err) < 0 || wait_for_server(b, spec, err) < 0)
         return -1;
     b->commit = b->io;
     if (spec->write) {
         b->commit = NULL;
-        if (connect_handle(&b->commit, b->socket, err) < 0)
+        if (connect_handle(b, &b->commit, err) < 0)
             return -1;
     }
     int64_t size = nbd_get_size(b->io);
     if (size < 0)
-        return nbd_failed(err, "asking qemu-nbd for the size");
+        return nbd_failed(b, err, "asking qemu-nbd for the size");
     if (nbd_can_meta_context(b->io, LIBNBD_CONTEXT_BASE_ALLOCATION) != 1)
         return vf_fail(err, VF_E_UNSUPPORTED, "this qemu-nbd does not tell extents (%s)",
                        spec->path);
@@ -346,7 +334,7 @@ struct vf_disk *vf_disk_open_nbd(const struct vf_disk_spec *spec, struct vf_erro
         .zero_when_fresh = true,
         .media = takes_direct(spec->path),
     };
-    b->server.pid = -1;
+    b->server.proc.pid = -1;
     b->span = MIN_SPAN;
     pthread_mutex_init(&b->extents_lock, NULL);
     b->socket =

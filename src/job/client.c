@@ -62,8 +62,15 @@ int vf_client_fd(const struct vf_client *c)
 static json_t *from_journal(struct vf_client *c, struct vf_error **err)
 {
     const json_t *events = vf_journal_events(c->journal);
-    if (c->next < json_array_size(events))
-        return json_incref(json_array_get(events, c->next++));
+    size_t n = json_array_size(events);
+    while (c->next < n) {
+        json_t *e = json_array_get(events, c->next++);
+        bool end = vf_streq(vf_json_str(e, "type"), "end");
+        for (size_t i = c->next; end && i < n; i++) /* of an earlier process */
+            end = !vf_streq(vf_json_str(json_array_get(events, i), "type"), "start");
+        if (end || !vf_streq(vf_json_str(e, "type"), "end"))
+            return json_incref(e);
+    }
     vf_fail(err, VF_E_NET, _("the job's process ended before its work was done"));
     return NULL;
 }

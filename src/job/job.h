@@ -45,7 +45,7 @@ struct vf_move {
     unsigned target_id; /* 0: next free */
     enum vf_method method;
     const char *format; /* NULL: as the source's disk where the storage takes it */
-    bool skip_start, skip_disks, verify_tls, ignore_exists;
+    bool skip_start, skip_disks, no_precopy, verify_tls, ignore_exists;
     uint64_t rate; /* bytes per second, 0: no limit */
     enum vf_verify verify;
     unsigned compress, streams, route; /* as in a plan */

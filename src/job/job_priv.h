@@ -9,7 +9,7 @@
 #include "job/job.h"
 #include "job/journal.h"
 #include "provider/provider.h"
-#include "xfer/copy.h"
+#include "xfer/carrier.h"
 
 struct vf_job_disk {
     const char *slot; /* borrowed from the plan */
@@ -17,13 +17,6 @@ struct vf_job_disk {
     struct vf_progress progress;
     atomic_bool copying;
     struct vf_copy_result result;
-};
-
-/* A host of this job: ssh session and the mover behind it. */
-struct vf_job_host {
-    char *node;
-    struct vf_ssh *ssh;
-    struct vf_mover_host *mover;
 };
 
 /* Asks about an unknown host key with what its cluster says of it (vouch.h). */
@@ -48,19 +41,24 @@ struct vf_job {
     pthread_mutex_t stop_lock;
     bool going_back; /* under stop_lock: too late to stop */
     struct vf_provider *source_pve, *target_pve;
-    struct vf_vm *source;      /* as it was before this job touched it */
-    struct vf_vm *target;      /* as the plan makes it; id 0 until chosen */
-    struct vf_job_disk *disks; /* one for each of plan->disks */
-    struct vf_job_disk memory; /* of the guest, while it is migrated live */
-    struct vf_job_host source_host, target_host;
-    struct vf_route *route;
-    _Atomic uint64_t rate; /* limit for the disks, bytes per second, 0: none; see vf_job_set_rate() */
+    struct vf_vm *source;       /* as it was before this job touched it */
+    struct vf_vm *target;       /* as the plan makes it; id 0 until chosen */
+    struct vf_job_disk *disks;  /* one for each of plan->disks */
+    struct vf_job_disk memory;  /* of the guest, while it is migrated live */
+    struct vf_carrier *carrier; /* ssh, movers and route; NULL: not connected */
+    /* Held by threads that copy around all but the copying: providers and what else there is one
+     * of is for one thread at a time. */
+    pthread_mutex_t hands;
+    bool live; /* what is being copied is in use by the VM */
+    _Atomic uint64_t
+        rate;          /* limit for the disks, bytes per second, 0: none; see vf_job_set_rate() */
     bool shared_store; /* target and source cluster have the storage in common */
     int64_t started_ms;
     int64_t down_since, up_since; /* unix seconds, 0: not yet */
     int64_t down_ms; /* when the shutdown was asked for, CLOCK_BOOTTIME; 0: another process did */
     double down_seconds; /* measured, 0: was not down or still is */
     bool source_locked;  /* by a migration, for good: nobody could take it off */
+    bool stand_still;    /* what failed is for a person: nothing is put back */
     json_t *step_times;  /* [{"step":...,"seconds":...}] */
 };
 
@@ -77,9 +75,9 @@ const struct vf_record *vf_job_was_done(const struct vf_job *job, const char *ke
 /* Says something to whoever watches and to the log; not journalled. LEVEL: "info", "warn". */
 void vf_job_note(struct vf_job *job, const char *level, const char *fmt, ...) VF_PRINTF(3, 4);
 
-/* A new limit for the disks, from any thread: followed by what is being copied, kept for later starts
- * of the job, told to all. REQUEST (may be NULL) goes into the event, for whoever asked. UNSUPPORTED
- * when vmferry does not copy the disks itself. */
+/* A new limit for the disks, from any thread: followed by what is being copied, kept for later
+ * starts of the job, told to all. REQUEST (may be NULL) goes into the event, for whoever asked.
+ * UNSUPPORTED when vmferry does not copy the disks itself. */
 int vf_job_set_rate(struct vf_job *job, uint64_t rate, const char *request, struct vf_error **err);
 
 /* A step: done in order, undone in reverse. RUN is called on every start of the job and must take
@@ -100,6 +98,8 @@ enum vf_exit vf_job_run(struct vf_job *job, struct vf_error **err);
  * run. */
 int vf_job_roll_back(struct vf_job *job, struct vf_error **err);
 bool vf_job_target_ran(const struct vf_job *job);
+/* How many processes have worked on it, this one included. */
+size_t vf_job_starts(const struct vf_job *job);
 /* Asks the worker to stop, from any thread. False: it is putting everything back already, which
  * nothing stops. */
 bool vf_job_stop(struct vf_job *job, const char *why);
@@ -110,6 +110,8 @@ void vf_job_calm(struct vf_job *job);
 
 /* tokens.c: removes the tokens this job has made, whatever became of it. */
 void vf_job_drop_tokens(struct vf_job *job);
+/* The token at the target is made anew when an earlier process made it, whose secret is gone. */
+int vf_job_renew_token(struct vf_job *job, struct vf_error **err);
 bool vf_job_logs_in_by_password(const struct vf_job *job);
 
 /* Is VMID ID at the target this job's? 1 yes, 0 no or not there, -1 cannot tell. */
@@ -117,14 +119,51 @@ int vf_job_target_is_ours(struct vf_job *job, unsigned id, struct vf_error **err
 /* 0 while the source is stopped; CONFLICT when somebody started it. */
 int vf_job_source_down(struct vf_job *job, struct vf_error **err);
 
+/* The job in DIR; READ_ONLY: to look at it only. Caller frees with vf_job_free(). */
+struct vf_job *vf_job_load(const char *dir, bool read_only, struct vf_error **err);
+void vf_job_free(struct vf_job *job);
+VF_DEFINE_CLEANUP(struct vf_job *, vf_job_free)
+
+/* changes.c: what is not as this job left it, since its last process ended. Those that stop leave
+ * no way on. NOW: the source as it is, NULL: cannot be read, for the reason WHY. */
+int vf_job_changes(struct vf_job *job, const struct vf_vm *now, const struct vf_error *why,
+                   struct vf_findings *f, struct vf_error **err);
+/* Takes up what that found: copies of a source that has run since count no more, and a claim that
+ * was taken away is written again. */
+int vf_job_take_up(struct vf_job *job, const struct vf_vm *now, struct vf_error **err);
+/* What of VM is compared, as {"memory":"2 GiB",...}; a new reference. */
+json_t *vf_vm_settings(const struct vf_vm *vm);
+/* The newest start of the source that its cluster knows of, NULL without *err: none, or none that
+ * this login is shown. Caller frees. */
+char *vf_job_last_start(struct vf_job *job, struct vf_error **err);
+/* Do both ends answer? Fills the states, of a VM that is not there STOPPED. */
+int vf_job_states(struct vf_job *job, enum vf_vm_state *source, enum vf_vm_state *target,
+                  struct vf_error **err);
+
+/* Of a step that an earlier process began: what it asked for may still be on its way. Waits until
+ * the newest task of TYPE (NULL: it makes none) about VM ID has ended; STOP: it is stopped. Returns
+ * 1 while it is worth looking again, 0 when what is not there by now never comes. */
+int vf_job_settle(struct vf_job *job, const struct vf_record *rec, const char *type, unsigned id,
+                  bool stop, struct vf_error **err);
+
 /* Providers of both clusters, opened on first use. */
 int vf_job_connect(struct vf_job *job, struct vf_error **err);
 /* Reads job->source back from the journal; NOTFOUND when preflight never ended. */
 int vf_job_load_source(struct vf_job *job, struct vf_error **err);
 
-/* ssh and movers at both ends and the route between them. */
+/* ssh and movers at both ends and the route between them: job->carrier. The journal has every start
+ * of movers. */
 int vf_job_hosts_open(struct vf_job *job, struct vf_error **err);
 void vf_job_hosts_close(struct vf_job *job);
+/* Removes keys and helper files that an earlier process may have left there; says so when it
+ * cannot. */
+void vf_job_sweep_hosts(struct vf_job *job);
+/* Copies disk I of the plan, over outages. LIVE: the VM still runs, so nothing is believed of what
+ * was copied, and the copy that counts compares both disks. Its key in the journal is "copy/SLOT",
+ * or "precopy/SLOT"; done by an earlier start, nothing happens. */
+int vf_job_copy_disk(struct vf_job *job, size_t i, bool live, struct vf_error **err);
+/* The file that keeps how far the copy of SLOT has come; caller frees. */
+char *vf_job_mark_path(const struct vf_job *job, const char *slot);
 /* The path of VOLUME as its host sees it, honouring storage paths of the configuration; caller
  * frees. */
 char *vf_job_volume_path(struct vf_job *job, bool target, const char *node, const char *volume,

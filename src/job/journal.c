@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
+#include <time.h>
 
 enum { RESERVE = 1024 * 1024, MAX_JOURNAL = 64 * 1024 * 1024 };
 
@@ -52,8 +53,16 @@ static int check_event(const struct vf_journal *j, const json_t *event, struct v
     return 0;
 }
 
+/* Of an event, unix seconds; 0: it has none. */
+static int64_t time_of(const json_t *event)
+{
+    const char *stamp = vf_json_str(event, "time");
+    struct tm tm = {0};
+    return stamp && strptime(stamp, "%Y-%m-%dT%H:%M:%SZ", &tm) ? (int64_t)timegm(&tm) : 0;
+}
+
 /* Takes a (checked) step event into the records. */
-static void take_step(struct vf_journal *j, json_t *event)
+static void take_step(struct vf_journal *j, json_t *event, bool earlier)
 {
     const char *key = vf_json_str(event, "key");
     size_t state = state_of(event);
@@ -75,13 +84,15 @@ static void take_step(struct vf_journal *j, json_t *event)
         r->result = data ? json_incref(data) : json_object();
     }
     r->state = (enum vf_record_state)state;
+    r->at = time_of(event);
+    r->earlier = earlier;
 }
 
-static void take(struct vf_journal *j, json_t *event)
+static void take(struct vf_journal *j, json_t *event, bool earlier)
 {
     json_array_append(j->events, event);
     if (vf_streq(vf_json_str(event, "type"), "step"))
-        take_step(j, event);
+        take_step(j, event, earlier);
 }
 
 int vf_journal_write(struct vf_journal *j, json_t *event, char **line_out, struct vf_error **err)
@@ -94,7 +105,7 @@ int vf_journal_write(struct vf_journal *j, json_t *event, char **line_out, struc
     if (r == 0 && (vf_pwrite_full(j->fd, line, n, j->end) < 0 || fdatasync(j->fd) < 0))
         r = vf_fail_errno(err, errno, "%s", j->path);
     if (r == 0) {
-        take(j, kept);
+        take(j, kept, false);
         j->end += n;
     }
     pthread_mutex_unlock(&j->lock);
@@ -163,19 +174,21 @@ struct vf_journal *vf_journal_open(const char *dir, bool read_only, struct vf_er
     vf_autofree char *text = vf_read_file(j->path, MAX_JOURNAL, &n, err);
     if (!text)
         return NULL;
+    size_t number = 0;
     for (char *line = text, *nl; (nl = memchr(line, '\n', n - (size_t)(line - text)));
          line = nl + 1) {
         vf_autojson json_t *event = vf_event_parse(line, (size_t)(nl - line));
         bool last = nl + 1 == text + n;
+        number++;
         if (!event && last)
             break; /* torn: it was being written when the machine stopped */
         if (!event) {
-            vf_fail(err, VF_E_CORRUPT, "%s: a line in the middle cannot be read", j->path);
+            vf_fail(err, VF_E_CORRUPT, "%s: line %zu cannot be read", j->path, number);
             return NULL;
         }
         if ((line == text ? check_head(j, event, err) : check_event(j, event, err)) < 0)
             return NULL;
-        take(j, event);
+        take(j, event, true);
         j->end = (uint64_t)(nl + 1 - text);
     }
     if (!j->end) {

@@ -6,6 +6,7 @@
 #ifndef VF_JOB_JOURNAL_H
 #define VF_JOB_JOURNAL_H
 
+#include <stdint.h>
 #include "job/event.h"
 
 enum { VF_JOURNAL_VERSION = 1, VF_JOURNAL_READER = 1 };
@@ -19,6 +20,8 @@ struct vf_record {
     enum vf_record_state { VF_REC_INTENT, VF_REC_DONE, VF_REC_FAILED, VF_REC_UNDONE } state;
     json_t *intent; /* data of the intent line, never NULL */
     json_t *result; /* data of the done line, or NULL */
+    int64_t at;     /* unix seconds of its last line */
+    bool earlier;   /* that line was written by an earlier process */
     unsigned begun; /* how many intents there were */
 };
 

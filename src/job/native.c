@@ -103,6 +103,10 @@ int vf_native_preflight(const struct vf_plan *p, const struct vf_vm *s, struct v
     if (p->target_name && !vf_streq(p->target_name, s->name))
         stop(f, p->target_name, _("rename it afterwards"),
              _("Proxmox's migration carries the VM's name"));
+    for (size_t i = 0; i < s->n_disks; i++)
+        if (s->disks[i].linked)
+            stop(f, s->disks[i].slot, _("make it a full disk with \"Move disk\""),
+                 _("a linked clone of a template is not migrated without it"));
     check_maps(p, s, f);
     check_formats(p, s, storages, n, f);
     if (src->ops->native->refusals(src, p, s, f, err) < 0)
@@ -280,6 +284,9 @@ int vf_step_migrate(struct vf_job *job, struct vf_error **err)
         task = known_task(job, r, &why);
         if (why)
             return vf_fail_with(err, VF_STEAL(why));
+        /* it never began: nothing needs the token that it was to be given */
+        if (!task && vf_job_renew_token(job, err) < 0)
+            return -1;
     }
     if (!task)
         task = begin(job, err);
@@ -423,6 +430,9 @@ int vf_step_arrived(struct vf_job *job, struct vf_error **err)
     const struct vf_record *r = vf_job_was_done(job, "migrate");
     if (!got)
         return -1;
+    if (got->lock)
+        return vf_fail(err, VF_E_CONFLICT, _("VM %u at the target is still locked (%s)"),
+                       job->target->id, got->lock);
     for (size_t i = 0; i < job->plan->n_disks; i++) {
         const struct vf_plan_disk *d = &job->plan->disks[i];
         const struct vf_disk *g = vf_vm_disk(got, d->slot);

@@ -90,6 +90,13 @@ static void check_source(const struct view *v, struct vf_findings *f)
     if (!s->n_disks && v->plan->copy_disks)
         vf_finding_add(f, VF_WARN, s->name, NULL, _("it has no disks to copy"));
     tell_left_out(v, s, 0, f);
+    for (size_t i = 0; v->plan->method == VF_METHOD_COPY && v->plan->copy_disks && i < s->n_disks;
+         i++)
+        if (s->disks[i].linked)
+            vf_finding_add(
+                f, VF_INFO, s->disks[i].slot, NULL,
+                _("it is a linked clone: at the target it becomes a whole disk, with what "
+                  "its template holds"));
     for (size_t i = 0; v->plan->method == VF_METHOD_COPY && i < s->n_cdroms; i++)
         if (s->cdroms[i].cloudinit && v->plan->n_disks)
             vf_finding_add(f, VF_INFO, s->cdroms[i].slot, NULL,
@@ -361,27 +368,6 @@ int vf_job_load_source(struct vf_job *job, struct vf_error **err)
     return 0;
 }
 
-/* On the way on after an interruption the source carries our name and marker: what it was before is
- * in the journal, what it has is asked. */
-static int describe_again(struct vf_job *job, struct vf_error **err)
-{
-    if (vf_job_load_source(job, err) < 0)
-        return -1;
-    vf_auto(vf_vm_free) struct vf_vm *now =
-        vf_describe_whole(job->source_pve, job->source->id, err);
-    if (!now)
-        return -1;
-    vf_str_set(&now->ha, job->source->ha);
-    vf_str_set(&now->name, job->source->name);
-    vf_str_set(&now->description, job->source->description);
-    now->unnamed = job->source->unnamed;
-    now->onboot = job->source->onboot;
-    now->state = job->source->state;
-    vf_vm_free(job->source);
-    job->source = VF_STEAL(now);
-    return 0;
-}
-
 static int report_findings(const struct vf_findings *f, struct vf_error **err)
 {
     /* to the log: whoever agreed to the plan has read them, and the report says what was left out
@@ -395,11 +381,52 @@ static int report_findings(const struct vf_findings *f, struct vf_error **err)
     return 0;
 }
 
+/* What was found changed is said; what stops leaves everything as it is. */
+static int report_changes(struct vf_job *job, const struct vf_findings *f, struct vf_error **err)
+{
+    for (size_t i = 0; i < f->n; i++) {
+        const struct vf_finding *x = &f->v[i];
+        if (x->severity != VF_STOP)
+            vf_job_note(job, vf_severity_name(x->severity), "%s: %s", x->subject, x->text);
+        else
+            return vf_fail(err, VF_E_CONFLICT, "%s: %s%s%s", x->subject, x->text,
+                           x->cure ? "; " : "", x->cure ? x->cure : "");
+    }
+    return 0;
+}
+
+/* On the way on after an interruption the source carries our name and marker: what it was before is
+ * in the journal, what it has is asked. */
+static int describe_again(struct vf_job *job, struct vf_error **err)
+{
+    vf_autofindings struct vf_findings f = {0};
+    vf_autoerror struct vf_error *why = NULL;
+    if (vf_job_load_source(job, err) < 0)
+        return -1;
+    vf_auto(vf_vm_free) struct vf_vm *now =
+        vf_describe_whole(job->source_pve, job->source->id, &why);
+    if (vf_error_is_transient(why) || vf_error_code(why) == VF_E_CANCELLED)
+        return vf_fail_with(err, VF_STEAL(why));
+    if (vf_job_changes(job, now, why, &f, err) < 0 || report_changes(job, &f, err) < 0 ||
+        vf_job_take_up(job, now, err) < 0)
+        return -1;
+    vf_str_set(&now->ha, job->source->ha);
+    vf_str_set(&now->name, job->source->name);
+    vf_str_set(&now->description, job->source->description);
+    now->unnamed = job->source->unnamed;
+    now->onboot = job->source->onboot;
+    now->state = job->source->state;
+    vf_vm_free(job->source);
+    job->source = VF_STEAL(now);
+    return 0;
+}
+
 int vf_step_preflight(struct vf_job *job, struct vf_error **err)
 {
+    bool again = vf_job_was_done(job, "preflight") != NULL;
+    job->stand_still = again; /* what was found changed is for a person to decide */
     if (vf_job_connect(job, err) < 0)
         return -1;
-    bool again = vf_job_was_done(job, "preflight") != NULL;
     if (again && describe_again(job, err) < 0)
         return -1;
     if (!again) {
@@ -416,6 +443,7 @@ int vf_step_preflight(struct vf_job *job, struct vf_error **err)
     job->target = vf_plan_apply(job->plan, job->source, prefix, err);
     if (!job->target || fit(job->plan, job->target_pve, job->target, err) < 0)
         return -1;
+    job->stand_still = false;
     if (again)
         return 0;
     json_t *disks = json_array();
@@ -426,6 +454,7 @@ int vf_step_preflight(struct vf_job *job, struct vf_error **err)
     }
     json_t *data = source_json(job->source);
     json_object_set_new(data, "disks", disks);
+    json_object_set_new(data, "settings", vf_vm_settings(job->source));
     if (vf_job_intend(job, "preflight", NULL, err) < 0) {
         json_decref(data);
         return -1;

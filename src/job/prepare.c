@@ -105,6 +105,7 @@ static int make_plan(const struct vf_move *m, struct vf_provider *dst, struct vf
     p->target_node = vf_strdup(m->node);
     p->target_id = m->target_id;
     p->copy_disks = !m->skip_disks;
+    p->precopy = !m->no_precopy;
     p->start = !m->skip_start && !m->skip_disks;
     p->rate = m->rate;
     p->method = m->method;

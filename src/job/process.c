@@ -20,28 +20,43 @@
 
 static const char *const mode_names[] = {"run", "rollback"};
 
+static int write_job(const char *id, const char *dir, const char *conf, const struct vf_plan *plan,
+                     struct vf_error **err)
+{
+    vf_autofree char *path = vf_asprintf("%s/plan.cfg", dir);
+    if (vf_mkdirs(dir, 0700, err) < 0 || vf_plan_save(plan, path, err) < 0)
+        return -1;
+    vf_auto(vf_journal_free) struct vf_journal *j = vf_journal_create(dir, err);
+    if (!j)
+        return -1;
+    json_t *e = vf_event_new("job");
+    json_object_set_new(e, "job", json_string(id));
+    json_object_set_new(e, "conf", json_string(conf));
+    json_object_set_new(e, "vm", json_string(plan->vm_name));
+    json_object_set_new(e, "source", json_string(plan->source));
+    json_object_set_new(e, "target", json_string(plan->target));
+    return vf_journal_write(j, e, NULL, err);
+}
+
 char *vf_job_create(const struct vf_plan *plan, const char *conf_path, struct vf_error **err)
 {
     vf_autofree char *id = vf_job_new_id();
     vf_autofree char *dir = vf_job_dir(id);
-    vf_autofree char *path = vf_asprintf("%s/plan.cfg", dir);
     vf_autofree char *absolute = realpath(conf_path, NULL);
     if (!absolute) {
         vf_fail_errno(err, errno, "%s", conf_path);
         return NULL;
     }
-    if (vf_mkdirs(dir, 0700, err) < 0 || vf_plan_save(plan, path, err) < 0)
-        return NULL;
-    vf_auto(vf_journal_free) struct vf_journal *j = vf_journal_create(dir, err);
-    if (!j)
-        return NULL;
-    json_t *e = vf_event_new("job");
-    json_object_set_new(e, "job", json_string(id));
-    json_object_set_new(e, "conf", json_string(absolute));
-    json_object_set_new(e, "vm", json_string(plan->vm_name));
-    json_object_set_new(e, "source", json_string(plan->source));
-    json_object_set_new(e, "target", json_string(plan->target));
-    return vf_journal_write(j, e, NULL, err) < 0 ? NULL : VF_STEAL(id);
+    if (write_job(id, dir, absolute, plan, err) == 0)
+        return VF_STEAL(id);
+    /* nobody shall find half a job */
+    const char *const files[] = {"plan.cfg", "journal.jsonl"};
+    for (size_t i = 0; i < VF_COUNT(files); i++) {
+        vf_autofree char *file = vf_asprintf("%s/%s", dir, files[i]);
+        unlink(file);
+    }
+    rmdir(dir);
+    return NULL;
 }
 
 int vf_job_spawn(const char *id, enum vf_job_mode mode, struct vf_error **err)
@@ -59,7 +74,7 @@ int vf_job_spawn(const char *id, enum vf_job_mode mode, struct vf_error **err)
                : vf_fail(err, VF_E_INTERNAL, _("the job's process did not start: %s"), text);
 }
 
-static void free_job(struct vf_job *job)
+void vf_job_free(struct vf_job *job)
 {
     if (!job)
         return;
@@ -83,12 +98,21 @@ static void free_job(struct vf_job *job)
     vf_cancel_free(job->cancel);
     vf_cancel_free(job->fired);
     pthread_mutex_destroy(&job->stop_lock);
+    pthread_mutex_destroy(&job->hands);
     free(job->id);
     free(job->dir);
     free(job->marker);
     free(job);
 }
-VF_DEFINE_CLEANUP(struct vf_job *, free_job)
+
+/* Each process of a job says so in the journal before it does anything. */
+static int note_start(struct vf_job *job, enum vf_job_mode mode, struct vf_error **err)
+{
+    json_t *e = vf_event_new("start");
+    json_object_set_new(e, "mode", json_string(mode_names[mode]));
+    json_object_set_new(e, "pid", json_integer(getpid()));
+    return vf_journal_write(job->journal, e, NULL, err);
+}
 
 /* The last event of TYPE: "job" is what vf_job_create() noted, "rate" the limit that was set while
  * an earlier process copied. NULL: none. */
@@ -101,9 +125,9 @@ static const json_t *last_event(const struct vf_journal *j, const char *type)
     return NULL;
 }
 
-static struct vf_job *load_job(const char *dir, struct vf_error **err)
+struct vf_job *vf_job_load(const char *dir, bool read_only, struct vf_error **err)
 {
-    vf_auto(free_job) struct vf_job *job = vf_xcalloc(1, sizeof *job);
+    vf_auto(vf_job_free) struct vf_job *job = vf_xcalloc(1, sizeof *job);
     const char *slash = strrchr(dir, '/');
     job->id = vf_strdup(slash ? slash + 1 : dir);
     job->dir = vf_strdup(dir);
@@ -114,9 +138,10 @@ static struct vf_job *load_job(const char *dir, struct vf_error **err)
     job->asker = vf_bus_asker(job->bus);
     job->cancel = vf_cancel_new(NULL);
     pthread_mutex_init(&job->stop_lock, NULL);
+    pthread_mutex_init(&job->hands, NULL);
     vf_autofree char *path = vf_asprintf("%s/plan.cfg", dir);
     job->plan = vf_plan_load(path, err);
-    job->journal = job->plan ? vf_journal_open(dir, false, err) : NULL;
+    job->journal = job->plan ? vf_journal_open(dir, read_only, err) : NULL;
     if (!job->journal)
         return NULL;
     const char *conf = vf_json_str(last_event(job->journal, "job"), "conf");
@@ -160,7 +185,9 @@ static enum vf_exit roll_back(struct vf_job *job, struct vf_error **err)
     if (vf_job_connect(job, err) < 0)
         return VF_EXIT_INTERRUPTED;
     if (vf_job_load_source(job, err) < 0 || vf_job_roll_back(job, err) < 0)
-        return vf_error_code(*err) == VF_E_CANCELLED ? VF_EXIT_INTERRUPTED : VF_EXIT_PERSON;
+        return vf_error_code(*err) == VF_E_CANCELLED || vf_error_is_transient(*err)
+                   ? VF_EXIT_INTERRUPTED
+                   : VF_EXIT_PERSON;
     return VF_EXIT_DONE;
 }
 
@@ -280,12 +307,12 @@ int vf_job_process(const char *dir, enum vf_job_mode mode)
     setsid();
     close(pipes[0]);
     vf_autoerror struct vf_error *err = NULL;
-    vf_auto(free_job) struct vf_job *job = NULL;
+    vf_auto(vf_job_free) struct vf_job *job = NULL;
     struct vf_server *server = NULL;
     vf_autofd int lock = vf_job_lock(dir, &err);
     if (lock >= 0)
-        job = load_job(dir, &err);
-    if (job && detach_stdio(dir, &err) == 0)
+        job = vf_job_load(dir, false, &err);
+    if (job && detach_stdio(dir, &err) == 0 && note_start(job, mode, &err) == 0)
         server = vf_server_new(job, &err);
     const char *word = server ? "+" : vf_error_text(err);
     if (vf_write_full(pipes[1], word, strlen(word)) < 0)

@@ -3,6 +3,7 @@
 #include "config.h"
 #include "job/job_priv.h"
 #include "job/job_text.h"
+#include "job/resume.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/i18n.h"
@@ -18,6 +19,11 @@ static json_t *disks_json(const struct vf_job *job)
         vf_autofree char *key = vf_asprintf("copy/%s", d->slot);
         const struct vf_record *r = vf_job_was_done(job, key);
         json_t *o = r ? json_deep_copy(r->result) : json_object();
+        vf_autofree char *before = vf_asprintf("precopy/%s", d->slot);
+        const struct vf_record *live = vf_job_was_done(job, before);
+        if (live)
+            json_object_set_new(o, "sent_before",
+                                json_incref(json_object_get(live->result, "sent")));
         json_object_set_new(o, "slot", json_string(d->slot));
         json_object_set_new(o, "source", json_string(d->volume));
         if (job->disks[i].volume)
@@ -64,6 +70,12 @@ json_t *vf_report(struct vf_job *job, enum vf_exit code, const struct vf_error *
         r, "target_may_have_run",
         json_boolean(vf_job_target_ran(job) && !vf_job_was_done(job, "finish/description")));
     const struct vf_record *moved = vf_job_was_done(job, "migrate");
+    if (code == VF_EXIT_INTERRUPTED || code == VF_EXIT_PERSON) {
+        static const char *const ways[] = {"none", "both", "on", "back"};
+        json_object_set_new(r, "way", json_string(ways[vf_journal_way(job->journal)]));
+        vf_autofree char *service = vf_service_text(job->journal, VF_VM_UNKNOWN, VF_VM_UNKNOWN);
+        json_object_set_new(r, "service", json_string(service));
+    }
     json_object_set_new(r, "method", json_string(native ? "remote-migrate" : "copy"));
     json_object_set_new(r, "started",
                         json_boolean(vf_job_was_done(job, "start") ||
@@ -108,9 +120,14 @@ static void add_disks(struct vf_buf *b, const json_t *disks)
 {
     static const struct {
         const char *key, *label;
-    } sums[] = {{"read", N_("read")},           {"sent", N_("sent")},
-                {"wire", N_("on the network")}, {"zero", N_("skipped (zeroes)")},
-                {"same", N_("there already")},  {"verified", N_("verified")}};
+        bool optional;
+    } sums[] = {{"sent_before", N_("sent while it ran"), true},
+                {"read", N_("read"), false},
+                {"sent", N_("sent"), false},
+                {"wire", N_("on the network"), false},
+                {"zero", N_("skipped (zeroes)"), false},
+                {"same", N_("there already"), false},
+                {"verified", N_("verified"), false}};
     uint64_t total[VF_COUNT(sums)] = {0};
     size_t n = json_array_size(disks), copied = 0;
     for (size_t i = 0; i < n; i++) {
@@ -135,7 +152,8 @@ static void add_disks(struct vf_buf *b, const json_t *disks)
             vf_buf_printf(b, "  %-17s XXH3-128 %s\n", "", hash);
     }
     for (size_t k = 0; k < VF_COUNT(sums); k++)
-        add_bytes(b, _(sums[k].label), total[k]);
+        if (total[k] || !sums[k].optional)
+            add_bytes(b, _(sums[k].label), total[k]);
 }
 
 /* Proxmox copied them: where they went is all we know. */
@@ -200,12 +218,25 @@ static const struct {
                         N_("mend the cause and start the move again")},
     [VF_EXIT_STOPPED] = {N_("source and target: not touched"),
                          N_("mend the cause and start the move again")},
-    [VF_EXIT_INTERRUPTED] = {N_("source and target: as the journal says"),
-                             N_("undo what was done: vmferry rollback")},
+    [VF_EXIT_INTERRUPTED] = {N_("everything is left as it is"), N_("see vmferry jobs")},
     [VF_EXIT_PERSON] =
         {N_("not everything could be put in order: see the warnings above and the log"),
          N_("look at both VMs; vmferry rollback tries again to undo")},
 };
+
+/* What can be done after an interruption. */
+static char *interrupted_next(const json_t *report)
+{
+    const char *job = vf_json_str(report, "job"), *way = vf_json_str(report, "way");
+    if (job && vf_streq(way, "both"))
+        return vf_asprintf(_("go on: vmferry resume %s; or undo it: vmferry rollback %s"), job,
+                           job);
+    if (job && vf_streq(way, "on"))
+        return vf_asprintf(_("go on: vmferry resume %s (there is no way back)"), job);
+    if (job && vf_streq(way, "back"))
+        return vf_asprintf(_("finish undoing it: vmferry rollback %s"), job);
+    return NULL;
+}
 
 /* Instead of VF_EXIT_PERSON's when the point of no return is passed. */
 static const char *const ran[] = {
@@ -247,7 +278,10 @@ char *vf_failure_text(const json_t *end)
         &b, back ? _("\nFAILED: undoing the move of %s to %s\n") : _("\nFAILED: moving %s to %s\n"),
         vm ? vm : "?", target ? target : "?");
     vf_buf_printf(&b, "  %-7s %s\n", _("why:"), vf_json_str(error, "text"));
-    vf_buf_printf(&b, "  %-7s %s\n", _("state:"), _(states));
-    vf_buf_printf(&b, "  %-7s %s\n", _("next:"), _(next));
+    bool waits = code == VF_EXIT_INTERRUPTED;
+    const char *service = waits ? vf_json_str(report, "service") : NULL;
+    vf_autofree char *commands = waits ? interrupted_next(report) : NULL;
+    vf_buf_printf(&b, "  %-7s %s\n", _("state:"), service ? service : _(states));
+    vf_buf_printf(&b, "  %-7s %s\n", _("next:"), commands ? commands : _(next));
     return vf_buf_take(&b);
 }

@@ -2,6 +2,7 @@
 /* Runs the step table forwards, and backwards when something fails. */
 #include "config.h"
 #include "job/job_priv.h"
+#include "job/resume.h"
 #include "base/clock.h"
 #include "base/i18n.h"
 #include "base/str.h"
@@ -22,18 +23,22 @@ static void say_phase(struct vf_job *job, const struct vf_step *step, const char
 
 bool vf_job_target_ran(const struct vf_job *job)
 {
-    /* once the intent is written the target may have run: its data may be newer than the source's
-     */
-    const struct vf_record *r = vf_journal_find(job->journal, "start");
-    const struct vf_record *m = vf_job_was_done(job, "migrate");
-    return (r && r->state != VF_REC_UNDONE && r->state != VF_REC_FAILED) ||
-           (m && vf_json_true(m->intent, "online")) || vf_job_was_done(job, "migrate/handover");
+    return vf_journal_target_ran(job->journal);
 }
 
 const struct vf_record *vf_job_target_record(const struct vf_job *job)
 {
     const struct vf_record *create = vf_journal_find(job->journal, "create");
     return create ? create : vf_journal_find(job->journal, "migrate");
+}
+
+size_t vf_job_starts(const struct vf_job *job)
+{
+    const json_t *events = vf_journal_events(job->journal);
+    size_t n = 0;
+    for (size_t i = 0; i < json_array_size(events); i++)
+        n += vf_streq(vf_json_str(json_array_get(events, i), "type"), "start");
+    return n;
 }
 
 static const struct vf_step *step_of(const char *key)
@@ -55,7 +60,18 @@ static int undo_one(struct vf_job *job, const struct vf_record *r, struct vf_err
     if (step->undo(job, r, &why) == 0)
         return vf_job_undone(job, key, err);
     vf_job_note(job, "warn", _("could not undo %s: %s"), key, vf_error_text(why));
+    /* what passes by itself is the lesser trouble */
+    if (err && vf_error_is_transient(*err) && !vf_error_is_transient(why))
+        vf_error_free(VF_STEAL(*err));
     return vf_fail(err, vf_error_code(why), _("undoing %s: %s"), key, vf_error_text(why));
+}
+
+/* Written before anything is undone: from then on nothing that a way forwards would stand on can be
+ * relied upon. */
+static int turn_back(struct vf_job *job, struct vf_error **err)
+{
+    return vf_journal_find(job->journal, "rollback") ? 0
+                                                     : vf_job_intend(job, "rollback", NULL, err);
 }
 
 int vf_job_roll_back(struct vf_job *job, struct vf_error **err)
@@ -82,6 +98,8 @@ int vf_job_roll_back(struct vf_job *job, struct vf_error **err)
                              "back, remove that VM and rename the source by hand"),
                            job->plan->vm_name, id, job->plan->target);
     }
+    if (turn_back(job, err) < 0)
+        return -1;
     /* movers first: they hold the disks' locks, and no source starts while they do */
     int failed = undo_one(job, vf_journal_find(job->journal, "hosts"), err);
     for (size_t i = vf_journal_count(job->journal); i-- > 0;)
@@ -92,7 +110,7 @@ int vf_job_roll_back(struct vf_job *job, struct vf_error **err)
             if (vf_job_target_ran(job))
                 break; /* but not when it turned out that there is no way back */
         }
-    return failed;
+    return failed < 0 ? -1 : vf_job_done(job, "rollback", NULL, err);
 }
 
 bool vf_job_stop(struct vf_job *job, const char *why)
@@ -123,23 +141,69 @@ void vf_job_calm(struct vf_job *job)
             ends[i]->ops->set_cancel(ends[i], job->cancel);
 }
 
+/* Can the source be put back now? Its cluster decides: the service is there. What is at the target
+ * harms nobody, and can be removed later. */
+static int source_answers(struct vf_job *job, struct vf_error **err)
+{
+    enum vf_vm_state state;
+    if (vf_job_connect(job, err) < 0 && !job->source_pve)
+        return -1;
+    vf_error_free(VF_STEAL(*err));
+    return job->source_pve->ops->state(job->source_pve, job->source->node, job->source->id, &state,
+                                       err);
+}
+
+/* Left as it is: what can be tried again later, or is for a person to decide. */
+static bool waits(const struct vf_job *job, const struct vf_error *why)
+{
+    bool again = vf_error_is_transient(why);
+    if (job->stand_still)
+        return true;
+    if (vf_job_target_ran(job))
+        return again || vf_error_code(why) == VF_E_CANCELLED;
+    return again && vf_job_starts(job) > 1; /* who resumed it may do so once more */
+}
+
 static enum vf_exit give_up(struct vf_job *job, struct vf_error **err)
 {
+    if (waits(job, *err))
+        return VF_EXIT_INTERRUPTED;
     if (vf_job_target_ran(job))
         return VF_EXIT_PERSON;
-    vf_job_note(job, "warn", _("%s; putting everything back"), vf_error_text(*err));
     vf_job_calm(job);
     vf_autoerror struct vf_error *why = NULL;
+    if (source_answers(job, &why) < 0) {
+        vf_job_note(job, "warn", _("%s; nothing can be put back now: %s"), vf_error_text(*err),
+                    vf_error_text(why));
+        return VF_EXIT_INTERRUPTED;
+    }
+    vf_job_note(job, "warn", _("%s; putting everything back"), vf_error_text(*err));
     int r = vf_job_connect(job, &why);
     if (r == 0)
         r = vf_job_roll_back(job, &why);
-    if (r < 0)
-        vf_job_note(job, "warn", _("not everything could be put back: %s"), vf_error_text(why));
-    return r < 0 ? VF_EXIT_PERSON : VF_EXIT_FAILED;
+    if (r == 0)
+        return VF_EXIT_FAILED;
+    vf_job_note(job, "warn", _("not everything could be put back: %s"), vf_error_text(why));
+    return vf_error_is_transient(why) ? VF_EXIT_INTERRUPTED : VF_EXIT_PERSON;
+}
+
+/* A job that began to go back goes nowhere else. */
+static enum vf_exit only_back(const struct vf_job *job, struct vf_error **err)
+{
+    const struct vf_record *back = vf_journal_find(job->journal, "rollback");
+    bool over = back->state == VF_REC_DONE;
+    vf_fail(err, VF_E_CONFLICT,
+            over
+                ? _("the move of %s was undone: start it again")
+                : _("the move of %s is being undone, which can only be finished: vmferry rollback"),
+            job->plan->vm_name);
+    return over ? VF_EXIT_FAILED : VF_EXIT_INTERRUPTED;
 }
 
 enum vf_exit vf_job_run(struct vf_job *job, struct vf_error **err)
 {
+    if (vf_journal_find(job->journal, "rollback") && !vf_job_target_ran(job))
+        return only_back(job, err);
     for (size_t i = 0; i < vf_n_steps; i++) {
         const struct vf_step *step = &vf_steps[i];
         int64_t begun = vf_clock_ms();

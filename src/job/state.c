@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config.h"
 #include "job/state.h"
+#include "base/cancel.h"
 #include "base/clock.h"
 #include "base/fdio.h"
 #include "base/i18n.h"
+#include "base/log.h"
 #include "base/str.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <time.h>
+
+enum { LOCK_TRIES = 10, LOCK_STEP_MS = 20 };
 
 char *vf_state_root(void)
 {
@@ -84,22 +89,60 @@ char *vf_job_resolve(const char *ref, struct vf_error **err)
     return vf_strdup(found);
 }
 
+/* Who holds the lock has written its number and the time into it. */
+static void read_holder(int fd, pid_t *pid, int64_t *since)
+{
+    char text[64] = "";
+    long long number = 0, seconds = 0;
+    ssize_t n = vf_pread_full(fd, text, sizeof text - 1, 0);
+    if (n <= 0 || sscanf(text, "%lld %lld", &number, &seconds) != 2)
+        number = seconds = 0;
+    if (pid)
+        *pid = (pid_t)number;
+    if (since)
+        *since = seconds;
+}
+
+static int held(int fd, struct vf_error **err)
+{
+    pid_t pid;
+    int64_t since;
+    read_holder(fd, &pid, &since);
+    if (!pid)
+        return vf_fail(err, VF_E_CONFLICT, _("this job is running already: vmferry attach"));
+    vf_autofree char *stamp = vf_clock_stamp(since);
+    return vf_fail(err, VF_E_CONFLICT,
+                   _("this job is running already (process %d on this machine, since %s): vmferry "
+                     "attach"),
+                   (int)pid, stamp);
+}
+
 int vf_job_lock(const char *dir, struct vf_error **err)
 {
     vf_autofree char *path = vf_asprintf("%s/lock", dir);
     vf_autofd int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
         return vf_fail_errno(err, errno, "%s", path);
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-        return errno == EWOULDBLOCK
-                   ? vf_fail(err, VF_E_CONFLICT, _("this job is running already: vmferry attach"))
-                   : vf_fail_errno(err, errno, "%s", path);
+    /* who only looks whether it is held holds it for an instant */
+    for (int tries = LOCK_TRIES; flock(fd, LOCK_EX | LOCK_NB) < 0;)
+        if (errno != EWOULDBLOCK)
+            return vf_fail_errno(err, errno, "%s", path);
+        else if (!--tries || vf_cancel_sleep(NULL, LOCK_STEP_MS, NULL) < 0)
+            return held(fd, err);
+    vf_autofree char *text =
+        vf_asprintf("%lld %lld\n", (long long)getpid(), (long long)vf_clock_unix());
+    /* for messages only: a full disk does not keep a job from going on */
+    if (ftruncate(fd, 0) < 0 || vf_pwrite_full(fd, text, strlen(text), 0) < 0)
+        vf_warn("job", "%s: %s", path, strerror(errno));
     return VF_STEAL_FD(fd);
 }
 
-bool vf_job_is_locked(const char *dir)
+bool vf_job_is_locked(const char *dir, pid_t *pid, int64_t *since)
 {
     vf_autofree char *path = vf_asprintf("%s/lock", dir);
     vf_autofd int fd = open(path, O_RDWR | O_CLOEXEC);
-    return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+    bool locked = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+    if (locked)
+        read_holder(fd, pid, since);
+    return locked;
 }

@@ -5,6 +5,8 @@
 #define VF_JOB_STATE_H
 
 #include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
 #include "base/error.h"
 
 /* $XDG_STATE_HOME/vmferry or ~/.local/state/vmferry; root without XDG_STATE_HOME: /var/lib/vmferry.
@@ -21,9 +23,9 @@ char **vf_job_ids(void);
 char *vf_job_resolve(const char *ref, struct vf_error **err);
 
 /* Takes the job's lock: a descriptor to keep open, or -1 with CONFLICT while another process has
- * it. */
+ * it; the error says which, and since when. */
 int vf_job_lock(const char *dir, struct vf_error **err);
-/* Does a process hold it? */
-bool vf_job_is_locked(const char *dir);
+/* Does a process hold it? *PID and *SINCE (unix seconds; both may be NULL): which, 0: not told. */
+bool vf_job_is_locked(const char *dir, pid_t *pid, int64_t *since);
 
 #endif

@@ -18,6 +18,14 @@ static bool was_running(const struct vf_job *job)
     return job->source->state != VF_VM_STOPPED && !vf_job_is_native(job);
 }
 
+static bool precopies(const struct vf_job *job)
+{
+    for (size_t i = 0; copies(job) && i < job->plan->n_disks; i++)
+        if (vf_plan_precopies(job->plan, job->source, i))
+            return true;
+    return false;
+}
+
 static bool in_pool(const struct vf_job *job)
 {
     return is_copy(job) && job->source->pool;
@@ -59,24 +67,27 @@ const struct vf_step vf_steps[] = {
      vf_step_token, NULL},
     {"pool", N_("Look for the pool at the target"), in_pool, vf_step_pool, vf_undo_pool},
     {"create", N_("Create the target VM"), is_copy, vf_step_create, vf_undo_create},
-    /* undone with the VM that it belongs to */
-    {"firewall", N_("Set the target VM's firewall"), has_firewall, vf_step_firewall, NULL},
+    {"firewall", N_("Set the target VM's firewall"), has_firewall, vf_step_firewall,
+     vf_undo_with_target},
     {"allocate", N_("Allocate its disks"), copies, vf_step_allocate, vf_undo_allocate},
     {"migrate", N_("Migrate the VM by Proxmox's own means"), vf_job_is_native, vf_step_migrate,
      vf_undo_migrate},
     {"arrived", N_("Check what arrived at the target"), vf_job_is_native, vf_step_arrived, NULL},
     {"unlock", N_("Take the migration's lock off the source"), vf_job_is_native, vf_step_unlock,
      NULL},
+    /* what it brings goes with the volumes */
+    {"precopy", N_("Copy disks while the VM runs"), precopies, vf_step_precopy, NULL},
     {"ha", N_("Take the source out of high availability"), under_ha, vf_step_ha, vf_undo_ha},
     {"shutdown", N_("Shut the source VM down"), was_running, vf_step_shutdown, vf_undo_shutdown},
     {"onboot", N_("Keep the source from starting at boot"), had_onboot, vf_step_onboot,
      vf_undo_onboot},
     {"cloning", N_("Rename the source to NAME--CLONING"), is_copy, vf_step_cloning,
      vf_undo_cloning},
-    {"copy", N_("Copy the disks"), copies, vf_step_copy, NULL},
+    {"copy", N_("Copy the disks"), copies, vf_step_copy, vf_undo_with_target},
     {"verify", N_("Check that every disk was verified"), copies, vf_step_verify, NULL},
-    {"attach", N_("Attach the disks to the target VM"), is_copy, vf_step_attach, NULL},
-    {"rename", N_("Give the target VM its name"), is_copy, vf_step_rename, NULL},
+    {"attach", N_("Attach the disks to the target VM"), is_copy, vf_step_attach,
+     vf_undo_with_target},
+    {"rename", N_("Give the target VM its name"), is_copy, vf_step_rename, vf_undo_with_target},
     {"start", N_("Start the target VM"), starts, vf_step_start, NULL},
     {"migrated", N_("Rename the source to NAME--MIGRATED"), source_free, vf_step_migrated,
      vf_undo_migrated},

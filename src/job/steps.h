@@ -19,6 +19,7 @@ VF_STEP(pool);
 VF_UNDO(pool);
 VF_STEP(create);
 VF_UNDO(create);
+VF_UNDO(with_target); /* nothing to do: it goes with the target VM */
 VF_STEP(firewall);
 VF_STEP(allocate);
 VF_UNDO(allocate);
@@ -26,6 +27,7 @@ VF_STEP(migrate);
 VF_UNDO(migrate);
 VF_STEP(arrived);
 VF_STEP(unlock);
+VF_STEP(precopy);
 VF_STEP(ha);
 VF_UNDO(ha);
 VF_STEP(shutdown);

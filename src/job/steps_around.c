@@ -128,11 +128,11 @@ int vf_step_firewall(struct vf_job *job, struct vf_error **err)
     vf_auto(vf_firewall_free) struct vf_firewall *want = vf_firewall_copy(job->target->firewall);
     if (leave_out_rows(job, want, err) < 0)
         return -1;
-    if (!vf_job_was_done(job, "firewall")) {
-        if (vf_job_intend(job, "firewall", json_pack("{s:i}", "vmid", (int)id), err) < 0 ||
-            OPS(job)->set_firewall(job->target_pve, node, id, want, err) < 0)
-            return -1;
-    }
+    if (vf_job_was_done(job, "firewall"))
+        return 0;
+    if (vf_job_intend(job, "firewall", json_pack("{s:i}", "vmid", (int)id), err) < 0 ||
+        OPS(job)->set_firewall(job->target_pve, node, id, want, err) < 0)
+        return -1;
     vf_auto(vf_firewall_free) struct vf_firewall *got =
         OPS(job)->firewall(job->target_pve, node, id, err);
     if (!got)
@@ -143,7 +143,7 @@ int vf_step_firewall(struct vf_job *job, struct vf_error **err)
         return vf_fail(err, VF_E_CONFLICT,
                        _("the firewall of the target VM is not the source's: %s"), shown);
     }
-    return vf_job_was_done(job, "firewall") ? 0 : vf_job_done(job, "firewall", NULL, err);
+    return vf_job_done(job, "firewall", NULL, err);
 }
 
 /* ------------------------------------------------------------------ high availability */

@@ -20,6 +20,17 @@ static struct vf_vm *describe_source(struct vf_job *job, struct vf_error **err)
     return vm;
 }
 
+/* KEY is done, and with it the last start that is in order: a later one tells that the source ran
+ * after all. */
+static int note_stopped(struct vf_job *job, const char *key, struct vf_error **err)
+{
+    vf_autoerror struct vf_error *why = NULL;
+    vf_autofree char *last = vf_job_last_start(job, &why);
+    if (why && vf_error_code(why) != VF_E_PERMISSION)
+        return vf_fail_with(err, VF_STEAL(why));
+    return vf_job_done(job, key, json_pack("{s:s?}", "last_start", last), err);
+}
+
 int vf_step_claim(struct vf_job *job, struct vf_error **err)
 {
     if (vf_job_was_done(job, "claim"))
@@ -33,7 +44,7 @@ int vf_step_claim(struct vf_job *job, struct vf_error **err)
     if (job->source_pve->ops->describe_as(job->source_pve, s->node, s->id, text, s->digest, err) <
         0)
         return vf_fail_prefix(err, _("claiming %s"), s->name);
-    return vf_job_done(job, "claim", NULL, err);
+    return note_stopped(job, "claim", err);
 }
 
 int vf_undo_claim(struct vf_job *job, const struct vf_record *rec, struct vf_error **err)
@@ -108,6 +119,40 @@ static int shut_down(struct vf_job *job, struct vf_error **err)
     }
 }
 
+/* Somebody started the source after it was shut down for this job. */
+static int ask_to_shut_down_again(struct vf_job *job, struct vf_error **err)
+{
+    static const char *const keys[] = {"shutdown", "leave"};
+    const struct vf_ask_choice choices[] = {
+        {keys[0], _("shut it down again and go on")},
+        {keys[1], _("leave everything as it is; the job can be resumed or rolled back later")},
+    };
+    const char *name = job->source->name;
+    vf_autofree char *id = vf_asprintf("shutdown-again:%s", name);
+    vf_autofree char *title =
+        vf_asprintf(_("%s was started again at the source. Shut it down once more?"), name);
+    struct vf_ask q = {.id = id,
+                       .kind = VF_ASK_CHOICE,
+                       .title = title,
+                       .detail = _("What was copied is compared with it again after that."),
+                       .choices = choices,
+                       .n_choices = VF_COUNT(choices),
+                       .safe = keys[1]};
+    struct vf_answer a = {0};
+    job->stand_still = true;
+    if (job->asker.ask(job->asker.opaque, &q, job->cancel, &a, err) < 0)
+        return -1;
+    bool go = vf_streq(a.text, keys[0]);
+    vf_answer_clear(&a);
+    if (!go)
+        return vf_fail(err, VF_E_CONFLICT,
+                       _("%s was started again at the source since this job shut it down, and is "
+                         "left running"),
+                       name);
+    job->stand_still = false;
+    return 0;
+}
+
 int vf_step_shutdown(struct vf_job *job, struct vf_error **err)
 {
     struct vf_vm *s = job->source;
@@ -115,20 +160,22 @@ int vf_step_shutdown(struct vf_job *job, struct vf_error **err)
     if (job->source_pve->ops->state(job->source_pve, s->node, s->id, &state, err) < 0)
         return -1;
     const struct vf_record *r = vf_journal_find(job->journal, "shutdown");
-    if (!r) {
+    bool again = r && r->state == VF_REC_DONE;
+    if (again && state == VF_VM_STOPPED) {
+        job->down_since = vf_json_int(r->intent, "since");
+        return 0;
+    }
+    if (again && ask_to_shut_down_again(job, err) < 0)
+        return -1;
+    /* asked by a process that is gone, and not down: it goes down from now on */
+    bool anew = !r || state != VF_VM_STOPPED;
+    if (anew) {
         if (vf_job_intend(job, "shutdown",
                           json_pack("{s:b, s:I}", "running", state != VF_VM_STOPPED, "since",
                                     (json_int_t)vf_clock_unix()),
                           err) < 0)
             return -1;
         r = vf_journal_find(job->journal, "shutdown");
-    } else if (r->state == VF_REC_DONE && state == VF_VM_STOPPED) {
-        job->down_since = vf_json_int(r->intent, "since");
-        return 0;
-    } else if (r->state == VF_REC_DONE) {
-        return vf_fail(err, VF_E_CONFLICT,
-                       _("%s was started again at the source since this job shut it down"),
-                       s->name);
     }
     job->down_since = vf_json_int(r->intent, "since");
     if (state != VF_VM_STOPPED) {
@@ -136,7 +183,7 @@ int vf_step_shutdown(struct vf_job *job, struct vf_error **err)
         if (shut_down(job, err) < 0)
             return -1;
     }
-    return vf_job_done(job, "shutdown", NULL, err);
+    return note_stopped(job, "shutdown", err);
 }
 
 /* The service depends on it: tried again, because what held a disk a moment ago may need another.

@@ -4,13 +4,15 @@
 #include "job/identity.h"
 #include "job/steps.h"
 #include "plan/name.h"
+#include "provider/native.h"
 #include "base/clock.h"
 #include "base/i18n.h"
 #include "base/str.h"
 
 #include <string.h>
 
-enum { ID_TRIES = 5 };
+/* LATE_S: how long after it was sent a request whose sender died may still be carried out. */
+enum { ID_TRIES = 5, LATE_S = 10, LATE_STEP_MS = 500 };
 
 #define OPS(job) ((job)->target_pve->ops)
 
@@ -25,6 +27,45 @@ int vf_job_target_is_ours(struct vf_job *job, unsigned id, struct vf_error **err
         return vf_fail_with(err, VF_STEAL(why));
     vf_autofree char *owner = vf_marker_find(notes);
     return vf_streq(owner, job->id);
+}
+
+static void ignore_line(void *opaque, const char *text)
+{
+}
+
+int vf_job_settle(struct vf_job *job, const struct vf_record *rec, const char *type, unsigned id,
+                  bool stop, struct vf_error **err)
+{
+    const struct vf_native_ops *n = OPS(job)->native;
+    struct vf_native_watch w = {.line = ignore_line};
+    if (rec->state != VF_REC_INTENT || !rec->earlier)
+        return 0;
+    vf_autoerror struct vf_error *why = NULL;
+    vf_autofree char *task =
+        type ? n->find(job->target_pve, job->plan->target_node, id, type, &why) : NULL;
+    int r = why ? -1 : 0;
+    if (task)
+        r = stop ? n->stop(job->target_pve, task, &why) : n->watch(job->target_pve, task, &w, &why);
+    /* how it ended is seen by what is there */
+    if (r < 0 && (vf_error_is_transient(why) || vf_error_code(why) == VF_E_CANCELLED))
+        return vf_fail_with(err, VF_STEAL(why));
+    int64_t age = vf_clock_unix() - rec->at;
+    if (age < 0 || age >= LATE_S)
+        return 0;
+    return vf_cancel_sleep(job->cancel, LATE_STEP_MS, err) < 0 ? -1 : 1;
+}
+
+/* Is the VM of a "create" this job's, when what began it has come to an end? */
+static int made_it(struct vf_job *job, const struct vf_record *rec, bool stop,
+                   struct vf_error **err)
+{
+    unsigned id = (unsigned)vf_json_int(rec->intent, "vmid");
+    for (;;) {
+        int late = vf_job_settle(job, rec, "qmcreate", id, stop, err);
+        int ours = late < 0 ? -1 : vf_job_target_is_ours(job, id, err);
+        if (ours || !late)
+            return ours;
+    }
 }
 
 /* The VM as it is created: other name, marker, no start at boot, no disks. */
@@ -54,6 +95,8 @@ static int create_once(struct vf_job *job, unsigned id, struct vf_error **err)
     /* in the pool it may not be, perhaps without one it may */
     if (!vm->pool || vf_error_code(why) != VF_E_PERMISSION)
         return vf_fail_with(err, VF_STEAL(why));
+    if (vf_job_fact(job, "create/pool", json_pack("{s:s}", "refused", vf_error_text(why)), err) < 0)
+        return -1;
     vf_job_without_pool(job, vf_error_text(why));
     vf_str_set(&vm->pool, NULL);
     return OPS(job)->create(job->target_pve, vm, err);
@@ -64,10 +107,15 @@ int vf_step_create(struct vf_job *job, struct vf_error **err)
     const struct vf_record *r = vf_journal_find(job->journal, "create");
     if (r && (r->state == VF_REC_DONE || r->state == VF_REC_INTENT)) {
         unsigned id = (unsigned)vf_json_int(r->intent, "vmid");
-        int ours = vf_job_target_is_ours(job, id, err);
+        /* the last thing a move does is to take its marker off */
+        bool released = vf_journal_find(job->journal, "finish/description") != NULL;
+        int ours = released ? 1 : made_it(job, r, false, err);
         if (ours < 0)
             return -1;
         job->target->id = id;
+        const struct vf_record *no_pool = vf_job_was_done(job, "create/pool");
+        if (ours && no_pool && job->target->pool)
+            vf_job_without_pool(job, vf_json_str(no_pool->result, "refused"));
         if (ours)
             return r->state == VF_REC_DONE ? 0 : vf_job_done(job, "create", NULL, err);
         if (r->state == VF_REC_DONE)
@@ -93,7 +141,9 @@ int vf_step_create(struct vf_job *job, struct vf_error **err)
 int vf_undo_create(struct vf_job *job, const struct vf_record *rec, struct vf_error **err)
 {
     unsigned id = (unsigned)vf_json_int(rec->intent, "vmid");
-    int ours = vf_job_target_is_ours(job, id, err);
+    if (!vf_streq(rec->key, "create"))
+        return 0; /* undone with the step's own record */
+    int ours = made_it(job, rec, true, err);
     if (ours <= 0)
         return ours;
     if (OPS(job)->destroy(job->target_pve, vf_json_str(rec->intent, "node"), id, err) < 0)
@@ -110,6 +160,11 @@ int vf_undo_create(struct vf_job *job, const struct vf_record *rec, struct vf_er
                            _("volume %s of this job is still there: remove it by hand"), volume);
         }
     }
+    return 0;
+}
+
+int vf_undo_with_target(struct vf_job *job, const struct vf_record *rec, struct vf_error **err)
+{
     return 0;
 }
 
@@ -218,12 +273,18 @@ int vf_undo_allocate(struct vf_job *job, const struct vf_record *rec, struct vf_
     const char *volume = rec->result ? vf_json_str(rec->result, "volume") : NULL;
     if (!volume)
         volume = vf_json_str(rec->intent, "volume");
-    int there = volume_there(job, volume, err);
+    int there, late;
+    do {
+        late = vf_job_settle(job, rec, NULL, 0, false, err);
+        there = late < 0 ? -1 : volume_there(job, volume, err);
+    } while (!there && late);
     if (there <= 0)
         return there;
     if (still_ours(job, rec, volume, err) < 0)
         return -1;
     vf_autoerror struct vf_error *why = NULL;
+    vf_autofree char *mark = vf_job_mark_path(job, strchr(rec->key, '/') + 1);
+    vf_copy_forget(mark); /* it says what this volume holds */
     if (OPS(job)->free_volume(job->target_pve, job->plan->target_node, volume, &why) == 0 ||
         vf_error_code(why) == VF_E_CONFLICT)
         return 0; /* attached already: it goes with the VM, and undoing "create" checks that it did
@@ -322,7 +383,8 @@ int vf_step_attach(struct vf_job *job, struct vf_error **err)
 {
     if (job->plan->copy_disks && attach_disks(job, err) < 0)
         return -1;
-    return vf_job_compare_target(job, err);
+    /* seen to be right by an earlier process; since then it may be somebody's to change */
+    return vf_journal_find(job->journal, "rename") ? 0 : vf_job_compare_target(job, err);
 }
 
 int vf_step_rename(struct vf_job *job, struct vf_error **err)
@@ -361,6 +423,20 @@ static int start_target(struct vf_job *job, struct vf_error **err)
     return vf_fail_with(err, VF_STEAL(why));
 }
 
+/* Does it run by what an earlier process began? */
+static int runs_already(struct vf_job *job, const struct vf_record *rec, struct vf_error **err)
+{
+    for (;;) {
+        enum vf_vm_state state = VF_VM_UNKNOWN;
+        int late = vf_job_settle(job, rec, "qmstart", job->target->id, false, err);
+        if (late < 0 || OPS(job)->state(job->target_pve, job->plan->target_node, job->target->id,
+                                        &state, err) < 0)
+            return -1;
+        if (state == VF_VM_RUNNING || !late)
+            return state == VF_VM_RUNNING;
+    }
+}
+
 int vf_step_start(struct vf_job *job, struct vf_error **err)
 {
     const struct vf_record *down = vf_journal_find(job->journal, "shutdown");
@@ -368,11 +444,21 @@ int vf_step_start(struct vf_job *job, struct vf_error **err)
     if (!was_running || !job->plan->start || !job->plan->copy_disks ||
         vf_job_was_done(job, "start"))
         return 0;
-    if (vf_job_source_down(job, err) < 0 || vf_job_intend(job, "start", NULL, err) < 0)
+    if (vf_job_source_down(job, err) < 0)
         return -1;
-    if (start_target(job, err) < 0)
-        return vf_fail_prefix(err, _("starting %s at the target"), job->target->name);
-    job->up_since = vf_clock_unix();
+    const struct vf_record *begun = vf_journal_find(job->journal, "start");
+    int64_t asked = begun && begun->state == VF_REC_INTENT ? begun->at : 0;
+    int runs = asked ? runs_already(job, begun, err) : 0;
+    if (runs < 0)
+        return -1;
+    if (!runs) {
+        asked = 0;
+        if (vf_job_intend(job, "start", NULL, err) < 0)
+            return -1;
+        if (start_target(job, err) < 0)
+            return vf_fail_prefix(err, _("starting %s at the target"), job->target->name);
+    }
+    job->up_since = asked ? asked : vf_clock_unix();
     job->down_seconds = job->down_ms ? (double)(vf_clock_ms() - job->down_ms) / 1000
                                      : (double)(job->up_since - job->down_since);
     return vf_job_done(job, "start", json_pack("{s:f}", "downtime", job->down_seconds), err);
@@ -382,7 +468,11 @@ int vf_step_finish(struct vf_job *job, struct vf_error **err)
 {
     const char *node = job->plan->target_node;
     struct vf_vm *t = job->target;
+    bool opened = job->carrier != NULL;
     vf_job_hosts_close(job);
+    const struct vf_record *hosts = vf_job_was_done(job, "hosts");
+    if (!opened && hosts && hosts->earlier)
+        vf_job_sweep_hosts(job);
     /* a migration carries it */
     if (!vf_job_is_native(job) && !vf_job_was_done(job, "finish/onboot") && job->source->onboot) {
         if (vf_job_intend(job, "finish/onboot", NULL, err) < 0 ||

@@ -31,6 +31,13 @@ bool vf_job_logs_in_by_password(const struct vf_job *job)
     return user_at(job, 0) || user_at(job, 1);
 }
 
+/* Does Proxmox's migration perhaps still run with it? */
+static bool in_use(const struct vf_job *job, size_t i)
+{
+    const struct vf_record *m = vf_journal_find(job->journal, "migrate");
+    return ends[i].target && m && m->state == VF_REC_INTENT;
+}
+
 /* Could the token be there? */
 static bool may_exist(const struct vf_record *r)
 {
@@ -64,10 +71,19 @@ int vf_step_token(struct vf_job *job, struct vf_error **err)
 {
     for (size_t i = 0; i < VF_COUNT(ends); i++) {
         const char *user = user_at(job, i);
-        if (user && make_one(job, i, user, err) < 0)
+        /* one that an earlier process gave to a migration is not taken away from it */
+        bool kept = in_use(job, i) && may_exist(vf_journal_find(job->journal, ends[i].key));
+        if (user && !kept && make_one(job, i, user, err) < 0)
             return -1;
     }
     return 0;
+}
+
+int vf_job_renew_token(struct vf_job *job, struct vf_error **err)
+{
+    const char *user = user_at(job, 1);
+    const struct vf_record *r = vf_journal_find(job->journal, ends[1].key);
+    return user && may_exist(r) && r->earlier ? make_one(job, 1, user, err) : 0;
 }
 
 static int remove_one(struct vf_job *job, size_t i, struct vf_error **err)
@@ -79,8 +95,7 @@ static int remove_one(struct vf_job *job, size_t i, struct vf_error **err)
     vf_autofree char *name = vf_strdup(vf_json_str(r->intent, "name"));
     if (!user || !name)
         return 0;
-    const struct vf_record *migration = vf_journal_find(job->journal, "migrate");
-    if (ends[i].target && migration && migration->state == VF_REC_INTENT) {
+    if (in_use(job, i)) {
         vf_job_note(job, "warn",
                     _("the API token %s!%s is kept: Proxmox's migration may still be running with "
                       "it. It expires by itself within %d days; on a node: pveum user token "

@@ -147,3 +147,11 @@ struct vf_vm *vf_plan_apply(const struct vf_plan *p, const struct vf_vm *source,
     }
     return VF_STEAL(vm);
 }
+
+bool vf_plan_precopies(const struct vf_plan *p, const struct vf_vm *source, size_t i)
+{
+    const struct vf_disk *d = vf_vm_disk(source, p->disks[i].slot);
+    /* the tables of other formats are partly in the memory of the VM's QEMU */
+    return p->precopy && p->copy_disks && p->method == VF_METHOD_COPY &&
+           source->state == VF_VM_RUNNING && d && vf_streq(d->format, "raw");
+}

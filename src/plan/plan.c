@@ -10,6 +10,7 @@ struct vf_plan *vf_plan_new(void)
 {
     struct vf_plan *p = vf_xcalloc(1, sizeof *p);
     p->copy_disks = true;
+    p->precopy = true;
     p->start = true;
     p->verify = VF_VERIFY_FULL;
     p->shutdown_timeout = 180;

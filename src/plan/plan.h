@@ -48,6 +48,7 @@ struct vf_plan {
     struct vf_plan_nic *nics;
     size_t n_nics;
     bool copy_disks; /* false: --skip-disks */
+    bool precopy;    /* copy raw disks of a running VM before it is shut down, and again after */
     bool start;      /* start at the target (only when the source was running) */
     uint64_t rate;   /* bytes per second, 0: no limit */
     enum vf_verify verify;
@@ -78,6 +79,9 @@ struct vf_plan *vf_plan_parse(const char *text, size_t len, const char *path,
 /* The file's text, commented for people; caller frees. It reads back to the same plan. */
 char *vf_plan_text(const struct vf_plan *p);
 int vf_plan_save(const struct vf_plan *p, const char *path, struct vf_error **err);
+
+/* Is the Ith disk copied before SOURCE, which runs, is shut down? */
+bool vf_plan_precopies(const struct vf_plan *p, const struct vf_vm *source, size_t i);
 
 /* Remapping as the options and the wizard give it: "vmbr0=vmbr7" into PLAN's NICs that are on vmbr0
  * at SOURCE; "*=vmbr1" into those that no other rule changed. Returns how many NICs it changed (0

@@ -104,6 +104,7 @@ static const struct vf_cfg_key plan_keys[] = {
      .count = offsetof(struct plan_file, plan.n_nics)},
     {"method", VF_CFG_WORD, AT(plan_file, plan.method), .words = method_words},
     {"copy-disks", VF_CFG_BOOL, AT(plan_file, plan.copy_disks)},
+    {"precopy", VF_CFG_BOOL, AT(plan_file, plan.precopy)},
     {"start", VF_CFG_BOOL, AT(plan_file, plan.start)},
     {"rate", VF_CFG_UINT, UINT(plan_file, plan.rate, 0, INT64_MAX)},
     {"verify", VF_CFG_WORD, AT(plan_file, plan.verify), .words = vf_verify_words},
@@ -222,6 +223,8 @@ char *vf_plan_text(const struct vf_plan *p)
                   "live\n",
                   method_words[p->method]);
     put_bool(&b, "copy-disks", p->copy_disks, "false: the target's disks are made, but left empty");
+    put_bool(&b, "precopy", p->precopy,
+             "copy raw disks of a running VM before it is shut down, and what changed after");
     put_bool(&b, "start", p->start, "start it at the target, if it was running");
     put_number(&b, "", "rate", p->rate);
     vf_buf_puts(&b, " # bytes per second, 0: no limit\n");

@@ -130,7 +130,8 @@ static void copy_lists(struct vf_vm *c, const struct vf_vm *vm)
                               vf_strdup(s->path),
                               s->size,
                               s->used,
-                              {0}};
+                              {0},
+                              s->linked};
         vf_opts_copy(&d->opts, &s->opts);
     }
     for (size_t i = 0; i < vm->n_nics; i++) {

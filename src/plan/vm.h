@@ -37,7 +37,8 @@ struct vf_disk {
     uint64_t size; /* bytes the guest sees */
     uint64_t used; /* bytes allocated; 0: not known */
     struct vf_opts
-        opts; /* cache, discard, iothread, ssd, serial, backup, iops_rd …; not size, format */
+        opts;    /* cache, discard, iothread, ssd, serial, backup, iops_rd …; not size, format */
+    bool linked; /* rests on a template's disk; a copy of it is a whole disk */
 };
 
 struct vf_nic {

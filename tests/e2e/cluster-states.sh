@@ -6,8 +6,6 @@
 lab_up
 
 # --- what hangs on a VM
-move 1 "a linked clone is refused" alpha beta b1 local clone1
-says err 'linked clone.*full disk' "with the cure"
 move 1 "a template is refused" alpha beta b1 local golden
 says err 'template.*full clone' "with the cure"
 move 1 "a container is refused" alpha beta b1 local ct1

@@ -15,21 +15,20 @@ prepare() {
 }
 prepare
 
-# killed WHERE KEY:STATE [OPTION]: a move whose job dies there; fails when it got to its end
-killed() {
+# killed_move WHERE KEY:STATE [OPTION]: a move whose job dies there; fails when it got to its end
+killed_move() {
     where=$1 write=$2
     shift 2
     rm -rf "$XDG_STATE_HOME"
-    KILLAT_WHERE=$where KILLAT_WRITE=$write LD_PRELOAD=$top_builddir/tests/e2e/killat.so \
-        "$vmferry" move -c "$L/vmferry.conf" --yes --stop-timeout 5 "$@" alpha beta b1 local web1 \
-        >"$work/out" 2>"$work/err" </dev/null
+    killed "$where" "$write" move -c "$L/vmferry.conf" --yes --stop-timeout 5 "$@" \
+        alpha beta b1 local web1
 }
 last_line() {
     sed -n 's/.*"key":"\([^"]*\)","state":"\([a-z]*\)".*/\2 of \1/p' "$(job_dir)/journal.jsonl" | tail -n 1
 }
 # undone WHERE KEY:STATE [OPTION]
 undone() {
-    killed "$@"
+    killed_move "$@"
     is $? 4 "killed at $*, after the $(last_line)"
     "$vmferry" rollback >"$work/out" 2>"$work/err" </dev/null
     is $? 0 "it is rolled back"
@@ -57,8 +56,22 @@ for p in torn:migrated:done torn:migrated/note:done after:migrated/note:done tor
     undone "${p%%:*}" "${p#*:}" --skip-start
 done
 
+# a rollback that is cut off: there is no way forwards any more, but the rest of the way back
+killed_move after rename:done
+killed torn attach/scsi1:undone rollback
+is $? 4 "a rollback is killed after the $(last_line)"
+run 4 "its job does not go on" resume --yes
+says err 'being undone' "which is said"
+killed after shutdown:undone rollback
+is $? 4 "killed again after the $(last_line)"
+run 0 "it is rolled back" rollback
+is "$(status alpha a1 100)" running "the VM runs again"
+unchanged "and all is as before"
+run 1 "nor is there anything to go on with now" resume "$(basename "$(job_dir)")"
+says err 'was undone' "which is said"
+
 # from there on nobody can know whether the target ran
-killed after start:intent
+killed_move after start:intent
 is $? 4 "killed after the $(last_line)"
 run 5 "that is not rolled back" rollback
 says err 'may have run' "because the target may have run"

@@ -126,6 +126,16 @@ move() {
     run "$want" "$text" move -c "$L/vmferry.conf" --yes "$@"
 }
 
+# killed WHERE KEY:STATE ARGUMENT…: vmferry with a job whose process dies at that write of its journal,
+# see killat.c
+killed() {
+    KILLAT_WHERE=$1 KILLAT_WRITE=$2
+    shift 2
+    KILLAT_WHERE=$KILLAT_WHERE KILLAT_WRITE=$KILLAT_WRITE \
+        LD_PRELOAD=$top_builddir/tests/e2e/killat.so "$vmferry" "$@" \
+        >"$work/out" 2>"$work/err" </dev/null
+}
+
 # on CLUSTER NODE COMMAND: by the node's shell
 on() {
     ctl "$1" node "$2" exec sh -c "$3"

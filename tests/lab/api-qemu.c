@@ -455,6 +455,20 @@ int lab_boot_vm(struct lab_vm *vm, struct vf_error **err)
     return r;
 }
 
+int lab_power_vm(struct lab_vm *vm, bool on, struct vf_error **err)
+{
+    struct lab *lab = vm->node->lab;
+    struct lab_user root = {.name = "root@pam"};
+    struct lab_call c = {.lab = lab, .node = vm->node, .user = &root};
+    vf_autofree char *id = vf_asprintf("%d", vm->vmid);
+    lab_autojson json_t *upid = lab_task_start(&c, vm->node, vm, on ? "qmstart" : "qmstop", id,
+                                               NULL, on ? run_start : run_stop);
+    const struct lab_task *t = lab_task_find(lab, json_string_value(upid));
+    while (!t->end)
+        pthread_cond_wait(&lab->changed, &lab->lock);
+    return vf_streq(t->exit, "OK") ? 0 : vf_fail(err, VF_E_CONFLICT, "%s", t->exit);
+}
+
 #define VM "/nodes/{node}/qemu/{vmid}"
 #define ANY_CONFIG                                                                                 \
     "/vms/{vmid}:VM.Config.Disk|VM.Config.CDROM|VM.Config.CPU|VM.Config.Memory|"                   \

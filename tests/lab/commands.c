@@ -357,9 +357,9 @@ static int cmd_qm(struct request *r)
             vf_buf_printf(r->out, "%s\n", vf_error_text(err));
             return 255;
         }
-    } else if (vf_streq(verb, "start")) {
+    } else if (vf_streq(verb, "start") || vf_streq(verb, "stop")) {
         vf_autoerror struct vf_error *err = NULL;
-        if (lab_boot_vm(vm, &err)) {
+        if (lab_power_vm(vm, vf_streq(verb, "start"), &err)) {
             vf_buf_printf(r->out, "%s\n", vf_error_text(err));
             return 255;
         }
@@ -448,7 +448,7 @@ static const struct {
     {"set-config", "VMID KEY VALUE|-: changed behind everybody's back", cmd_set_config},
     {"set-pending", "VMID KEY VALUE|-: waits for the VM's next start", cmd_set_pending},
     {"snapshot", "VMID NAME", cmd_snapshot},
-    {"qm", "NODE list|status|config|set|start|unlock|suspend|resume …: as on a node", cmd_qm},
+    {"qm", "NODE list|status|config|set|start|stop|unlock|suspend|resume …: as on a node", cmd_qm},
     {"pveum", "role|acl|user token …: as root on a node", cmd_pveum},
     {"extra", "KEY.KEY… JSON|-: firewalls, backup and replication jobs … (see dump)", cmd_extra},
     {"firewall", "VMID: its firewall as JSON", cmd_firewall},

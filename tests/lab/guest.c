@@ -2,7 +2,8 @@
 /* The guest of the demo VMs: one boot sector, real mode. It says "vmferry guest up" on COM1,
  * enables the ACPI power button and, once that is pressed, powers off; between looks it halts until
  * the next timer tick (55 ms). It touches no disk, so that copies can be compared with what was
- * made.
+ * made; but with byte 3 of the sector set it writes, at each tick, a sector by the BIOS
+ * (int 13h, function 43h): to sector 2048 + C % 1024 * 64 the counter C, and the processor's clock.
  *
  * Where the ACPI registers are is read from the chipset: PIIX4 power management (00:01.3, of -M pc)
  * or ICH9 LPC (00:1f.0, of -M q35), both have the I/O base in register 0x40. PM1_STS is at +0,
@@ -24,12 +25,15 @@ __asm__(".pushsection .rodata\n"
         ".code16\n"
         "    jmp 1f\n"
         "    .byte 0\n" /* IGNORE_OFFSET */
+        "    .byte 0\n" /* write at each tick */
         "1:  cli\n"
         "    xorw %ax, %ax\n"
         "    movw %ax, %ds\n"
         "    movw %ax, %ss\n"
         "    movw $0x7c00, %sp\n"
         "    cld\n"
+        "    movb %dl, 0x7e20\n" /* the drive that we came from */
+        "    movl $0, 0x8000\n"
         "    movw $(lab_guest_text - lab_guest_code + 0x7c00), %si\n"
         "    movw $0x3f8, %dx\n"
         "2:  lodsb\n"
@@ -60,7 +64,28 @@ __asm__(".pushsection .rodata\n"
         "    outw %ax, %dx\n"
         "5:  sti\n"
         "    hlt\n"
-        "    movw %di, %dx\n"
+        "    cmpb $0, 0x7c03\n"
+        "    je 8f\n"
+        /* the packet at 0x7e00: 1 sector from 0:8000 to the address at +8 */
+        "    pushal\n"
+        "    movl 0x8000, %eax\n"
+        "    incl %eax\n"
+        "    movl %eax, 0x8000\n"
+        "    andl $1023, %eax\n"
+        "    shll $6, %eax\n"
+        "    addl $2048, %eax\n"
+        "    movl %eax, 0x7e08\n"
+        "    movl $0, 0x7e0c\n"
+        "    movl $0x10010, 0x7e00\n"
+        "    movl $0x8000, 0x7e04\n"
+        "    rdtsc\n"
+        "    movl %eax, 0x8004\n"
+        "    movb 0x7e20, %dl\n"
+        "    movw $0x7e00, %si\n"
+        "    movw $0x4300, %ax\n"
+        "    int $0x13\n"
+        "    popal\n"
+        "8:  movw %di, %dx\n"
         "    inw %dx, %ax\n"
         "    testw $0x100, %ax\n"
         "    jz 5b\n"

@@ -312,6 +312,8 @@ struct lab_vm *lab_the_vm(struct lab_call *c);
 json_t *lab_vm_status(const struct lab_vm *vm, enum lab_view view);
 /* Starts VM as a task would; with the lock held. */
 int lab_boot_vm(struct lab_vm *vm, struct vf_error **err);
+/* Starts or stops VM by a task of root's, and waits for its end; with the lock held. */
+int lab_power_vm(struct lab_vm *vm, bool on, struct vf_error **err);
 
 /* api-cluster.c */
 json_t *lab_node_status(const struct lab_node *n);

@@ -93,6 +93,8 @@ static int image_sizes(const char *path, const char *format, uint64_t *size, uin
     uint64_t be;
     if (vf_streq(format, "qcow2") && vf_pread_full(fd, &be, 8, 24) == 8)
         *size = be64toh(be); /* qcow2 header, "size" */
+    if (vf_streq(format, "vmdk") && vf_pread_full(fd, &be, 8, 12) == 8)
+        *size = le64toh(be) * 512; /* header of a sparse one, "capacity" */
     return 0;
 }
 

@@ -7,6 +7,7 @@
 #include "tests/unit/tap.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #define MIB (1 << 20)
@@ -177,6 +178,65 @@ static void test_running(const char *format)
     unlink(path);
 }
 
+/* Pages of PATH that are in the page cache. */
+static size_t cached_pages(const char *path, size_t size)
+{
+    size_t pages = size / (size_t)getpagesize(), n = 0;
+    vf_autofree unsigned char *in = vf_xcalloc(1, pages);
+    vf_autofd int fd = open(path, O_RDONLY);
+    void *p = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+    ok(p != MAP_FAILED && mincore(p, size, in) == 0, "the cache is looked at");
+    for (size_t i = 0; i < pages; i++)
+        n += in[i] & 1;
+    munmap(p, size);
+    return n;
+}
+
+/* Read while a VM writes to it: beside QEMU's locks, and without a trace in the cache. */
+static void test_live(void)
+{
+    vf_autofree char *path = image("live", "raw"), *qcow2 = image("live.qcow2", "qcow2");
+    const char *holds[] = {"qemu-io", "-f", "raw", path, NULL};
+    const char *writes[] = {"qemu-io", "-f", "raw", "-c", "write -P 9 0 2M", path, NULL};
+    vf_autofree unsigned char *buf = vf_disk_buffer();
+    vf_autoerror struct vf_error *e = NULL, *f = NULL, *g = NULL;
+    struct vf_disk_spec s = {.path = path, .format = "raw", .live = true, .dir = dir};
+    struct vf_proc p;
+    char c;
+    if (vf_proc_start(holds, VF_PROC_STDIN | VF_PROC_STDOUT, -1, &p, NULL) < 0)
+        return;
+    ok(read(p.out, &c, 1) == 1, "QEMU holds the image");
+    struct vf_disk *d = vf_disk_open(&s, &e);
+    show(e);
+    ok(d && vf_disk_read(d, buf, MIB, 0, NULL) == 0 && vf_all_zero(buf, MIB),
+       "it is read live beside it");
+    if (write(p.in, "quit\n", 5) != 5)
+        printf("# qemu-io is gone\n");
+    vf_proc_wait(&p, NULL, NULL);
+    ok(run(writes) == 0, "QEMU can open it anew meanwhile");
+    vf_autofd int fd = open(path, O_RDONLY);
+    ok(fdatasync(fd) == 0 && posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) == 0, "an empty cache");
+    ok(vf_disk_read(d, buf, MIB, 0, NULL) == 0 && buf[0] == 9 && buf[MIB - 1] == 9 &&
+           vf_disk_read(d, buf, 5000, MIB + 700, NULL) == 0 && buf[0] == 9 && buf[4999] == 9,
+       "what was written is read");
+    ok(!d->media || cached_pages(path, 4 * MIB) == 0, "nothing of it stays in the cache");
+    vf_disk_free(d);
+    s.live = false;
+    d = vf_disk_open(&s, NULL);
+    ok(d && vf_disk_read(d, buf, MIB, 0, NULL) == 0 && cached_pages(path, 4 * MIB) > 0,
+       "as it does otherwise");
+    vf_disk_free(d);
+    s.live = s.write = true;
+    ok(!vf_disk_open(&s, &f) && vf_error_code(f) == VF_E_UNSUPPORTED, "nothing is written live");
+    s.write = false;
+    s.path = qcow2;
+    s.format = "qcow2";
+    ok(!vf_disk_open(&s, &g) && vf_error_code(g) == VF_E_UNSUPPORTED, "nor qcow2 read");
+    show(g);
+    unlink(path);
+    unlink(qcow2);
+}
+
 static void test_refusals(void)
 {
     vf_autoerror struct vf_error *e = NULL, *f = NULL, *g = NULL, *h = NULL;
@@ -212,7 +272,7 @@ static void test_memory(void)
 int main(void)
 {
     const char *base = getenv("TMPDIR");
-    dir = vf_asprintf("%s/vmferry-disk.XXXXXX", base ? base : "/tmp");
+    dir = vf_asprintf("%s/vmferry-disk.XXXXXX", base ? base : "/var/tmp");
     if (!mkdtemp(dir))
         return 99;
     test_memory();
@@ -226,6 +286,7 @@ int main(void)
         test_read_back();
         test_running("raw");
         test_running("qcow2");
+        test_live();
         test_refusals();
     } else {
         skip("real images", "no qemu-img");

@@ -4,6 +4,8 @@
 #include "job/bus.h"
 #include "job/journal.h"
 #include "job/job_priv.h"
+#include "job/resume.h"
+#include "job/state.h"
 #include "base/fdio.h"
 #include "base/str.h"
 #include "tests/unit/tap.h"
@@ -185,6 +187,65 @@ static void test_journal_refuses(void)
     ok(j != NULL, "a newer version that older readers can read is read");
 }
 
+/* A flock belongs to the open file: two descriptors of one process are two holders. */
+static void test_lock(void)
+{
+    vf_autoerror struct vf_error *err = NULL;
+    pid_t pid = 0;
+    int64_t since = 0;
+    vf_autofd int fd = vf_job_lock(dir, &err);
+    ok(fd >= 0 && vf_job_is_locked(dir, &pid, &since), "a job is locked");
+    ok(pid == getpid() && since > 1700000000, "who holds it, and since when, can be read");
+    ok(vf_job_lock(dir, &err) < 0 && vf_error_code(err) == VF_E_CONFLICT, "nobody else gets it");
+    vf_autofree char *number = vf_asprintf("process %d ", (int)getpid());
+    ok(strstr(vf_error_text(err), number), "and is told who has it (%s)", vf_error_text(err));
+    close(VF_STEAL_FD(fd));
+    ok(!vf_job_is_locked(dir, NULL, NULL), "free again");
+    vf_autofd int again = vf_job_lock(dir, NULL);
+    ok(again >= 0, "it can be taken");
+}
+
+/* Journals by their lines: "KEY STATE", "start", "end CODE". */
+static void test_way(void)
+{
+    static const struct {
+        const char *lines, *what;
+        enum vf_way way;
+    } cases[] = {
+        {"start", "one that has begun", VF_WAY_BOTH},
+        {"start,claim intent,claim done,create intent", "one that was cut off", VF_WAY_BOTH},
+        {"start,claim intent,end 4", "one that ended as resumable", VF_WAY_BOTH},
+        {"start,end 1", "one that failed", VF_WAY_NONE},
+        {"start,end 3", "one that a check stopped", VF_WAY_NONE},
+        {"start,end 1,start", "one that was taken up again", VF_WAY_BOTH},
+        {"start,claim intent,rollback intent", "one that is being undone", VF_WAY_BACK},
+        {"start,claim intent,rollback intent,end 5", "also when a person is needed", VF_WAY_BACK},
+        {"start,rollback intent,rollback done", "one that was undone", VF_WAY_NONE},
+        {"start,start intent", "one whose target may have run", VF_WAY_ON},
+        {"start,start intent,start failed", "one whose target did not start", VF_WAY_BOTH},
+        {"start,start intent,start done,end 0,start,end 5", "one that was done", VF_WAY_NONE},
+        {"start,rollback intent,migrate/handover intent,migrate/handover done,rollback failed",
+         "one that could not go back", VF_WAY_ON},
+    };
+    for (size_t i = 0; i < VF_COUNT(cases); i++) {
+        unlink(path);
+        vf_auto(vf_journal_free) struct vf_journal *j = vf_journal_create(dir, NULL);
+        vf_autostrv char **lines = vf_strv_split(cases[i].lines, ",");
+        for (size_t k = 0; lines[k]; k++) {
+            vf_autostrv char **words = vf_strv_split(lines[k], " ");
+            json_t *e = words[1] ? step(words[0], words[1], NULL) : vf_event_new(words[0]);
+            if (vf_starts(lines[k], "end")) {
+                json_decref(e);
+                e = vf_event_new("end");
+                json_object_set_new(e, "exit", json_integer(words[1][0] - '0'));
+            }
+            if (vf_journal_write(j, e, NULL, NULL) < 0)
+                abort();
+        }
+        ok(vf_journal_way(j) == cases[i].way, "what can become of %s", cases[i].what);
+    }
+}
+
 static void test_marker(void)
 {
     static const char m[] = "vmferry-job: 20261121-074812-3fa9c2";
@@ -317,10 +378,14 @@ int main(void)
     test_journal_write();
     test_journal_read();
     test_journal_refuses();
+    test_lock();
+    test_way();
     test_journal_threads();
     test_rate();
     test_marker();
     test_bus();
+    vf_autofree char *lock = vf_asprintf("%s/lock", dir);
+    unlink(lock);
     unlink(path);
     rmdir(dir);
     free(path);

@@ -96,7 +96,7 @@ static void test_file(void)
     p->nics[1].mac_mode = VF_MAC_GIVEN;
     p->nics[1].mac = vf_strdup("02:AB:00:00:00:01");
     vf_str_set(&p->nics[1].bridge, NULL);
-    p->copy_disks = p->start = p->verify_tls = false;
+    p->copy_disks = p->precopy = p->start = p->verify_tls = false;
     p->rate = 5000000000u;
     p->verify = VF_VERIFY_NONE;
     p->compress = 7;
@@ -112,7 +112,8 @@ static void test_file(void)
     ok(b->rate == 5000000000u && b->disks[1].size == 10737418240u && b->target_id == 999999999,
        "numbers");
     ok(b->compress == 7 && b->streams == 3 && b->route == 4, "how it is sent");
-    ok(!b->copy_disks && !b->start && !b->verify_tls && b->verify == VF_VERIFY_NONE, "switches");
+    ok(!b->copy_disks && !b->precopy && !b->start && !b->verify_tls && b->verify == VF_VERIFY_NONE,
+       "switches");
     ok(b->nics[0].mac_mode == VF_MAC_NEW && b->nics[1].mac_mode == VF_MAC_GIVEN &&
            !b->nics[1].bridge,
        "NICs");

@@ -210,9 +210,8 @@ static void test_config_refused(void)
         {"{\"lock\":\"backup\"}", VF_E_CONFLICT, "locked (backup)"},
         {"{\"efidisk0\":\"local:102/vm-102-disk-1.raw,size=528K\"}", VF_E_UNSUPPORTED,
          "belongs to VM 102"},
-        {"{\"scsi0\":\"local:100/base-100-disk-0.qcow2/101/vm-101-disk-0.qcow2\"}",
-         VF_E_UNSUPPORTED, "linked clone"},
-        {"{\"scsi0\":\"tank:base-100-disk-0/vm-101-disk-0\"}", VF_E_UNSUPPORTED, "linked clone"},
+        {"{\"scsi0\":\"local:100/base-100-disk-0.qcow2/102/vm-102-disk-0.qcow2\"}",
+         VF_E_UNSUPPORTED, "belongs to VM 102"},
         {"{\"scsi0\":\"/dev/sdb,size=1G\"}", VF_E_UNSUPPORTED, "/dev/sdb"},
         {"{\"scsi0\":\"local:102/vm-102-disk-0.raw\"}", VF_E_UNSUPPORTED, "belongs to VM 102"},
         {"{\"scsi0\":\"size=1G\"}", VF_E_CORRUPT, "names no volume"},
@@ -226,6 +225,23 @@ static void test_config_refused(void)
         ok(!vm, "refused: %s", cases[i].json);
         is_error(&err, cases[i].code, cases[i].part, "with the reason");
         vf_vm_free(vm);
+    }
+}
+
+static void test_linked(void)
+{
+    static const char *const volumes[] = {
+        "local:100/base-100-disk-0.qcow2/101/vm-101-disk-0.qcow2",
+        "tank:base-100-disk-0/vm-101-disk-0",
+        "local:101/vm-101-disk-0.qcow2",
+    };
+    for (size_t i = 0; i < VF_COUNT(volumes); i++) {
+        vf_autoerror struct vf_error *err = NULL;
+        vf_autofree char *json = vf_asprintf("{\"scsi0\":\"%s\"}", volumes[i]);
+        vf_auto(vf_vm_free) struct vf_vm *vm = read_config(json, &err);
+        ok(vm && vm->n_disks == 1 && vf_streq(vm->disks[0].volume, volumes[i]) &&
+               vm->disks[0].linked == (i < 2),
+           "%s is %s", volumes[i], i < 2 ? "a linked clone" : "none");
     }
 }
 
@@ -262,6 +278,7 @@ int main(void)
     test_config();
     test_firmware();
     test_config_refused();
+    test_linked();
     test_boot();
     return done_testing();
 }

@@ -27,7 +27,7 @@ static char *only_running(struct vf_error **err)
     char *found = NULL;
     for (size_t i = 0; ids[i]; i++) {
         vf_autofree char *dir = vf_job_dir(ids[i]);
-        if (!vf_job_is_locked(dir))
+        if (!vf_job_is_locked(dir, NULL, NULL))
             continue;
         if (found) {
             free(found);
@@ -44,7 +44,7 @@ static char *only_running(struct vf_error **err)
 static int set_rate(const char *id, uint64_t rate, struct vf_error **err)
 {
     vf_autofree char *dir = vf_job_dir(id);
-    if (!vf_job_is_locked(dir))
+    if (!vf_job_is_locked(dir, NULL, NULL))
         return vf_fail(err, VF_E_NOTFOUND, _("job %s does not run"), id);
     vf_auto(vf_client_free) struct vf_client *c = vf_client_open(id, err);
     if (!c || vf_client_rate(c, rate, ANSWER_MS, err) < 0)

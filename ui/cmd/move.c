@@ -30,6 +30,8 @@ static const char usage[] =
        "                       not compared\n"
        "      --skip-start     do not start the VM at the target\n"
        "      --skip-disks     create the VM without its disks; implies --skip-start\n"
+       "      --no-precopy     copy nothing before the VM is shut down (raw disks are\n"
+       "                       copied while it runs, then again what has changed)\n"
        "      --bwlimit MBPS   copy with at most MBPS Mbit/s\n"
        "      --compress WHAT  auto (default: where it pays), off, or 1 to 6\n"
        "      --streams N      connections between the hosts, 1 to 8 (default: as the\n"
@@ -64,6 +66,7 @@ enum {
     O_METHOD,
     O_SKIP_START,
     O_SKIP_DISKS,
+    O_NO_PRECOPY,
     O_BWLIMIT,
     O_COMPRESS,
     O_STREAMS,
@@ -88,6 +91,7 @@ static const struct option long_options[] = {
     {"method", required_argument, NULL, O_METHOD},
     {"skip-start", no_argument, NULL, O_SKIP_START},
     {"skip-disks", no_argument, NULL, O_SKIP_DISKS},
+    {"no-precopy", no_argument, NULL, O_NO_PRECOPY},
     {"bwlimit", required_argument, NULL, O_BWLIMIT},
     {"compress", required_argument, NULL, O_COMPRESS},
     {"streams", required_argument, NULL, O_STREAMS},
@@ -125,8 +129,7 @@ static int word(const char *name, const char *text, const char *const *words, si
 
 static int take(struct options *o, int c)
 {
-    static const char *const forms[] = {"plain", "json", "none"}, *const formats[] = {"raw",
-                                                                                      "qcow2"};
+    static const char *const formats[] = {"raw", "qcow2"};
     static const char *const methods[] = {"copy", "remote-migrate"};
     struct vf_move *m = &o->move;
     uint64_t n = 0;
@@ -149,6 +152,9 @@ static int take(struct options *o, int c)
         return 0;
     case O_SKIP_DISKS:
         m->skip_disks = true;
+        return 0;
+    case O_NO_PRECOPY:
+        m->no_precopy = true;
         return 0;
     case O_IGNORE_EXISTS:
         m->ignore_exists = true;
@@ -210,7 +216,7 @@ static int take(struct options *o, int c)
         m->format = i < 0 ? NULL : formats[i];
         return i < 0 ? -1 : 0;
     case O_PROGRESS:
-        i = word("--progress", optarg, forms, VF_COUNT(forms));
+        i = vf_progress_form(optarg);
         o->progress = (enum vf_progress_form)i;
         return i < 0 ? -1 : 0;
     default:

@@ -25,7 +25,7 @@ static int read_volumes(struct vf_provider *p, struct vf_vm *vm, struct vf_error
         if (vf_pve_volume(p, vm->node, d->volume, &v, err) < 0)
             return vf_fail_prefix(err, "%s", d->slot);
         d->size = v.size;
-        d->used = v.used;
+        d->used = d->linked ? 0 : v.used; /* that is without what it rests on */
         vf_str_set(&d->path, v.path);
         vf_str_set(&d->format, v.format);
         vf_volume_clear(&v);

@@ -57,12 +57,6 @@ static int read_disk(struct vf_vm *vm, const char *slot, const char *file, struc
     vf_autofree char *shown = vf_escape(file);
     if (check_volume(vm, slot, file, &v, err) < 0)
         return -1;
-    if (v.linked)
-        return vf_fail(
-            err, VF_E_UNSUPPORTED,
-            "%s (%s) is a linked clone of a template: make it a full disk with \"Move disk\" "
-            "and try again",
-            slot, shown);
     if (v.owner && v.owner != vm->id)
         return vf_fail(err, VF_E_UNSUPPORTED,
                        "%s (%s) belongs to VM %u: a disk of another VM is not moved", slot, shown,
@@ -71,6 +65,7 @@ static int read_disk(struct vf_vm *vm, const char *slot, const char *file, struc
     d->slot = vf_strdup(slot);
     d->volume = vf_strdup(file);
     d->storage = VF_STEAL(v.storage);
+    d->linked = v.linked;
     const char *dot = strrchr(file, '.');
     d->format = vf_strdup(dot && !strcmp(dot, ".qcow2") ? "qcow2" : "raw");
     vf_opts_copy(&d->opts, opts);

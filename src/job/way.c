@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What can become of a job, by its journal alone. */
+#include "config.h"
+#include "job/resume.h"
+#include "job/job.h"
+#include "base/str.h"
+
+bool vf_journal_target_ran(struct vf_journal *j)
+{
+    /* once the intent is written the target may have run: its data may be newer than the source's
+     */
+    const struct vf_record *start = vf_journal_find(j, "start"), *m = vf_journal_find(j, "migrate"),
+                           *handover = vf_journal_find(j, "migrate/handover");
+    return (start && start->state != VF_REC_UNDONE && start->state != VF_REC_FAILED) ||
+           (m && m->state == VF_REC_DONE && vf_json_true(m->intent, "online")) ||
+           (handover && handover->state == VF_REC_DONE);
+}
+
+enum vf_way vf_journal_way(struct vf_journal *j)
+{
+    const json_t *events = vf_journal_events(j);
+    int64_t end = -1; /* exit code of the last process, if it got that far */
+    for (size_t i = 0; i < json_array_size(events); i++) {
+        const json_t *e = json_array_get(events, i);
+        const char *type = vf_json_str(e, "type");
+        if (vf_streq(type, "start"))
+            end = -1;
+        if (!vf_streq(type, "end"))
+            continue;
+        end = vf_json_int(e, "exit");
+        if (end == VF_EXIT_DONE)
+            return VF_WAY_NONE;
+    }
+    const struct vf_record *back = vf_journal_find(j, "rollback");
+    if (end == VF_EXIT_FAILED || end == VF_EXIT_STOPPED || (back && back->state == VF_REC_DONE))
+        return VF_WAY_NONE;
+    if (vf_journal_target_ran(j))
+        return VF_WAY_ON;
+    return back ? VF_WAY_BACK : VF_WAY_BOTH;
+}

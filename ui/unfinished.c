@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config.h"
+#include "ui/unfinished.h"
+#include "ui/say.h"
+#include "job/resume.h"
+#include "job/state.h"
+#include "base/i18n.h"
+#include "base/str.h"
+
+/* The last event of TYPE, borrowed; NULL: none. */
+static const json_t *last(struct vf_journal *j, const char *type)
+{
+    const json_t *events = vf_journal_events(j);
+    for (size_t i = json_array_size(events); i-- > 0;)
+        if (vf_streq(vf_json_str(json_array_get(events, i), "type"), type))
+            return json_array_get(events, i);
+    return NULL;
+}
+
+/* How its last process ended; NULL: it did not get that far. */
+static const char *result(struct vf_journal *j)
+{
+    const json_t *events = vf_journal_events(j), *end = NULL;
+    for (size_t i = 0; i < json_array_size(events); i++) {
+        const json_t *e = json_array_get(events, i);
+        const char *type = vf_json_str(e, "type");
+        if (vf_streq(type, "start"))
+            end = NULL;
+        else if (vf_streq(type, "end"))
+            end = e;
+    }
+    const char *word = vf_json_str(json_object_get(end, "report"), "result");
+    return vf_streq(word, "interrupted") ? NULL : word;
+}
+
+/* By enum vf_way: what can be done. */
+static const char *const ways[] = {
+    "",
+    N_("; resume or rollback"),
+    N_("; resume"),
+    N_("; rollback"),
+};
+
+void vf_say_job(FILE *out, const char *id)
+{
+    vf_autofree char *dir = vf_job_dir(id);
+    vf_autoerror struct vf_error *err = NULL;
+    vf_auto(vf_journal_free) struct vf_journal *j = vf_journal_open(dir, true, &err);
+    if (!j) {
+        vf_autofree char *text = vf_escape(vf_error_text(err));
+        vf_say(out, "%-24s  %s\n", id, text);
+        return;
+    }
+    const json_t *job = last(j, "job");
+    bool runs = vf_job_is_locked(dir, NULL, NULL);
+    const char *word = runs ? _("running") : result(j), *way = runs ? "" : ways[vf_journal_way(j)];
+    const char *vm = vf_json_str(job, "vm"), *source = vf_json_str(job, "source"),
+               *target = vf_json_str(job, "target");
+    vf_say(out, "%-24s  %-14s  %s: %s -> %s%s\n", id, word ? word : _("INTERRUPTED"), vm ? vm : "?",
+           source ? source : "?", target ? target : "?", *way ? _(way) : "");
+}
+
+static bool is_unfinished(const char *id)
+{
+    vf_autofree char *dir = vf_job_dir(id);
+    if (vf_job_is_locked(dir, NULL, NULL))
+        return true;
+    vf_auto(vf_journal_free) struct vf_journal *j = vf_journal_open(dir, true, NULL);
+    return j && vf_journal_way(j) != VF_WAY_NONE;
+}
+
+char **vf_unfinished_jobs(void)
+{
+    vf_autostrv char **ids = vf_job_ids();
+    char **v = vf_strv_new();
+    for (size_t i = 0; ids[i]; i++)
+        if (is_unfinished(ids[i]))
+            vf_strv_add(&v, ids[i]);
+    return v;
+}
+
+void vf_remind_unfinished(void)
+{
+    vf_autostrv char **ids = vf_unfinished_jobs();
+    if (ids[0])
+        vf_say(stderr, _("\nUnfinished jobs:\n"));
+    for (size_t i = 0; ids[i]; i++)
+        vf_say_job(stderr, ids[i]);
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Jobs as lines of a list, and those among them that are not finished. */
+#ifndef VF_UI_UNFINISHED_H
+#define VF_UI_UNFINISHED_H
+
+#include <stdio.h>
+
+/* IDs of the jobs that a process works on, or that can go on or back; oldest first, caller frees
+ * with vf_strv_free(). */
+char **vf_unfinished_jobs(void);
+
+/* A line about job ID on OUT: how it ended or that it runs, its VM, what can be done about it. */
+void vf_say_job(FILE *out, const char *id);
+
+/* Lists them on standard error, if there are any. */
+void vf_remind_unfinished(void);
+
+#endif
