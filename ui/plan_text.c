@@ -7,14 +7,29 @@
 #include "base/str.h"
 #include "plan/firewall.h"
 
+static void add_switch(struct vf_buf *b, const char *name, int value)
+{
+    if (value >= 0)
+        vf_buf_printf(b, value ? _(", %s on") : _(", %s off"), name);
+}
+
 static void add_disks(struct vf_buf *b, const struct vf_prepared *p)
 {
     for (size_t i = 0; i < p->plan->n_disks; i++) {
         const struct vf_plan_disk *d = &p->plan->disks[i];
         const struct vf_disk *s = vf_vm_disk(p->source, d->slot);
         vf_autofree char *size = vf_format_bytes(d->size), *used = vf_format_bytes(s->used);
-        vf_buf_printf(b, _("  disk  %-9s %s, %s used, %s (%s) -> %s (%s)\n"), d->slot, size, used,
+        const char *slot = vf_plan_slot(d);
+        vf_buf_printf(b, _("  disk  %-9s %s, %s used, %s (%s) -> %s (%s)"), d->slot, size, used,
                       s->storage, s->format, d->storage, d->format);
+        if (!vf_streq(slot, d->slot))
+            vf_buf_printf(b, _(", becomes %s"), slot);
+        add_switch(b, "discard", d->discard);
+        add_switch(b, "ssd", d->ssd);
+        add_switch(b, "iothread", d->iothread);
+        if (d->cache)
+            vf_buf_printf(b, ", cache %s", d->cache);
+        vf_buf_puts(b, "\n");
     }
 }
 
@@ -27,8 +42,15 @@ static void add_nics(struct vf_buf *b, const struct vf_prepared *p)
         vf_autofree char *bridge = vf_escape(s->bridge ? s->bridge : "-");
         vf_buf_printf(b, _("  net%-3u %s %s, %s -> %s"), n->index, s->model, s->mac ? s->mac : "",
                       bridge, n->bridge ? n->bridge : "-");
-        if (s->tag)
-            vf_buf_printf(b, _(", VLAN tag %u"), s->tag);
+        unsigned tag = n->tag == VF_VLAN_KEEP ? s->tag : n->tag;
+        if (n->model && !vf_streq(n->model, s->model))
+            vf_buf_printf(b, _(", becomes %s"), n->model);
+        if (tag)
+            vf_buf_printf(b, _(", VLAN tag %u"), tag);
+        else if (s->tag)
+            vf_buf_puts(b, _(", no VLAN tag"));
+        if (n->disconnected >= 0 ? n->disconnected : s->link_down)
+            vf_buf_puts(b, _(", disconnected"));
         vf_buf_printf(b, ", %s%s%s\n", _(macs[n->mac_mode]), n->mac ? " " : "",
                       n->mac ? n->mac : "");
     }
@@ -116,6 +138,8 @@ char *vf_plan_summary(const struct vf_prepared *p)
         add_findings(&b, &p->findings);
         return vf_buf_take(&b);
     }
+    if (plan->cpu)
+        vf_buf_printf(&b, _("  cpu   %s\n"), plan->cpu);
     add_around(&b, p->source);
     if (plan->copy_disks)
         vf_buf_printf(&b, _("  copy  about %s; every disk is read back and compared\n"), bytes);

@@ -66,6 +66,27 @@ static void check_maps(const struct vf_plan *p, const struct vf_vm *s, struct vf
     }
 }
 
+/* The VM arrives as it is. */
+static void check_hardware(const struct vf_plan *p, const struct vf_vm *s, struct vf_findings *f)
+{
+    static const char cure[] = N_("leave it out of the plan, and change it afterwards");
+    for (size_t i = 0; i < p->n_disks; i++) {
+        const struct vf_plan_disk *d = &p->disks[i];
+        if (!vf_streq(vf_plan_slot(d), d->slot) || d->cache || d->discard >= 0 || d->ssd >= 0 ||
+            d->iothread >= 0)
+            stop(f, d->slot, _(cure), _("Proxmox's migration keeps slots and options of disks"));
+    }
+    for (size_t i = 0; i < p->n_nics; i++) {
+        const struct vf_plan_nic *n = &p->nics[i];
+        vf_autofree char *what = vf_asprintf("net%u", n->index);
+        if (n->model || n->tag != VF_VLAN_KEEP || n->disconnected >= 0)
+            stop(f, what, _(cure),
+                 _("Proxmox's migration keeps the model, VLAN tag and link of network cards"));
+    }
+    if (p->cpu)
+        stop(f, s->name, _(cure), _("Proxmox's migration keeps the processor type"));
+}
+
 static void check_formats(const struct vf_plan *p, const struct vf_vm *s,
                           const struct vf_storage *storages, size_t n, struct vf_findings *f)
 {
@@ -104,6 +125,7 @@ int vf_native_preflight(const struct vf_plan *p, const struct vf_vm *s, struct v
         stop(f, p->target_name, _("rename it afterwards"),
              _("Proxmox's migration carries the VM's name"));
     check_maps(p, s, f);
+    check_hardware(p, s, f);
     check_formats(p, s, storages, n, f);
     if (src->ops->native->refusals(src, p, s, f, err) < 0)
         return -1;

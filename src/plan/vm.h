@@ -40,6 +40,9 @@ struct vf_disk {
         opts; /* cache, discard, iothread, ssd, serial, backup, iops_rd …; not size, format */
 };
 
+/* Models of network cards, as in qm.conf(5); NULL-terminated. */
+extern const char *const vf_nic_models[];
+
 struct vf_nic {
     unsigned index; /* net0 -> 0 */
     char *model;    /* "virtio", "e1000" … */
