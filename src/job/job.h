@@ -63,6 +63,11 @@ struct vf_prepared {
  * when a finding stops the move; -1 when there is no plan to be made. */
 int vf_prepare(const struct vf_conf *conf, const struct vf_move *move, const struct vf_asker *asker,
                struct vf_cancel *cancel, struct vf_prepared *out, struct vf_error **err);
+/* The same for a plan that was made before (copied). What is no longer as planned is a finding that
+ * stops; OUT->plan is NULL then. */
+int vf_prepare_plan(const struct vf_conf *conf, const struct vf_plan *plan,
+                    const struct vf_asker *asker, struct vf_cancel *cancel, struct vf_prepared *out,
+                    struct vf_error **err);
 void vf_prepared_free(struct vf_prepared *p);
 
 #endif

@@ -93,6 +93,15 @@ static int plan_nics(const struct vf_move *m, const char *mac_prefix, struct vf_
     return vf_plan_choose_macs(out->plan, mac_prefix, err);
 }
 
+static uint64_t bytes_to_copy(const struct vf_vm *s)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < s->n_disks; i++)
+        bytes += s->disks[i].used && s->disks[i].used < s->disks[i].size ? s->disks[i].used
+                                                                         : s->disks[i].size;
+    return bytes;
+}
+
 static int make_plan(const struct vf_move *m, struct vf_provider *dst, struct vf_prepared *out,
                      struct vf_error **err)
 {
@@ -125,9 +134,7 @@ static int make_plan(const struct vf_move *m, struct vf_provider *dst, struct vf
                 st = &storages[i];
     plan_disks(m, s, st, p);
     vf_storages_free(storages, n);
-    for (size_t i = 0; i < s->n_disks; i++)
-        out->bytes += s->disks[i].used && s->disks[i].used < s->disks[i].size ? s->disks[i].used
-                                                                              : s->disks[i].size;
+    out->bytes = bytes_to_copy(s);
     vf_autofree char *prefix = dst->ops->mac_prefix(dst);
     return plan_nics(m, prefix, out, err);
 }
@@ -143,34 +150,109 @@ static bool unseen(struct vf_provider *src, uint64_t id, const char *ref,
     return vf_findings_stop(&out->findings);
 }
 
+/* Both clusters, logged in at. */
+struct ends {
+    struct vf_cluster_conf s, d;
+    char *source_ca, *target_ca;
+    struct vf_provider *src, *dst;
+};
+
+static void close_ends(struct ends *e)
+{
+    vf_provider_free(e->dst);
+    vf_provider_free(e->src);
+    free(e->source_ca);
+    free(e->target_ca);
+}
+#define AUTO_ENDS __attribute__((cleanup(close_ends)))
+
+static int open_ends(const struct vf_conf *conf, const char *source, const char *target,
+                     bool verify_tls, const struct vf_asker *asker, struct vf_cancel *cancel,
+                     struct ends *e, struct vf_error **err)
+{
+    const struct vf_cluster_conf *sc = vf_conf_cluster(conf, source, err);
+    const struct vf_cluster_conf *dc = sc ? vf_conf_cluster(conf, target, err) : NULL;
+    if (!dc)
+        return -1;
+    e->s = *sc;
+    e->d = *dc;
+    e->src = vf_open_vouched(&e->s, verify_tls, asker, cancel, &e->source_ca, err);
+    e->dst = e->src ? vf_open_vouched(&e->d, verify_tls, asker, cancel, &e->target_ca, err) : NULL;
+    return e->dst ? 0 : -1;
+}
+
+/* Fills OUT->source with VM ID of REF; WHY says why ID is 0 (taken). 0 also when a finding says why
+ * there is nothing to be seen. */
+static int look_at(struct ends *e, unsigned id, const char *ref, struct vf_error *why,
+                   struct vf_prepared *out, struct vf_error **err)
+{
+    if (id)
+        out->source = vf_describe_whole(e->src, id, &why);
+    if (out->source)
+        return 0;
+    if (unseen(e->src, id, ref, why, out)) {
+        vf_error_free(why);
+        return 0;
+    }
+    vf_fail_with(err, why);
+    return id ? vf_fail_prefix(err, "%s", ref) : -1;
+}
+
 int vf_prepare(const struct vf_conf *conf, const struct vf_move *m, const struct vf_asker *asker,
                struct vf_cancel *cancel, struct vf_prepared *out, struct vf_error **err)
 {
     *out = (struct vf_prepared){0};
-    const struct vf_cluster_conf *sc = vf_conf_cluster(conf, m->source, err);
-    const struct vf_cluster_conf *dc = sc ? vf_conf_cluster(conf, m->target, err) : NULL;
-    if (!dc)
+    AUTO_ENDS struct ends e = {0};
+    if (open_ends(conf, m->source, m->target, m->verify_tls, asker, cancel, &e, err) < 0)
         return -1;
-    struct vf_cluster_conf s = *sc, d = *dc;
-    vf_autofree char *source_ca = NULL, *target_ca = NULL;
-    vf_auto(vf_provider_free) struct vf_provider *src =
-        vf_open_vouched(&s, m->verify_tls, asker, cancel, &source_ca, err);
-    vf_auto(vf_provider_free) struct vf_provider *dst =
-        src ? vf_open_vouched(&d, m->verify_tls, asker, cancel, &target_ca, err) : NULL;
-    if (!dst)
+    struct vf_error *why = NULL;
+    unsigned id = find_vm(e.src, m->source, m->vm, &why);
+    if (look_at(&e, id, m->vm, why, out, err) < 0)
         return -1;
-    vf_autoerror struct vf_error *why = NULL;
-    unsigned id = find_vm(src, m->source, m->vm, &why);
-    if (id)
-        out->source = vf_describe_whole(src, id, &why);
-    if (!out->source) {
-        if (unseen(src, id, m->vm, why, out))
-            return 0;
-        vf_fail_with(err, VF_STEAL(why));
-        return id ? vf_fail_prefix(err, "%s", m->vm) : -1;
+    if (!out->source)
+        return 0;
+    if (make_plan(m, e.dst, out, err) < 0 ||
+        vf_preflight(conf, out->plan, out->source, e.src, e.dst, NULL, &out->findings, err) < 0) {
+        vf_prepared_free(out);
+        return -1;
     }
-    if (make_plan(m, dst, out, err) < 0 ||
-        vf_preflight(conf, out->plan, out->source, src, dst, NULL, &out->findings, err) < 0) {
+    return 0;
+}
+
+/* What is no longer as planned stops the move, like any other check that says no. */
+static int still_planned(const struct vf_plan *plan, struct vf_prepared *out, struct vf_error **err)
+{
+    vf_autoerror struct vf_error *why = NULL;
+    vf_auto(vf_vm_free) struct vf_vm *vm = vf_plan_apply(plan, out->source, NULL, &why);
+    if (vm)
+        return 1;
+    if (vf_error_code(why) != VF_E_CONFLICT)
+        return vf_fail_with(err, VF_STEAL(why));
+    vf_finding_add(&out->findings, VF_STOP, out->source->name, NULL, "%s", vf_error_text(why));
+    return 0;
+}
+
+int vf_prepare_plan(const struct vf_conf *conf, const struct vf_plan *plan,
+                    const struct vf_asker *asker, struct vf_cancel *cancel, struct vf_prepared *out,
+                    struct vf_error **err)
+{
+    *out = (struct vf_prepared){0};
+    AUTO_ENDS struct ends e = {0};
+    if (open_ends(conf, plan->source, plan->target, plan->verify_tls, asker, cancel, &e, err) < 0)
+        return -1;
+    vf_autofree char *ref = vf_asprintf("%u", plan->vm_id);
+    if (look_at(&e, plan->vm_id, ref, NULL, out, err) < 0)
+        return -1;
+    int r = out->source ? still_planned(plan, out, err) : 0;
+    if (r == 0)
+        return 0;
+    out->plan = vf_plan_copy(plan);
+    if (!out->plan->vm_name)
+        out->plan->vm_name = vf_strdup(out->source->name);
+    out->bytes = bytes_to_copy(out->source);
+    vf_autofree char *prefix = e.dst->ops->mac_prefix(e.dst);
+    if (r < 0 || vf_plan_choose_macs(out->plan, prefix, err) < 0 ||
+        vf_preflight(conf, out->plan, out->source, e.src, e.dst, NULL, &out->findings, err) < 0) {
         vf_prepared_free(out);
         return -1;
     }

@@ -325,7 +325,7 @@ char *vf_plan_text(const struct vf_plan *p)
         put_number(&b, "", "target-id", p->target_id);
         vf_buf_puts(&b, "\n");
     }
-    vf_buf_puts(&b, "# cpu: the processor type at the target; without it the source's\n");
+    vf_buf_puts(&b, "\n# cpu: the processor type at the target; without it the source's\n");
     put_text(&b, "", "cpu", p->cpu);
     vf_buf_puts(&b, p->n_disks ? disks_comment : "");
     for (size_t i = 0; i < p->n_disks; i++) {
@@ -346,7 +346,7 @@ char *vf_plan_text(const struct vf_plan *p)
                   "method = \"%s\"; # \"copy\" by vmferry, or \"remote-migrate\": Proxmox's own, "
                   "live\n",
                   method_words[p->method]);
-    put_bool(&b, "copy-disks", p->copy_disks, "false: the target's disks are made, but left empty");
+    put_bool(&b, "copy-disks", p->copy_disks, "false: the target VM gets no disks");
     put_bool(&b, "start", p->start, "start it at the target, if it was running");
     put_number(&b, "", "rate", p->rate);
     vf_buf_puts(&b, " # bytes per second, 0: no limit\n");
