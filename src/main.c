@@ -29,6 +29,7 @@ static const struct command {
     {"jobs", vf_cmd_jobs, N_("list what was and is being done")},
     {"attach", vf_cmd_attach, N_("follow a running job")},
     {"rollback", vf_cmd_rollback, N_("undo an interrupted job")},
+    {"config", vf_cmd_config, N_("take over the configuration of proxmove")},
     {"demo", vf_cmd_demo, N_("two small clusters on this machine, and a move")},
     {"__job", cmd_job, NULL},
 };
