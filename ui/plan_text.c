@@ -110,6 +110,19 @@ static void add_migration(struct vf_buf *b, const struct vf_prepared *p)
         migrated);
 }
 
+static void add_waits(struct vf_buf *b, const struct vf_prepared *p)
+{
+    const struct vf_plan *plan = p->plan;
+    if (p->source->state == VF_VM_STOPPED)
+        return;
+    if (plan->wait_before_stop)
+        vf_buf_puts(b, plan->method == VF_METHOD_COPY
+                           ? _("  wait  you are asked before it is shut down\n")
+                           : _("  wait  you are asked before it is migrated\n"));
+    if (plan->wait_before_start && plan->start && plan->copy_disks)
+        vf_buf_puts(b, _("  wait  you are asked before it is started at the target\n"));
+}
+
 static const char *what_happens(const struct vf_prepared *p)
 {
     if (p->source->state == VF_VM_STOPPED)
@@ -135,6 +148,7 @@ char *vf_plan_summary(const struct vf_prepared *p)
     add_nics(&b, p);
     if (plan->method == VF_METHOD_REMOTE_MIGRATE) {
         add_migration(&b, p);
+        add_waits(&b, p);
         add_findings(&b, &p->findings);
         return vf_buf_take(&b);
     }
@@ -145,6 +159,7 @@ char *vf_plan_summary(const struct vf_prepared *p)
         vf_buf_printf(&b, _("  copy  about %s; every disk is read back and compared\n"), bytes);
     else
         vf_buf_puts(&b, _("  copy  nothing (--skip-disks): the target VM gets no disks\n"));
+    add_waits(&b, p);
     vf_autofree char *migrated = vf_name_with(plan->vm_name, VF_MIGRATED);
     vf_buf_printf(&b, _("  then  %s; the source is renamed to %s\n"), what_happens(p), migrated);
     add_findings(&b, &p->findings);

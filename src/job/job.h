@@ -46,6 +46,7 @@ struct vf_move {
     enum vf_method method;
     const char *format; /* NULL: as the source's disk where the storage takes it */
     bool skip_start, skip_disks, verify_tls, ignore_exists;
+    bool wait_before_stop, wait_before_start;
     uint64_t rate; /* bytes per second, 0: no limit */
     enum vf_verify verify;
     unsigned compress, streams; /* as in a plan */

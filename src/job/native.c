@@ -119,6 +119,9 @@ int vf_native_preflight(const struct vf_plan *p, const struct vf_vm *s, struct v
     else if (s->state == VF_VM_RUNNING && !p->start)
         stop(f, "--skip-start", _("leave it out, or shut the VM down first"),
              _("a running VM is migrated live and runs at the target"));
+    if (p->wait_before_start && s->state == VF_VM_RUNNING)
+        stop(f, "--wait-before-start", _("leave it out"),
+             _("a VM that is migrated live is never down"));
     if (!s->n_disks)
         stop(f, s->name, NULL, _("it has no disks, so no storage can be named for them"));
     if (p->target_name && !vf_streq(p->target_name, s->name))

@@ -122,6 +122,8 @@ static int make_plan(const struct vf_move *m, struct vf_provider *dst, struct vf
     p->streams = m->streams;
     p->verify_tls = m->verify_tls;
     p->ignore_exists = m->ignore_exists;
+    p->wait_before_stop = m->wait_before_stop;
+    p->wait_before_start = m->wait_before_start;
     if (m->shutdown_timeout)
         p->shutdown_timeout = m->shutdown_timeout;
     struct vf_storage *storages = NULL;

@@ -65,6 +65,8 @@ struct vf_plan {
     unsigned compress;         /* index of vf_compress_words */
     unsigned streams;          /* connections between the hosts, 0: as they bear */
     unsigned shutdown_timeout; /* seconds given to a graceful shutdown */
+    bool wait_before_stop;     /* ask before the source is shut down (or migrated) */
+    bool wait_before_start;    /* ask before the target is started */
     bool verify_tls;           /* false: --no-verify-ssl */
     bool ignore_exists; /* a VM of the same name, even of the same cluster, does not stop it */
 };

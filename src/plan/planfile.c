@@ -196,6 +196,8 @@ static const struct vf_cfg_key plan_keys[] = {
     {"compress", VF_CFG_WORD, AT(plan_file, plan.compress), .words = vf_compress_words},
     {"streams", VF_CFG_UINT, UINT(plan_file, plan.streams, 0, VF_MAX_STREAMS)},
     {"shutdown-timeout", VF_CFG_UINT, UINT(plan_file, plan.shutdown_timeout, 1, 86400)},
+    {"wait-before-stop", VF_CFG_BOOL, AT(plan_file, plan.wait_before_stop)},
+    {"wait-before-start", VF_CFG_BOOL, AT(plan_file, plan.wait_before_start)},
     {"verify-tls", VF_CFG_BOOL, AT(plan_file, plan.verify_tls)},
     {"ignore-exists", VF_CFG_BOOL, AT(plan_file, plan.ignore_exists)},
 };
@@ -358,6 +360,9 @@ char *vf_plan_text(const struct vf_plan *p)
     vf_buf_puts(&b, " # connections between the hosts, 0: as they bear\n");
     put_number(&b, "", "shutdown-timeout", p->shutdown_timeout);
     vf_buf_puts(&b, " # seconds for a graceful shutdown\n");
+    put_bool(&b, "wait-before-stop", p->wait_before_stop, "true: ask before it is shut down");
+    put_bool(&b, "wait-before-start", p->wait_before_start,
+             "true: ask before it is started at the target");
     put_bool(&b, "verify-tls", p->verify_tls, "check the clusters' certificates");
     put_bool(&b, "ignore-exists", p->ignore_exists,
              "true: the target may have a VM of this name, or be the source's cluster");

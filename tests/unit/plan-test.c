@@ -107,6 +107,7 @@ static void test_file(void)
     p->nics[1].mac = vf_strdup("02:AB:00:00:00:01");
     vf_str_set(&p->nics[1].bridge, NULL);
     p->copy_disks = p->start = p->verify_tls = false;
+    p->wait_before_start = true;
     p->rate = 5000000000u;
     p->verify = VF_VERIFY_NONE;
     p->compress = 7;
@@ -120,6 +121,7 @@ static void test_file(void)
     ok(!strchr(hostile, '\033') && !strstr(hostile, "\xe2\x80\xae"), "the file is safe to show");
     ok(b->rate == 5000000000u && b->disks[1].size == 10737418240u && b->target_id == 999999999,
        "numbers");
+    ok(b->wait_before_start && !b->wait_before_stop, "what it waits for");
     ok(b->compress == 7 && b->streams == 3, "how it is sent");
     ok(!b->copy_disks && !b->start && !b->verify_tls && b->verify == VF_VERIFY_NONE, "switches");
     ok(b->nics[0].mac_mode == VF_MAC_NEW && b->nics[1].mac_mode == VF_MAC_GIVEN &&

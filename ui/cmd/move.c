@@ -44,6 +44,11 @@ static const char usage[] =
        "      --ignore-exists  go on although the target has a VM of this name, or\n"
        "                       is the same cluster\n"
        "      --stop-timeout S seconds given to a graceful shutdown (default 180)\n"
+       "      --wait-before-stop\n"
+       "                       do all that can be done while it runs, then ask before\n"
+       "                       it is shut down (also with --yes)\n"
+       "      --wait-before-start\n"
+       "                       ask before it is started at the target\n"
        "      --no-verify-ssl  do not check the API's certificates\n"
        "      --progress FORM  plain (default), json (events, one a line), or none (only\n"
        "                       the closing report)\n"
@@ -69,6 +74,8 @@ enum {
     O_VMID,
     O_IGNORE_EXISTS,
     O_TIMEOUT,
+    O_WAIT_STOP,
+    O_WAIT_START,
     O_NO_VERIFY,
     O_SAVE
 };
@@ -88,6 +95,8 @@ static const struct option long_options[] = {
     {"vmid", required_argument, NULL, O_VMID},
     {"ignore-exists", no_argument, NULL, O_IGNORE_EXISTS},
     {"stop-timeout", required_argument, NULL, O_TIMEOUT},
+    {"wait-before-stop", no_argument, NULL, O_WAIT_STOP},
+    {"wait-before-start", no_argument, NULL, O_WAIT_START},
     {"no-verify-ssl", no_argument, NULL, O_NO_VERIFY},
     {"save-plan", required_argument, NULL, O_SAVE},
     {0},
@@ -123,6 +132,12 @@ static int take(struct options *o, int c)
         return 0;
     case O_IGNORE_EXISTS:
         m->ignore_exists = true;
+        return 0;
+    case O_WAIT_STOP:
+        m->wait_before_stop = true;
+        return 0;
+    case O_WAIT_START:
+        m->wait_before_start = true;
         return 0;
     case O_NO_VERIFY:
         m->verify_tls = false;
