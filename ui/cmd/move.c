@@ -2,6 +2,7 @@
 /* vmferry move SRC DST NODE STORAGE VM... */
 #include "config.h"
 #include "ui/cmd/cmd.h"
+#include "ui/cmd/outcome.h"
 #include "ui/cmd/carry.h"
 #include "ui/say.h"
 #include "base/i18n.h"
@@ -49,6 +50,8 @@ static const char usage[] =
        "                       it is shut down (also with --yes)\n"
        "      --wait-before-start\n"
        "                       ask before it is started at the target\n"
+       "      --stop-on-failure\n"
+       "                       of several VMs begin no other when one is not moved\n"
        "      --no-verify-ssl  do not check the API's certificates\n"
        "      --progress FORM  plain (default), json (events, one a line), or none (only\n"
        "                       the closing report)\n"
@@ -58,6 +61,7 @@ static const char usage[] =
 struct options {
     struct vf_move move;
     struct vf_carry carry;
+    bool stop_on_failure;
 };
 
 enum {
@@ -77,7 +81,8 @@ enum {
     O_WAIT_STOP,
     O_WAIT_START,
     O_NO_VERIFY,
-    O_SAVE
+    O_SAVE,
+    O_STOP_ON_FAILURE
 };
 
 static const struct option long_options[] = {
@@ -98,6 +103,7 @@ static const struct option long_options[] = {
     {"wait-before-stop", no_argument, NULL, O_WAIT_STOP},
     {"wait-before-start", no_argument, NULL, O_WAIT_START},
     {"no-verify-ssl", no_argument, NULL, O_NO_VERIFY},
+    {"stop-on-failure", no_argument, NULL, O_STOP_ON_FAILURE},
     {"save-plan", required_argument, NULL, O_SAVE},
     {0},
 };
@@ -121,6 +127,9 @@ static int take(struct options *o, int c)
     if (i)
         return i < 0 ? -1 : 0;
     switch (c) {
+    case O_STOP_ON_FAILURE:
+        o->stop_on_failure = true;
+        return 0;
     case O_SAVE:
         o->carry.save = optarg;
         return 0;
@@ -194,7 +203,7 @@ static int take(struct options *o, int c)
 }
 
 static enum vf_exit move_one(const struct vf_conf *conf, const struct options *o, const char *vm,
-                             struct vf_tty_cache *cache)
+                             struct vf_tty_cache *cache, char **job)
 {
     struct vf_move m = o->move;
     m.vm = vm;
@@ -204,9 +213,35 @@ static enum vf_exit move_one(const struct vf_conf *conf, const struct options *o
     vf_tty_cache_rewind(cache);
     if (vf_prepare(conf, &m, &asker, NULL, &p, &err) < 0)
         return vf_carry_failed(err, vm);
-    enum vf_exit code = vf_carry_out(conf, &o->carry, &p, vm, cache, NULL);
+    enum vf_exit code = vf_carry_out(conf, &o->carry, &p, vm, cache, job);
     vf_prepared_free(&p);
     return code;
+}
+
+/* One after the other, each a job of its own; the highest exit code counts. */
+static int move_all(const struct vf_conf *conf, const struct options *o, char *const *vms, size_t n,
+                    struct vf_tty_cache *cache)
+{
+    int worst = VF_EXIT_DONE;
+    struct vf_outcome *v = vf_xcalloc(n, sizeof *v);
+    bool go = true;
+    for (size_t i = 0; i < n; i++) {
+        v[i] = (struct vf_outcome){.vm = vms[i], .code = -1};
+        if (!go)
+            continue;
+        v[i].code = (int)move_one(conf, o, vms[i], cache, &v[i].job);
+        worst = v[i].code > worst ? v[i].code : worst;
+        /* ^C means all of them */
+        go = v[i].code != VF_EXIT_INTERRUPTED && (v[i].code == VF_EXIT_DONE || !o->stop_on_failure);
+    }
+    if (n > 1 && !o->carry.dry_run && o->carry.progress != VF_PROGRESS_JSON) {
+        vf_autofree char *table = vf_outcome_table(v, n);
+        vf_say(stdout, "%s", table);
+    }
+    for (size_t i = 0; i < n; i++)
+        free(v[i].job);
+    free(v);
+    return worst;
 }
 
 int vf_cmd_move(int argc, char **argv)
@@ -242,12 +277,5 @@ int vf_cmd_move(int argc, char **argv)
     if (!conf)
         return vf_carry_failed(err, NULL);
     vf_auto(vf_tty_cache_free) struct vf_tty_cache *cache = vf_tty_cache_new();
-    int worst = VF_EXIT_DONE;
-    for (int i = optind + 4; i < argc; i++) {
-        int code = (int)move_one(conf, &o, argv[i], cache);
-        worst = code > worst ? code : worst;
-        if (code == VF_EXIT_INTERRUPTED)
-            break; /* ^C means all of them */
-    }
-    return worst;
+    return move_all(conf, &o, argv + optind + 4, (size_t)(argc - optind - 4), cache);
 }
