@@ -25,7 +25,7 @@ static const struct command {
 } commands[] = {
     {"move", vf_cmd_move, N_("move VMs from one cluster to another")},
     {"run", vf_cmd_run, N_("carry out a plan that was saved")},
-    {"check", vf_cmd_check, N_("say whether a plan could be carried out")},
+    {"check", vf_cmd_check, N_("say whether a plan, or every VM, could be moved")},
     {"jobs", vf_cmd_jobs, N_("list what was and is being done")},
     {"attach", vf_cmd_attach, N_("follow a running job")},
     {"rollback", vf_cmd_rollback, N_("undo an interrupted job")},

@@ -69,6 +69,24 @@ int vf_prepare(const struct vf_conf *conf, const struct vf_move *move, const str
 int vf_prepare_plan(const struct vf_conf *conf, const struct vf_plan *plan,
                     const struct vf_asker *asker, struct vf_cancel *cancel, struct vf_prepared *out,
                     struct vf_error **err);
+/* One VM of many. */
+struct vf_checked {
+    const struct vf_vm *vm;             /* as it is listed */
+    const struct vf_prepared *prepared; /* for a copy; NULL: WHY, or nothing that is ever moved */
+    const struct vf_error *why;
+    bool live; /* the platform's own migration could move it */
+};
+struct vf_check_fns {
+    void (*begin)(void *opaque, const char *node, const char *storage);
+    void (*vm)(void *opaque, const struct vf_checked *c);
+    void *opaque;
+};
+
+/* The same for each VM of MOVE's source. Without a node or storage (NULL) the node with the most
+ * free memory and its storage with the most room are taken. *AVAIL: free bytes there. */
+int vf_prepare_all(const struct vf_conf *conf, const struct vf_move *move,
+                   const struct vf_asker *asker, struct vf_cancel *cancel,
+                   const struct vf_check_fns *fns, uint64_t *avail, struct vf_error **err);
 void vf_prepared_free(struct vf_prepared *p);
 
 #endif

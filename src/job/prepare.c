@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* From what an operator asks for to a plan. */
 #include "config.h"
+#include "job/prepare_priv.h"
 #include "job/vouch.h"
 #include "base/i18n.h"
 #include "base/str.h"
@@ -102,8 +103,8 @@ static uint64_t bytes_to_copy(const struct vf_vm *s)
     return bytes;
 }
 
-static int make_plan(const struct vf_move *m, struct vf_provider *dst, struct vf_prepared *out,
-                     struct vf_error **err)
+int vf_make_plan(const struct vf_move *m, struct vf_provider *dst, struct vf_prepared *out,
+                 struct vf_error **err)
 {
     const struct vf_vm *s = out->source;
     struct vf_plan *p = out->plan = vf_plan_new();
@@ -152,25 +153,17 @@ static bool unseen(struct vf_provider *src, uint64_t id, const char *ref,
     return vf_findings_stop(&out->findings);
 }
 
-/* Both clusters, logged in at. */
-struct ends {
-    struct vf_cluster_conf s, d;
-    char *source_ca, *target_ca;
-    struct vf_provider *src, *dst;
-};
-
-static void close_ends(struct ends *e)
+void vf_ends_close(struct vf_ends *e)
 {
     vf_provider_free(e->dst);
     vf_provider_free(e->src);
     free(e->source_ca);
     free(e->target_ca);
 }
-#define AUTO_ENDS __attribute__((cleanup(close_ends)))
 
-static int open_ends(const struct vf_conf *conf, const char *source, const char *target,
-                     bool verify_tls, const struct vf_asker *asker, struct vf_cancel *cancel,
-                     struct ends *e, struct vf_error **err)
+int vf_ends_open(const struct vf_conf *conf, const char *source, const char *target,
+                 bool verify_tls, const struct vf_asker *asker, struct vf_cancel *cancel,
+                 struct vf_ends *e, struct vf_error **err)
 {
     const struct vf_cluster_conf *sc = vf_conf_cluster(conf, source, err);
     const struct vf_cluster_conf *dc = sc ? vf_conf_cluster(conf, target, err) : NULL;
@@ -185,7 +178,7 @@ static int open_ends(const struct vf_conf *conf, const char *source, const char 
 
 /* Fills OUT->source with VM ID of REF; WHY says why ID is 0 (taken). 0 also when a finding says why
  * there is nothing to be seen. */
-static int look_at(struct ends *e, unsigned id, const char *ref, struct vf_error *why,
+static int look_at(struct vf_ends *e, unsigned id, const char *ref, struct vf_error *why,
                    struct vf_prepared *out, struct vf_error **err)
 {
     if (id)
@@ -204,8 +197,8 @@ int vf_prepare(const struct vf_conf *conf, const struct vf_move *m, const struct
                struct vf_cancel *cancel, struct vf_prepared *out, struct vf_error **err)
 {
     *out = (struct vf_prepared){0};
-    AUTO_ENDS struct ends e = {0};
-    if (open_ends(conf, m->source, m->target, m->verify_tls, asker, cancel, &e, err) < 0)
+    VF_AUTOENDS struct vf_ends e = {0};
+    if (vf_ends_open(conf, m->source, m->target, m->verify_tls, asker, cancel, &e, err) < 0)
         return -1;
     struct vf_error *why = NULL;
     unsigned id = find_vm(e.src, m->source, m->vm, &why);
@@ -213,7 +206,7 @@ int vf_prepare(const struct vf_conf *conf, const struct vf_move *m, const struct
         return -1;
     if (!out->source)
         return 0;
-    if (make_plan(m, e.dst, out, err) < 0 ||
+    if (vf_make_plan(m, e.dst, out, err) < 0 ||
         vf_preflight(conf, out->plan, out->source, e.src, e.dst, NULL, &out->findings, err) < 0) {
         vf_prepared_free(out);
         return -1;
@@ -239,8 +232,9 @@ int vf_prepare_plan(const struct vf_conf *conf, const struct vf_plan *plan,
                     struct vf_error **err)
 {
     *out = (struct vf_prepared){0};
-    AUTO_ENDS struct ends e = {0};
-    if (open_ends(conf, plan->source, plan->target, plan->verify_tls, asker, cancel, &e, err) < 0)
+    VF_AUTOENDS struct vf_ends e = {0};
+    if (vf_ends_open(conf, plan->source, plan->target, plan->verify_tls, asker, cancel, &e, err) <
+        0)
         return -1;
     vf_autofree char *ref = vf_asprintf("%u", plan->vm_id);
     if (look_at(&e, plan->vm_id, ref, NULL, out, err) < 0)

@@ -28,6 +28,7 @@ says out 'web1--CREATING' "all that comes before is done"
 tmux -L "$screen" kill-server
 run 0 "the terminal is lost" jobs
 says out ' running .*web1' "the job waits"
+: >"$work/move.err" # what follows may look before it is begun
 "$vmferry" attach </dev/null >"$work/move" 2>"$work/move.err" &
 front=$!
 said_to_wait "without a terminal nothing is answered"
@@ -59,6 +60,7 @@ mkdir "$L"
 lab_up
 snapshot "$work/before"
 for at in stop start; do
+    : >"$work/move.err"
     "$vmferry" move -c "$conf" --yes --wait-before-$at alpha beta b1 local web1 \
         >"$work/move" 2>"$work/move.err" </dev/null &
     front=$!

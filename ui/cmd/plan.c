@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* vmferry run PLAN, vmferry check PLAN: plans that were made before. */
+/* vmferry run PLAN, vmferry check PLAN or --all: plans that were made before. */
 #include "config.h"
 #include "ui/cmd/carry.h"
+#include "ui/cmd/check_all.h"
 #include "ui/cmd/cmd.h"
 #include "ui/say.h"
 #include "base/i18n.h"
@@ -28,12 +29,18 @@ static const char run_usage[] =
 
 static const char check_usage[] =
     N_("usage: vmferry check [OPTION]... PLAN\n"
+       "       vmferry check --all [OPTION]... SOURCE TARGET [NODE STORAGE]\n"
        "\n"
-       "Checks whether a plan could be carried out now; changes nothing. Exit status 0,\n"
-       "or 3 when something stops it.\n"
+       "Checks whether a plan could be carried out now, or with --all which VMs of cluster\n"
+       "SOURCE could be moved (to the node with the most free memory, unless NODE and\n"
+       "STORAGE are given). Changes nothing. Exit status 0, or 3 when something stops it.\n"
        "\n"
        "  -c, --config FILE    configuration instead of ~/.config/vmferry/vmferry.conf\n"
-       "      --progress FORM  plain (default), or json (one event)\n"
+       "      --all            every VM, one line each\n"
+       "      --speed MBPS     with --all: Mbit/s to expect, to say how long it takes\n"
+       "      --bridge FROM=TO with --all: as for move\n"
+       "      --no-verify-ssl  with --all: do not check the API's certificates\n"
+       "      --progress FORM  of a plan: plain (default), or json (one event)\n"
        "      --debug          say what planning does, on standard error\n"
        "  -h, --help           this text\n");
 
@@ -58,38 +65,112 @@ static enum vf_exit plan_file(const struct vf_carry *o, const char *path)
     return code;
 }
 
-/* Options and the one argument of both commands. */
-static int command(int argc, char **argv, struct vf_carry *o, const char *usage)
+int vf_cmd_run(int argc, char **argv)
 {
     static const struct option options[] = {VF_CARRY_OPTIONS, {0}};
+    struct vf_carry o = {0};
     optind = 1;
+    argv[0] = (char *)"vmferry run"; /* for getopt's messages */
     for (int c; (c = getopt_long(argc, argv, VF_CARRY_LETTERS, options, NULL)) != -1;)
-        if (vf_carry_option(o, c, optarg) <= 0) {
-            vf_say(stderr, _("See %s --help.\n"), argv[0]);
+        if (vf_carry_option(&o, c, optarg) <= 0) {
+            fputs(_("See vmferry run --help.\n"), stderr);
             return VF_EXIT_USAGE;
         }
-    if (o->help) {
-        fputs(usage, stdout);
+    if (o.help) {
+        fputs(_(run_usage), stdout);
         return VF_EXIT_DONE;
     }
     if (argc - optind != 1) {
-        vf_say(stderr, _("%s wants one PLAN; see %s --help\n"), argv[0], argv[0]);
+        vf_say(stderr, _("vmferry: run wants one PLAN; see vmferry run --help\n"));
         return VF_EXIT_USAGE;
     }
-    vf_log_stderr(o->debug);
-    return plan_file(o, argv[optind]);
+    vf_log_stderr(o.debug);
+    return plan_file(&o, argv[optind]);
 }
 
-int vf_cmd_run(int argc, char **argv)
+enum { O_ALL = 256, O_SPEED, O_BRIDGE, O_NO_VERIFY };
+
+struct check {
+    struct vf_carry carry;
+    struct vf_move move;
+    uint64_t speed; /* bytes per second, 0: not known */
+    bool all;
+};
+
+static int take(struct check *k, int c)
 {
-    struct vf_carry o = {0};
-    argv[0] = (char *)"vmferry run"; /* for getopt's messages */
-    return command(argc, argv, &o, _(run_usage));
+    int r = vf_carry_option(&k->carry, c, optarg);
+    uint64_t n;
+    if (r)
+        return r < 0 ? -1 : 0;
+    switch (c) {
+    case O_ALL:
+        k->all = true;
+        return 0;
+    case O_NO_VERIFY:
+        k->move.verify_tls = false;
+        return 0;
+    case O_SPEED:
+        if (vf_parse_u64(optarg, 1, 1000000, &n) < 0) {
+            vf_say(stderr, _("vmferry: --speed wants Mbit/s from 1 to 1000000, not '%s'\n"),
+                   optarg);
+            return -1;
+        }
+        k->speed = n * 1000000 / 8;
+        return 0;
+    case O_BRIDGE:
+        if (k->move.n_bridges < VF_COUNT(k->move.bridges)) {
+            k->move.bridges[k->move.n_bridges++] = optarg;
+            return 0;
+        }
+        vf_say(stderr, _("vmferry: more than %zu times --bridge\n"), VF_COUNT(k->move.bridges));
+        return -1;
+    default:
+        return -1; /* getopt has said what it does not know */
+    }
+}
+
+static int check_cluster(struct check *k, char **argv, int n)
+{
+    if (n != 2 && n != 4) {
+        vf_say(stderr,
+               _("vmferry: check --all wants SOURCE TARGET [NODE STORAGE]; see vmferry check "
+                 "--help\n"));
+        return VF_EXIT_USAGE;
+    }
+    k->move.source = argv[0];
+    k->move.target = argv[1];
+    k->move.node = n == 4 ? argv[2] : NULL;
+    k->move.storage = n == 4 ? argv[3] : NULL;
+    return vf_check_all(&k->carry, &k->move, k->speed);
 }
 
 int vf_cmd_check(int argc, char **argv)
 {
-    struct vf_carry o = {.only_check = true};
+    static const struct option options[] = {VF_CARRY_OPTIONS,
+                                            {"all", no_argument, NULL, O_ALL},
+                                            {"speed", required_argument, NULL, O_SPEED},
+                                            {"bridge", required_argument, NULL, O_BRIDGE},
+                                            {"no-verify-ssl", no_argument, NULL, O_NO_VERIFY},
+                                            {0}};
+    struct check k = {.carry = {.only_check = true}, .move = {.verify_tls = true}};
+    optind = 1;
     argv[0] = (char *)"vmferry check";
-    return command(argc, argv, &o, _(check_usage));
+    for (int c; (c = getopt_long(argc, argv, VF_CARRY_LETTERS, options, NULL)) != -1;)
+        if (take(&k, c) < 0) {
+            fputs(_("See vmferry check --help.\n"), stderr);
+            return VF_EXIT_USAGE;
+        }
+    if (k.carry.help) {
+        fputs(_(check_usage), stdout);
+        return VF_EXIT_DONE;
+    }
+    vf_log_stderr(k.carry.debug);
+    if (k.all)
+        return check_cluster(&k, argv + optind, argc - optind);
+    if (argc - optind != 1) {
+        vf_say(stderr, _("vmferry: check wants one PLAN, or --all; see vmferry check --help\n"));
+        return VF_EXIT_USAGE;
+    }
+    return plan_file(&k.carry, argv[optind]);
 }
