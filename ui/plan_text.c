@@ -123,6 +123,17 @@ static void add_waits(struct vf_buf *b, const struct vf_prepared *p)
         vf_buf_puts(b, _("  wait  you are asked before it is started at the target\n"));
 }
 
+/* Only one that was asked for: which it will be otherwise, trying it shows. */
+static void add_route(struct vf_buf *b, const struct vf_prepared *p)
+{
+    static const char *const ways[VF_ROUTE_WORDS] = {NULL, N_("local"), N_("direct"),
+                                                     N_("fetched by the target's host"),
+                                                     N_("via this machine")};
+    if (ways[p->plan->route])
+        vf_buf_printf(b, _("  route %s -> %s %s\n"), p->source->node, p->plan->target_node,
+                      _(ways[p->plan->route]));
+}
+
 static const char *what_happens(const struct vf_prepared *p)
 {
     if (p->source->state == VF_VM_STOPPED)
@@ -159,6 +170,8 @@ char *vf_plan_summary(const struct vf_prepared *p)
         vf_buf_printf(&b, _("  copy  about %s; every disk is read back and compared\n"), bytes);
     else
         vf_buf_puts(&b, _("  copy  nothing (--skip-disks): the target VM gets no disks\n"));
+    if (plan->copy_disks)
+        add_route(&b, p);
     add_waits(&b, p);
     vf_autofree char *migrated = vf_name_with(plan->vm_name, VF_MIGRATED);
     vf_buf_printf(&b, _("  then  %s; the source is renamed to %s\n"), what_happens(p), migrated);

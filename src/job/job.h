@@ -49,8 +49,8 @@ struct vf_move {
     bool wait_before_stop, wait_before_start;
     uint64_t rate; /* bytes per second, 0: no limit */
     enum vf_verify verify;
-    unsigned compress, streams; /* as in a plan */
-    unsigned shutdown_timeout;  /* seconds; 0: default */
+    unsigned compress, streams, route; /* as in a plan */
+    unsigned shutdown_timeout;         /* seconds; 0: default */
 };
 
 struct vf_prepared {

@@ -54,6 +54,7 @@ struct vf_job {
     struct vf_job_disk memory; /* of the guest, while it is migrated live */
     struct vf_job_host source_host, target_host;
     struct vf_route *route;
+    _Atomic uint64_t rate; /* limit for the disks, bytes per second, 0: none; see vf_job_set_rate() */
     bool shared_store; /* target and source cluster have the storage in common */
     int64_t started_ms;
     int64_t down_since, up_since; /* unix seconds, 0: not yet */
@@ -75,6 +76,11 @@ int vf_job_failed(struct vf_job *job, const char *key, const struct vf_error *wh
 const struct vf_record *vf_job_was_done(const struct vf_job *job, const char *key);
 /* Says something to whoever watches and to the log; not journalled. LEVEL: "info", "warn". */
 void vf_job_note(struct vf_job *job, const char *level, const char *fmt, ...) VF_PRINTF(3, 4);
+
+/* A new limit for the disks, from any thread: followed by what is being copied, kept for later starts
+ * of the job, told to all. REQUEST (may be NULL) goes into the event, for whoever asked. UNSUPPORTED
+ * when vmferry does not copy the disks itself. */
+int vf_job_set_rate(struct vf_job *job, uint64_t rate, const char *request, struct vf_error **err);
 
 /* A step: done in order, undone in reverse. RUN is called on every start of the job and must take
  * over what the journal says is done; UNDO gets one record of the step ("allocate/scsi0") and must

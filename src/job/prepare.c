@@ -121,6 +121,7 @@ int vf_make_plan(const struct vf_move *m, struct vf_provider *dst, struct vf_pre
     p->verify = m->verify;
     p->compress = m->compress;
     p->streams = m->streams;
+    p->route = m->route;
     p->verify_tls = m->verify_tls;
     p->ignore_exists = m->ignore_exists;
     p->wait_before_stop = m->wait_before_stop;

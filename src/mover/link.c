@@ -24,7 +24,7 @@ void vf_link_init(struct vf_link *l, int in, int out)
 {
     *l = (struct vf_link){.in = in, .out = out};
     vf_wire_init(&l->wire);
-    pthread_mutex_init(&l->send_lock, NULL);
+    vf_turns_init(&l->sending);
     vf_set_nonblock(in, true);
     vf_set_nonblock(out, true);
     widen(in);
@@ -35,7 +35,7 @@ void vf_link_init(struct vf_link *l, int in, int out)
 void vf_link_free(struct vf_link *l)
 {
     vf_wire_free(&l->wire);
-    pthread_mutex_destroy(&l->send_lock);
+    vf_turns_clear(&l->sending);
     if (l->in >= 0)
         close(l->in);
     if (l->out >= 0 && l->out != l->in)
@@ -123,10 +123,10 @@ int vf_link_send(struct vf_link *l, uint8_t type, uint8_t flags, uint32_t id, co
     vf_wire_header(header, type, flags, id, head_len + body_len);
     struct iovec v[3] = {
         {header, sizeof header}, {(void *)head, head_len}, {(void *)body, body_len}};
-    pthread_mutex_lock(&l->send_lock);
+    vf_turns_take(&l->sending);
     int r = l->broken ? vf_fail(err, VF_E_NET, "the connection is broken")
                       : send_all(l, v, sizeof header + head_len + body_len, cancel, err);
-    pthread_mutex_unlock(&l->send_lock);
+    vf_turns_end(&l->sending);
     return r;
 }
 
@@ -144,7 +144,7 @@ void vf_link_ping(struct vf_link *l)
 {
     if (l->broken || vf_clock_ms() - l->sent_ms < VF_T_PING)
         return;
-    if (pthread_mutex_trylock(&l->send_lock) != 0)
+    if (!vf_turns_try(&l->sending))
         return; /* somebody is sending, which says the same */
     char header[VF_WIRE_HEADER];
     vf_wire_header(header, VF_F_PING, 0, 0, 0);
@@ -155,7 +155,7 @@ void vf_link_ping(struct vf_link *l)
         l->broken = true;
     if (n > 0)
         l->sent_ms = vf_clock_ms();
-    pthread_mutex_unlock(&l->send_lock);
+    vf_turns_end(&l->sending);
 }
 
 /* 1: bytes came; 0: none now; -1: the end or an error. */

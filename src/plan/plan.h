@@ -39,7 +39,9 @@ enum vf_verify { VF_VERIFY_FULL, VF_VERIFY_NONE };
 extern const char *const vf_compress_words[];
 extern const char *const vf_verify_words[];
 extern const char *const vf_cache_words[]; /* of a disk, as in qm.conf(5) */
-enum { VF_MAX_STREAMS = 8, VF_COMPRESS_WORDS = 8 };
+/* "auto", then the kinds of routes, best first. */
+extern const char *const vf_route_words[];
+enum { VF_MAX_STREAMS = 8, VF_COMPRESS_WORDS = 8, VF_ROUTE_WORDS = 5 };
 
 /* How the VM gets there: copied by vmferry while it is shut down, or by Proxmox's own migration
  * between clusters, live when it runs. */
@@ -64,6 +66,7 @@ struct vf_plan {
     enum vf_method method;
     unsigned compress;         /* index of vf_compress_words */
     unsigned streams;          /* connections between the hosts, 0: as they bear */
+    unsigned route;            /* index of vf_route_words */
     unsigned shutdown_timeout; /* seconds given to a graceful shutdown */
     bool wait_before_stop;     /* ask before the source is shut down (or migrated) */
     bool wait_before_start;    /* ask before the target is started */

@@ -19,8 +19,6 @@ enum {
 /* Storages round up to their own units: by less than this. */
 #define MAX_ROUNDING ((uint64_t)1 << 30)
 
-static atomic_uint next_disk = 1;
-
 /* One end of the running copy. */
 struct side {
     const char *label;
@@ -36,6 +34,7 @@ struct copy {
     struct vf_progress *progress;
     uint32_t id;
     uint64_t size;
+    uint64_t rate; /* the limit that the source was told */
     struct side source, target;
 };
 
@@ -109,6 +108,11 @@ static int start_target(struct copy *c, struct vf_error **err)
     return 0;
 }
 
+static uint64_t rate_now(const struct vf_copy_opts *o)
+{
+    return o->rate_now ? atomic_load(o->rate_now) : o->rate;
+}
+
 static int start_source(struct copy *c, const struct vf_route *route, struct vf_error **err)
 {
     vf_autobuf struct vf_buf b = {0};
@@ -116,7 +120,8 @@ static int start_source(struct copy *c, const struct vf_route *route, struct vf_
     vf_field_u64(&b, VF_TAG_STREAM, route->stream);
     vf_field_u64(&b, VF_TAG_STREAMS, route->n_streams);
     vf_field_u64(&b, VF_TAG_DELTA, c->o->delta);
-    vf_field_u64(&b, VF_TAG_RATE, c->o->rate);
+    c->rate = rate_now(c->o);
+    vf_field_u64(&b, VF_TAG_RATE, c->rate);
     vf_field_u64(&b, VF_TAG_COMPRESS, c->o->compress);
     if (vf_session_call(c->source.session, VF_F_SEND, c->id, &b, VF_F_OK, OPEN_MS, c->o->cancel,
                         NULL, err) < 0)
@@ -165,10 +170,6 @@ static void note_progress(struct copy *c, const struct side *s, const struct vf_
 static void on_message(struct copy *c, struct side *s, struct vf_message *m)
 {
     const struct vf_frame *f = &m->frame;
-    if (f->id != c->id) { /* of an earlier copy */
-        vf_message_free(m);
-        return;
-    }
     if (f->type == VF_F_PROGRESS || f->type == VF_F_COPIED)
         note_progress(c, s, f);
     if (f->type == VF_F_COPIED) {
@@ -191,7 +192,7 @@ static void take_messages(struct copy *c, struct side *s)
     struct vf_message *m;
     struct vf_error *e = NULL;
     int r;
-    while (!s->ended && (r = vf_session_next(s->session, &m, &e)) != 0) {
+    while (!s->ended && (r = vf_session_next(s->session, c->id, &m, &e)) != 0) {
         if (r < 0) {
             s->error = e;
             s->ended = true;
@@ -208,7 +209,7 @@ static int wait_messages(struct copy *c, int timeout_ms, struct vf_cancel *cance
     struct side *sides[] = {&c->source, &c->target};
     struct pollfd p[2];
     for (int i = 0; i < 2; i++)
-        p[i] = (struct pollfd){.fd = sides[i]->ended ? -1 : vf_session_fd(sides[i]->session),
+        p[i] = (struct pollfd){.fd = sides[i]->ended ? -1 : vf_session_fd(sides[i]->session, c->id),
                                .events = POLLIN};
     int r = vf_cancel_poll(cancel, p, 2, timeout_ms, err);
     for (int i = 0; i < 2 && r >= 0; i++)
@@ -254,9 +255,19 @@ static int failed(struct copy *c, struct vf_error **err)
     return vf_fail_prefix(err, "%s (%s)", s == &c->source ? "source" : "target", s->label);
 }
 
-static int run(struct copy *c, struct vf_error **err)
+/* PROGRESS comes a few times a second, so this is looked at often enough. */
+static void follow_rate(struct copy *c, struct vf_route *route)
+{
+    uint64_t rate = rate_now(c->o);
+    /* a session that takes nothing any more says so itself */
+    if (rate != c->rate && vf_route_set_rate(route, rate, NULL) == 0)
+        c->rate = rate;
+}
+
+static int run(struct copy *c, struct vf_route *route, struct vf_error **err)
 {
     while (!(c->source.ended && c->target.ended)) {
+        follow_rate(c, route);
         if (wait_messages(c, -1, c->o->cancel, err) < 0) {
             settle(c);
             return -1;
@@ -336,12 +347,14 @@ int vf_copy_disk(struct vf_route *route, const struct vf_copy_opts *opts,
     struct copy c = {
         .o = opts,
         .progress = progress ? progress : &unseen,
-        .id = atomic_fetch_add(&next_disk, 1),
+        .id = vf_session_new_id(),
         .source = {.label = route->source_label, .session = route->source->session},
         .target = {.label = route->target_label, .session = route->target->session},
     };
     *out = (struct vf_copy_result){.verified_how = "none"};
     reset(c.progress, opts->source.size);
+    vf_session_open(c.source.session, c.id);
+    vf_session_open(c.target.session, c.id);
     vf_autoerror struct vf_error *e = NULL;
     int r = open_both(&c, &e);
     if (r == 0) {
@@ -350,7 +363,7 @@ int vf_copy_disk(struct vf_route *route, const struct vf_copy_opts *opts,
         if (r == 0 && (r = start_source(&c, route, &e)) < 0)
             settle(&c);
         if (r == 0)
-            r = run(&c, &e);
+            r = run(&c, route, &e);
     }
     if (r == 0)
         c.progress->stage = VF_STAGE_FINISH;
@@ -366,6 +379,8 @@ int vf_copy_disk(struct vf_route *route, const struct vf_copy_opts *opts,
         vf_copy_result_free(out);
         vf_fail_with(err, VF_STEAL(e));
     }
+    vf_session_close(c.source.session, c.id);
+    vf_session_close(c.target.session, c.id);
     vf_error_free(c.source.error);
     vf_error_free(c.target.error);
     vf_message_free(c.source.done);

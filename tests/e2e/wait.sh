@@ -35,14 +35,14 @@ said_to_wait "without a terminal nothing is answered"
 kill -9 $front
 wait $front 2>/dev/null
 is "$(status alpha a1 100)" running "and it runs still"
-at_terminal "'$vmferry' attach"
+at_terminal "'$vmferry' attach --plain"
 sees 'Ready to shut down web1' "who comes back is asked again"
 keys 2 Enter
 sees 'exit=4' "not yet: the job is left waiting"
 seen
 says out 'The job waits. Come back with' "and says how to come back"
 is "$(status alpha a1 100)" running "and it runs still"
-at_terminal "'$vmferry' attach"
+at_terminal "'$vmferry' attach --plain"
 sees 'Ready to shut down web1' "the question is still open"
 keys 1 Enter
 sees 'Ready to start web1 at beta' "then it goes on, up to the next question"
@@ -65,7 +65,7 @@ for at in stop start; do
         >"$work/move" 2>"$work/move.err" </dev/null &
     front=$!
     said_to_wait "wait before $at: the job waits"
-    at_terminal "'$vmferry' attach"
+    at_terminal "'$vmferry' attach --plain"
     sees "Ready to .*web1" "another terminal is asked"
     keys 3 Enter
     sees 'exit=1' "and gives up"

@@ -10,7 +10,9 @@ int vf_cmd_check(int argc, char **argv);
 int vf_cmd_attach(int argc, char **argv);
 int vf_cmd_config(int argc, char **argv);
 int vf_cmd_jobs(int argc, char **argv);
+int vf_cmd_limit(int argc, char **argv);
 int vf_cmd_rollback(int argc, char **argv);
 int vf_cmd_demo(int argc, char **argv);
+int vf_cmd_wizard(int argc, char **argv);
 
 #endif

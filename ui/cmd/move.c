@@ -36,6 +36,9 @@ static const char usage[] =
        "      --compress WHAT  auto (default: where it pays), off, or 1 to 6\n"
        "      --streams N      connections between the hosts, 1 to 8 (default: as the\n"
        "                       hosts bear)\n"
+       "      --route WAY      auto (default: the first that works), direct, reverse\n"
+       "                       (the target's host fetches), relay (through this\n"
+       "                       machine), or local (both are one host)\n"
        "      --verify WHAT    full (default): read back and compare, or none\n"
        "      --bridge FROM=TO cards of bridge FROM are put on TO; may be given again,\n"
        "                       * is every other bridge\n"
@@ -71,6 +74,7 @@ enum {
     O_BWLIMIT,
     O_COMPRESS,
     O_STREAMS,
+    O_ROUTE,
     O_VERIFY,
     O_BRIDGE,
     O_MAC,
@@ -93,6 +97,7 @@ static const struct option long_options[] = {
     {"bwlimit", required_argument, NULL, O_BWLIMIT},
     {"compress", required_argument, NULL, O_COMPRESS},
     {"streams", required_argument, NULL, O_STREAMS},
+    {"route", required_argument, NULL, O_ROUTE},
     {"verify", required_argument, NULL, O_VERIFY},
     {"bridge", required_argument, NULL, O_BRIDGE},
     {"mac", required_argument, NULL, O_MAC},
@@ -162,9 +167,9 @@ static int take(struct options *o, int c)
         m->bridges[m->n_bridges++] = optarg;
         return 0;
     case O_BWLIMIT:
-        if (number("--bwlimit", optarg, 1, 1000000, &n) < 0)
+        if (number("--bwlimit", optarg, 1, VF_MAX_MBPS, &n) < 0)
             return -1;
-        m->rate = n * 1000000 / 8;
+        m->rate = n * VF_MBPS;
         return 0;
     case O_STREAMS:
         if (number("--streams", optarg, 1, VF_MAX_STREAMS, &n) < 0)
@@ -174,6 +179,10 @@ static int take(struct options *o, int c)
     case O_COMPRESS:
         i = vf_carry_word("--compress", optarg, vf_compress_words, VF_COMPRESS_WORDS);
         m->compress = (unsigned)i;
+        return i < 0 ? -1 : 0;
+    case O_ROUTE:
+        i = vf_carry_word("--route", optarg, vf_route_words, VF_ROUTE_WORDS);
+        m->route = (unsigned)i;
         return i < 0 ? -1 : 0;
     case O_VERIFY:
         i = vf_carry_word("--verify", optarg, vf_verify_words, VF_VERIFY_NONE + 1);
