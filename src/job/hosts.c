@@ -251,6 +251,7 @@ int vf_job_hosts_open(struct vf_job *job, struct vf_error **err)
         .target_label = vf_ssh_label(job->target_host.ssh),
         .streams = job->plan->streams,
         .cancel = job->cancel,
+        .ciphers = job->plan->ciphers,
         .route = vf_route_words[job->plan->route],
     };
     job->route = vf_route_open(job->source_host.mover, job->target_host.mover, &o, err);

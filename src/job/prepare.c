@@ -118,6 +118,7 @@ int vf_make_plan(const struct vf_move *m, struct vf_provider *dst, struct vf_pre
     p->start = !m->skip_start && !m->skip_disks;
     p->rate = m->rate;
     p->method = m->method;
+    p->ciphers = vf_strdup(m->ciphers);
     p->verify = m->verify;
     p->compress = m->compress;
     p->streams = m->streams;

@@ -118,7 +118,8 @@ enum vf_tag {
     VF_TAG_STREAMS,
     VF_TAG_CORES, /* in an owner's HELLO */
     VF_TAG_COMPRESS,
-    VF_TAG_WIRE, /* counter: bytes of DATA frames, as they were sent */
+    VF_TAG_WIRE,    /* counter: bytes of DATA frames, as they were sent */
+    VF_TAG_CIPHERS, /* of CONNECT by ssh; not there: the fastest of ssh's own */
 };
 
 struct vf_frame {

@@ -27,6 +27,7 @@ struct vf_plan *vf_plan_copy(const struct vf_plan *p)
     c->target_node = vf_strdup(p->target_node);
     c->target_name = vf_strdup(p->target_name);
     c->cpu = vf_strdup(p->cpu);
+    c->ciphers = vf_strdup(p->ciphers);
     c->disks = NULL;
     c->nics = NULL;
     c->n_disks = c->n_nics = 0;
@@ -77,6 +78,7 @@ void vf_plan_free(struct vf_plan *p)
     free(p->target_node);
     free(p->target_name);
     free(p->cpu);
+    free(p->ciphers);
     free(p);
 }
 

@@ -54,6 +54,7 @@ struct vf_plan {
     char *target_node;
     char *target_name;  /* NULL: the source's name */
     unsigned target_id; /* 0: the next free one */
+    char *ciphers;      /* of ssh for disk data; NULL: the fastest, "-": as ssh has them */
     char *cpu;          /* processor type at the target; NULL: the source's */
     struct vf_plan_disk *disks;
     size_t n_disks;

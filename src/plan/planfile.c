@@ -3,6 +3,7 @@
  * a reader that is too old says so before it stumbles over a key it does not know. */
 #include "config.h"
 #include "plan/plan.h"
+#include "base/ciphers.h"
 #include "base/fdio.h"
 #include "base/str.h"
 #include "conf/cfg.h"
@@ -197,6 +198,7 @@ static const struct vf_cfg_key plan_keys[] = {
     {"compress", VF_CFG_WORD, AT(plan_file, plan.compress), .words = vf_compress_words},
     {"streams", VF_CFG_UINT, UINT(plan_file, plan.streams, 0, VF_MAX_STREAMS)},
     {"route", VF_CFG_WORD, AT(plan_file, plan.route), .words = vf_route_words},
+    {"ciphers", VF_CFG_STR, AT(plan_file, plan.ciphers), .check = vf_ciphers_check},
     {"shutdown-timeout", VF_CFG_UINT, UINT(plan_file, plan.shutdown_timeout, 1, 86400)},
     {"wait-before-stop", VF_CFG_BOOL, AT(plan_file, plan.wait_before_stop)},
     {"wait-before-start", VF_CFG_BOOL, AT(plan_file, plan.wait_before_start)},
@@ -364,6 +366,10 @@ char *vf_plan_text(const struct vf_plan *p)
                   "route = \"%s\"; # \"auto\": the best that works of \"local\", \"direct\", "
                   "\"reverse\", \"relay\"\n",
                   vf_route_words[p->route]);
+    vf_buf_puts(&b, p->ciphers ? ""
+                               : "# ciphers: those of ssh for disk data; without it the fastest, "
+                                 "\"-\": as ssh has them\n");
+    put_text(&b, "", "ciphers", p->ciphers);
     put_number(&b, "", "shutdown-timeout", p->shutdown_timeout);
     vf_buf_puts(&b, " # seconds for a graceful shutdown\n");
     put_bool(&b, "wait-before-stop", p->wait_before_stop, "true: ask before it is shut down");

@@ -108,6 +108,7 @@ static void test_file(void)
     vf_str_set(&p->nics[1].bridge, NULL);
     p->copy_disks = p->start = p->verify_tls = false;
     p->wait_before_start = true;
+    vf_str_set(&p->ciphers, "aes128-gcm@openssh.com,aes256-ctr");
     p->rate = 5000000000u;
     p->verify = VF_VERIFY_NONE;
     p->compress = 7;
@@ -136,6 +137,7 @@ static void test_file(void)
            b->disks[0].discard == 0 && b->disks[0].ssd == -1 && b->disks[1].ssd == 0,
        "what changes of disks");
     is_str(b->cpu, "x86-64-v2-AES", "the processor");
+    is_str(b->ciphers, "aes128-gcm@openssh.com,aes256-ctr", "ciphers");
 
     char path[] = "/tmp/vmferry-plan-test.XXXXXX";
     int fd = mkstemp(path);
@@ -176,6 +178,7 @@ static const struct {
      "p.cfg:3: target-name is \"web_1\", but must be a DNS name"},
     {HEAD BODY "target-name = \"web..x\";", "must be a DNS name"},
     {HEAD BODY "target-name = \"web-\";", "must be a DNS name"},
+    {HEAD BODY "ciphers = \"-oProxyCommand=x\";", "must be a list of ssh's ciphers"},
     {HEAD BODY "cpu = \"host,flags=+aes\";", "must be a processor type alone"},
     {HEAD BODY "disks = ( {" DISK "\ntarget-slot = \"scsi31\"; } );",
      "p.cfg:4: target-slot is \"scsi31\", but must be one of ide0 to ide3"},

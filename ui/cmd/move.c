@@ -5,6 +5,7 @@
 #include "ui/cmd/outcome.h"
 #include "ui/cmd/carry.h"
 #include "ui/say.h"
+#include "base/ciphers.h"
 #include "base/i18n.h"
 #include "base/log.h"
 #include "base/str.h"
@@ -39,6 +40,9 @@ static const char usage[] =
        "      --route WAY      auto (default: the first that works), direct, reverse\n"
        "                       (the target's host fetches), relay (through this\n"
        "                       machine), or local (both are one host)\n"
+       "      --ssh-ciphers LIST\n"
+       "                       of the connections between the hosts (default: the\n"
+       "                       fastest); - as ssh has them\n"
        "      --verify WHAT    full (default): read back and compare, or none\n"
        "      --bridge FROM=TO cards of bridge FROM are put on TO; may be given again,\n"
        "                       * is every other bridge\n"
@@ -86,6 +90,7 @@ enum {
     O_WAIT_START,
     O_NO_VERIFY,
     O_SAVE,
+    O_CIPHERS,
     O_STOP_ON_FAILURE
 };
 
@@ -109,6 +114,7 @@ static const struct option long_options[] = {
     {"wait-before-start", no_argument, NULL, O_WAIT_START},
     {"no-verify-ssl", no_argument, NULL, O_NO_VERIFY},
     {"stop-on-failure", no_argument, NULL, O_STOP_ON_FAILURE},
+    {"ssh-ciphers", required_argument, NULL, O_CIPHERS},
     {"save-plan", required_argument, NULL, O_SAVE},
     {0},
 };
@@ -135,6 +141,12 @@ static int take(struct options *o, int c)
     case O_STOP_ON_FAILURE:
         o->stop_on_failure = true;
         return 0;
+    case O_CIPHERS:
+        m->ciphers = optarg;
+        if (!vf_ciphers_check(optarg))
+            return 0;
+        vf_say(stderr, _("vmferry: --ssh-ciphers cannot be '%s'\n"), optarg);
+        return -1;
     case O_SAVE:
         o->carry.save = optarg;
         return 0;
