@@ -40,7 +40,7 @@ static void print_usage(FILE *out)
 {
     fputs(_("usage: vmferry [-c FILE] [--ascii] [--color=WHEN]\n"
             "       vmferry COMMAND [OPTION]...\n\n"
-            "Moves virtual machines between clusters: step by step on a terminal, or by "
+            "Moves virtual machines between clusters: step by step on a terminal, or by\n"
             "command.\n\n"),
           out);
     for (size_t i = 0; i < VF_COUNT(commands); i++)

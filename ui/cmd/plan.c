@@ -15,8 +15,9 @@
 static const char run_usage[] =
     N_("usage: vmferry run [OPTION]... PLAN\n"
        "\n"
-       "Carries out a plan that move --save-plan has written (vmferry-plan(5)), with the\n"
-       "same checks, questions and exit codes as move. The source must be as planned.\n"
+       "Carries out a plan that move --save-plan has written (vmferry-plan(5)), with\n"
+       "the same checks, questions and exit codes as move. The source must be as\n"
+       "planned.\n"
        "\n"
        "  -c, --config FILE    configuration instead of ~/.config/vmferry/vmferry.conf\n"
        "  -n, --dry-run        say what would be done or stop it; change nothing\n"
@@ -31,13 +32,15 @@ static const char check_usage[] =
     N_("usage: vmferry check [OPTION]... PLAN\n"
        "       vmferry check --all [OPTION]... SOURCE TARGET [NODE STORAGE]\n"
        "\n"
-       "Checks whether a plan could be carried out now, or with --all which VMs of cluster\n"
-       "SOURCE could be moved (to the node with the most free memory, unless NODE and\n"
-       "STORAGE are given). Changes nothing. Exit status 0, or 3 when something stops it.\n"
+       "Checks whether a plan could be carried out now, or with --all which VMs of\n"
+       "cluster SOURCE could be moved (to the node with the most free memory, unless\n"
+       "NODE and STORAGE are given). Changes nothing. Exit status 0, or 3 when\n"
+       "something stops it.\n"
        "\n"
        "  -c, --config FILE    configuration instead of ~/.config/vmferry/vmferry.conf\n"
        "      --all            every VM, one line each\n"
-       "      --speed MBPS     with --all: Mbit/s to expect, to say how long it takes\n"
+       "      --speed MBPS, --bwlimit MBPS\n"
+       "                       with --all: Mbit/s to expect, to say how long it takes\n"
        "      --bridge FROM=TO with --all: as for move\n"
        "      --no-verify-ssl  with --all: do not check the API's certificates\n"
        "      --progress FORM  of a plan: plain (default), or json (one event)\n"
@@ -150,6 +153,7 @@ int vf_cmd_check(int argc, char **argv)
     static const struct option options[] = {VF_CARRY_OPTIONS,
                                             {"all", no_argument, NULL, O_ALL},
                                             {"speed", required_argument, NULL, O_SPEED},
+                                            {"bwlimit", required_argument, NULL, O_SPEED},
                                             {"bridge", required_argument, NULL, O_BRIDGE},
                                             {"no-verify-ssl", no_argument, NULL, O_NO_VERIFY},
                                             {0}};
