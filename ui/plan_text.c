@@ -13,6 +13,15 @@ static void add_switch(struct vf_buf *b, const char *name, int value)
         vf_buf_printf(b, value ? _(", %s on") : _(", %s off"), name);
 }
 
+/* Only what differs: otherwise it keeps its name and gets the next free number. */
+static void add_identity(struct vf_buf *b, const struct vf_plan *plan)
+{
+    if (plan->target_name && !vf_streq(plan->target_name, plan->vm_name))
+        vf_buf_printf(b, _("  name  %s\n"), plan->target_name);
+    if (plan->target_id)
+        vf_buf_printf(b, _("  VMID  %u\n"), plan->target_id);
+}
+
 static void add_disks(struct vf_buf *b, const struct vf_prepared *p)
 {
     for (size_t i = 0; i < p->plan->n_disks; i++) {
@@ -155,6 +164,7 @@ char *vf_plan_summary(const struct vf_prepared *p)
     vf_buf_printf(&b, _("Move %s (VMID %u, %s) from %s/%s to %s/%s\n"), plan->vm_name, plan->vm_id,
                   vf_vm_state_name(p->source->state), plan->source, p->source->node, plan->target,
                   plan->target_node);
+    add_identity(&b, plan);
     add_disks(&b, p);
     add_nics(&b, p);
     if (plan->method == VF_METHOD_REMOTE_MIGRATE) {

@@ -29,6 +29,8 @@ sed -i -e 's/^target-node.*/& target-name = "new1"; target-id = 777; cpu = "host
     -e 's/^    mac = .*/    mac = "02:00:00:00:00:77"; model = "e1000"; tag = 12; disconnected = true;/' "$plan"
 run 0 "an edited plan is checked" check -c "$conf" "$plan"
 says out 'ide0 .*becomes virtio0, discard on, iothread on, cache none' "what changes is shown"
+says out '^  name  new1$' "its name"
+says out '^  VMID  777$' "its number"
 says out 'net0 .*becomes e1000, VLAN tag 12, disconnected' "of cards too"
 says out 'warning: ide0: .*without a driver for that bus does not boot' "and what a bus means for the guest"
 says out 'warning: net0: .*another card' "and a card"
