@@ -2,6 +2,7 @@
 /* Which hosts hold the disks, how they are reached, and the movers on them. */
 #include "config.h"
 #include "job/vouch.h"
+#include "base/clock.h"
 #include "base/i18n.h"
 #include "base/log.h"
 #include "base/proc.h"
@@ -157,27 +158,6 @@ char *vf_job_volume_path(struct vf_job *job, bool target, const char *node, cons
     return vf_strdup(info->path);
 }
 
-/* Every start of this job's movers outranks the ones before it. */
-static uint64_t next_epoch(const struct vf_job *job)
-{
-    const struct vf_record *r = vf_journal_find(job->journal, "hosts");
-    return r ? r->begun : 0;
-}
-
-static int open_host(struct vf_job *job, bool target, const char *node, const char *storage,
-                     struct vf_job_host *h, struct vf_error **err)
-{
-    h->node = vf_strdup(node);
-    h->ssh = vf_job_ssh(job, target, node, storage, err);
-    if (!h->ssh)
-        return -1;
-    vf_autofree char *mover = vf_proc_companion("vmferry-mover", PKGLIBEXECDIR "/vmferry-mover");
-    struct vf_mover_opts o = {
-        .job = job->id, .epoch = next_epoch(job), .mover = mover, .cancel = job->cancel};
-    h->mover = vf_mover_host_open(h->ssh, &o, err);
-    return h->mover ? 0 : -1; /* the error names the host */
-}
-
 /* All disks of a VM are read through one host: its node, or the one configured for their storage.
  */
 static int one_host(struct vf_job *job, const struct vf_cluster_conf *c, bool target,
@@ -202,33 +182,185 @@ static int one_host(struct vf_job *job, const struct vf_cluster_conf *c, bool ta
     return 0;
 }
 
-/* The addresses at which the other cluster's host may find the one that holds STORAGE. What is
- * known of the node is none of another host's that its storage is read through. */
-static char **peer_addresses(struct vf_job *job, const struct vf_cluster_conf *c, bool target,
-                             const char *storage)
+/* ---- what the carrier asks for ---- */
+
+static const char *node_of(const struct vf_job *job, bool target)
 {
-    const struct vf_job_host *h = target ? &job->target_host : &job->source_host;
-    const struct vf_storage_conf *sc = storage ? vf_conf_storage(c, storage, h->node) : NULL;
-    const struct vf_node_conf *nc = vf_conf_node(c, h->node);
+    return target ? job->plan->target_node : job->source->node;
+}
+
+/* That of the first disk: one_host() has seen that one host has them all. */
+static const char *storage_of(const struct vf_job *job, bool target)
+{
+    const struct vf_plan_disk *d = &job->plan->disks[0];
+    const struct vf_disk *s = vf_vm_disk(job->source, d->slot);
+    return target ? d->storage : s ? s->storage : NULL;
+}
+
+static int dial_host(struct vf_job *job, bool target, struct vf_ssh **out, struct vf_error **err)
+{
+    *out = vf_job_ssh(job, target, node_of(job, target), storage_of(job, target), err);
+    return *out ? 0 : -1;
+}
+
+/* The addresses at which the other cluster's host may find this one. What is known of the node is
+ * none of another host's that its storage is read through. */
+static char **peer_addresses(struct vf_job *job, const struct vf_cluster_conf *c, bool target)
+{
+    const char *node = node_of(job, target), *storage = storage_of(job, target);
+    const struct vf_storage_conf *sc = storage ? vf_conf_storage(c, storage, node) : NULL;
+    const struct vf_node_conf *nc = vf_conf_node(c, node);
     bool other = sc && sc->address;
     vf_autofree char *known =
-        other ? NULL : cluster_address(target ? job->target_pve : job->source_pve, h->node);
+        other ? NULL : cluster_address(target ? job->target_pve : job->source_pve, node);
     char **addresses = vf_strv_new();
     add_once(&addresses, nc && !other ? nc->data_address : NULL);
-    add_once(&addresses, vf_ssh_address(h->ssh));
+    add_once(&addresses, vf_ssh_address(vf_carrier_ssh(job->carrier, target)));
     add_once(&addresses, known);
     return addresses;
 }
 
-static struct vf_route_end route_end(const struct vf_job_host *h, char *const *addresses)
+static struct vf_route_end route_end(struct vf_ssh *ssh, char *const *addresses)
 {
     return (struct vf_route_end){
         .addresses = addresses,
-        .port = vf_ssh_port(h->ssh),
-        .user = vf_ssh_user(h->ssh),
-        .host_key = vf_ssh_host_key(h->ssh),
+        .port = vf_ssh_port(ssh),
+        .user = vf_ssh_user(ssh),
+        .host_key = vf_ssh_host_key(ssh),
     };
 }
+
+/* Every start of this job's movers outranks the ones before it. */
+static int next_epoch(struct vf_job *job, uint64_t *out, struct vf_error **err)
+{
+    if (vf_job_intend(job, "hosts", NULL, err) < 0)
+        return -1;
+    *out = vf_journal_find(job->journal, "hosts")->begun;
+    return 0;
+}
+
+static struct vf_route *open_route(struct vf_job *job, struct vf_mover_host *source,
+                                   struct vf_mover_host *target, struct vf_error **err)
+{
+    const struct vf_cluster_conf *sc = cluster(job, false, err),
+                                 *tc = sc ? cluster(job, true, err) : NULL;
+    if (!tc)
+        return NULL;
+    struct vf_ssh *from = vf_carrier_ssh(job->carrier, false),
+                  *to = vf_carrier_ssh(job->carrier, true);
+    vf_autostrv char **from_at = peer_addresses(job, sc, false);
+    vf_autostrv char **to_at = peer_addresses(job, tc, true);
+    struct vf_route_opts o = {
+        .source = route_end(from, from_at),
+        .target = route_end(to, to_at),
+        .source_label = vf_ssh_label(from),
+        .target_label = vf_ssh_label(to),
+        .streams = job->plan->streams,
+        .cancel = job->cancel,
+        .ciphers = job->plan->ciphers,
+        .route = vf_route_words[job->plan->route],
+    };
+    return vf_route_open(source, target, &o, err);
+}
+
+static void say_route(struct vf_job *job, const struct vf_route *route)
+{
+    if (vf_route_suspect(route))
+        vf_job_note(job, "warn", "%s", vf_route_suspect(route));
+    if (vf_route_why(route))
+        vf_job_note(job, "info", _("%s; disk data goes %s"), vf_route_why(route),
+                    vf_route_text(route));
+    else
+        vf_job_note(job, "info", _("disk data goes %s"), vf_route_text(route));
+}
+
+static int on_dial(void *opaque, bool target, struct vf_ssh **out, struct vf_error **err)
+{
+    struct vf_job *job = opaque;
+    pthread_mutex_lock(&job->hands);
+    int r = dial_host(job, target, out, err);
+    pthread_mutex_unlock(&job->hands);
+    return r;
+}
+
+static int on_epoch(void *opaque, uint64_t *out, struct vf_error **err)
+{
+    struct vf_job *job = opaque;
+    pthread_mutex_lock(&job->hands);
+    int r = next_epoch(job, out, err);
+    pthread_mutex_unlock(&job->hands);
+    return r;
+}
+
+static struct vf_route *on_route(void *opaque, struct vf_mover_host *source,
+                                 struct vf_mover_host *target, struct vf_error **err)
+{
+    struct vf_job *job = opaque;
+    pthread_mutex_lock(&job->hands);
+    struct vf_route *route = open_route(job, source, target, err);
+    pthread_mutex_unlock(&job->hands);
+    if (route)
+        say_route(job, route);
+    return route;
+}
+
+static int on_ready(void *opaque, struct vf_error **err)
+{
+    struct vf_job *job = opaque;
+    pthread_mutex_lock(&job->hands);
+    int r = job->live ? 0 : vf_job_source_down(job, err);
+    pthread_mutex_unlock(&job->hands);
+    return r;
+}
+
+static void on_lost(void *opaque, const struct vf_error *why, int ms)
+{
+    vf_autofree char *span = vf_format_duration(ms / 1000.0);
+    vf_job_note(opaque, "warn", _("connection lost: %s; trying again for up to %s"),
+                vf_error_text(why), span);
+}
+
+/* The storage of the disks at the target, when it is one. */
+static const char *one_storage(const struct vf_job *job)
+{
+    const struct vf_plan *p = job->plan;
+    for (size_t i = 1; i < p->n_disks; i++)
+        if (!vf_streq(p->disks[i].storage, p->disks[0].storage))
+            return NULL;
+    return p->disks[0].storage;
+}
+
+static void on_full(void *opaque, const struct vf_error *why, int ms)
+{
+    struct vf_job *job = opaque;
+    const char *storage = one_storage(job);
+    vf_autofree char *span = vf_format_duration(ms / 1000.0);
+    if (storage)
+        vf_job_note(job, "warn",
+                    _("storage %s of %s is full: make room; the copy goes on by itself (for up to "
+                      "%s it waits): %s"),
+                    storage, job->plan->target_node, span, vf_error_text(why));
+    else
+        vf_job_note(job, "warn",
+                    _("a storage of %s is full: make room; the copy goes on by itself (for up to "
+                      "%s it waits): %s"),
+                    job->plan->target_node, span, vf_error_text(why));
+}
+
+static void on_back(void *opaque)
+{
+    vf_job_note(opaque, "info", _("the connection is back; the copy goes on"));
+}
+
+static const struct vf_carrier_ops carrier_ops = {
+    .dial = on_dial,
+    .epoch = on_epoch,
+    .route = on_route,
+    .ready = on_ready,
+    .lost = on_lost,
+    .full = on_full,
+    .back = on_back,
+};
 
 int vf_job_hosts_open(struct vf_job *job, struct vf_error **err)
 {
@@ -236,39 +368,13 @@ int vf_job_hosts_open(struct vf_job *job, struct vf_error **err)
                                  *tc = sc ? cluster(job, true, err) : NULL;
     if (!tc || one_host(job, sc, false, err) < 0 || one_host(job, tc, true, err) < 0)
         return -1;
-    const struct vf_plan_disk *d = &job->plan->disks[0];
-    const struct vf_disk *s = vf_vm_disk(job->source, d->slot);
-    if (open_host(job, false, job->source->node, s ? s->storage : NULL, &job->source_host, err) <
-            0 ||
-        open_host(job, true, job->plan->target_node, d->storage, &job->target_host, err) < 0)
-        return -1;
-    vf_autostrv char **from = peer_addresses(job, sc, false, s ? s->storage : NULL);
-    vf_autostrv char **to = peer_addresses(job, tc, true, d->storage);
-    struct vf_route_opts o = {
-        .source = route_end(&job->source_host, from),
-        .target = route_end(&job->target_host, to),
-        .source_label = vf_ssh_label(job->source_host.ssh),
-        .target_label = vf_ssh_label(job->target_host.ssh),
-        .streams = job->plan->streams,
-        .cancel = job->cancel,
-        .ciphers = job->plan->ciphers,
-        .route = vf_route_words[job->plan->route],
-    };
-    job->route = vf_route_open(job->source_host.mover, job->target_host.mover, &o, err);
-    return job->route ? 0 : -1;
-}
-
-static void close_host(struct vf_job_host *h)
-{
-    vf_mover_host_free(h->mover);
-    vf_ssh_free(h->ssh);
-    free(h->node);
-    *h = (struct vf_job_host){0};
+    vf_autofree char *mover = vf_proc_companion("vmferry-mover", PKGLIBEXECDIR "/vmferry-mover");
+    struct vf_carrier_opts o = {.job = job->id, .mover = mover, .cancel = job->cancel};
+    job->carrier = vf_carrier_new(&o, &carrier_ops, job);
+    return vf_carrier_open(job->carrier, err);
 }
 
 void vf_job_hosts_close(struct vf_job *job)
 {
-    vf_route_free(VF_STEAL(job->route));
-    close_host(&job->source_host);
-    close_host(&job->target_host);
+    vf_carrier_free(VF_STEAL(job->carrier));
 }

@@ -83,6 +83,7 @@ static void free_job(struct vf_job *job)
     vf_cancel_free(job->cancel);
     vf_cancel_free(job->fired);
     pthread_mutex_destroy(&job->stop_lock);
+    pthread_mutex_destroy(&job->hands);
     free(job->id);
     free(job->dir);
     free(job->marker);
@@ -114,6 +115,7 @@ static struct vf_job *load_job(const char *dir, struct vf_error **err)
     job->asker = vf_bus_asker(job->bus);
     job->cancel = vf_cancel_new(NULL);
     pthread_mutex_init(&job->stop_lock, NULL);
+    pthread_mutex_init(&job->hands, NULL);
     vf_autofree char *path = vf_asprintf("%s/plan.cfg", dir);
     job->plan = vf_plan_load(path, err);
     job->journal = job->plan ? vf_journal_open(dir, false, err) : NULL;

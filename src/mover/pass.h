@@ -9,6 +9,7 @@
 #include "disk/disk.h"
 #include "mover/hash.h"
 #include "mover/link.h"
+#include "mover/pool.h"
 
 enum { VF_PASS_STREAMS = 8 };
 
@@ -17,6 +18,13 @@ enum vf_pass_stage { VF_PASS_PREPARE, VF_PASS_COPY, VF_PASS_FLUSH, VF_PASS_VERIF
 struct vf_counters {
     atomic_int stage;
     _Atomic uint64_t done, read, sent, zero, same, committed, verified, wire;
+};
+
+/* Up to where everything is at the target, committed and compared, and the state of the hasher
+ * there: a later pass may go on from it. DONE 0: nowhere yet. */
+struct vf_mark {
+    uint64_t done;
+    unsigned char state[VF_HASHER_STATE];
 };
 
 struct vf_pass;
@@ -36,7 +44,9 @@ struct vf_pass {
     uint32_t id;
     struct vf_disk *disk; /* borrowed */
     uint64_t size;        /* bytes to copy */
+    uint64_t from;        /* where this pass starts; what lies before it is done */
     struct vf_counters counters;
+    struct vf_pool_share buffers;
     pthread_mutex_t lock;
     pthread_cond_t changed; /* CLOCK_MONOTONIC */
     /* streams to the other side, only added; target: where BEGIN came from */
@@ -49,6 +59,7 @@ struct vf_pass {
     bool echo; /* the error came from the other side */
     struct vf_hash hash;
     const char *how;
+    struct vf_mark mark; /* target */
 };
 
 /* For the sides: the common part, and its end. */
@@ -57,6 +68,9 @@ void vf_pass_init(struct vf_pass *p, const struct vf_pass_ops *ops, uint32_t id,
 void vf_pass_finish(struct vf_pass *p); /* last act of the last thread */
 void vf_pass_clear(struct vf_pass *p);
 bool vf_pass_failed(struct vf_pass *p); /* takes the lock */
+/* A chunk's buffer, waited for; NULL when the pass has failed. Not under the lock. */
+void *vf_pass_take_buffer(struct vf_pass *p);
+void vf_pass_give_buffer(struct vf_pass *p, void *buf); /* may be NULL */
 
 /* Adds LINK; false when there are enough. One thread at a time. */
 bool vf_pass_add_link(struct vf_pass *p, struct vf_link *link);
@@ -72,6 +86,8 @@ struct vf_target_opts {
     bool verify, fresh;
     bool delta; /* tell the source what is there */
     int wake_fd;
+    uint64_t from;            /* the target has all before it, as an earlier pass has seen */
+    struct vf_hasher *hasher; /* of that; taken over; NULL: from is 0 */
 };
 struct vf_pass *vf_target_start(const struct vf_target_opts *o);
 
@@ -83,6 +99,8 @@ struct vf_source_opts {
     unsigned compress; /* see squeeze.h */
     bool delta;        /* the target tells what it has */
     int wake_fd;
+    uint64_t from;            /* multiple of the chunk */
+    struct vf_hasher *hasher; /* of what lies before it; taken over; NULL: from is 0 */
 };
 struct vf_pass *vf_source_start(const struct vf_source_opts *o);
 

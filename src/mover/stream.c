@@ -49,7 +49,8 @@ int vf_stream_listen(struct owner *o, struct vf_error **err)
     return 0;
 }
 
-int vf_hand_over(const char *socket_path, int in, int out, uint32_t id, struct vf_error **err)
+int vf_hand_over(const char *socket_path, enum vf_errand what, int in, int out, uint32_t id,
+                 struct vf_error **err)
 {
     struct sockaddr_un a;
     if (socket_address(socket_path, &a, err) < 0)
@@ -57,7 +58,7 @@ int vf_hand_over(const char *socket_path, int in, int out, uint32_t id, struct v
     vf_autofd int s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (s < 0 || connect(s, (struct sockaddr *)&a, sizeof a) < 0)
         return vf_fail_errno(err, errno, "no mover listens at %s", socket_path);
-    char said[HANDED] = "J";
+    char said[HANDED] = {(char)what};
     vf_put_u32(said + 1, id);
     struct iovec v = {said, id ? HANDED : 1};
     union {
@@ -76,8 +77,9 @@ int vf_hand_over(const char *socket_path, int in, int out, uint32_t id, struct v
     return VF_STEAL_FD(s);
 }
 
-/* The two descriptors a peer of our own user has sent, and the ID it gave; false: none. */
-static bool take_descriptors(int s, int fds[2], uint32_t *id)
+/* The two descriptors a peer of our own user has sent, what for, and the ID it gave; false: none.
+ */
+static bool take_descriptors(int s, enum vf_errand *what, int fds[2], uint32_t *id)
 {
     struct ucred who;
     socklen_t n = sizeof who;
@@ -105,6 +107,7 @@ static bool take_descriptors(int s, int fds[2], uint32_t *id)
     size_t got = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
     int all[2] = {-1, -1};
     memcpy(all, CMSG_DATA(h), (got < 2 ? got : 2) * sizeof(int));
+    *what = (enum vf_errand)said[0];
     if (got == 2 && !(m.msg_flags & MSG_CTRUNC)) {
         fds[0] = all[0];
         fds[1] = all[1];
@@ -194,7 +197,7 @@ static void *stream_main(void *arg)
     struct vf_frame f;
     int r = s->ready ? 0 : greet_joined(s, &e);
     while (r >= 0) {
-        r = vf_link_recv(&s->link, &f, VF_T_PING, NULL, &e);
+        r = vf_link_recv(&s->link, &f, vf_clock_limit(VF_T_PING), NULL, &e);
         if (r == 1)
             /* nobody waiting for it is normal: the rest of a copy that has failed */
             vf_owner_frame(s->owner, &s->link, &f);
@@ -240,8 +243,13 @@ void vf_stream_accept(struct owner *o)
         return;
     int fds[2];
     uint32_t id;
-    if (!take_descriptors(s, fds, &id)) {
+    enum vf_errand what;
+    if (!take_descriptors(s, &what, fds, &id)) {
         close(s);
+        return;
+    }
+    if (what == VF_ERRAND_CONTROL) {
+        vf_control_call(o, fds[0], fds[1], s);
         return;
     }
     struct stream *st = new_stream(o, fds[0], fds[1]);
@@ -258,7 +266,7 @@ static struct stream *dial_local(struct owner *o, const char *path, struct vf_er
         vf_fail_errno(err, errno, "socketpair");
         return NULL;
     }
-    int notify = vf_hand_over(path, pair[1], pair[1], 0, err);
+    int notify = vf_hand_over(path, VF_ERRAND_STREAM, pair[1], pair[1], 0, err);
     close(pair[1]);
     if (notify < 0) {
         close(pair[0]);

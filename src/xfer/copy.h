@@ -91,6 +91,9 @@ struct vf_copy_opts {
     bool delta;        /* compare first and send what differs: the target has most of it already */
     bool target_fresh; /* just allocated by this job and never written: reads back zero */
     struct vf_cancel *cancel;
+    const char *job; /* with mark: whose it is */
+    const char
+        *mark; /* file that keeps how far the copy has come, for a later process; NULL: none */
     const _Atomic uint64_t
         *rate_now; /* instead of RATE, and followed while it copies; NULL: none */
 };
@@ -101,8 +104,27 @@ struct vf_copy_result {
     const char *verified_how;        /* "media", "through cache", "none" */
 };
 
-/* Copies, flushes, verifies; returns when the target has it on stable storage. PROGRESS is updated
- * throughout. Errors name the side. Several threads may each copy a disk over one route. */
+/* A copy of one disk: it is copied, flushed, verified. Errors name the side. Several threads may
+ * each copy a disk over one route. */
+struct vf_copy;
+/* OPTS' texts are copied. PROGRESS (may be NULL) and OPTS' cancel must outlive it. */
+struct vf_copy *vf_copy_new(const struct vf_copy_opts *opts, struct vf_progress *progress);
+void vf_copy_free(struct vf_copy *c);
+VF_DEFINE_CLEANUP(struct vf_copy *, vf_copy_free)
+
+/* Runs it to its end, or to an error. After one that is transient (and after NOSPACE, with room) it
+ * may be called again, with a route over the same movers or over new ones: when a session was lost
+ * and the movers still copy, it goes on waiting for them; else it starts where the last commit was
+ * if the source provably has not changed since, or compares both disks. Between the calls movers
+ * may go on copying. PROGRESS counts all attempts together. */
+int vf_copy_run(struct vf_copy *c, struct vf_route *route, struct vf_copy_result *out,
+                struct vf_error **err);
+/* The last run failed because the target's storage has no room for what was written. */
+bool vf_copy_is_full(const struct vf_copy *c);
+/* Removes the mark of a copy: it is done, or undone. */
+void vf_copy_forget(const char *mark);
+
+/* The same in one go; returns when the target has it on stable storage. */
 int vf_copy_disk(struct vf_route *route, const struct vf_copy_opts *opts,
                  struct vf_progress *progress, struct vf_copy_result *out, struct vf_error **err);
 void vf_copy_result_free(struct vf_copy_result *r);

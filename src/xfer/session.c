@@ -198,7 +198,8 @@ static void *session_main(void *arg)
         /* after the end, stderr may still hold the reason */
         if (r < 0)
             p[0].fd = -1;
-        int n = vf_cancel_poll(s->stop, p, 2, r < 0 ? 300 : VF_T_PING / 2, r < 0 ? NULL : &e);
+        int n = vf_cancel_poll(s->stop, p, 2, r < 0 ? 300 : vf_clock_limit(VF_T_PING) / 2,
+                               r < 0 ? NULL : &e);
         if (p[1].revents && n > 0)
             read_stderr(s);
         if (n < 0 || (r < 0 && (n == 0 || s->err < 0)))
@@ -359,6 +360,14 @@ int vf_session_call(struct vf_session *s, uint8_t type, uint32_t id, struct vf_b
     if (for_now)
         vf_session_close(s, id);
     return r;
+}
+
+bool vf_session_ended(struct vf_session *s)
+{
+    pthread_mutex_lock(&s->lock);
+    bool over = s->ended;
+    pthread_mutex_unlock(&s->lock);
+    return over;
 }
 
 char *vf_session_said(struct vf_session *s)

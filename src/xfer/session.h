@@ -56,6 +56,7 @@ int vf_session_wait(struct vf_session *s, uint32_t id, int timeout_ms, struct vf
 int vf_session_call(struct vf_session *s, uint8_t type, uint32_t id, struct vf_buf *b, uint8_t want,
                     int timeout_ms, struct vf_cancel *cancel, struct vf_message **out,
                     struct vf_error **err);
+bool vf_session_ended(struct vf_session *s);
 /* The last line of the mover's stderr, escaped; caller frees. */
 char *vf_session_said(struct vf_session *s);
 

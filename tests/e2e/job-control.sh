@@ -94,18 +94,14 @@ unchanged "and everything is put back"
 run 0 "a second rollback does no harm" rollback
 unchanged "really none"
 
-# --- a mover dies
+# --- a mover dies: a new one goes on
 slow alpha beta b1 local web1
 on beta b1 "kill -9 \$(pgrep -f 'vmferry-mover serve --job $(basename "$(job_dir)")')" >/dev/null 2>&1
 wait $front
-is $? 1 "a mover that is killed ends the move"
-is "$(status alpha a1 100)" running "the source runs again"
-unchanged "and everything is put back"
+is $? 0 "a mover that is killed does not end the move"
 
 # --- done: there is no way back
-rm -rf "$XDG_STATE_HOME"
-move 0 "a move that is done" alpha beta b1 local web1
-run 5 "is not rolled back" rollback
+run 5 "a move that is done is not rolled back" rollback
 says err 'would lose' "because the target has run"
 says err 'web1' "and names the VM"
 done_testing

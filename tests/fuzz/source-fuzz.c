@@ -45,7 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                .delta = how & DELTA,
                                .wake_fd = wake};
     struct vf_pass *p = vf_source_start(&o);
-    finish(p, &s, wake, feed(p, &s, wake, data + 1, size - 1, VF_F_DONE, true));
+    finish(p, &s, wake, feed(p, &s, wake, data + 1, size - 1, VF_F_DONE, 0));
     struct vf_hash is;
     if (!p->error && (vf_hash_disk(d, &is, NULL) < 0 || memcmp(&is, &p->hash, sizeof is) != 0))
         abort();

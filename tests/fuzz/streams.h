@@ -61,10 +61,19 @@ static inline bool ends_within(struct vf_pass *p, struct streams *s, int wake, i
     return p->finished;
 }
 
-/* Hands over all frames, over the stream their ids say; true when there was one of type LAST,
- * before which P gets a moment to do what the others ask for when LATE. */
+/* Until P has sent something over stream I. */
+static inline void wait_said(struct vf_pass *p, struct streams *s, unsigned i)
+{
+    struct pollfd in = {.fd = s->far[i], .events = POLLIN};
+    while (!vf_pass_failed(p) && poll(&in, 1, 1) == 0)
+        ;
+}
+
+/* Hands over all frames, over the stream their ids say; true when there was one of type LAST. After
+ * the first one of type ASKS (0: none) P is let have its say; before DONE, which is only believed
+ * behind the end, it gets a moment. */
 static inline bool feed(struct vf_pass *p, struct streams *s, int wake, const uint8_t *data,
-                        size_t size, uint8_t last, bool late)
+                        size_t size, uint8_t last, uint8_t asks)
 {
     struct vf_wire w;
     struct vf_frame f;
@@ -81,9 +90,13 @@ static inline bool feed(struct vf_pass *p, struct streams *s, int wake, const ui
         data += n;
         size -= n;
         while ((r = vf_wire_next(&w, &f, NULL)) == 1) {
-            if (late && f.type == last)
+            if (last == VF_F_DONE && f.type == last)
                 ends_within(p, s, wake, PATIENCE_MS);
             p->ops->frame(p, &s->links[f.id % STREAMS], &f);
+            if (asks && f.type == asks) {
+                wait_said(p, s, f.id % STREAMS);
+                asks = 0;
+            }
             seen = seen || f.type == last;
             drain(s);
         }

@@ -28,7 +28,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                .delta = how & DELTA,
                                .wake_fd = wake};
     struct vf_pass *p = vf_target_start(&o);
-    finish(p, &s, wake, feed(p, &s, wake, data + 1, size - 1, VF_F_END, false));
+    finish(p, &s, wake,
+           feed(p, &s, wake, data + 1, size - 1, VF_F_END, how & DELTA ? VF_F_BEGIN : 0));
     if (!p->error && !(how & LONGER)) {
         struct vf_hash is;
         if (vf_hash_disk(d, &is, NULL) < 0 || memcmp(&is, &p->hash, sizeof is) != 0)
