@@ -26,6 +26,7 @@ static const struct command {
     {"move", vf_cmd_move, N_("move VMs from one cluster to another")},
     {"jobs", vf_cmd_jobs, N_("list what was and is being done")},
     {"attach", vf_cmd_attach, N_("follow a running job")},
+    {"limit", vf_cmd_limit, N_("change how fast a running job copies")},
     {"rollback", vf_cmd_rollback, N_("undo an interrupted job")},
     {"demo", vf_cmd_demo, N_("two small clusters on this machine, and a move")},
     {"__job", cmd_job, NULL},

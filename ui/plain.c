@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config.h"
 #include "ui/plain.h"
+#include "ui/progress_text.h"
 #include "ui/say.h"
 #include "job/client.h"
 #include "job/job_text.h"
@@ -20,10 +21,9 @@ struct follow {
     struct vf_client *client;
     enum vf_progress_form form;
     struct vf_tty_cache *cache;
-    int64_t begun, said; /* ms: the job, the last line of the disk that is copied */
-    char *disk;
-    int exit;    /* -1: not over */
-    int signals; /* signalfd: a question does not keep ^C from being heard */
+    int64_t begun, said; /* ms: the job, the last line of progress (0: none) */
+    int exit;            /* -1: not over */
+    int signals;         /* signalfd: a question does not keep ^C from being heard */
     int interrupts;
 };
 
@@ -68,51 +68,33 @@ static void on_note(struct follow *f, const json_t *e)
     }
 }
 
-/* ", about 5 s left", when that is known and not over. */
-static void put_left(struct vf_buf *b, const json_t *e)
-{
-    int64_t left = vf_json_int(e, "left");
-    if (left <= 0)
-        return;
-    vf_autofree char *time =
-        left < 10 ? vf_asprintf("%d s", (int)left) : vf_format_duration((double)left);
-    vf_buf_printf(b, _(", about %s left"), time);
-}
-
-static int percent(const json_t *e)
-{
-    double total = (double)vf_json_int(e, "total");
-    return total > 0 ? (int)((double)vf_json_int(e, "done") * 100 / total) : 0;
-}
-
-/* Every few seconds where the copy of a disk is, how fast data goes (zeroes do not count) and how
- * long the rest will take at the pace so far; the same for all disks, when there are several. A
- * copy that is over sooner has no such line. */
+/* Every few seconds where the copying is. What is over sooner has no such line. */
 static void on_progress(struct follow *f, const json_t *e)
 {
-    const char *disk = vf_json_str(e, "disk");
-    const json_t *all = json_object_get(e, "all");
-    uint64_t total = (uint64_t)vf_json_int(e, "total"), rate = (uint64_t)vf_json_int(e, "rate");
     int64_t now = vf_clock_ms();
-    if (!vf_streq(disk, f->disk)) {
-        vf_str_set(&f->disk, disk);
+    if (!f->said)
         f->said = now;
-    }
     if (now - f->said < LINE_EVERY_MS)
         return;
     f->said = now;
-    vf_autofree char *d = vf_format_bytes((uint64_t)vf_json_int(e, "done")),
-                     *t = vf_format_bytes(total), *r = vf_format_rate(rate);
-    vf_autobuf struct vf_buf b = {0};
-    vf_buf_printf(&b, _("%s: %s of %s (%d %%)"), disk, d, t, percent(e));
-    if (rate)
-        vf_buf_printf(&b, ", %s", r);
-    put_left(&b, e);
-    if (all && (uint64_t)vf_json_int(all, "total") > total) {
-        vf_buf_printf(&b, _("; all disks %d %%"), percent(all));
-        put_left(&b, all);
-    }
-    line(f, "", vf_buf_str(&b));
+    vf_autofree char *text = vf_progress_text(e);
+    line(f, "", text);
+}
+
+char *vf_plain_limit(uint64_t rate)
+{
+    vf_autofree char *text = rate ? vf_format_rate(rate) : NULL;
+    return text ? vf_asprintf(_("at most %s"), text) : vf_strdup(_("no limit"));
+}
+
+/* Somebody changed the limit; who was refused is told by the command. */
+static void on_rate(struct follow *f, const json_t *e)
+{
+    if (json_object_get(e, "error"))
+        return;
+    vf_autofree char *limit = vf_plain_limit((uint64_t)vf_json_int(e, "rate"));
+    vf_autofree char *text = vf_asprintf(_("Copying: %s"), limit);
+    line(f, "", text);
 }
 
 static void on_ask(struct follow *f, const json_t *e)
@@ -166,6 +148,7 @@ static const struct {
 } handlers[] = {
     {"job", on_job, false},           {"phase", on_phase, false}, {"note", on_note, true},
     {"progress", on_progress, false}, {"ask", on_ask, true},      {"end", on_end, true},
+    {"rate", on_rate, false},
 };
 
 static void handle(struct follow *f, json_t *e)
@@ -242,6 +225,5 @@ int vf_plain_follow(const char *id, enum vf_progress_form form, struct vf_tty_ca
         vf_client_wait_end(f.client, END_WAIT_MS);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     vf_client_free(f.client);
-    free(f.disk);
     return f.exit;
 }

@@ -12,6 +12,9 @@ enum vf_progress_form { VF_PROGRESS_PLAIN, VF_PROGRESS_JSON, VF_PROGRESS_NONE };
  * second one leaves it running. A lost terminal leaves it running too. */
 int vf_plain_follow(const char *id, enum vf_progress_form form, struct vf_tty_cache *cache);
 
+/* "no limit", "at most 800 Mbit/s (95 MiB/s)"; RATE in bytes per second. Caller frees. */
+char *vf_plain_limit(uint64_t rate);
+
 /* "what failed", "why" ... as people read it, on stderr. */
 void vf_plain_error(const struct vf_error *e);
 

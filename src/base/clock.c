@@ -3,6 +3,8 @@
 #include "base/clock.h"
 #include "base/str.h"
 
+#include <pthread.h>
+#include <stdlib.h>
 #include <time.h>
 
 int64_t vf_clock_ns(void)
@@ -15,6 +17,13 @@ int64_t vf_clock_ns(void)
 int64_t vf_clock_ms(void)
 {
     return vf_clock_ns() / 1000000;
+}
+
+int64_t vf_clock_awake_ms(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
 int64_t vf_clock_unix(void)
@@ -30,6 +39,22 @@ char *vf_clock_stamp(int64_t unix_seconds)
     gmtime_r(&t, &tm);
     strftime(s, sizeof s, "%Y-%m-%dT%H:%M:%SZ", &tm);
     return vf_strdup(s);
+}
+
+static uint64_t haste = 1;
+
+static void read_haste(void)
+{
+    const char *s = getenv("VMFERRY_TEST_HASTE");
+    if (s && vf_parse_u64(s, 1, 1000, &haste) < 0)
+        haste = 1;
+}
+
+int vf_clock_limit(int ms)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, read_haste);
+    return ms / (int)haste;
 }
 
 char *vf_format_duration(double seconds)

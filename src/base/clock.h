@@ -9,6 +9,9 @@
 int64_t vf_clock_ns(void);
 /* Milliseconds of the same clock. */
 int64_t vf_clock_ms(void);
+/* Milliseconds during which the machine was awake: for what is to be tried for a while, so that a
+ * laptop that wakes up does not find its time over. */
+int64_t vf_clock_awake_ms(void);
 /* Seconds since 1970, UTC. */
 int64_t vf_clock_unix(void);
 /* "2026-11-21T07:12:40Z" for a number of seconds since 1970; caller frees. */
@@ -23,7 +26,13 @@ enum {
     VF_T_PING = 5 * 1000,            /* movers and control sessions say they live */
     VF_T_PEER_SILENCE = 60 * 1000,   /* after that the peer is dead */
     VF_T_RECONNECT = 15 * 60 * 1000, /* how long an outage is ridden out */
+    VF_T_RETRY = 1000,               /* before the first new try; then twice as long, … */
+    VF_T_RETRY_MOST = 30 * 1000,     /* … at most */
     VF_T_TASK = 10 * 60 * 1000,      /* a Proxmox task that shows no end */
 };
+
+/* A time-out of the table. For tests the environment variable VMFERRY_TEST_HASTE divides it (1 to
+ * 1000), in programs and movers alike; unset, it is what the table says. */
+int vf_clock_limit(int ms);
 
 #endif

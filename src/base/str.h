@@ -57,6 +57,8 @@ char *vf_shell_quote(const char *s);
 /* Percent-encodes everything but A-Z a-z 0-9 - . _ ~ (RFC 3986). Caller frees. */
 char *vf_url_encode(const char *s);
 
+/* Rates are given in Mbit/s, and used in bytes per second. */
+enum { VF_MBPS = 1000000 / 8, VF_MAX_MBPS = 1000000 };
 /* "9.5 GiB", "12 GiB"; "800 Mbit/s (95 MiB/s)"; caller frees. */
 char *vf_format_bytes(uint64_t bytes);
 char *vf_format_rate(uint64_t bytes_per_second);

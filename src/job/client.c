@@ -154,3 +154,39 @@ int vf_client_cancel(struct vf_client *c, struct vf_error **err)
 {
     return send_line(c, json_pack("{s:s}", "type", "cancel"), err);
 }
+
+/* Is E the answer to REQUEST? */
+static bool answers(const json_t *e, const char *request)
+{
+    return vf_streq(vf_json_str(e, "type"), "rate") && vf_streq(vf_json_str(e, "request"), request);
+}
+
+int vf_client_rate(struct vf_client *c, uint64_t rate, int timeout_ms, struct vf_error **err)
+{
+    vf_autofree char *request = vf_asprintf("%d-%lld", (int)getpid(), (long long)vf_clock_ms());
+    if (send_line(c,
+                  json_pack("{s:s, s:I, s:s}", "type", "rate", "rate", (json_int_t)rate, "request",
+                            request),
+                  err) < 0)
+        return -1;
+    int64_t end = vf_clock_ms() + timeout_ms, left = timeout_ms;
+    for (; left > 0; left = end - vf_clock_ms()) {
+        vf_autoerror struct vf_error *gone = NULL;
+        vf_autojson json_t *e = vf_client_next(c, &gone);
+        const json_t *refused = json_object_get(e, "error");
+        if (answers(e, request) && refused) {
+            vf_fail_with(err, vf_event_to_error(refused));
+            return -1;
+        }
+        if (answers(e, request))
+            return 0;
+        if (gone) {
+            vf_fail_with(err, VF_STEAL(gone));
+            return -1;
+        }
+        struct pollfd p = {.fd = c->fd, .events = POLLIN};
+        if (!e && vf_cancel_poll(NULL, &p, 1, (int)left, err) < 0)
+            return -1;
+    }
+    return vf_fail(err, VF_E_NET, _("the job's process does not answer"));
+}

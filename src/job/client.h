@@ -4,6 +4,7 @@
 #ifndef VF_JOB_CLIENT_H
 #define VF_JOB_CLIENT_H
 
+#include <stdint.h>
 #include "base/cancel.h"
 #include "base/secret.h"
 #include "job/event.h"
@@ -28,5 +29,7 @@ void vf_client_wait_end(struct vf_client *c, int timeout_ms);
 int vf_client_answer(struct vf_client *c, int64_t ask, const char *text,
                      const struct vf_secret *secret, struct vf_error **err);
 int vf_client_cancel(struct vf_client *c, struct vf_error **err);
+/* A new limit, bytes per second, 0: none; waits until the job has it, at most TIMEOUT_MS. */
+int vf_client_rate(struct vf_client *c, uint64_t rate, int timeout_ms, struct vf_error **err);
 
 #endif

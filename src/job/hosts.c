@@ -2,6 +2,7 @@
 /* Which hosts hold the disks, how they are reached, and the movers on them. */
 #include "config.h"
 #include "job/vouch.h"
+#include "base/clock.h"
 #include "base/i18n.h"
 #include "base/log.h"
 #include "base/proc.h"
@@ -160,33 +161,6 @@ char *vf_job_volume_path(struct vf_job *job, bool target, const char *node, cons
     return vf_strdup(info->path);
 }
 
-/* Every start of this job's movers outranks the ones before it. */
-static uint64_t next_epoch(const struct vf_job *job)
-{
-    const json_t *events = vf_journal_events(job->journal);
-    uint64_t n = 0;
-    for (size_t i = 0; i < json_array_size(events); i++) {
-        const json_t *e = json_array_get(events, i);
-        n +=
-            vf_streq(vf_json_str(e, "key"), "hosts") && vf_streq(vf_json_str(e, "state"), "intent");
-    }
-    return n;
-}
-
-static int open_host(struct vf_job *job, bool target, const char *node, const char *storage,
-                     struct vf_job_host *h, struct vf_error **err)
-{
-    h->node = vf_strdup(node);
-    h->ssh = vf_job_ssh(job, target, node, storage, err);
-    if (!h->ssh)
-        return -1;
-    vf_autofree char *mover = vf_proc_companion("vmferry-mover", PKGLIBEXECDIR "/vmferry-mover");
-    struct vf_mover_opts o = {
-        .job = job->id, .epoch = next_epoch(job), .mover = mover, .cancel = job->cancel};
-    h->mover = vf_mover_host_open(h->ssh, &o, err);
-    return h->mover ? 0 : -1; /* the error names the host */
-}
-
 /* All disks of a VM are read through one host: its node, or the one configured for their storage.
  */
 static int one_host(struct vf_job *job, const struct vf_cluster_conf *c, bool target,
@@ -211,49 +185,154 @@ static int one_host(struct vf_job *job, const struct vf_cluster_conf *c, bool ta
     return 0;
 }
 
+/* ---- what the carrier asks for ---- */
+
+static int dial_host(struct vf_job *job, bool target, struct vf_ssh **out, struct vf_error **err)
+{
+    const struct vf_plan_disk *d = &job->plan->disks[0];
+    const struct vf_disk *s = vf_vm_disk(job->source, d->slot);
+    const char *storage = target ? d->storage : s ? s->storage : NULL;
+    const char *node = target ? job->plan->target_node : job->source->node;
+    *out = vf_job_ssh(job, target, node, storage, err);
+    return *out ? 0 : -1;
+}
+
+/* Every start of this job's movers outranks the ones before it. */
+static int next_epoch(struct vf_job *job, uint64_t *out, struct vf_error **err)
+{
+    if (vf_job_intend(job, "hosts", NULL, err) < 0)
+        return -1;
+    *out = vf_journal_find(job->journal, "hosts")->begun;
+    return 0;
+}
+
+static struct vf_route *open_route(struct vf_job *job, struct vf_mover_host *source,
+                                   struct vf_mover_host *target, struct vf_error **err)
+{
+    const struct vf_cluster_conf *tc = cluster(job, true, err);
+    if (!tc)
+        return NULL;
+    struct vf_ssh *to = vf_carrier_ssh(job->carrier, true);
+    const struct vf_node_conf *nc = vf_conf_node(tc, job->plan->target_node);
+    vf_autofree char *known = cluster_address(job->target_pve, job->plan->target_node);
+    vf_autostrv char **addresses = vf_strv_new();
+    add_once(&addresses, nc ? nc->data_address : NULL);
+    add_once(&addresses, vf_ssh_address(to));
+    add_once(&addresses, known);
+    struct vf_route_opts o = {
+        .addresses = addresses,
+        .port = vf_ssh_port(to),
+        .user = vf_ssh_user(to),
+        .host_key = vf_ssh_host_key(to),
+        .source_label = vf_ssh_label(vf_carrier_ssh(job->carrier, false)),
+        .target_label = vf_ssh_label(to),
+        .streams = job->plan->streams,
+        .cancel = job->cancel,
+    };
+    return vf_route_open(source, target, &o, err);
+}
+
+static int on_dial(void *opaque, bool target, struct vf_ssh **out, struct vf_error **err)
+{
+    struct vf_job *job = opaque;
+    pthread_mutex_lock(&job->hands);
+    int r = dial_host(job, target, out, err);
+    pthread_mutex_unlock(&job->hands);
+    return r;
+}
+
+static int on_epoch(void *opaque, uint64_t *out, struct vf_error **err)
+{
+    struct vf_job *job = opaque;
+    pthread_mutex_lock(&job->hands);
+    int r = next_epoch(job, out, err);
+    pthread_mutex_unlock(&job->hands);
+    return r;
+}
+
+static struct vf_route *on_route(void *opaque, struct vf_mover_host *source,
+                                 struct vf_mover_host *target, struct vf_error **err)
+{
+    struct vf_job *job = opaque;
+    pthread_mutex_lock(&job->hands);
+    struct vf_route *route = open_route(job, source, target, err);
+    pthread_mutex_unlock(&job->hands);
+    if (route)
+        vf_job_note(job, "info", _("disk data goes %s"), vf_route_text(route));
+    return route;
+}
+
+static int on_ready(void *opaque, struct vf_error **err)
+{
+    struct vf_job *job = opaque;
+    pthread_mutex_lock(&job->hands);
+    int r = job->live ? 0 : vf_job_source_down(job, err);
+    pthread_mutex_unlock(&job->hands);
+    return r;
+}
+
+static void on_lost(void *opaque, const struct vf_error *why, int ms)
+{
+    vf_autofree char *span = vf_format_duration(ms / 1000.0);
+    vf_job_note(opaque, "warn", _("connection lost: %s; trying again for up to %s"),
+                vf_error_text(why), span);
+}
+
+/* The storage of the disks at the target, when it is one. */
+static const char *one_storage(const struct vf_job *job)
+{
+    const struct vf_plan *p = job->plan;
+    for (size_t i = 1; i < p->n_disks; i++)
+        if (!vf_streq(p->disks[i].storage, p->disks[0].storage))
+            return NULL;
+    return p->disks[0].storage;
+}
+
+static void on_full(void *opaque, const struct vf_error *why, int ms)
+{
+    struct vf_job *job = opaque;
+    const char *storage = one_storage(job);
+    vf_autofree char *span = vf_format_duration(ms / 1000.0);
+    if (storage)
+        vf_job_note(job, "warn",
+                    _("storage %s of %s is full: make room; the copy goes on by itself (for up to "
+                      "%s it waits): %s"),
+                    storage, job->plan->target_node, span, vf_error_text(why));
+    else
+        vf_job_note(job, "warn",
+                    _("a storage of %s is full: make room; the copy goes on by itself (for up to "
+                      "%s it waits): %s"),
+                    job->plan->target_node, span, vf_error_text(why));
+}
+
+static void on_back(void *opaque)
+{
+    vf_job_note(opaque, "info", _("the connection is back; the copy goes on"));
+}
+
+static const struct vf_carrier_ops carrier_ops = {
+    .dial = on_dial,
+    .epoch = on_epoch,
+    .route = on_route,
+    .ready = on_ready,
+    .lost = on_lost,
+    .full = on_full,
+    .back = on_back,
+};
+
 int vf_job_hosts_open(struct vf_job *job, struct vf_error **err)
 {
     const struct vf_cluster_conf *sc = cluster(job, false, err),
                                  *tc = sc ? cluster(job, true, err) : NULL;
     if (!tc || one_host(job, sc, false, err) < 0 || one_host(job, tc, true, err) < 0)
         return -1;
-    const struct vf_plan_disk *d = &job->plan->disks[0];
-    const struct vf_disk *s = vf_vm_disk(job->source, d->slot);
-    if (open_host(job, false, job->source->node, s ? s->storage : NULL, &job->source_host, err) <
-            0 ||
-        open_host(job, true, job->plan->target_node, d->storage, &job->target_host, err) < 0)
-        return -1;
-    const struct vf_node_conf *nc = vf_conf_node(tc, job->plan->target_node);
-    vf_autofree char *known = cluster_address(job->target_pve, job->plan->target_node);
-    vf_autostrv char **addresses = vf_strv_new();
-    add_once(&addresses, nc ? nc->data_address : NULL);
-    add_once(&addresses, vf_ssh_address(job->target_host.ssh));
-    add_once(&addresses, known);
-    struct vf_route_opts o = {
-        .addresses = addresses,
-        .port = vf_ssh_port(job->target_host.ssh),
-        .user = vf_ssh_user(job->target_host.ssh),
-        .host_key = vf_ssh_host_key(job->target_host.ssh),
-        .source_label = vf_ssh_label(job->source_host.ssh),
-        .target_label = vf_ssh_label(job->target_host.ssh),
-        .streams = job->plan->streams,
-        .cancel = job->cancel,
-    };
-    job->route = vf_route_open(job->source_host.mover, job->target_host.mover, &o, err);
-    return job->route ? 0 : -1;
-}
-
-static void close_host(struct vf_job_host *h)
-{
-    vf_mover_host_free(h->mover);
-    vf_ssh_free(h->ssh);
-    free(h->node);
-    *h = (struct vf_job_host){0};
+    vf_autofree char *mover = vf_proc_companion("vmferry-mover", PKGLIBEXECDIR "/vmferry-mover");
+    struct vf_carrier_opts o = {.job = job->id, .mover = mover, .cancel = job->cancel};
+    job->carrier = vf_carrier_new(&o, &carrier_ops, job);
+    return vf_carrier_open(job->carrier, err);
 }
 
 void vf_job_hosts_close(struct vf_job *job)
 {
-    vf_route_free(VF_STEAL(job->route));
-    close_host(&job->source_host);
-    close_host(&job->target_host);
+    vf_carrier_free(VF_STEAL(job->carrier));
 }

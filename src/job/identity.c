@@ -166,7 +166,7 @@ static char *store_directory(struct vf_job *job, bool target, const char *storag
     const struct vf_storage_conf *sc = c ? vf_conf_storage(c, storage, node) : NULL;
     const struct vf_storage *s = find(v, n, storage);
     const char *path = sc && sc->path ? sc->path : s ? s->path : NULL;
-    struct vf_ssh *ssh = target ? job->target_host.ssh : job->source_host.ssh;
+    struct vf_ssh *ssh = job->carrier ? vf_carrier_ssh(job->carrier, target) : NULL;
     return path ? directory_identity(ssh, path) : NULL;
 }
 
@@ -186,7 +186,7 @@ int vf_job_find_shared(struct vf_job *job, struct vf_error **err)
         r = vf_store_is_shared(job->plan, same, job->source->node, job->source_pve, t, n_t,
                                &by_name, err);
     job->shared_store = by_name != NULL;
-    if (r == 0 && !job->shared_store && job->source_host.ssh)
+    if (r == 0 && !job->shared_store && job->carrier && vf_carrier_ssh(job->carrier, false))
         job->source_pve->ops->storages(job->source_pve, job->source->node, &s, &n_s, NULL);
     vf_autostrv char **theirs = vf_strv_new();
     /* all of them: other VMs' disks count as well as this one's */

@@ -9,7 +9,7 @@
 #include "job/job.h"
 #include "job/journal.h"
 #include "provider/provider.h"
-#include "xfer/copy.h"
+#include "xfer/carrier.h"
 
 struct vf_job_disk {
     const char *slot; /* borrowed from the plan */
@@ -17,13 +17,6 @@ struct vf_job_disk {
     struct vf_progress progress;
     atomic_bool copying;
     struct vf_copy_result result;
-};
-
-/* A host of this job: ssh session and the mover behind it. */
-struct vf_job_host {
-    char *node;
-    struct vf_ssh *ssh;
-    struct vf_mover_host *mover;
 };
 
 /* Asks about an unknown host key with what its cluster says of it (vouch.h). */
@@ -48,12 +41,17 @@ struct vf_job {
     pthread_mutex_t stop_lock;
     bool going_back; /* under stop_lock: too late to stop */
     struct vf_provider *source_pve, *target_pve;
-    struct vf_vm *source;      /* as it was before this job touched it */
-    struct vf_vm *target;      /* as the plan makes it; id 0 until chosen */
-    struct vf_job_disk *disks; /* one for each of plan->disks */
-    struct vf_job_disk memory; /* of the guest, while it is migrated live */
-    struct vf_job_host source_host, target_host;
-    struct vf_route *route;
+    struct vf_vm *source;       /* as it was before this job touched it */
+    struct vf_vm *target;       /* as the plan makes it; id 0 until chosen */
+    struct vf_job_disk *disks;  /* one for each of plan->disks */
+    struct vf_job_disk memory;  /* of the guest, while it is migrated live */
+    struct vf_carrier *carrier; /* ssh, movers and route; NULL: not connected */
+    /* Held by threads that copy around all but the copying: providers and what else there is one
+     * of is for one thread at a time. */
+    pthread_mutex_t hands;
+    bool live; /* what is being copied is in use by the VM */
+    _Atomic uint64_t
+        rate;          /* limit for the disks, bytes per second, 0: none; see vf_job_set_rate() */
     bool shared_store; /* target and source cluster have the storage in common */
     int64_t started_ms;
     int64_t down_since, up_since; /* unix seconds, 0: not yet */
@@ -75,6 +73,11 @@ int vf_job_failed(struct vf_job *job, const char *key, const struct vf_error *wh
 const struct vf_record *vf_job_was_done(const struct vf_job *job, const char *key);
 /* Says something to whoever watches and to the log; not journalled. LEVEL: "info", "warn". */
 void vf_job_note(struct vf_job *job, const char *level, const char *fmt, ...) VF_PRINTF(3, 4);
+
+/* A new limit for the disks, from any thread: followed by what is being copied, kept for later
+ * starts of the job, told to all. REQUEST (may be NULL) goes into the event, for whoever asked.
+ * UNSUPPORTED when vmferry does not copy the disks itself. */
+int vf_job_set_rate(struct vf_job *job, uint64_t rate, const char *request, struct vf_error **err);
 
 /* A step: done in order, undone in reverse. RUN is called on every start of the job and must take
  * over what the journal says is done; UNDO gets one record of the step ("allocate/scsi0") and must
@@ -116,13 +119,16 @@ int vf_job_connect(struct vf_job *job, struct vf_error **err);
 /* Reads job->source back from the journal; NOTFOUND when preflight never ended. */
 int vf_job_load_source(struct vf_job *job, struct vf_error **err);
 
-/* steps_copy.c: copies the plan's Ith disk, as "copy/SLOT". LIVE: the VM still runs, nothing is
- * believed of it, the record is "precopy/SLOT", and the later copy is a delta. */
-int vf_job_copy_disk(struct vf_job *job, size_t i, bool live, struct vf_error **err);
-
-/* ssh and movers at both ends and the route between them. */
+/* ssh and movers at both ends and the route between them: job->carrier. The journal has every start
+ * of movers. */
 int vf_job_hosts_open(struct vf_job *job, struct vf_error **err);
 void vf_job_hosts_close(struct vf_job *job);
+/* Copies disk I of the plan, over outages. LIVE: the VM still runs, so nothing is believed of what
+ * was copied, and the copy that counts compares both disks. Its key in the journal is "copy/SLOT",
+ * or "precopy/SLOT"; done by an earlier start, nothing happens. */
+int vf_job_copy_disk(struct vf_job *job, size_t i, bool live, struct vf_error **err);
+/* The file that keeps how far the copy of SLOT has come; caller frees. */
+char *vf_job_mark_path(const struct vf_job *job, const char *slot);
 /* The path of VOLUME as its host sees it, honouring storage paths of the configuration; caller
  * frees. */
 char *vf_job_volume_path(struct vf_job *job, bool target, const char *node, const char *volume,

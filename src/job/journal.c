@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <string.h>
 
 enum { RESERVE = 1024 * 1024, MAX_JOURNAL = 64 * 1024 * 1024 };
@@ -13,8 +14,9 @@ enum { RESERVE = 1024 * 1024, MAX_JOURNAL = 64 * 1024 * 1024 };
 struct vf_journal {
     int fd;
     char *path;
-    uint64_t end; /* bytes of whole lines */
-    struct vf_record *records;
+    pthread_mutex_t lock; /* of what follows */
+    uint64_t end;         /* bytes of whole lines */
+    struct vf_record **records;
     size_t n;
     json_t *events;
 };
@@ -24,8 +26,8 @@ static const char *const state_names[] = {"intent", "done", "failed", "undone"};
 static struct vf_record *find(const struct vf_journal *j, const char *key)
 {
     for (size_t i = 0; i < j->n; i++)
-        if (!strcmp(j->records[i].key, key))
-            return &j->records[i];
+        if (!strcmp(j->records[i]->key, key))
+            return j->records[i];
     return NULL;
 }
 
@@ -57,8 +59,9 @@ static void take_step(struct vf_journal *j, json_t *event)
     size_t state = state_of(event);
     struct vf_record *r = find(j, key);
     if (!r) {
-        r = vf_grow(&j->records, &j->n, sizeof *j->records);
+        r = vf_xcalloc(1, sizeof *r); /* stays where it is while others are added */
         r->key = vf_strdup(key);
+        *(struct vf_record **)vf_grow(&j->records, &j->n, sizeof(struct vf_record *)) = r;
     }
     json_t *data = json_object_get(event, "data");
     if (state == VF_REC_INTENT) {
@@ -66,6 +69,7 @@ static void take_step(struct vf_journal *j, json_t *event)
         json_decref(r->result);
         r->intent = data ? json_incref(data) : json_object();
         r->result = NULL;
+        r->begun++;
     } else if (state == VF_REC_DONE) {
         json_decref(r->result);
         r->result = data ? json_incref(data) : json_object();
@@ -85,6 +89,7 @@ int vf_journal_write(struct vf_journal *j, json_t *event, char **line_out, struc
     vf_autojson json_t *kept = json_incref(event);
     char *line = vf_event_line(event);
     size_t n = strlen(line);
+    pthread_mutex_lock(&j->lock);
     int r = check_event(j, kept, err);
     if (r == 0 && (vf_pwrite_full(j->fd, line, n, j->end) < 0 || fdatasync(j->fd) < 0))
         r = vf_fail_errno(err, errno, "%s", j->path);
@@ -92,6 +97,7 @@ int vf_journal_write(struct vf_journal *j, json_t *event, char **line_out, struc
         take(j, kept);
         j->end += n;
     }
+    pthread_mutex_unlock(&j->lock);
     if (line_out && r == 0)
         *line_out = line;
     else
@@ -99,11 +105,18 @@ int vf_journal_write(struct vf_journal *j, json_t *event, char **line_out, struc
     return r;
 }
 
-struct vf_journal *vf_journal_create(const char *dir, struct vf_error **err)
+static struct vf_journal *new_journal(const char *dir)
 {
-    vf_auto(vf_journal_free) struct vf_journal *j = vf_xcalloc(1, sizeof *j);
+    struct vf_journal *j = vf_xcalloc(1, sizeof *j);
     j->path = vf_asprintf("%s/journal.jsonl", dir);
     j->events = json_array();
+    pthread_mutex_init(&j->lock, NULL);
+    return j;
+}
+
+struct vf_journal *vf_journal_create(const char *dir, struct vf_error **err)
+{
+    vf_auto(vf_journal_free) struct vf_journal *j = new_journal(dir);
     j->fd = open(j->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (j->fd < 0) {
         vf_fail_errno(err, errno, "%s", j->path);
@@ -140,9 +153,7 @@ static int check_head(const struct vf_journal *j, const json_t *head, struct vf_
 
 struct vf_journal *vf_journal_open(const char *dir, bool read_only, struct vf_error **err)
 {
-    vf_auto(vf_journal_free) struct vf_journal *j = vf_xcalloc(1, sizeof *j);
-    j->path = vf_asprintf("%s/journal.jsonl", dir);
-    j->events = json_array();
+    vf_auto(vf_journal_free) struct vf_journal *j = new_journal(dir);
     j->fd = open(j->path, (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
     if (j->fd < 0) {
         vf_fail_errno(err, errno, "%s", j->path);
@@ -178,19 +189,28 @@ struct vf_journal *vf_journal_open(const char *dir, bool read_only, struct vf_er
     return VF_STEAL(j);
 }
 
-size_t vf_journal_count(const struct vf_journal *j)
+size_t vf_journal_count(struct vf_journal *j)
 {
-    return j->n;
+    pthread_mutex_lock(&j->lock);
+    size_t n = j->n;
+    pthread_mutex_unlock(&j->lock);
+    return n;
 }
 
-const struct vf_record *vf_journal_at(const struct vf_journal *j, size_t i)
+const struct vf_record *vf_journal_at(struct vf_journal *j, size_t i)
 {
-    return &j->records[i];
+    pthread_mutex_lock(&j->lock);
+    const struct vf_record *r = j->records[i];
+    pthread_mutex_unlock(&j->lock);
+    return r;
 }
 
-const struct vf_record *vf_journal_find(const struct vf_journal *j, const char *key)
+const struct vf_record *vf_journal_find(struct vf_journal *j, const char *key)
 {
-    return find(j, key);
+    pthread_mutex_lock(&j->lock);
+    const struct vf_record *r = find(j, key);
+    pthread_mutex_unlock(&j->lock);
+    return r;
 }
 
 const json_t *vf_journal_events(const struct vf_journal *j)
@@ -203,12 +223,14 @@ void vf_journal_free(struct vf_journal *j)
     if (!j)
         return;
     for (size_t i = 0; i < j->n; i++) {
-        free(j->records[i].key);
-        json_decref(j->records[i].intent);
-        json_decref(j->records[i].result);
+        free(j->records[i]->key);
+        json_decref(j->records[i]->intent);
+        json_decref(j->records[i]->result);
+        free(j->records[i]);
     }
     free(j->records);
     json_decref(j->events);
+    pthread_mutex_destroy(&j->lock);
     if (j->fd >= 0)
         close(j->fd);
     free(j->path);

@@ -12,12 +12,14 @@ enum { VF_JOURNAL_VERSION = 1, VF_JOURNAL_READER = 1 };
 
 struct vf_journal;
 
-/* A step's entry as the journal knows it now. Borrowed; valid until the next write. */
+/* A step's entry as the journal knows it now. Borrowed; what it holds is valid until this step is
+ * written again, by the thread that takes the step. */
 struct vf_record {
     char *key;
     enum vf_record_state { VF_REC_INTENT, VF_REC_DONE, VF_REC_FAILED, VF_REC_UNDONE } state;
     json_t *intent; /* data of the intent line, never NULL */
     json_t *result; /* data of the done line, or NULL */
+    unsigned begun; /* how many intents there were */
 };
 
 /* Makes DIR/journal.jsonl, which must not exist, with 1 MiB of room reserved. */
@@ -28,16 +30,18 @@ struct vf_journal *vf_journal_open(const char *dir, bool read_only, struct vf_er
 void vf_journal_free(struct vf_journal *j);
 VF_DEFINE_CLEANUP(struct vf_journal *, vf_journal_free)
 
+/* The functions from here to vf_journal_find() may be called by several threads. */
+
 /* Appends EVENT (reference taken) and waits until it is on disk. Step events become records.
  * The line that was written comes back in *LINE (may be NULL; caller frees). */
 int vf_journal_write(struct vf_journal *j, json_t *event, char **line, struct vf_error **err);
 
 /* Records in the order of their first intent. */
-size_t vf_journal_count(const struct vf_journal *j);
-const struct vf_record *vf_journal_at(const struct vf_journal *j, size_t i);
-const struct vf_record *vf_journal_find(const struct vf_journal *j, const char *key); /* or NULL */
+size_t vf_journal_count(struct vf_journal *j);
+const struct vf_record *vf_journal_at(struct vf_journal *j, size_t i);
+const struct vf_record *vf_journal_find(struct vf_journal *j, const char *key); /* or NULL */
 
-/* All lines so far as events, oldest first (array borrowed). */
+/* All lines so far as events, oldest first (array borrowed); only while nobody writes. */
 const json_t *vf_journal_events(const struct vf_journal *j);
 
 #endif

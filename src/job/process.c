@@ -83,6 +83,7 @@ static void free_job(struct vf_job *job)
     vf_cancel_free(job->cancel);
     vf_cancel_free(job->fired);
     pthread_mutex_destroy(&job->stop_lock);
+    pthread_mutex_destroy(&job->hands);
     free(job->id);
     free(job->dir);
     free(job->marker);
@@ -90,12 +91,13 @@ static void free_job(struct vf_job *job)
 }
 VF_DEFINE_CLEANUP(struct vf_job *, free_job)
 
-/* What vf_job_create() noted: the "job" line of the journal. */
-static const json_t *job_line(const struct vf_journal *j)
+/* The last event of TYPE: "job" is what vf_job_create() noted, "rate" the limit that was set while
+ * an earlier process copied. NULL: none. */
+static const json_t *last_event(const struct vf_journal *j, const char *type)
 {
     const json_t *events = vf_journal_events(j);
-    for (size_t i = 0; i < json_array_size(events); i++)
-        if (vf_streq(vf_json_str(json_array_get(events, i), "type"), "job"))
+    for (size_t i = json_array_size(events); i-- > 0;)
+        if (vf_streq(vf_json_str(json_array_get(events, i), "type"), type))
             return json_array_get(events, i);
     return NULL;
 }
@@ -113,12 +115,13 @@ static struct vf_job *load_job(const char *dir, struct vf_error **err)
     job->asker = vf_bus_asker(job->bus);
     job->cancel = vf_cancel_new(NULL);
     pthread_mutex_init(&job->stop_lock, NULL);
+    pthread_mutex_init(&job->hands, NULL);
     vf_autofree char *path = vf_asprintf("%s/plan.cfg", dir);
     job->plan = vf_plan_load(path, err);
     job->journal = job->plan ? vf_journal_open(dir, false, err) : NULL;
     if (!job->journal)
         return NULL;
-    const char *conf = vf_json_str(job_line(job->journal), "conf");
+    const char *conf = vf_json_str(last_event(job->journal, "job"), "conf");
     if (!conf) {
         vf_fail(err, VF_E_CORRUPT, _("%s: the journal names no configuration"), dir);
         return NULL;
@@ -129,6 +132,8 @@ static struct vf_job *load_job(const char *dir, struct vf_error **err)
     job->disks = vf_xcalloc(job->plan->n_disks, sizeof *job->disks);
     for (size_t i = 0; i < job->plan->n_disks; i++)
         job->disks[i].slot = job->plan->disks[i].slot;
+    const json_t *rate = last_event(job->journal, "rate");
+    atomic_store(&job->rate, rate ? (uint64_t)vf_json_int(rate, "rate") : job->plan->rate);
     return VF_STEAL(job);
 }
 
@@ -224,10 +229,12 @@ static int serve(struct vf_job *job, enum vf_job_mode mode, struct vf_server *se
     sigdelset(&set, SIGHUP); /* a job has no terminal to lose */
     vf_autofd int signals = signalfd(-1, &set, SFD_CLOEXEC);
     struct worker w = {.job = job, .mode = mode, .code = VF_EXIT_PERSON};
-    const json_t *events = vf_journal_events(job->journal);
-    for (size_t i = 0; i < json_array_size(events); i++)
-        if (vf_streq(vf_json_str(json_array_get(events, i), "type"), "job"))
-            vf_bus_say(job->bus, vf_event_line(json_incref(json_array_get(events, i))));
+    static const char *const known[] = {"job", "rate"};
+    for (size_t i = 0; i < VF_COUNT(known); i++) {
+        const json_t *e = last_event(job->journal, known[i]);
+        if (e)
+            vf_bus_say(job->bus, vf_event_line(json_deep_copy(e)));
+    }
     pthread_t thread;
     if (signals < 0 || pthread_create(&thread, NULL, work, &w) != 0)
         return VF_EXIT_INTERRUPTED;

@@ -3,6 +3,7 @@
  */
 #include "config.h"
 #include "job/job_priv.h"
+#include "base/i18n.h"
 #include "base/log.h"
 #include "base/str.h"
 
@@ -74,4 +75,23 @@ void vf_job_note(struct vf_job *job, const char *level, const char *fmt, ...)
     json_object_set_new(e, "level", json_string(level));
     json_object_set_new(e, "text", json_string(text));
     vf_bus_say(job->bus, vf_event_line(e));
+}
+
+int vf_job_set_rate(struct vf_job *job, uint64_t rate, const char *request, struct vf_error **err)
+{
+    if (vf_job_is_native(job))
+        return vf_fail(
+            err, VF_E_UNSUPPORTED,
+            _("Proxmox VE moves this VM itself, at a rate that cannot be changed while it "
+              "does"));
+    atomic_store(&job->rate, rate);
+    json_t *e = vf_event_new("rate");
+    json_object_set_new(e, "rate", json_integer((json_int_t)rate));
+    if (request)
+        json_object_set_new(e, "request", json_string(request));
+    char *line = NULL;
+    if (vf_journal_write(job->journal, e, &line, err) < 0)
+        return vf_fail_prefix(err, _("the new rate is used, but not written down"));
+    vf_bus_say(job->bus, line);
+    return 0;
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config.h"
+#include "job/sampler.h"
 #include "job/server.h"
 #include "base/clock.h"
 #include "base/fdio.h"
 #include "base/i18n.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "xfer/meter.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,8 +32,7 @@ struct vf_server {
     char *path;
     struct client clients[MAX_CLIENTS];
     size_t n;
-    struct vf_meter *meters; /* one per disk, and one for memory */
-    struct vf_meter all;
+    struct vf_sampler *sampler;
     bool visited; /* somebody came at least once */
 };
 
@@ -64,7 +63,7 @@ struct vf_server *vf_server_new(struct vf_job *job, struct vf_error **err)
     }
     struct vf_server *s = vf_xcalloc(1, sizeof *s);
     s->job = job;
-    s->meters = vf_xcalloc(job->plan->n_disks + 1, sizeof *s->meters);
+    s->sampler = vf_sampler_new(job);
     s->fd = VF_STEAL_FD(fd);
     s->path = VF_STEAL(path);
     return s;
@@ -108,17 +107,46 @@ static void admit(struct vf_server *s)
     s->visited = true;
 }
 
+static void on_cancel(struct vf_server *s, const json_t *o)
+{
+    vf_job_stop(s->job, _("cancelled by the operator"));
+}
+
+static void on_answer(struct vf_server *s, const json_t *o)
+{
+    const char *secret = vf_json_str(o, "secret");
+    vf_bus_answer(s->job->bus, vf_json_int(o, "ask"), vf_json_str(o, "text"),
+                  secret ? vf_secret_new(secret, strlen(secret)) : NULL);
+}
+
+static void on_rate(struct vf_server *s, const json_t *o)
+{
+    const json_t *rate = json_object_get(o, "rate");
+    const char *request = vf_json_str(o, "request");
+    vf_autoerror struct vf_error *why = NULL;
+    if (!json_is_integer(rate) || json_integer_value(rate) < 0)
+        vf_fail(&why, VF_E_USAGE, _("a rate is a number of bytes per second"));
+    else
+        vf_job_set_rate(s->job, (uint64_t)json_integer_value(rate), request, &why);
+    if (!why)
+        return;
+    json_t *e = vf_event_new("rate");
+    json_object_set_new(e, "error", vf_event_error(why));
+    if (request)
+        json_object_set_new(e, "request", json_string(request));
+    vf_bus_say(s->job->bus, vf_event_line(e));
+}
+
 static void obey(struct vf_server *s, const char *line, size_t n)
 {
+    static const struct {
+        const char *type;
+        void (*run)(struct vf_server *s, const json_t *o);
+    } commands[] = {{"answer", on_answer}, {"cancel", on_cancel}, {"rate", on_rate}};
     vf_autojson json_t *o = vf_event_parse(line, n);
-    const char *type = vf_json_str(o, "type");
-    if (vf_streq(type, "cancel")) {
-        vf_job_stop(s->job, _("cancelled by the operator"));
-    } else if (vf_streq(type, "answer")) {
-        const char *secret = vf_json_str(o, "secret");
-        vf_bus_answer(s->job->bus, vf_json_int(o, "ask"), vf_json_str(o, "text"),
-                      secret ? vf_secret_new(secret, strlen(secret)) : NULL);
-    }
+    for (size_t i = 0; i < VF_COUNT(commands); i++)
+        if (vf_streq(vf_json_str(o, "type"), commands[i].type))
+            commands[i].run(s, o);
 }
 
 /* False when the client is gone. */
@@ -159,78 +187,14 @@ static bool flush(struct client *c)
     return true;
 }
 
-static void put(json_t *o, const char *key, uint64_t n)
-{
-    json_object_set_new(o, key, json_integer((json_int_t)n));
-}
-
-/* How fast it goes; "left" only when that is known. */
-static void put_pace(json_t *o, const struct vf_meter *m, uint64_t total)
-{
-    int64_t left = vf_meter_left(m, total);
-    put(o, "rate", vf_meter_rate(m));
-    put(o, "average", vf_meter_average(m));
-    if (left >= 0)
-        put(o, "left", (uint64_t)left);
-}
-
-/* All disks of the job. */
-static json_t *sample_all(struct vf_server *s)
-{
-    uint64_t total = 0, done = 0, sent = 0;
-    for (size_t i = 0; i < s->job->plan->n_disks; i++) {
-        const struct vf_progress *p = &s->job->disks[i].progress;
-        total += s->job->plan->disks[i].size;
-        done += atomic_load(&p->done);
-        sent += atomic_load(&p->sent);
-    }
-    vf_meter_note(&s->all, sent, done, vf_clock_ms());
-    json_t *all = json_object();
-    put(all, "total", total);
-    put(all, "done", done);
-    put_pace(all, &s->all, total);
-    return all;
-}
-
-static json_t *sample(const struct vf_job_disk *d, struct vf_meter *m)
-{
-    const struct vf_progress *p = &d->progress;
-    json_t *e = vf_event_new("progress");
-    json_object_set_new(e, "disk", json_string(d->slot));
-    json_object_set_new(e, "stage",
-                        json_string(vf_stage_name((enum vf_stage)atomic_load(&p->stage))));
-    const struct {
-        const char *key;
-        uint64_t value;
-    } numbers[] = {
-        {"total", atomic_load(&p->total)},         {"done", atomic_load(&p->done)},
-        {"read", atomic_load(&p->read)},           {"sent", atomic_load(&p->sent)},
-        {"zero", atomic_load(&p->zero)},           {"same", atomic_load(&p->same)},
-        {"committed", atomic_load(&p->committed)}, {"verified", atomic_load(&p->verified)},
-        {"wire", atomic_load(&p->wire)},
-    };
-    for (size_t i = 0; i < VF_COUNT(numbers); i++)
-        put(e, numbers[i].key, numbers[i].value);
-    vf_meter_note(m, atomic_load(&p->sent), atomic_load(&p->done), vf_clock_ms());
-    put_pace(e, m, atomic_load(&p->total));
-    return e;
-}
-
 /* Progress goes only to those who have read everything else: it is never queued. */
-static void tell_progress(struct vf_server *s)
+static void tell_progress(struct vf_server *s, int64_t now)
 {
-    for (size_t i = 0; i <= s->job->plan->n_disks; i++) {
-        const struct vf_job_disk *d =
-            i < s->job->plan->n_disks ? &s->job->disks[i] : &s->job->memory;
-        if (!atomic_load(&d->copying))
-            continue;
-        json_t *e = sample(d, &s->meters[i]);
-        json_object_set_new(e, "all", sample_all(s));
-        vf_autofree char *line = vf_event_line(e);
-        for (size_t k = 0; k < s->n; k++)
-            if (!s->clients[k].out.len)
-                vf_buf_puts(&s->clients[k].out, line);
-    }
+    json_t *e = vf_sampler_take(s->sampler, now);
+    vf_autofree char *line = e ? vf_event_line(e) : NULL;
+    for (size_t i = 0; line && i < s->n; i++)
+        if (!s->clients[i].out.len)
+            vf_buf_puts(&s->clients[i].out, line);
 }
 
 static bool all_told(struct vf_server *s)
@@ -285,7 +249,7 @@ void vf_server_run(struct vf_server *s, int signals, const atomic_bool *over)
             admit(s);
         if (vf_clock_ms() - sampled >= SAMPLE_MS) {
             sampled = vf_clock_ms();
-            tell_progress(s);
+            tell_progress(s, sampled);
         }
     }
 }
@@ -306,6 +270,6 @@ void vf_server_free(struct vf_server *s)
     if (s->fd >= 0)
         vf_server_close(s);
     free(s->path);
-    free(s->meters);
+    vf_sampler_free(s->sampler);
     free(s);
 }

@@ -3,6 +3,7 @@
  * in:
  *   {"type":"answer","ask":3,"text":"yes"} or "secret", or neither (nobody can answer)
  *   {"type":"cancel"}
+ *   {"type":"rate","rate":N} bytes per second, 0: no limit; "request" comes back in the event
  * Only the job's own user (or root) is served. */
 #ifndef VF_JOB_SERVER_H
 #define VF_JOB_SERVER_H

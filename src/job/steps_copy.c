@@ -18,11 +18,10 @@ int vf_step_hosts(struct vf_job *job, struct vf_error **err)
     }
     if (all)
         return 0;
-    if (vf_job_intend(job, "hosts", NULL, err) < 0 || vf_job_hosts_open(job, err) < 0 ||
-        vf_job_find_shared(job, err) < 0)
+    if (vf_job_hosts_open(job, err) < 0 || vf_job_find_shared(job, err) < 0)
         return -1;
-    vf_job_note(job, "info", _("disk data goes %s"), vf_route_text(job->route));
-    return vf_job_done(job, "hosts", json_pack("{s:s}", "route", vf_route_text(job->route)), err);
+    const char *route = vf_route_text(vf_carrier_route(job->carrier));
+    return vf_job_done(job, "hosts", json_pack("{s:s}", "route", route), err);
 }
 
 /* Keys and helper files left on either host: whatever ended this job's movers, they go now. */
@@ -71,68 +70,197 @@ static json_t *result_json(const struct vf_copy_result *r)
                      r->target_hash, "verified_how", r->verified_how);
 }
 
+char *vf_job_mark_path(const struct vf_job *job, const char *slot)
+{
+    return vf_asprintf("%s/copy-%s.mark", job->dir, slot);
+}
+
+/* One copy of a disk, with what is needed around it. */
+struct disk_copy {
+    struct vf_job *job;
+    size_t i;
+    bool live;
+    struct vf_cancel *cancel;
+    char *key, *from, *to, *mark;
+    struct vf_volume source, target;
+    bool first; /* nothing was ever written */
+    bool done;  /* by an earlier start */
+};
+
+static void clear_copy(struct disk_copy *c)
+{
+    free(c->key);
+    free(c->from);
+    free(c->to);
+    free(c->mark);
+    vf_volume_clear(&c->source);
+    vf_volume_clear(&c->target);
+}
+
+static int look_up(struct disk_copy *c, struct vf_error **err)
+{
+    struct vf_job *job = c->job;
+    const struct vf_plan_disk *d = &job->plan->disks[c->i];
+    const char *volume = job->disks[c->i].volume;
+    c->from = vf_job_volume_path(job, false, job->source->node, d->volume, &c->source, err);
+    if (c->from)
+        c->to = vf_job_volume_path(job, true, job->plan->target_node, volume, &c->target, err);
+    if (!c->to || (!c->live && vf_job_source_down(job, err) < 0))
+        return -1;
+    /* somebody may have put another volume in its place since it was made */
+    if (c->target.size < d->size || !vf_streq(c->target.format, d->format))
+        return vf_fail(err, VF_E_CONFLICT,
+                       _("volume %s at the target is not the one this job made: nothing is "
+                         "written"),
+                       volume);
+    return 0;
+}
+
+static int before_copy(struct disk_copy *c, struct vf_error **err)
+{
+    struct vf_job *job = c->job;
+    const char *slot = job->disks[c->i].slot;
+    vf_autofree char *live = vf_asprintf("precopy/%s", slot);
+    vf_autofree char *down = vf_asprintf("copy/%s", slot);
+    c->key = vf_strdup(c->live ? live : down);
+    c->mark = vf_job_mark_path(job, slot);
+    c->done = vf_job_was_done(job, c->key) != NULL;
+    if (c->done)
+        return 0;
+    c->first = !vf_journal_find(job->journal, live) && !vf_journal_find(job->journal, down);
+    return look_up(c, err) < 0
+               ? -1
+               : vf_job_intend(job, c->key, json_pack("{s:s, s:s}", "from", c->from, "to", c->to),
+                               err);
+}
+
+static int after_copy(struct disk_copy *c, struct vf_error **err)
+{
+    struct vf_job *job = c->job;
+    const struct vf_copy_result *r = &job->disks[c->i].result;
+    /* what was read is only good if nobody wrote meanwhile */
+    if (!c->live && vf_job_source_down(job, err) < 0)
+        return -1;
+    if (vf_job_done(job, c->key, result_json(r), err) < 0)
+        return -1;
+    vf_copy_forget(c->mark);
+    if (c->live)
+        return 0;
+    vf_autofree char *sent = vf_format_bytes(r->sent), *zero = vf_format_bytes(r->zero);
+    vf_job_note(job, "info", _("%s: %s copied, %s of zeroes skipped, %s"), job->disks[c->i].slot,
+                sent, zero, vf_verified_text(r->verified_how));
+    return 0;
+}
+
+static int carry(struct disk_copy *c, struct vf_error **err)
+{
+    struct vf_job *job = c->job;
+    const struct vf_plan_disk *d = &job->plan->disks[c->i];
+    struct vf_job_disk *jd = &job->disks[c->i];
+    struct vf_copy_opts o = {
+        .source = {.path = c->from, .format = c->source.format, .size = d->size},
+        .target = {.path = c->to, .format = c->target.format, .size = d->size},
+        .rate_now = &job->rate,
+        .compress = job->plan->compress,
+        .verify = !c->live && job->plan->verify == VF_VERIFY_FULL,
+        .target_fresh = c->first,
+        .delta = !c->first, /* an earlier start may have brought most of it */
+        .cancel = c->cancel,
+        .job = job->id,
+        .live = c->live,
+        .mark = c->live ? NULL : c->mark, /* of a disk that changes nothing is known */
+    };
+    vf_auto(vf_copy_free) struct vf_copy *copy = vf_copy_new(&o, &jd->progress);
+    atomic_store(&jd->copying, true);
+    int r = vf_carrier_copy(job->carrier, copy, &jd->progress, c->cancel, &jd->result, err);
+    atomic_store(&jd->copying, false);
+    return r < 0 ? vf_fail_prefix(err, _("copying %s"), d->slot) : 0;
+}
+
+static int copy_disk(struct vf_job *job, size_t i, bool live, struct vf_cancel *cancel,
+                     struct vf_error **err)
+{
+    struct disk_copy c = {.job = job, .i = i, .live = live, .cancel = cancel};
+    pthread_mutex_lock(&job->hands);
+    int r = before_copy(&c, err);
+    pthread_mutex_unlock(&job->hands);
+    if (r == 0 && !c.done)
+        r = carry(&c, err);
+    pthread_mutex_lock(&job->hands);
+    if (r == 0 && !c.done)
+        r = after_copy(&c, err);
+    pthread_mutex_unlock(&job->hands);
+    if (r == 0 && c.done && !live)
+        atomic_store(&job->disks[i].progress.done, job->plan->disks[i].size);
+    clear_copy(&c);
+    return r;
+}
+
 int vf_job_copy_disk(struct vf_job *job, size_t i, bool live, struct vf_error **err)
 {
-    const struct vf_plan_disk *d = &job->plan->disks[i];
-    struct vf_job_disk *jd = &job->disks[i];
-    vf_autofree char *before = vf_asprintf("precopy/%s", d->slot);
-    vf_autofree char *key = live ? vf_strdup(before) : vf_asprintf("copy/%s", d->slot);
-    if (vf_job_was_done(job, key)) { /* by an earlier start */
-        atomic_store(&jd->progress.done, d->size);
-        return 0;
+    job->live = live;
+    int r = copy_disk(job, i, live, job->cancel, err);
+    job->live = false;
+    return r;
+}
+
+/* ---- several at once ---- */
+
+enum { AT_ONCE = 2 };
+
+struct crew {
+    struct vf_job *job;
+    struct vf_cancel *cancel; /* when one has failed */
+    pthread_mutex_t lock;
+    size_t next;
+    struct vf_error *why; /* the first cause */
+};
+
+/* While one disk is flushed and read back, another keeps the line busy; but with one core they only
+ * take it from each other. */
+static size_t at_once(struct vf_job *job)
+{
+    size_t n = job->plan->n_disks;
+    if (!job->carrier || vf_carrier_cores(job->carrier) < 2)
+        return 1;
+    return n < AT_ONCE ? n : AT_ONCE;
+}
+
+static void *crew_main(void *arg)
+{
+    struct crew *w = arg;
+    struct vf_job *job = w->job;
+    for (;;) {
+        pthread_mutex_lock(&w->lock);
+        size_t i = w->why ? job->plan->n_disks : w->next++;
+        pthread_mutex_unlock(&w->lock);
+        if (i >= job->plan->n_disks)
+            return NULL;
+        struct vf_error *e = NULL;
+        if (copy_disk(job, i, false, w->cancel, &e) == 0)
+            continue;
+        pthread_mutex_lock(&w->lock);
+        vf_fail_with(&w->why, e);
+        pthread_mutex_unlock(&w->lock);
+        vf_cancel_fire(w->cancel, _("another disk of the VM could not be copied"));
+        return NULL;
     }
-    bool first = !vf_journal_find(job->journal, key) && !vf_journal_find(job->journal, before);
-    struct vf_volume sv = {0}, tv = {0};
-    vf_autofree char *from = vf_job_volume_path(job, false, job->source->node, d->volume, &sv, err);
-    vf_autofree char *to =
-        from ? vf_job_volume_path(job, true, job->plan->target_node, jd->volume, &tv, err) : NULL;
-    int r = to && (live || vf_job_source_down(job, err) == 0) ? 0 : -1;
-    /* somebody may have put another volume in its place since it was made */
-    if (r == 0 && (tv.size < d->size || !vf_streq(tv.format, d->format)))
-        r = vf_fail(err, VF_E_CONFLICT,
-                    _("volume %s at the target is not the one this job made: nothing is written"),
-                    jd->volume);
-    if (r == 0)
-        r = vf_job_intend(job, key, json_pack("{s:s, s:s}", "from", from, "to", to), err);
-    if (r == 0) {
-        struct vf_copy_opts o = {
-            .source = {.path = from, .format = sv.format, .size = d->size},
-            .target = {.path = to, .format = tv.format, .size = d->size},
-            .rate = job->plan->rate,
-            .compress = job->plan->compress,
-            .verify = job->plan->verify == VF_VERIFY_FULL && !live,
-            .target_fresh = first,
-            .delta = !first, /* an earlier start, or the running VM, may have brought most of it */
-            .cancel = job->cancel,
-            .live = live,
-        };
-        atomic_store(&jd->copying, true);
-        r = vf_copy_disk(job->route, &o, &jd->progress, &jd->result, err);
-        atomic_store(&jd->copying, false);
-        if (r < 0)
-            vf_fail_prefix(err, _("copying %s"), d->slot);
-    }
-    vf_volume_clear(&sv);
-    vf_volume_clear(&tv);
-    if (r == 0 && !live)
-        r = vf_job_source_down(job, err); /* what was read is only good if nobody wrote meanwhile */
-    if (r < 0 || vf_job_done(job, key, result_json(&jd->result), err) < 0)
-        return -1;
-    if (live)
-        return 0;
-    vf_autofree char *sent = vf_format_bytes(jd->result.sent),
-                     *zero = vf_format_bytes(jd->result.zero);
-    vf_job_note(job, "info", _("%s: %s copied, %s of zeroes skipped, %s"), d->slot, sent, zero,
-                vf_verified_text(jd->result.verified_how));
-    return 0;
 }
 
 int vf_step_copy(struct vf_job *job, struct vf_error **err)
 {
-    for (size_t i = 0; i < job->plan->n_disks; i++)
-        if (vf_job_copy_disk(job, i, false, err) < 0)
-            return -1;
-    return 0;
+    struct crew w = {.job = job, .cancel = vf_cancel_new(job->cancel)};
+    pthread_mutex_init(&w.lock, NULL);
+    pthread_t others[AT_ONCE];
+    size_t n = at_once(job), started = 0;
+    while (started + 1 < n && pthread_create(&others[started], NULL, crew_main, &w) == 0)
+        started++;
+    crew_main(&w);
+    for (size_t i = 0; i < started; i++)
+        pthread_join(others[i], NULL);
+    vf_cancel_free(w.cancel);
+    pthread_mutex_destroy(&w.lock);
+    return w.why ? vf_fail_with(err, w.why) : 0;
 }
 
 /* Nothing is believed here but the journal's record of a finished, compared copy. */

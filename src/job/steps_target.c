@@ -224,6 +224,8 @@ int vf_undo_allocate(struct vf_job *job, const struct vf_record *rec, struct vf_
     if (still_ours(job, rec, volume, err) < 0)
         return -1;
     vf_autoerror struct vf_error *why = NULL;
+    vf_autofree char *mark = vf_job_mark_path(job, strchr(rec->key, '/') + 1);
+    vf_copy_forget(mark); /* it says what this volume holds */
     if (OPS(job)->free_volume(job->target_pve, job->plan->target_node, volume, &why) == 0 ||
         vf_error_code(why) == VF_E_CONFLICT)
         return 0; /* attached already: it goes with the VM, and undoing "create" checks that it did

@@ -129,6 +129,19 @@ static int check(struct target *t, struct record *r, void *buf, struct vf_error 
     return r->zero ? check_zeroes(t, r, buf, err) : check_data(t, r, buf, err);
 }
 
+/* DONE and the state belong together: both or none are seen. Behind the last, short chunk no pass
+ * can start. */
+static void publish(struct target *t, uint64_t done)
+{
+    struct vf_mark m = {.done = done};
+    if (done % VF_DISK_CHUNK)
+        return;
+    vf_hasher_save(t->hasher, m.state);
+    pthread_mutex_lock(&t->pass.lock);
+    t->pass.mark = m;
+    pthread_mutex_unlock(&t->pass.lock);
+}
+
 static int commit(struct target *t, struct group *g, void *buf, struct vf_error **err)
 {
     struct vf_pass *p = &t->pass;
@@ -155,10 +168,12 @@ static int commit(struct target *t, struct group *g, void *buf, struct vf_error 
         p->counters.verified += t->verify ? r->len : 0;
         p->counters.done = end;
     }
+    if (vf_pass_failed(p))
+        return 0;
+    publish(t, end);
     vf_autobuf struct vf_buf b = {0};
     vf_field_u64(&b, VF_TAG_OFFSET, end);
-    return vf_pass_failed(p) ? 0
-                             : vf_link_send_fields(p->links[0], VF_F_COMMITTED, 0, p->id, &b, err);
+    return vf_link_send_fields(p->links[0], VF_F_COMMITTED, 0, p->id, &b, err);
 }
 
 static bool take_group(struct target *t, struct group *g)

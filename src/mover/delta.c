@@ -75,7 +75,7 @@ static int tell_all(struct telling *w, void *buf, struct vf_error **err)
     struct vf_extent e = {0};
     if (vf_disk_flush(p->disk, err) < 0) /* what is compared must be what stays */
         return -1;
-    for (uint64_t at = 0; at < p->size;) {
+    for (uint64_t at = p->from; at < p->size;) {
         struct vf_known_run run;
         if ((full(t) || w->n == BATCH) && tell(w, err) < 0)
             return -1;

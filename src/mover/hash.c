@@ -5,6 +5,8 @@
 
 #include <pthread.h>
 #include <string.h>
+/* the inside of a state: what a later process goes on from */
+#define XXH_STATIC_LINKING_ONLY
 #include <xxhash.h>
 
 struct vf_hasher {
@@ -44,7 +46,10 @@ struct vf_hasher *vf_hasher_new(void)
 {
     struct vf_hasher *h = vf_xcalloc(1, sizeof *h);
     h->state = XXH3_createState();
-    if (!h->state || XXH3_128bits_reset(h->state) == XXH_ERROR)
+    if (!h->state)
+        abort();
+    memset(h->state, 0, sizeof *h->state); /* it is saved with parts that were never used */
+    if (XXH3_128bits_reset(h->state) == XXH_ERROR)
         abort();
     return h;
 }
@@ -95,6 +100,62 @@ struct vf_hash vf_hasher_end(const struct vf_hasher *h)
     struct vf_hash out;
     memcpy(out.b, c.digest, sizeof out.b);
     return out;
+}
+
+/* What a state says of what it was fed, without what every fresh one has: its secret, found by a
+ * pointer that means nothing elsewhere. */
+struct saved {
+    uint64_t version; /* of the hash */
+    uint64_t size;    /* of the library's own structure */
+    XXH64_hash_t acc[8];
+    unsigned char buffer[XXH3_INTERNALBUFFER_SIZE];
+    uint64_t buffered, stripes, total;
+    struct vf_hash sum; /* of all before it */
+};
+
+static struct vf_hash sum_of(const struct saved *s)
+{
+    return vf_hash_chunk(s, offsetof(struct saved, sum));
+}
+
+void vf_hasher_save(const struct vf_hasher *h, unsigned char out[VF_HASHER_STATE])
+{
+    _Static_assert(sizeof(struct saved) <= VF_HASHER_STATE, "a saved state has room");
+    const XXH3_state_t *x = h->state;
+    struct saved s = {.version = XXH_versionNumber(),
+                      .size = sizeof *x,
+                      .buffered = x->bufferedSize,
+                      .stripes = x->nbStripesSoFar,
+                      .total = x->totalLen};
+    memcpy(s.acc, x->acc, sizeof s.acc);
+    memcpy(s.buffer, x->buffer, sizeof s.buffer);
+    s.sum = sum_of(&s);
+    memset(out, 0, VF_HASHER_STATE);
+    memcpy(out, &s, sizeof s);
+}
+
+struct vf_hasher *vf_hasher_restore(const void *data, size_t n, uint64_t chunks)
+{
+    struct saved s;
+    if (n != VF_HASHER_STATE)
+        return NULL;
+    memcpy(&s, data, sizeof s);
+    struct vf_hash sum = sum_of(&s);
+    struct vf_hasher *h = vf_hasher_new();
+    XXH3_state_t *x = h->state;
+    /* the header that was compiled in knows the structure of its own version only */
+    if (s.version != XXH_versionNumber() || s.version != XXH_VERSION_NUMBER ||
+        s.size != sizeof *x || !vf_hash_equal(&sum, &s.sum) || s.total != chunks * VF_HASH_LEN ||
+        s.buffered > sizeof s.buffer || s.stripes > x->nbStripesPerBlock) {
+        vf_hasher_free(h);
+        return NULL;
+    }
+    memcpy(x->acc, s.acc, sizeof s.acc);
+    memcpy(x->buffer, s.buffer, sizeof s.buffer);
+    x->bufferedSize = (XXH32_hash_t)s.buffered;
+    x->nbStripesSoFar = (size_t)s.stripes;
+    x->totalLen = s.total;
+    return h;
 }
 
 char *vf_hash_hex(const struct vf_hash *h)

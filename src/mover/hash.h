@@ -38,6 +38,14 @@ void vf_hasher_add_times(struct vf_hasher *h, const struct vf_hash *chunk, uint6
 void vf_hasher_add_zeroes(struct vf_hasher *h, uint64_t n);
 struct vf_hash vf_hasher_end(const struct vf_hasher *h);
 
+/* What H has folded so far, to go on with it later or elsewhere: VF_HASHER_STATE bytes, of use only
+ * to the same version of the hash and, like everything in memory, the same kind of machine. */
+enum { VF_HASHER_STATE = 384 };
+void vf_hasher_save(const struct vf_hasher *h, unsigned char out[VF_HASHER_STATE]);
+/* A hasher that goes on from there; NULL when the N bytes of DATA are not what was saved by this
+ * version after exactly CHUNKS chunks. */
+struct vf_hasher *vf_hasher_restore(const void *data, size_t n, uint64_t chunks);
+
 /* 32 lower-case digits; caller frees. */
 char *vf_hash_hex(const struct vf_hash *h);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The forced command of the one-job key: gives its stdin and stdout to the owner of the job. */
+/* Gives stdin and stdout to the owner of the job: as a stream (the forced command of the one-job
+ * key), or as a new session with the program. */
 #include "config.h"
 #include "mover/owner.h"
 #include "base/fdio.h"
@@ -8,10 +9,10 @@
 #include <errno.h>
 #include <fcntl.h>
 
-int vf_join(const char *dir, struct vf_error **err)
+static int bring(const char *dir, enum vf_errand what, struct vf_error **err)
 {
     vf_autofree char *path = vf_asprintf("%s/sock", dir);
-    vf_autofd int notify = vf_hand_over(path, 0, 1, err);
+    vf_autofd int notify = vf_hand_over(path, what, 0, 1, err);
     if (notify < 0)
         return -1;
     /* the owner has them now; ours must not keep the stream open */
@@ -22,4 +23,14 @@ int vf_join(const char *dir, struct vf_error **err)
     if (vf_read_full(notify, &byte, 1) < 0)
         return vf_fail_errno(err, errno, "waiting for the owner");
     return 0;
+}
+
+int vf_join(const char *dir, struct vf_error **err)
+{
+    return bring(dir, VF_ERRAND_STREAM, err);
+}
+
+int vf_attach(const char *dir, struct vf_error **err)
+{
+    return bring(dir, VF_ERRAND_CONTROL, err);
 }

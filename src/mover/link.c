@@ -24,7 +24,7 @@ void vf_link_init(struct vf_link *l, int in, int out)
 {
     *l = (struct vf_link){.in = in, .out = out};
     vf_wire_init(&l->wire);
-    pthread_mutex_init(&l->send_lock, NULL);
+    vf_turns_init(&l->sending);
     vf_set_nonblock(in, true);
     vf_set_nonblock(out, true);
     widen(in);
@@ -35,7 +35,7 @@ void vf_link_init(struct vf_link *l, int in, int out)
 void vf_link_free(struct vf_link *l)
 {
     vf_wire_free(&l->wire);
-    pthread_mutex_destroy(&l->send_lock);
+    vf_turns_clear(&l->sending);
     if (l->in >= 0)
         close(l->in);
     if (l->out >= 0 && l->out != l->in)
@@ -49,12 +49,13 @@ static int wait_writable(struct vf_link *l, bool begun, struct vf_cancel *cancel
                          struct vf_error **err)
 {
     struct pollfd p = {.fd = l->out, .events = POLLOUT};
-    int r = vf_cancel_poll(begun ? NULL : cancel, &p, 1, begun ? END_MS : VF_T_PEER_SILENCE, err);
+    int silence = vf_clock_limit(VF_T_PEER_SILENCE), end = vf_clock_limit(END_MS);
+    int r = vf_cancel_poll(begun ? NULL : cancel, &p, 1, begun ? end : silence, err);
     if (r == 0 && begun)
-        r = vf_cancel_poll(cancel, &p, 1, VF_T_PEER_SILENCE - END_MS, err);
+        r = vf_cancel_poll(cancel, &p, 1, silence - end, err);
     if (r == 0)
         return vf_fail(err, VF_E_NET, "the other end has taken no data for %d seconds",
-                       VF_T_PEER_SILENCE / 1000);
+                       vf_clock_limit(VF_T_PEER_SILENCE) / 1000);
     return r < 0 ? -1 : 0;
 }
 
@@ -123,10 +124,10 @@ int vf_link_send(struct vf_link *l, uint8_t type, uint8_t flags, uint32_t id, co
     vf_wire_header(header, type, flags, id, head_len + body_len);
     struct iovec v[3] = {
         {header, sizeof header}, {(void *)head, head_len}, {(void *)body, body_len}};
-    pthread_mutex_lock(&l->send_lock);
+    vf_turns_take(&l->sending);
     int r = l->broken ? vf_fail(err, VF_E_NET, "the connection is broken")
                       : send_all(l, v, sizeof header + head_len + body_len, cancel, err);
-    pthread_mutex_unlock(&l->send_lock);
+    vf_turns_end(&l->sending);
     return r;
 }
 
@@ -142,9 +143,9 @@ int vf_link_send_fields(struct vf_link *l, uint8_t type, uint8_t flags, uint32_t
 
 void vf_link_ping(struct vf_link *l)
 {
-    if (l->broken || vf_clock_ms() - l->sent_ms < VF_T_PING)
+    if (l->broken || vf_clock_ms() - l->sent_ms < vf_clock_limit(VF_T_PING))
         return;
-    if (pthread_mutex_trylock(&l->send_lock) != 0)
+    if (!vf_turns_try(&l->sending))
         return; /* somebody is sending, which says the same */
     char header[VF_WIRE_HEADER];
     vf_wire_header(header, VF_F_PING, 0, 0, 0);
@@ -155,7 +156,7 @@ void vf_link_ping(struct vf_link *l)
         l->broken = true;
     if (n > 0)
         l->sent_ms = vf_clock_ms();
-    pthread_mutex_unlock(&l->send_lock);
+    vf_turns_end(&l->sending);
 }
 
 /* 1: bytes came; 0: none now; -1: the end or an error. */
@@ -203,9 +204,9 @@ int vf_link_poll(struct vf_link *l, struct vf_frame *out, struct vf_error **err)
         r = fill(l, err);
         if (r < 0)
             return -1;
-        if (r == 0 && vf_clock_ms() - l->heard_ms > VF_T_PEER_SILENCE)
+        if (r == 0 && vf_clock_ms() - l->heard_ms > vf_clock_limit(VF_T_PEER_SILENCE))
             return vf_fail(err, VF_E_NET, "nothing was heard from the other end for %d seconds",
-                           VF_T_PEER_SILENCE / 1000);
+                           vf_clock_limit(VF_T_PEER_SILENCE) / 1000);
         if (r == 0)
             return 0;
     }
@@ -214,16 +215,17 @@ int vf_link_poll(struct vf_link *l, struct vf_frame *out, struct vf_error **err)
 int vf_link_recv(struct vf_link *l, struct vf_frame *out, int timeout_ms, struct vf_cancel *cancel,
                  struct vf_error **err)
 {
+    int ping = vf_clock_limit(VF_T_PING);
     int64_t end = vf_clock_ms() + timeout_ms;
     for (;;) {
         int r = vf_link_poll(l, out, err);
         if (r)
             return r;
-        int64_t left = timeout_ms < 0 ? VF_T_PING : end - vf_clock_ms();
+        int64_t left = timeout_ms < 0 ? ping : end - vf_clock_ms();
         if (left <= 0)
             return 0;
         struct pollfd p = {.fd = l->in, .events = POLLIN};
-        if (vf_cancel_poll(cancel, &p, 1, left < VF_T_PING ? (int)left : VF_T_PING, err) < 0)
+        if (vf_cancel_poll(cancel, &p, 1, left < ping ? (int)left : ping, err) < 0)
             return -1;
     }
 }

@@ -3,16 +3,16 @@
 #ifndef VF_MOVER_LINK_H
 #define VF_MOVER_LINK_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include "base/cancel.h"
+#include "base/turns.h"
 #include "mover/limit.h"
 #include "mover/wire.h"
 
 struct vf_link {
     int in, out; /* may be the same descriptor; owned */
     struct vf_wire wire;
-    pthread_mutex_t send_lock;
+    struct vf_turns sending;
     atomic_bool broken; /* a frame was sent in part: nothing may follow */
     _Atomic int64_t sent_ms, heard_ms;
     struct vf_limit *limit;     /* borrowed; NULL: none */

@@ -15,6 +15,7 @@ static int usage(struct vf_error **err)
 {
     return vf_fail(err, VF_E_USAGE,
                    "usage: vmferry-mover serve --job ID --epoch N --dir DIR | join DIR | "
+                   "attach DIR | "
                    "hash FILE [--format FORMAT] | --version");
 }
 
@@ -64,6 +65,11 @@ static int run_join(const struct words *w, struct vf_error **err)
     return w->n_rest == 1 ? vf_join(w->rest[0], err) : usage(err);
 }
 
+static int run_attach(const struct words *w, struct vf_error **err)
+{
+    return w->n_rest == 1 ? vf_attach(w->rest[0], err) : usage(err);
+}
+
 static int run_hash(const struct words *w, struct vf_error **err)
 {
     if (w->n_rest != 1)
@@ -99,8 +105,11 @@ static int run_version(const struct words *w, struct vf_error **err)
 static const struct {
     const char *name;
     int (*run)(const struct words *w, struct vf_error **err);
-} verbs[] = {
-    {"serve", run_serve}, {"join", run_join}, {"hash", run_hash}, {"--version", run_version}};
+} verbs[] = {{"serve", run_serve},
+             {"join", run_join},
+             {"attach", run_attach},
+             {"hash", run_hash},
+             {"--version", run_version}};
 
 int main(int argc, char **argv)
 {

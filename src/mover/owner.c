@@ -17,18 +17,19 @@ enum { TICK_MS = 125, PROGRESS_MS = 250 };
 
 /* ---- replies ---- */
 
-static void reply(struct owner *o, uint8_t type, uint8_t flags, uint32_t id, struct vf_buf *b)
+/* That the session has broken shows when it is read. */
+void vf_owner_reply(struct owner *o, uint8_t type, uint8_t flags, uint32_t id, struct vf_buf *b)
 {
-    vf_autoerror struct vf_error *e = NULL;
-    if (vf_link_send_fields(&o->control, type, flags, id, b, &e) < 0)
-        o->ending = true;
+    if (o->control && !o->control->link.broken &&
+        vf_link_send_fields(&o->control->link, type, flags, id, b, NULL) < 0)
+        o->control->link.broken = true;
 }
 
 static void reply_error(struct owner *o, uint32_t id, const struct vf_error *e, uint8_t flags)
 {
     vf_autobuf struct vf_buf b = {0};
     vf_field_error(&b, e);
-    reply(o, VF_F_ERROR, flags, id, &b);
+    vf_owner_reply(o, VF_F_ERROR, flags, id, &b);
 }
 
 static void add_counters(struct vf_buf *b, struct vf_pass *p)
@@ -43,6 +44,17 @@ static void add_counters(struct vf_buf *b, struct vf_pass *p)
     vf_field_u64(b, VF_TAG_COMMITTED, c->committed);
     vf_field_u64(b, VF_TAG_VERIFIED, c->verified);
     vf_field_u64(b, VF_TAG_WIRE, c->wire);
+}
+
+/* Where a later pass may start. */
+static void add_mark(struct vf_buf *b, struct vf_pass *p)
+{
+    pthread_mutex_lock(&p->lock);
+    if (p->mark.done) {
+        vf_field_u64(b, VF_TAG_RESUME, p->mark.done);
+        vf_field_add(b, VF_TAG_STATE, p->mark.state, sizeof p->mark.state);
+    }
+    pthread_mutex_unlock(&p->lock);
 }
 
 /* ---- passes ---- */
@@ -130,19 +142,28 @@ static void reap_passes(struct owner *o)
     struct running *r;
     while ((r = take_finished(o))) {
         struct vf_pass *p = r->pass;
+        vf_autobuf struct vf_buf b = {0};
         if (p->error) {
             tell_peer(o, p);
-            reply_error(o, p->id, p->error, p->echo ? VF_FF_ECHO : 0);
+            vf_field_error(&b, p->error);
+            add_mark(&b, p);
         } else {
-            vf_autobuf struct vf_buf b = {0};
             vf_field_add(&b, VF_TAG_HASH, p->hash.b, VF_HASH_LEN);
             vf_field_str(&b, VF_TAG_HOW, p->how);
             add_counters(&b, p);
-            reply(o, VF_F_COPIED, 0, p->id, &b);
         }
+        vf_outcome_add(o, p->id, p->error ? VF_F_ERROR : VF_F_COPIED, p->echo ? VF_FF_ECHO : 0, &b);
         p->ops->free(p);
         free(r);
     }
+}
+
+static void send_progress(struct owner *o, struct vf_pass *p)
+{
+    vf_autobuf struct vf_buf b = {0};
+    add_counters(&b, p);
+    add_mark(&b, p);
+    vf_owner_reply(o, VF_F_PROGRESS, 0, p->id, &b);
 }
 
 static void report_progress(struct owner *o)
@@ -152,9 +173,7 @@ static void report_progress(struct owner *o)
         if (now - r->reported_ms < PROGRESS_MS)
             continue;
         r->reported_ms = now;
-        vf_autobuf struct vf_buf b = {0};
-        add_counters(&b, r->pass);
-        reply(o, VF_F_PROGRESS, 0, r->pass->id, &b);
+        send_progress(o, r->pass);
     }
 }
 
@@ -187,7 +206,8 @@ static int on_open(struct owner *o, const struct vf_frame *f, struct vf_error **
     if (write && !vf_field_num(f, VF_TAG_OURS, 0))
         return vf_fail(err, VF_E_CONFLICT,
                        "%s was not allocated by this job, so nothing is written to it", path);
-    if (write && vf_fence_older(o, err) < 0)
+    /* an older owner of a source has no program any more, but the disk's locks */
+    if (vf_fence_older(o, err) < 0)
         return -1;
     struct vf_disk_spec spec = {.path = path,
                                 .format = format,
@@ -204,7 +224,9 @@ static int on_open(struct owner *o, const struct vf_frame *f, struct vf_error **
     vf_field_u64(&b, VF_TAG_SIZE, disk->size);
     vf_field_u64(&b, VF_TAG_UNIT, disk->unit);
     vf_field_u64(&b, VF_TAG_MEDIA, disk->media);
-    reply(o, VF_F_OPENED, 0, f->id, &b);
+    vf_autofree char *identity = spec.live ? vf_strdup("") : vf_image_identity(path, format);
+    vf_field_str(&b, VF_TAG_IDENTITY, identity);
+    vf_owner_reply(o, VF_F_OPENED, 0, f->id, &b);
     return 0;
 }
 
@@ -219,10 +241,11 @@ static int on_close(struct owner *o, const struct vf_frame *f, struct vf_error *
         p = &(*p)->next;
     struct open_disk *d = *p;
     *p = d->next;
+    vf_outcome_forget(o, f->id);
     int r = vf_disk_close(d->disk, err);
     free(d);
     if (r == 0)
-        reply(o, VF_F_OK, 0, f->id, NULL);
+        vf_owner_reply(o, VF_F_OK, 0, f->id, NULL);
     return r;
 }
 
@@ -230,8 +253,26 @@ static int on_connect(struct owner *o, const struct vf_frame *f, struct vf_error
 {
     if (vf_stream_connect(o, f, err) < 0)
         return -1;
-    reply(o, VF_F_OK, 0, f->id, NULL);
+    vf_owner_reply(o, VF_F_OK, 0, f->id, NULL);
     return 0;
+}
+
+/* Where a pass over a disk of SIZE bytes starts. */
+static int find_start(const struct vf_frame *f, uint64_t size, uint64_t *from,
+                      struct vf_hasher **hasher, struct vf_error **err)
+{
+    const char *state = NULL;
+    size_t n = 0;
+    *from = vf_field_num(f, VF_TAG_RESUME, 0);
+    *hasher = NULL;
+    if (!*from)
+        return 0;
+    vf_field_find(f, VF_TAG_STATE, &state, &n);
+    if (*from % VF_DISK_CHUNK == 0 && *from <= size)
+        *hasher = vf_hasher_restore(state, n, *from / VF_DISK_CHUNK);
+    return *hasher ? 0
+                   : vf_fail(err, VF_E_CONFLICT,
+                             "what is known of an earlier copy is of no use to this mover");
 }
 
 static int on_receive(struct owner *o, const struct vf_frame *f, struct vf_error **err)
@@ -245,6 +286,10 @@ static int on_receive(struct owner *o, const struct vf_frame *f, struct vf_error
     if (size > d->disk->size)
         return vf_fail(err, VF_E_NOSPACE, "%s has %llu bytes, the source's disk has %llu",
                        d->disk->name, (unsigned long long)d->disk->size, (unsigned long long)size);
+    uint64_t from;
+    struct vf_hasher *hasher;
+    if (find_start(f, size, &from, &hasher, err) < 0)
+        return -1;
     struct vf_target_opts t = {
         .id = f->id,
         .disk = d->disk,
@@ -253,11 +298,14 @@ static int on_receive(struct owner *o, const struct vf_frame *f, struct vf_error
         .fresh = vf_field_num(f, VF_TAG_FRESH, 0),
         .delta = vf_field_num(f, VF_TAG_DELTA, 0),
         .wake_fd = o->wake_fd,
+        .from = from,
+        .hasher = hasher,
     };
+    vf_outcome_forget(o, f->id);
     pthread_mutex_lock(&o->lock);
     add_pass(o, vf_target_start(&t));
     pthread_mutex_unlock(&o->lock);
-    reply(o, VF_F_OK, 0, f->id, NULL);
+    vf_owner_reply(o, VF_F_OK, 0, f->id, NULL);
     return 0;
 }
 
@@ -293,6 +341,11 @@ static int on_send(struct owner *o, const struct vf_frame *f, struct vf_error **
     if (vf_field_num(f, VF_TAG_SIZE, 0) != d->disk->size)
         return vf_fail(err, VF_E_CONFLICT, "%s has changed its size to %llu bytes", d->disk->name,
                        (unsigned long long)d->disk->size);
+    uint64_t from;
+    struct vf_hasher *hasher;
+    if (find_start(f, d->disk->size, &from, &hasher, err) < 0)
+        return -1;
+    vf_outcome_forget(o, f->id);
     vf_limit_set(&o->limit, vf_field_num(f, VF_TAG_RATE, o->limit.rate));
     struct vf_source_opts so = {
         .id = f->id,
@@ -302,6 +355,8 @@ static int on_send(struct owner *o, const struct vf_frame *f, struct vf_error **
         .compress = (unsigned)vf_field_num(f, VF_TAG_COMPRESS, VF_COMPRESS_AUTO),
         .delta = vf_field_num(f, VF_TAG_DELTA, 0),
         .wake_fd = o->wake_fd,
+        .from = from,
+        .hasher = hasher,
     };
     pthread_mutex_lock(&o->lock);
     add_pass(o, vf_source_start(&so));
@@ -309,8 +364,21 @@ static int on_send(struct owner *o, const struct vf_frame *f, struct vf_error **
     for (struct stream *s = o->streams; s; s = s->next)
         if (s->ended) /* meanwhile */
             vf_owner_link_ended(o, &s->link, s->why);
-    reply(o, VF_F_OK, 0, f->id, NULL);
+    vf_owner_reply(o, VF_F_OK, 0, f->id, NULL);
     return 0;
+}
+
+static int on_watch(struct owner *o, const struct vf_frame *f, struct vf_error **err)
+{
+    for (struct running *r = o->passes; r; r = r->next) { /* only this thread changes the list */
+        if (r->pass->id != f->id)
+            continue;
+        send_progress(o, r->pass);
+        return 0;
+    }
+    return vf_outcome_repeat(o, f->id)
+               ? 0
+               : vf_fail(err, VF_E_NOTFOUND, "disk %u is not being copied", f->id);
 }
 
 /* Not answered: it comes in the middle of a copy. */
@@ -341,7 +409,7 @@ static int on_key_file(struct owner *o, const struct vf_frame *f, struct vf_erro
         return vf_fail(err, VF_E_INTERNAL, "KEY_FILE without path or mark");
     vf_str_set(&o->key_file, path);
     vf_str_set(&o->key_mark, mark);
-    reply(o, VF_F_OK, 0, f->id, NULL);
+    vf_owner_reply(o, VF_F_OK, 0, f->id, NULL);
     return 0;
 }
 
@@ -369,7 +437,7 @@ static const struct {
     {VF_F_HELLO, on_hello},     {VF_F_OPEN, on_open},       {VF_F_CLOSE, on_close},
     {VF_F_CONNECT, on_connect}, {VF_F_RECEIVE, on_receive}, {VF_F_SEND, on_send},
     {VF_F_CANCEL, on_cancel},   {VF_F_BYE, on_bye},         {VF_F_KEY_FILE, on_key_file},
-    {VF_F_RATE, on_rate},
+    {VF_F_RATE, on_rate},       {VF_F_WATCH, on_watch},
 };
 
 static void on_command(struct owner *o, const struct vf_frame *f)
@@ -394,13 +462,21 @@ static void on_command(struct owner *o, const struct vf_frame *f)
 
 /* ---- the loop ---- */
 
+/* -1: the program has gone, and there is nothing to stay for. */
 static int read_commands(struct owner *o, struct vf_error **err)
 {
+    vf_autoerror struct vf_error *e = NULL;
     struct vf_frame f;
     int r = 0;
-    while (!o->ending && (r = vf_link_poll(&o->control, &f, err)) == 1)
+    while (o->control && !o->ending && (r = vf_link_poll(&o->control->link, &f, &e)) == 1)
         on_command(o, &f);
-    return r < 0 ? -1 : 0;
+    if (r == 0 && o->control && o->control->link.broken)
+        r = vf_fail(&e, VF_E_NET, "it takes no answers");
+    if (r < 0 && !vf_control_lost(o, e))
+        return vf_fail_with(err, VF_STEAL(e));
+    if (vf_control_given_up(o))
+        return vf_fail(err, VF_E_NET, "the program has not come back");
+    return 0;
 }
 
 static void drain(int fd)
@@ -413,20 +489,24 @@ static void drain(int fd)
 static int loop(struct owner *o, struct vf_error **err)
 {
     while (!o->ending) {
-        struct pollfd fds[] = {{.fd = o->control.in, .events = POLLIN},
+        struct pollfd fds[] = {{.fd = o->control ? o->control->link.in : -1, .events = POLLIN},
                                {.fd = o->listener, .events = POLLIN},
+                               {.fd = o->caller ? o->caller->link.in : -1, .events = POLLIN},
                                {.fd = o->wake_fd, .events = POLLIN}};
-        if (vf_cancel_poll(NULL, fds, VF_COUNT(fds), o->passes ? TICK_MS : 1000, err) < 0)
+        if (vf_cancel_poll(NULL, fds, VF_COUNT(fds), o->passes ? TICK_MS : vf_clock_limit(1000),
+                           err) < 0)
             return -1;
         if (fds[1].revents)
             vf_stream_accept(o);
-        if (fds[2].revents)
+        if (fds[3].revents)
             drain(o->wake_fd);
+        vf_control_hear(o);
         reap_passes(o);
         report_progress(o);
         if (read_commands(o, err) < 0)
             return -1;
-        vf_link_ping(&o->control);
+        if (o->control)
+            vf_link_ping(&o->control->link);
         for (struct stream *s = o->streams; s; s = s->next)
             if (!s->ended)
                 vf_link_ping(&s->link);
@@ -488,18 +568,14 @@ int vf_serve(const struct vf_serve_opts *opts, struct vf_error **err)
     pthread_mutex_init(&o->lock, NULL);
     pthread_cond_init(&o->idle, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGHUP, SIG_IGN); /* of a login that ends: we may have to outlive it */
     o->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (o->wake_fd < 0)
         return vf_fail_errno(err, errno, "eventfd");
     if (vf_fence_lock(o, err) < 0 || vf_stream_listen(o, err) < 0)
         return -1;
-    vf_link_init(&o->control, 0, 1);
-    vf_autobuf struct vf_buf b = {0};
-    vf_hello_fields(&b, "owner", o->job, o->epoch);
-    vf_field_str(&b, VF_TAG_DIR, o->dir);
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    vf_field_u64(&b, VF_TAG_CORES, cores > 0 ? (uint64_t)cores : 1);
-    reply(o, VF_F_HELLO, 0, 0, &b);
+    o->control = vf_control_new(0, 1, -1);
+    vf_control_greet(o);
     vf_autoerror struct vf_error *e = NULL;
     int r = loop(o, &e);
     if (r < 0)

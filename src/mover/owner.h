@@ -36,10 +36,28 @@ struct running {
     int64_t reported_ms;
 };
 
+/* A session with the program: that of stdin and stdout, or one that `attach` brought. */
+struct control {
+    struct vf_link link;
+    int notify; /* closed at the end, so that `attach` ends too; -1: none */
+    int64_t began_ms;
+};
+
+/* How a copy has ended, kept until its disk is closed: the program may not have heard it. */
+struct outcome {
+    struct outcome *next;
+    uint32_t id;
+    uint8_t type, flags; /* COPIED or ERROR */
+    struct vf_buf fields;
+};
+
 struct owner {
     const char *job, *dir;
     uint64_t epoch;
-    struct vf_link control;
+    struct control *control; /* NULL: the program is away */
+    struct control *caller;  /* has not greeted yet; NULL: none */
+    int64_t away_ms;         /* since then nothing has run for a program that is away */
+    struct outcome *outcomes;
     struct vf_limit limit; /* of all streams */
     bool greeted;
     int listener, wake_fd;
@@ -62,9 +80,14 @@ struct vf_serve_opts {
 int vf_serve(const struct vf_serve_opts *opts, struct vf_error **err);
 /* `vmferry-mover join DIR`: hands stdin and stdout to the owner and waits for the end. */
 int vf_join(const char *dir, struct vf_error **err);
+/* `vmferry-mover attach DIR`: the same as a new session with the program. */
+int vf_attach(const char *dir, struct vf_error **err);
+
+/* What descriptors are handed over for. */
+enum vf_errand { VF_ERRAND_STREAM = 'J', VF_ERRAND_CONTROL = 'A' };
 /* Hands IN and OUT to the owner that listens at SOCKET; returns a descriptor that is at its end
  * when the owner has done with them, or -1. */
-int vf_hand_over(const char *socket, int in, int out, struct vf_error **err);
+int vf_hand_over(const char *socket, enum vf_errand what, int in, int out, struct vf_error **err);
 
 /* stream.c */
 int vf_stream_listen(struct owner *o, struct vf_error **err);
@@ -78,6 +101,33 @@ void vf_streams_end(struct owner *o);
 bool vf_owner_frame(struct owner *o, struct vf_link *link, const struct vf_frame *f);
 /* Fails the passes that use LINK. */
 void vf_owner_link_ended(struct owner *o, struct vf_link *link, const struct vf_error *why);
+
+/* To the program, if it is there; B is cleared. */
+void vf_owner_reply(struct owner *o, uint8_t type, uint8_t flags, uint32_t id, struct vf_buf *b);
+
+/* control.c: takes the descriptors over. */
+struct control *vf_control_new(int in, int out, int notify);
+void vf_control_free(struct control *c);
+/* HELLO to the program. */
+void vf_control_greet(struct owner *o);
+/* A session was brought; vf_control_hear() lets it replace the one there is once it has greeted as
+ * the job's program. */
+void vf_control_call(struct owner *o, int in, int out, int notify);
+void vf_control_hear(struct owner *o);
+/* The session has ended, WHY: true when the owner stays for what runs or was not heard. */
+bool vf_control_lost(struct owner *o, const struct vf_error *why);
+/* Has the program been away for too long? */
+bool vf_control_given_up(struct owner *o);
+/* Keeps how copy ID has ended (FIELDS are taken) and tells it. */
+void vf_outcome_add(struct owner *o, uint32_t id, uint8_t type, uint8_t flags,
+                    struct vf_buf *fields);
+void vf_outcome_forget(struct owner *o, uint32_t id);
+/* Tells it again; false: none. */
+bool vf_outcome_repeat(struct owner *o, uint32_t id);
+
+/* identity.c: what changes whenever the image at PATH does, as far as its file system tells; ""
+ * where nothing proves that it has not changed. Caller frees. */
+char *vf_image_identity(const char *path, const char *format);
 
 /* dial.c: starts ssh to a target. KEY_FD holds the key; to be closed once ssh has logged in. */
 int vf_dial_ssh(struct owner *o, const struct vf_frame *f, struct vf_proc *out, int *key_fd,

@@ -19,6 +19,13 @@ struct vf_counters {
     _Atomic uint64_t done, read, sent, zero, same, committed, verified, wire;
 };
 
+/* Up to where everything is at the target, committed and compared, and the state of the hasher
+ * there: a later pass may go on from it. DONE 0: nowhere yet. */
+struct vf_mark {
+    uint64_t done;
+    unsigned char state[VF_HASHER_STATE];
+};
+
 struct vf_pass;
 
 struct vf_pass_ops {
@@ -36,6 +43,7 @@ struct vf_pass {
     uint32_t id;
     struct vf_disk *disk; /* borrowed */
     uint64_t size;        /* bytes to copy */
+    uint64_t from;        /* where this pass starts; what lies before it is done */
     struct vf_counters counters;
     pthread_mutex_t lock;
     pthread_cond_t changed; /* CLOCK_MONOTONIC */
@@ -49,6 +57,7 @@ struct vf_pass {
     bool echo; /* the error came from the other side */
     struct vf_hash hash;
     const char *how;
+    struct vf_mark mark; /* target */
 };
 
 /* For the sides: the common part, and its end. */
@@ -72,6 +81,8 @@ struct vf_target_opts {
     bool verify, fresh;
     bool delta; /* tell the source what is there */
     int wake_fd;
+    uint64_t from;            /* the target has all before it, as an earlier pass has seen */
+    struct vf_hasher *hasher; /* of that; taken over; NULL: from is 0 */
 };
 struct vf_pass *vf_target_start(const struct vf_target_opts *o);
 
@@ -83,6 +94,8 @@ struct vf_source_opts {
     unsigned compress; /* see squeeze.h */
     bool delta;        /* the target tells what it has */
     int wake_fd;
+    uint64_t from;            /* multiple of the chunk */
+    struct vf_hasher *hasher; /* of what lies before it; taken over; NULL: from is 0 */
 };
 struct vf_pass *vf_source_start(const struct vf_source_opts *o);
 

@@ -12,7 +12,6 @@ enum { MAX_PARTS = 64 };
 
 struct scan {
     struct source *s;
-    struct vf_hasher *hasher;
     struct vf_extent extent;
     struct item run; /* of ZERO or SAME, not yet queued; len 0: none */
     unsigned parts;
@@ -168,18 +167,18 @@ static bool put_chunk(struct scan *c, struct item *it)
 static int scan_all(struct scan *c, struct vf_error **err)
 {
     struct source *s = c->s;
-    for (uint64_t at = 0; at < s->pass.size;) {
+    for (uint64_t at = s->pass.from; at < s->pass.size;) {
         struct item it = {.type = VF_F_ZERO};
         if (zero_run(c, at, &it.len, err) < 0)
             return -1;
         if (!it.len && read_chunk(s, at, &it, err) < 0)
             return -1;
         if (it.type == VF_F_ZERO) {
-            vf_hasher_add_zeroes(c->hasher, it.len);
+            vf_hasher_add_zeroes(s->hasher, it.len);
             if (!put_zeroes(c, at, it.len))
                 return 0;
         } else {
-            vf_hasher_add(c->hasher, &it.hash);
+            vf_hasher_add(s->hasher, &it.hash);
             if (!put_chunk(c, &it))
                 return 0;
         }
@@ -188,7 +187,7 @@ static int scan_all(struct scan *c, struct vf_error **err)
     if (!flush_run(c))
         return 0;
     pthread_mutex_lock(&s->pass.lock);
-    s->pass.hash = vf_hasher_end(c->hasher);
+    s->pass.hash = vf_hasher_end(s->hasher);
     s->all_read = true;
     pthread_cond_broadcast(&s->pass.changed);
     pthread_mutex_unlock(&s->pass.lock);
@@ -197,10 +196,9 @@ static int scan_all(struct scan *c, struct vf_error **err)
 
 void *vf_scanner_main(void *source)
 {
-    struct scan c = {.s = source, .hasher = vf_hasher_new()};
+    struct scan c = {.s = source};
     struct vf_error *e = NULL;
     if (scan_all(&c, &e) < 0)
         vf_pass_abort(&c.s->pass, e, false);
-    vf_hasher_free(c.hasher);
     return NULL;
 }

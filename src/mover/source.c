@@ -304,6 +304,7 @@ static void source_free(struct vf_pass *p)
     for (size_t i = 0; i < s->n_spare; i++)
         free(s->spare[i]);
     free(s->known);
+    vf_hasher_free(s->hasher);
     vf_cancel_free(s->cancel);
     vf_pass_clear(p);
     free(s);
@@ -321,6 +322,10 @@ struct vf_pass *vf_source_start(const struct vf_source_opts *o)
     struct source *s = vf_xcalloc(1, sizeof *s);
     vf_pass_init(&s->pass, &source_ops, o->id, o->disk, o->disk->size, o->wake_fd);
     s->known = o->delta ? vf_xcalloc(1, sizeof *s->known) : NULL;
+    if (s->known)
+        s->known->end = o->from;
+    s->hasher = o->hasher ? o->hasher : vf_hasher_new();
+    s->pass.from = s->pass.counters.done = o->from;
     s->compress = o->compress;
     s->cancel = vf_cancel_new(NULL);
     s->n_senders = o->n_links;

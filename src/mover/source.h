@@ -35,6 +35,7 @@ struct source {
     struct vf_pass pass;
     struct vf_cancel *cancel; /* ends a blocked send */
     pthread_t reader;
+    struct vf_hasher *hasher; /* the reader's */
     struct sender senders[VF_PASS_STREAMS];
     size_t n_senders;
     unsigned compress; /* see squeeze.h */

@@ -3,6 +3,7 @@
 #include "mover/squeeze.h"
 #include "base/cleanup.h"
 #include "base/str.h"
+#include "base/turns.h"
 
 #include <time.h>
 #include <zstd.h>
@@ -23,7 +24,7 @@ struct sum {
 };
 
 struct vf_squeeze {
-    pthread_mutex_t lock;
+    struct vf_turns turns; /* of the disks that use it */
     ZSTD_DCtx *unpack;
     void *buf;
     bool packing; /* what "auto" does now */
@@ -83,7 +84,7 @@ static size_t bound(void)
 struct vf_squeeze *vf_squeeze_new(void)
 {
     struct vf_squeeze *q = vf_xcalloc(1, sizeof *q);
-    pthread_mutex_init(&q->lock, NULL);
+    vf_turns_init(&q->turns);
     q->level = FAST;
     return q;
 }
@@ -94,7 +95,7 @@ void vf_squeeze_free(struct vf_squeeze *q)
         return;
     ZSTD_freeDCtx(q->unpack);
     free(q->buf);
-    pthread_mutex_destroy(&q->lock);
+    vf_turns_clear(&q->turns);
     free(q);
 }
 
@@ -129,7 +130,7 @@ static void sample(struct vf_squeeze *q, const char *buf, size_t n)
 size_t vf_squeeze_begin(struct vf_squeeze *q, unsigned compress, const void *buf, size_t n,
                         const void **out)
 {
-    pthread_mutex_lock(&q->lock);
+    vf_turns_take(&q->turns);
     bool automatic = compress == VF_COMPRESS_AUTO;
     q->len = 0;
     q->n = automatic ? n : 0;
@@ -192,7 +193,7 @@ void vf_squeeze_end(struct vf_squeeze *q, size_t wire)
                 decide_bare(q);
         }
     }
-    pthread_mutex_unlock(&q->lock);
+    vf_turns_end(&q->turns);
 }
 
 bool vf_squeeze_unpack(struct vf_squeeze *q, const void *packed, size_t len, void *buf, size_t n)

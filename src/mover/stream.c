@@ -42,7 +42,8 @@ int vf_stream_listen(struct owner *o, struct vf_error **err)
     return 0;
 }
 
-int vf_hand_over(const char *socket_path, int in, int out, struct vf_error **err)
+int vf_hand_over(const char *socket_path, enum vf_errand what, int in, int out,
+                 struct vf_error **err)
 {
     struct sockaddr_un a;
     if (socket_address(socket_path, &a, err) < 0)
@@ -50,7 +51,7 @@ int vf_hand_over(const char *socket_path, int in, int out, struct vf_error **err
     vf_autofd int s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (s < 0 || connect(s, (struct sockaddr *)&a, sizeof a) < 0)
         return vf_fail_errno(err, errno, "no mover listens at %s", socket_path);
-    char byte = 'J';
+    char byte = (char)what;
     struct iovec v = {&byte, 1};
     union {
         char buf[CMSG_SPACE(2 * sizeof(int))];
@@ -69,7 +70,7 @@ int vf_hand_over(const char *socket_path, int in, int out, struct vf_error **err
 }
 
 /* The two descriptors a peer of our own user has sent; false: none. */
-static bool take_descriptors(int s, int fds[2])
+static bool take_descriptors(int s, enum vf_errand *what, int fds[2])
 {
     struct ucred who;
     socklen_t n = sizeof who;
@@ -95,6 +96,7 @@ static bool take_descriptors(int s, int fds[2])
     size_t got = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
     int all[2] = {-1, -1};
     memcpy(all, CMSG_DATA(h), (got < 2 ? got : 2) * sizeof(int));
+    *what = (enum vf_errand)byte;
     if (got == 2 && !(m.msg_flags & MSG_CTRUNC)) {
         fds[0] = all[0];
         fds[1] = all[1];
@@ -156,7 +158,7 @@ static void *stream_main(void *arg)
     if (r == 0 && !s->dialled)
         r = receive_hello(s, "source", &e);
     while (r >= 0) {
-        r = vf_link_recv(&s->link, &f, VF_T_PING, NULL, &e);
+        r = vf_link_recv(&s->link, &f, vf_clock_limit(VF_T_PING), NULL, &e);
         if (r == 1)
             /* nobody waiting for it is normal: the rest of a copy that has failed */
             vf_owner_frame(s->owner, &s->link, &f);
@@ -200,8 +202,13 @@ void vf_stream_accept(struct owner *o)
     if (s < 0)
         return;
     int fds[2];
-    if (!take_descriptors(s, fds)) {
+    enum vf_errand what;
+    if (!take_descriptors(s, &what, fds)) {
         close(s);
+        return;
+    }
+    if (what == VF_ERRAND_CONTROL) {
+        vf_control_call(o, fds[0], fds[1], s);
         return;
     }
     struct stream *st = new_stream(o, fds[0], fds[1]);
@@ -217,7 +224,7 @@ static struct stream *dial_local(struct owner *o, const char *path, struct vf_er
         vf_fail_errno(err, errno, "socketpair");
         return NULL;
     }
-    int notify = vf_hand_over(path, pair[1], pair[1], err);
+    int notify = vf_hand_over(path, VF_ERRAND_STREAM, pair[1], pair[1], err);
     close(pair[1]);
     if (notify < 0) {
         close(pair[0]);

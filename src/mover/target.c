@@ -377,7 +377,7 @@ static void hand_over(struct target *t, struct group *g)
 static bool due(const struct group *g)
 {
     return g->last || g->bytes >= GROUP_BYTES || g->n >= GROUP_RECORDS ||
-           (g->n && vf_clock_ms() - g->began >= GROUP_MS);
+           (g->n && vf_clock_ms() - g->began >= vf_clock_limit(GROUP_MS));
 }
 
 /* The next piece; NULL when none came within a quarter of a second or the pass has failed. */
@@ -515,7 +515,14 @@ struct vf_pass *vf_target_start(const struct vf_target_opts *o)
     t->sparse = o->disk->zero_when_fresh;
     t->fresh = o->fresh;
     t->tail = &t->pieces;
-    t->hasher = vf_hasher_new();
+    t->hasher = o->hasher ? o->hasher : vf_hasher_new();
+    t->pass.from = t->expected = t->written = o->from;
+    if (t->known)
+        t->known->end = o->from;
+    /* An earlier pass of this job has committed and, where this one verifies, compared what lies
+     * before: it counts, so that in the end all of the disk has to be accounted for. */
+    t->pass.counters.done = t->pass.counters.committed = o->from;
+    t->pass.counters.verified = o->verify ? o->from : 0;
     if (o->verify)
         t->pass.how = o->disk->media ? "media" : "through cache";
     if (pthread_create(&t->writer, NULL, writer_main, t) != 0 ||

@@ -63,6 +63,8 @@ enum vf_frame_type {
     VF_F_SAME,   /* source -> target: OFFSET, LENGTH: the source has the same */
     /* program -> source's owner */
     VF_F_RATE, /* RATE: from now on, over all streams; not answered */
+    /* program -> owner */
+    VF_F_WATCH, /* how is the copy of disk ID? PROGRESS, COPIED, its ERROR, or ERROR NOTFOUND */
     VF_F_TYPES,
 };
 
@@ -116,8 +118,11 @@ enum vf_tag {
     VF_TAG_STREAMS,
     VF_TAG_CORES, /* in an owner's HELLO */
     VF_TAG_COMPRESS,
-    VF_TAG_WIRE, /* counter: bytes of DATA frames, as they were sent */
-    VF_TAG_LIVE, /* a VM writes to the disk */
+    VF_TAG_WIRE,     /* counter: bytes of DATA frames, as they were sent */
+    VF_TAG_RESUME,   /* offset at which a pass starts: what lies before it is done */
+    VF_TAG_STATE,    /* the hasher's there, see hash.h; with DONE: at that offset */
+    VF_TAG_IDENTITY, /* equal: the disk has not changed; "": nobody can tell */
+    VF_TAG_LIVE,     /* a VM writes to the disk */
 };
 
 struct vf_frame {

@@ -57,7 +57,9 @@ enum { VF_ROUTE_STREAMS = 8 }; /* at most */
 /* Probes and opens; what was installed (one-job key) is removed by vf_route_free(). */
 struct vf_route *vf_route_open(struct vf_mover_host *source, struct vf_mover_host *target,
                                const struct vf_route_opts *opts, struct vf_error **err);
-/* A new rate limit for what is being copied and will be, bytes per second, 0: none. */
+/* A new rate limit for what is being copied, bytes per second, 0: none. The next copy brings its
+ * own.
+ */
 int vf_route_set_rate(struct vf_route *r, uint64_t rate, struct vf_error **err);
 const char *vf_route_text(const struct vf_route *r); /* "a1 -> b2 direct" */
 void vf_route_free(struct vf_route *r);
@@ -76,7 +78,12 @@ struct vf_copy_opts {
     bool delta;        /* compare first and send what differs: the target has most of it already */
     bool target_fresh; /* just allocated by this job and never written: reads back zero */
     struct vf_cancel *cancel;
-    bool live; /* the source's VM still runs: nothing is locked, and a delta has to follow */
+    const char *job; /* with mark: whose it is */
+    const char
+        *mark; /* file that keeps how far the copy has come, for a later process; NULL: none */
+    const _Atomic uint64_t
+        *rate_now; /* instead of RATE, and followed while it copies; NULL: none */
+    bool live;     /* the source's VM still runs: nothing is locked, and a delta has to follow */
 };
 
 struct vf_copy_result {
@@ -86,8 +93,27 @@ struct vf_copy_result {
     bool at_source;                  /* it failed, and that was the cause */
 };
 
-/* Copies, flushes, verifies; returns when the target has it on stable storage. PROGRESS is updated
- * throughout. Errors name the side. */
+/* A copy of one disk: it is copied, flushed, verified. Errors name the side. Several threads may
+ * each copy a disk over one route. */
+struct vf_copy;
+/* OPTS' texts are copied. PROGRESS (may be NULL) and OPTS' cancel must outlive it. */
+struct vf_copy *vf_copy_new(const struct vf_copy_opts *opts, struct vf_progress *progress);
+void vf_copy_free(struct vf_copy *c);
+VF_DEFINE_CLEANUP(struct vf_copy *, vf_copy_free)
+
+/* Runs it to its end, or to an error. After one that is transient (and after NOSPACE, with room) it
+ * may be called again, with a route over the same movers or over new ones: when a session was lost
+ * and the movers still copy, it goes on waiting for them; else it starts where the last commit was
+ * if the source provably has not changed since, or compares both disks. Between the calls movers
+ * may go on copying. PROGRESS counts all attempts together. */
+int vf_copy_run(struct vf_copy *c, struct vf_route *route, struct vf_copy_result *out,
+                struct vf_error **err);
+/* The last run failed because the target's storage has no room for what was written. */
+bool vf_copy_is_full(const struct vf_copy *c);
+/* Removes the mark of a copy: it is done, or undone. */
+void vf_copy_forget(const char *mark);
+
+/* The same in one go; returns when the target has it on stable storage. */
 int vf_copy_disk(struct vf_route *route, const struct vf_copy_opts *opts,
                  struct vf_progress *progress, struct vf_copy_result *out, struct vf_error **err);
 void vf_copy_result_free(struct vf_copy_result *r);

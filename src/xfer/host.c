@@ -143,17 +143,16 @@ static int upload(struct vf_mover_host *h, const char *local, struct vf_error **
     return 0;
 }
 
-static int start_owner(struct vf_mover_host *h, uint64_t epoch, struct vf_error **err)
+/* Runs ARGV there with a control session on its stdin and stdout. */
+static int begin_session(struct vf_mover_host *h, const char *const argv[], struct vf_proc *proc,
+                         struct vf_error **err)
 {
-    vf_autofree char *number = vf_asprintf("%llu", (unsigned long long)epoch);
-    const char *argv[] = {h->mover, "serve", "--job", h->job, "--epoch",
-                          number,   "--dir", h->dir,  NULL};
     if (!h->ssh) {
         if (vf_proc_start(argv, VF_PROC_STDIN | VF_PROC_STDOUT | VF_PROC_STDERR | VF_PROC_SETSID,
-                          -1, &h->proc, err) < 0)
+                          -1, proc, err) < 0)
             return -1;
-        h->session = vf_session_new(h->label, h->proc.in, h->proc.out, h->proc.err);
-        h->proc.in = h->proc.out = h->proc.err = -1; /* the session's now */
+        h->session = vf_session_new(h->label, proc->in, proc->out, proc->err);
+        proc->in = proc->out = proc->err = -1; /* the session's now */
         return 0;
     }
     vf_autobuf struct vf_buf command = {0};
@@ -168,6 +167,14 @@ static int start_owner(struct vf_mover_host *h, uint64_t epoch, struct vf_error 
     return 0;
 }
 
+static int start_owner(struct vf_mover_host *h, uint64_t epoch, struct vf_error **err)
+{
+    vf_autofree char *number = vf_asprintf("%llu", (unsigned long long)epoch);
+    const char *argv[] = {h->mover, "serve", "--job", h->job, "--epoch",
+                          number,   "--dir", h->dir,  NULL};
+    return begin_session(h, argv, &h->proc, err);
+}
+
 static int greet(struct vf_mover_host *h, uint64_t epoch, struct vf_error **err)
 {
     vf_autobuf struct vf_buf b = {0};
@@ -177,6 +184,7 @@ static int greet(struct vf_mover_host *h, uint64_t epoch, struct vf_error **err)
             0 ||
         vf_hello_check(&m->frame, err) < 0)
         return -1;
+    free(h->identity);
     h->identity = vf_field_text(&m->frame, VF_TAG_HOST);
     h->cores = (unsigned)vf_field_num(&m->frame, VF_TAG_CORES, 1);
     if (!h->identity)
@@ -197,6 +205,7 @@ struct vf_mover_host *vf_mover_host_open(struct vf_ssh *ssh, const struct vf_mov
     h->job = vf_strdup(opts->job);
     h->mover = vf_strdup(local);
     h->proc = (struct vf_proc){.pid = -1, .in = -1, .out = -1, .err = -1};
+    h->bringer = h->proc;
     h->child = (struct vf_ssh_child){.in = -1, .out = -1, .err = -1};
     if (make_dir(h, opts->epoch, err) < 0 || (ssh && upload(h, local, err) < 0) ||
         start_owner(h, opts->epoch, err) < 0 || greet(h, opts->epoch, err) < 0) {
@@ -207,9 +216,41 @@ struct vf_mover_host *vf_mover_host_open(struct vf_ssh *ssh, const struct vf_mov
     return h;
 }
 
+/* What brought the last session: it has ended with that. */
+static void end_bringer(struct vf_mover_host *h)
+{
+    if (h->bringer.pid > 0) {
+        kill(h->bringer.pid, SIGTERM);
+        vf_proc_wait(&h->bringer, NULL, NULL);
+    }
+    h->bringer.pid = -1;
+}
+
+int vf_mover_host_attach(struct vf_mover_host *h, struct vf_ssh *ssh, uint64_t epoch,
+                         struct vf_error **err)
+{
+    vf_session_free(VF_STEAL(h->session));
+    if (h->child.priv)
+        vf_ssh_finish(&h->child, 0, NULL); /* its connection is lost */
+    h->child = (struct vf_ssh_child){.in = -1, .out = -1, .err = -1};
+    end_bringer(h);
+    h->ssh = ssh;
+    char *args[] = {h->dir, NULL};
+    vf_autofree char *said = vf_host_shell(ssh, vf_script_lives, args, h->cancel, err);
+    if (!said)
+        return vf_fail_prefix(err, "%s", h->label);
+    if (!vf_streq(said, "lives"))
+        return 0;
+    const char *argv[] = {h->mover, "attach", h->dir, NULL};
+    if (begin_session(h, argv, &h->bringer, err) < 0 || greet(h, epoch, err) < 0)
+        return vf_fail_prefix(err, "%s", h->label);
+    return 1;
+}
+
 /* Waits for the end of an owner that was told BYE. */
 static void end_local(struct vf_mover_host *h)
 {
+    end_bringer(h);
     if (h->proc.pid <= 0)
         return;
     vf_auto(vf_cancel_free) struct vf_cancel *limit = vf_cancel_new(NULL);
@@ -239,15 +280,15 @@ static void end_remote(struct vf_mover_host *h)
                 e ? e->text : "");
 }
 
-/* The owner removes its directory itself; this is for one that could not. */
+/* The owner removes its directory itself; this is for one that could not, or does not know that it
+ * is to end: its session was lost. */
 static void remove_dir(struct vf_mover_host *h)
 {
     if (!h->dir)
         return;
     vf_autoerror struct vf_error *e = NULL;
-    char *args[] = {h->dir, NULL};
-    vf_autofree char *said =
-        vf_host_shell(h->ssh, "[ ! -e \"$1\" ] || rm -rf -- \"$1\"\n", args, NULL, &e);
+    char *args[] = {strrchr(h->dir, '/') + 1, (char *)"remove", NULL};
+    vf_autofree char *said = vf_host_shell(h->ssh, vf_script_dirs, args, NULL, &e);
     if (!said)
         vf_warn("mover", "%s: %s is left: %s", h->label, h->dir, vf_error_text(e));
 }

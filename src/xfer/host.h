@@ -18,7 +18,14 @@ struct vf_mover_host {
     struct vf_session *session;
     struct vf_ssh_child child; /* with ssh */
     struct vf_proc proc;       /* without */
+    struct vf_proc bringer;    /* without: of a session that was brought later */
 };
+
+/* After the session was lost: a new one with the same owner, over SSH (NULL: this machine), which
+ * takes the place of the old connection. 1; 0 when the owner is gone; -1 with *err when nobody
+ * knows. */
+int vf_mover_host_attach(struct vf_mover_host *h, struct vf_ssh *ssh, uint64_t epoch,
+                         struct vf_error **err);
 
 /* Runs SCRIPT (POSIX sh) with ARGS on the host behind SSH (NULL: here), as root where sudo is
  * configured. Returns what it printed (caller frees); a status other than 0 is an error that
@@ -31,6 +38,7 @@ extern const char vf_script_prepare[];    /* NAME -> "MACHINE DIR" */
 extern const char vf_script_key_add[];    /* USER MARK COMMAND PUBLIC_KEY SECONDS -> file */
 extern const char vf_script_key_remove[]; /* USER MARK list|remove -> a line per file */
 extern const char vf_script_dirs[];       /* PREFIX list|remove -> a line per directory */
+extern const char vf_script_lives[];      /* DIR -> "lives" or "gone": the owner there */
 
 /* The mark of a job's line in authorized_keys; caller frees. */
 char *vf_key_mark(const char *job);

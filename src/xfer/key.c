@@ -143,8 +143,8 @@ int vf_key_install(struct vf_mover_host *target, const char *user, const char *p
     vf_autobuf struct vf_buf b = {0};
     vf_field_str(&b, VF_TAG_PATH, file);
     vf_field_str(&b, VF_TAG_TEXT, mark);
-    return vf_session_call(target->session, VF_F_KEY_FILE, 0, &b, VF_F_OK, GUARD_MS, target->cancel,
-                           NULL, err);
+    return vf_session_call(target->session, VF_F_KEY_FILE, vf_session_new_id(), &b, VF_F_OK,
+                           GUARD_MS, target->cancel, NULL, err);
 }
 
 int vf_key_remove(struct vf_mover_host *target, const char *user, struct vf_error **err)

@@ -5,12 +5,9 @@
 #include "base/secret.h"
 #include "base/str.h"
 
-#include <stdatomic.h>
 #include <string.h>
 
 enum { CONNECT_MS = 45 * 1000, MOST_STREAMS = 4 };
-
-static atomic_uint next_stream = 1;
 
 /* A stream takes a core at each end for its ciphers; reading, hashing and writing need the rest.
  * Two are faster than one also where there are just two cores. */
@@ -31,7 +28,7 @@ static int open_streams(struct vf_route *r, unsigned n,
                                     struct vf_error **err),
                         const void *how, struct vf_error **err)
 {
-    r->stream = atomic_fetch_add(&next_stream, n);
+    r->stream = vf_session_new_ids(n);
     for (r->n_streams = 0; r->n_streams < n; r->n_streams++) {
         vf_autoerror struct vf_error *e = NULL;
         if (dial(r, r->stream + r->n_streams, how, &e) == 0)

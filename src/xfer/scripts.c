@@ -109,6 +109,9 @@ const char vf_script_key_remove[] = KEY_FILES
     "done\n"
     "exit $status\n";
 
+const char vf_script_lives[] =
+    "if [ -f \"$1/lock\" ] && ! flock -n \"$1/lock\" true; then echo lives; else echo gone; fi\n";
+
 /* An owner that still lives holds a lock there and has its number in the file. */
 const char vf_script_dirs[] =
     "for base in /run /tmp /var/tmp \"$HOME\"; do\n"

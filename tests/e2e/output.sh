@@ -23,7 +23,7 @@ only_ascii() {
 }
 
 # --- help and mistakes
-for c in '' 'move ' 'jobs ' 'attach ' 'rollback ' 'demo '; do
+for c in '' 'move ' 'jobs ' 'attach ' 'limit ' 'rollback ' 'demo '; do
     run 0 "vmferry $c--help" $c--help
     says out '^usage: vmferry' "says how it is used"
     [ "$(widest out)" -le 80 ]
@@ -86,13 +86,26 @@ says err 'state: +source and target: not touched' "with the state of both"
 ok $? "nothing is missing"
 
 # --- for programs
-move 0 "a move for programs" --progress=json alpha beta b1 local old1
+move 0 "a move for programs" --progress=json --bwlimit 16 alpha beta b1 local old1
 only_json "prints objects only"
 is "$(cat "$work/err")" "" "and nothing else"
-for type in plan job step phase note end; do
+for type in plan job step phase note progress end; do
     grep -q "^{\"type\":\"$type\"" "$work/out"
     ok $? "there is: $type"
 done
+page=$top_srcdir/data/vmferry-events.5
+# keys TYPES: members of events of these types, and of what is in them
+keys() {
+    grep -E "^{\"type\":\"($1)\"" "$work/out" | grep -o '"[a-z_]*":' | tr -d '":' | grep -vxE 'type|time' |
+        sort -u | tr '\n' ' '
+}
+unknown=
+for key in $(keys 'plan|job|phase|note|progress|end'); do
+    grep -qwF -- "$key" "$page" || unknown="$unknown $key"
+done
+is "$unknown" "" "vmferry-events(5) knows all members"
+described=$(sed -n '/^\.B progress$/,/^\.RE$/s/^\.B \([a-z]*\)$/\1/p' "$page" | grep -vx progress | sort -u)
+is "$(keys progress)" "$(echo "$described" | tr '\n' ' ')" "and of progress just those that there are"
 is "$(tail -n 1 "$work/out" | sed 's/.*"exit":\([0-9]*\).*/\1/')" 0 "the last has the exit code"
 
 # --- for nobody

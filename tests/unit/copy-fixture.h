@@ -188,7 +188,18 @@ static inline void *later_main(void *arg)
     return NULL;
 }
 
-/* Starts a slow copy and returns once bytes flow. */
+/* Starts the copy that L describes and returns once bytes flow. */
+static inline bool start_later(struct later *l)
+{
+    if (pthread_create(&l->thread, NULL, later_main, l) != 0)
+        return false;
+    int64_t end = vf_clock_ms() + 30000;
+    while (!l->progress.sent && vf_clock_ms() < end)
+        usleep(10000);
+    return l->progress.sent > 0;
+}
+
+/* The same of a slow copy. */
 static inline bool start_slow_from(struct later *l, struct pair *p, const char *from,
                                    const char *format, const char *to, struct vf_cancel *cancel)
 {
@@ -199,12 +210,7 @@ static inline bool start_slow_from(struct later *l, struct pair *p, const char *
                                  .verify = true,
                                  .target_fresh = true,
                                  .cancel = cancel};
-    if (pthread_create(&l->thread, NULL, later_main, l) != 0)
-        return false;
-    int64_t end = vf_clock_ms() + 30000;
-    while (!l->progress.sent && vf_clock_ms() < end)
-        usleep(10000);
-    return l->progress.sent > 0;
+    return start_later(l);
 }
 
 static inline bool start_slow(struct later *l, struct pair *p, const char *from, const char *to,

@@ -73,12 +73,56 @@ static void test_journal_read(void)
     ok(r && r->state == VF_REC_DONE && vf_json_int(r->intent, "vmid") == 200,
        "the intent's data is back");
     r = vf_journal_find(j, "attach/scsi0");
-    ok(r && r->state == VF_REC_INTENT && !r->result, "an intent without result is known as such");
+    ok(r && r->state == VF_REC_INTENT && !r->result && r->begun == 1,
+       "an intent without result is known as such");
     ok(vf_journal_write(j, step("attach/scsi0", "undone", NULL), NULL, &err) == 0,
        "it can be written on");
     vf_auto(vf_journal_free) struct vf_journal *again = vf_journal_open(dir, true, &err);
     r = again ? vf_journal_find(again, "attach/scsi0") : NULL;
     ok(r && r->state == VF_REC_UNDONE, "what was torn is gone, what came after is read");
+}
+
+struct writer {
+    pthread_t thread;
+    struct vf_journal *j;
+    int number;
+    bool good;
+};
+
+/* Each its own steps, as when several disks are copied at once. */
+static void *write_steps(void *arg)
+{
+    struct writer *w = arg;
+    w->good = true;
+    for (int i = 0; i < 10; i++) {
+        vf_autofree char *key = vf_asprintf("copy/%d-%d", w->number, i);
+        w->good = w->good && vf_journal_write(w->j, step(key, "intent", NULL), NULL, NULL) == 0;
+        const struct vf_record *r = vf_journal_find(w->j, key);
+        w->good = w->good && r && r->state == VF_REC_INTENT &&
+                  vf_journal_write(w->j, step(key, "done", NULL), NULL, NULL) == 0 &&
+                  r->state == VF_REC_DONE;
+    }
+    return NULL;
+}
+
+static void test_journal_threads(void)
+{
+    unlink(path);
+    vf_auto(vf_journal_free) struct vf_journal *j = vf_journal_create(dir, NULL);
+    if (!ok(j != NULL, "a journal for several threads"))
+        return;
+    struct writer w[4];
+    for (int i = 0; i < 4; i++) {
+        w[i] = (struct writer){.j = j, .number = i};
+        ok(pthread_create(&w[i].thread, NULL, write_steps, &w[i]) == 0, "thread %d", i);
+    }
+    for (int i = 0; i < 4; i++) {
+        pthread_join(w[i].thread, NULL);
+        ok(w[i].good, "its steps are written");
+    }
+    vf_auto(vf_journal_free) struct vf_journal *again = vf_journal_open(dir, true, NULL);
+    ok(again && vf_journal_count(again) == 40, "and all are read");
+    unlink(path);
 }
 
 static void test_journal_refuses(void)
@@ -237,6 +281,7 @@ int main(void)
     test_journal_write();
     test_journal_read();
     test_journal_refuses();
+    test_journal_threads();
     test_marker();
     test_bus();
     unlink(path);

@@ -172,9 +172,9 @@ static int take(struct options *o, int c)
         m->bridges[m->n_bridges++] = optarg;
         return 0;
     case O_BWLIMIT:
-        if (number("--bwlimit", optarg, 1, 1000000, &n) < 0)
+        if (number("--bwlimit", optarg, 1, VF_MAX_MBPS, &n) < 0)
             return -1;
-        m->rate = n * 1000000 / 8;
+        m->rate = n * VF_MBPS;
         return 0;
     case O_STREAMS:
         if (number("--streams", optarg, 1, VF_MAX_STREAMS, &n) < 0)

@@ -1,0 +1,91 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# vmferry limit: the rate of a job that runs, changed and kept. As the plan has it, the copies here would
+# take a quarter of an hour.
+. "${top_srcdir:-.}/tests/e2e/lib.sh"
+lab_up
+
+# within SECONDS COMMAND…: until it is true
+within() {
+    i=$(($1 * 10))
+    shift
+    until "$@"; do
+        i=$((i - 1))
+        [ $i -gt 0 ] || return 1
+        sleep 0.1
+    done
+}
+copying() {
+    d=$(job_dir 2>/dev/null) && grep -q '"copy/scsi0"' "$d/journal.jsonl" 2>/dev/null &&
+        grep -q '"type":"progress".*"stage":"copy"' "$work/json"
+}
+ended() {
+    ! kill -0 "$1" 2>/dev/null
+}
+journal() {
+    cat "$(job_dir)/journal.jsonl"
+}
+job_pid() {
+    pgrep -f "__job [a-z]* $(job_dir)\$"
+}
+# mover SIGNAL: to the source's mover (brackets: the shell that looks for it is none)
+mover() {
+    on alpha a1 "kill -$1 \$(pgrep -f 'vmferry-mover [s]erve --job $(basename "$(job_dir)")')"
+}
+# slow VM: a move of it in the background, at 1 Mbit/s
+slow() {
+    rm -rf "$XDG_STATE_HOME"
+    "$vmferry" move -c "$L/vmferry.conf" --yes --bwlimit 1 --progress=json alpha beta b1 local "$1" \
+        >"$work/json" 2>"$work/err" </dev/null &
+    front=$!
+    within 30 copying
+}
+
+# --- what it refuses
+run 2 "no job runs" limit none
+says err 'no job runs' "which is said"
+for rate in 0 1000001 fast -1; do
+    run 2 "a rate of $rate" limit $rate
+    says err "1000000.*'$rate'" "is named with its limits"
+done
+run 2 "no rate" limit
+says err 'usage: vmferry limit' "shows how it is used"
+run 2 "a job that is not there" limit 2099 none
+
+# --- changed while it copies
+slow web1
+ok $? "a slow move copies"
+run 0 "another limit" limit 2
+says out 'at most 2 Mbit/s' "is said"
+journal | grep -q '"type":"rate",.*"rate":250000'
+ok $? "and in the journal"
+within 10 grep -q '"type":"rate",.*"rate":250000' "$work/json"
+ok $? "whoever follows the job gets it"
+run 0 "no limit, for the job by its name" limit "$(basename "$(job_dir)")" none
+says out 'no limit' "is said"
+within 60 ended $front
+ok $? "the copy goes on as fast as it can"
+wait $front
+is $? 0 "and the move is done"
+run 1 "a job that has ended" limit "$(basename "$(job_dir)")" none
+says err 'does not run' "has no rate"
+
+# --- kept when the job is killed and goes on
+slow db1
+ok $? "another slow move copies"
+pid=$(job_pid)
+mover STOP
+ok $? "its mover stands still"
+run 0 "no limit, while nothing can be copied" limit none
+kill -9 "$pid"
+wait $front
+is $? 4 "the job is interrupted"
+mover KILL
+"$vmferry" __job run "$(job_dir)"
+ok $? "it goes on"
+within 60 grep -q '"type":"end"' "$(job_dir)/journal.jsonl"
+ok $? "without the limit"
+is "$(journal | sed -n 's/.*"type":"end".*"exit":\([0-9]*\).*/\1/p')" 0 "and is done"
+run 0 "who comes then" attach
+says out 'Copying: no limit' "is told the limit"
+done_testing
