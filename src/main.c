@@ -26,11 +26,14 @@ static const struct command {
     const char *summary; /* NULL: not listed */
 } commands[] = {
     {"move", vf_cmd_move, N_("move VMs from one cluster to another")},
+    {"run", vf_cmd_run, N_("carry out a plan that was saved")},
+    {"check", vf_cmd_check, N_("say whether a plan, or every VM, could be moved")},
     {"jobs", vf_cmd_jobs, N_("list what was and is being done")},
     {"attach", vf_cmd_attach, N_("follow a running job")},
     {"resume", vf_cmd_resume, N_("go on with an interrupted job")},
     {"limit", vf_cmd_limit, N_("change how fast a running job copies")},
     {"rollback", vf_cmd_rollback, N_("undo an interrupted job")},
+    {"config", vf_cmd_config, N_("take over the configuration of proxmove")},
     {"demo", vf_cmd_demo, N_("two small clusters on this machine, and a move")},
     {"__job", cmd_job, NULL},
 };
@@ -39,7 +42,7 @@ static void print_usage(FILE *out)
 {
     fputs(_("usage: vmferry [-c FILE] [--ascii] [--color=WHEN]\n"
             "       vmferry COMMAND [OPTION]...\n\n"
-            "Moves virtual machines between clusters: step by step on a terminal, or by "
+            "Moves virtual machines between clusters: step by step on a terminal, or by\n"
             "command.\n\n"),
           out);
     for (size_t i = 0; i < VF_COUNT(commands); i++)

@@ -22,8 +22,9 @@ struct follow {
     enum vf_progress_form form;
     struct vf_tty_cache *cache;
     int64_t begun, said; /* ms: the job, the last line of progress (0: none) */
-    int exit;            /* -1: not over */
-    int signals;         /* signalfd: a question does not keep ^C from being heard */
+    const char *id;
+    int exit;    /* -1: not over */
+    int signals; /* signalfd: a question does not keep ^C from being heard */
     int interrupts;
 };
 
@@ -107,6 +108,15 @@ static void on_rate(struct follow *f, const json_t *e)
     line(f, "", text);
 }
 
+/* A question that may wait is not answered with "wait": who is at a terminal leaves it open and
+ * goes, who is not goes on watching. */
+static void left_open(struct follow *f)
+{
+    vf_say(stderr, _("The job waits. Come back with: vmferry attach %s\n"), f->id);
+    if (vf_tty_there())
+        f->exit = VF_EXIT_INTERRUPTED;
+}
+
 static void on_ask(struct follow *f, const json_t *e)
 {
     static const char *const kinds[] = {"choice", "text", "secret"};
@@ -125,11 +135,17 @@ static void on_ask(struct follow *f, const json_t *e)
                        .choices = choices,
                        .n_choices = n < VF_COUNT(choices) ? n : VF_COUNT(choices),
                        .safe = vf_json_str(e, "safe"),
-                       .once = vf_json_true(e, "once")};
+                       .once = vf_json_true(e, "once"),
+                       .waits = vf_json_true(e, "waits")};
     struct vf_answer a = {0};
     fflush(stdout);
     if (vf_tty_cache_ask(f->cache, &q, NULL, f->signals, &a) == VF_TTY_LEFT)
         return; /* no answer of ours: the job waits for one, from here or another terminal */
+    if (q.waits && vf_streq(a.text, q.safe)) {
+        left_open(f);
+        vf_answer_clear(&a);
+        return;
+    }
     vf_autoerror struct vf_error *err = NULL;
     if (vf_client_answer(f->client, vf_json_int(e, "ask"), a.text, a.secret, &err) < 0)
         vf_plain_error(err);
@@ -212,7 +228,7 @@ static int loop(struct follow *f, int signals, const char *id, struct vf_error *
 int vf_plain_follow(const char *id, enum vf_progress_form form, struct vf_tty_cache *cache)
 {
     vf_autoerror struct vf_error *err = NULL;
-    struct follow f = {.form = form, .cache = cache, .begun = vf_clock_ms(), .exit = -1};
+    struct follow f = {.id = id, .form = form, .cache = cache, .begun = vf_clock_ms(), .exit = -1};
     f.client = vf_client_open(id, &err);
     if (!f.client) {
         vf_plain_error(err);

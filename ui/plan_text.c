@@ -7,14 +7,38 @@
 #include "base/str.h"
 #include "plan/firewall.h"
 
+static void add_switch(struct vf_buf *b, const char *name, int value)
+{
+    if (value >= 0)
+        vf_buf_printf(b, value ? _(", %s on") : _(", %s off"), name);
+}
+
+/* Only what differs: otherwise it keeps its name and gets the next free number. */
+static void add_identity(struct vf_buf *b, const struct vf_plan *plan)
+{
+    if (plan->target_name && !vf_streq(plan->target_name, plan->vm_name))
+        vf_buf_printf(b, _("  name  %s\n"), plan->target_name);
+    if (plan->target_id)
+        vf_buf_printf(b, _("  VMID  %u\n"), plan->target_id);
+}
+
 static void add_disks(struct vf_buf *b, const struct vf_prepared *p)
 {
     for (size_t i = 0; i < p->plan->n_disks; i++) {
         const struct vf_plan_disk *d = &p->plan->disks[i];
         const struct vf_disk *s = vf_vm_disk(p->source, d->slot);
         vf_autofree char *size = vf_format_bytes(d->size), *used = vf_format_bytes(s->used);
-        vf_buf_printf(b, _("  disk  %-9s %s, %s used, %s (%s) -> %s (%s)\n"), d->slot, size, used,
+        const char *slot = vf_plan_slot(d);
+        vf_buf_printf(b, _("  disk  %-9s %s, %s used, %s (%s) -> %s (%s)"), d->slot, size, used,
                       s->storage, s->format, d->storage, d->format);
+        if (!vf_streq(slot, d->slot))
+            vf_buf_printf(b, _(", becomes %s"), slot);
+        add_switch(b, "discard", d->discard);
+        add_switch(b, "ssd", d->ssd);
+        add_switch(b, "iothread", d->iothread);
+        if (d->cache)
+            vf_buf_printf(b, ", cache %s", d->cache);
+        vf_buf_puts(b, "\n");
     }
 }
 
@@ -27,8 +51,15 @@ static void add_nics(struct vf_buf *b, const struct vf_prepared *p)
         vf_autofree char *bridge = vf_escape(s->bridge ? s->bridge : "-");
         vf_buf_printf(b, _("  net%-3u %s %s, %s -> %s"), n->index, s->model, s->mac ? s->mac : "",
                       bridge, n->bridge ? n->bridge : "-");
-        if (s->tag)
-            vf_buf_printf(b, _(", VLAN tag %u"), s->tag);
+        unsigned tag = n->tag == VF_VLAN_KEEP ? s->tag : n->tag;
+        if (n->model && !vf_streq(n->model, s->model))
+            vf_buf_printf(b, _(", becomes %s"), n->model);
+        if (tag)
+            vf_buf_printf(b, _(", VLAN tag %u"), tag);
+        else if (s->tag)
+            vf_buf_puts(b, _(", no VLAN tag"));
+        if (n->disconnected >= 0 ? n->disconnected : s->link_down)
+            vf_buf_puts(b, _(", disconnected"));
         vf_buf_printf(b, ", %s%s%s\n", _(macs[n->mac_mode]), n->mac ? " " : "",
                       n->mac ? n->mac : "");
     }
@@ -86,6 +117,19 @@ static void add_migration(struct vf_buf *b, const struct vf_prepared *p)
         live ? _("  then  it runs at the target; the source is stopped and renamed to %s\n")
              : _("  then  it stays stopped; the source is renamed to %s\n"),
         migrated);
+}
+
+static void add_waits(struct vf_buf *b, const struct vf_prepared *p)
+{
+    const struct vf_plan *plan = p->plan;
+    if (p->source->state == VF_VM_STOPPED)
+        return;
+    if (plan->wait_before_stop)
+        vf_buf_puts(b, plan->method == VF_METHOD_COPY
+                           ? _("  wait  you are asked before it is shut down\n")
+                           : _("  wait  you are asked before it is migrated\n"));
+    if (plan->wait_before_start && plan->start && plan->copy_disks)
+        vf_buf_puts(b, _("  wait  you are asked before it is started at the target\n"));
 }
 
 /* Only one that was asked for: which it will be otherwise, trying it shows. */
@@ -158,13 +202,17 @@ char *vf_plan_summary(const struct vf_prepared *p)
     vf_buf_printf(&b, _("Move %s (VMID %u, %s) from %s/%s to %s/%s\n"), plan->vm_name, plan->vm_id,
                   vf_vm_state_name(p->source->state), plan->source, p->source->node, plan->target,
                   plan->target_node);
+    add_identity(&b, plan);
     add_disks(&b, p);
     add_nics(&b, p);
     if (plan->method == VF_METHOD_REMOTE_MIGRATE) {
         add_migration(&b, p);
+        add_waits(&b, p);
         add_findings(&b, &p->findings);
         return vf_buf_take(&b);
     }
+    if (plan->cpu)
+        vf_buf_printf(&b, _("  cpu   %s\n"), plan->cpu);
     add_around(&b, p->source);
     if (plan->copy_disks) {
         vf_buf_printf(&b, _("  copy  about %s; every disk is read back and compared\n"), bytes);
@@ -173,6 +221,7 @@ char *vf_plan_summary(const struct vf_prepared *p)
         vf_buf_puts(&b, _("  copy  nothing (--skip-disks): the target VM gets no disks\n"));
     if (plan->copy_disks)
         add_route(&b, p);
+    add_waits(&b, p);
     vf_autofree char *migrated = vf_name_with(plan->vm_name, VF_MIGRATED);
     vf_buf_printf(&b, _("  then  %s; the source is renamed to %s\n"), what_happens(p), migrated);
     add_findings(&b, &p->findings);

@@ -39,6 +39,7 @@ struct vf_ask {
     const struct vf_ask_key *key; /* about a host key; NULL: about something else */
     const char *safe; /* the answer that harms nothing; NULL: none, the worker fails without one */
     bool once;        /* what is typed is good for one time: not to be kept for who asks later */
+    bool waits; /* it may stay open for hours: where nobody is, SAFE is not given for an answer */
 };
 
 struct vf_answer {

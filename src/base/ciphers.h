@@ -3,8 +3,11 @@
 #ifndef VF_BASE_CIPHERS_H
 #define VF_BASE_CIPHERS_H
 
-/* For `ssh -c`: OpenSSH's own set, the fastest first where the processor knows AES (ssh itself
- * would begin with ChaCha20, at half the speed). NULL: ssh's own order is the best here. */
-const char *vf_fast_ciphers(void);
+/* For `ssh -c`: WANTED ("-": what ssh itself would take), or with NULL OpenSSH's own set, the
+ * fastest first where the processor knows AES (ssh itself would begin with ChaCha20, at half the
+ * speed). NULL: leave it to ssh. */
+const char *vf_ciphers(const char *wanted);
+/* NULL when LIST is good as WANTED, else what it must be: "must be …". */
+const char *vf_ciphers_check(const char *list);
 
 #endif

@@ -4,6 +4,7 @@
 #include "base/fdio.h"
 #include "base/str.h"
 #include "conf/cfg.h"
+#include "conf/proxmoverc.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -332,6 +333,7 @@ static void free_cluster(struct vf_cluster_conf *c)
     free(c->token);
     free(c->secret_file);
     free(c->secret_command);
+    vf_secret_free(c->secret);
     vf_strv_free(c->fingerprints);
     free(c->via);
     free(c->ca_file);
@@ -419,9 +421,35 @@ static char *default_path(struct vf_error **err)
         return vf_strdup(system_wide);
     vf_fail(err, VF_E_USAGE,
             "no configuration found: neither %s nor %s exists; see vmferry.conf(5) for how to "
-            "write one",
+            "write one (vmferry config import makes one of ~/.proxmoverc)",
             own, system_wide);
     return NULL;
+}
+
+char *vf_conf_own_path(void)
+{
+    return own_file("vmferry.conf");
+}
+
+/* It holds passwords, so that nobody else may read it. */
+static struct vf_conf *load_proxmoverc(int fd, char *text, size_t len, const char *path,
+                                       struct vf_error **err)
+{
+    struct stat st;
+    vf_auto(vf_conf_free) struct vf_conf *conf = NULL;
+    vf_auto(vf_proxmoverc_free) struct vf_proxmoverc *p =
+        vf_proxmoverc_read(text, len, path, false, err);
+    vf_wipe(text, len);
+    if (p && p->n_logins && fstat(fd, &st) == 0 && st.st_mode & 077)
+        vf_fail(err, VF_E_USAGE, "%s holds passwords and can be read by others: chmod 600 it",
+                path);
+    else if (p)
+        conf = vf_conf_parse(p->text, strlen(p->text), path, err);
+    for (size_t i = 0; conf && i < p->n_logins; i++)
+        for (size_t k = 0; k < conf->n_clusters; k++)
+            if (vf_streq(conf->clusters[k].name, p->logins[i].cluster))
+                conf->clusters[k].secret = vf_secret_copy(p->logins[i].password);
+    return VF_STEAL(conf);
 }
 
 struct vf_conf *vf_conf_load(const char *path, struct vf_error **err)
@@ -439,7 +467,11 @@ struct vf_conf *vf_conf_load(const char *path, struct vf_error **err)
         return NULL;
     size_t len;
     vf_autofree char *text = vf_read_fd(fd, chosen, MAX_CONF, &len, err);
-    struct vf_conf *conf = text ? vf_conf_parse(text, len, chosen, err) : NULL;
+    struct vf_conf *conf = NULL;
+    if (text && vf_is_proxmoverc(text))
+        conf = load_proxmoverc(fd, text, len, chosen, err);
+    else if (text)
+        conf = vf_conf_parse(text, len, chosen, err);
     take_trusted(conf);
     return conf;
 }

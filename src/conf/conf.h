@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* vmferry.conf (libconfig): the clusters an operator knows. Secrets are sources (a file, a command,
- * a question), never values. See data/vmferry.conf.5. */
+ * a question), never values; but for those of a proxmoverc, which has them inside. See
+ * data/vmferry.conf.5. */
 #ifndef VF_CONF_CONF_H
 #define VF_CONF_CONF_H
 
 #include <stdbool.h>
 #include <stdint.h>
 #include "base/error.h"
+#include "base/secret.h"
 
 enum vf_ssh_transport { VF_SSH_AUTO, VF_SSH_LIBSSH2, VF_SSH_OPENSSH };
 
@@ -49,6 +51,7 @@ struct vf_cluster_conf {
     char *token;       /* user@realm!name; NULL: log in with a password */
     char *secret_file; /* password or token secret, 0600; else secret_command; else asked */
     char *secret_command;
+    struct vf_secret *secret; /* read already, from a proxmoverc; NULL otherwise */
     char **fingerprints; /* SHA-256 of the certificates, "AA:BB:…", any of them; NULL: CA check */
     char *ca_file;
     bool verify; /* false only with --no-verify-ssl or verify = false */
@@ -67,8 +70,12 @@ struct vf_conf {
 };
 
 /* Reads PATH, or with NULL the first of $XDG_CONFIG_HOME/vmferry/vmferry.conf,
- * /etc/vmferry/vmferry.conf. Unknown keys and wrong types are VF_E_USAGE with file and line. */
+ * /etc/vmferry/vmferry.conf. Unknown keys and wrong types are VF_E_USAGE with file and line. A
+ * proxmoverc (known by its content) is taken as what it would be imported as. */
 struct vf_conf *vf_conf_load(const char *path, struct vf_error **err);
+/* Where the configuration is written to: the first of the files that vf_conf_load() looks for.
+ * Caller frees. */
+char *vf_conf_own_path(void);
 /* Where the authority of CLUSTER is kept once a person trusted it: what vf_conf_load() puts in for
  * ca_file where neither that nor a fingerprint is configured. Caller frees. */
 char *vf_conf_ca_path(const char *cluster);

@@ -110,6 +110,8 @@ static json_t *ask_event(const struct vf_ask *q, int64_t number)
         json_object_set_new(e, "safe", json_string(q->safe));
     if (q->once)
         json_object_set_new(e, "once", json_true());
+    if (q->waits)
+        json_object_set_new(e, "waits", json_true());
     json_t *choices = json_array();
     for (size_t i = 0; i < q->n_choices; i++)
         json_array_append_new(choices, json_pack("{s:s, s:s}", "key", q->choices[i].key, "label",

@@ -260,6 +260,7 @@ static struct vf_route *open_route(struct vf_job *job, struct vf_mover_host *sou
         .target_label = vf_ssh_label(to),
         .streams = job->plan->streams,
         .cancel = job->cancel,
+        .ciphers = job->plan->ciphers,
         .route = vf_route_words[job->plan->route],
     };
     return vf_route_open(source, target, &o, err);

@@ -41,11 +41,13 @@ struct vf_move {
     const char *vm;          /* name or VMID */
     const char *bridges[64]; /* "FROM=TO" */
     size_t n_bridges;
-    const char *mac;    /* "keep", "new", an address; NULL: keep */
-    unsigned target_id; /* 0: next free */
+    const char *ciphers; /* as in a plan */
+    const char *mac;     /* "keep", "new", an address; NULL: keep */
+    unsigned target_id;  /* 0: next free */
     enum vf_method method;
     const char *format; /* NULL: as the source's disk where the storage takes it */
     bool skip_start, skip_disks, no_precopy, verify_tls, ignore_exists;
+    bool wait_before_stop, wait_before_start;
     uint64_t rate; /* bytes per second, 0: no limit */
     enum vf_verify verify;
     unsigned compress, streams, route; /* as in a plan */
@@ -63,6 +65,29 @@ struct vf_prepared {
  * when a finding stops the move; -1 when there is no plan to be made. */
 int vf_prepare(const struct vf_conf *conf, const struct vf_move *move, const struct vf_asker *asker,
                struct vf_cancel *cancel, struct vf_prepared *out, struct vf_error **err);
+/* The same for a plan that was made before (copied). What is no longer as planned is a finding that
+ * stops; OUT->plan is NULL then. */
+int vf_prepare_plan(const struct vf_conf *conf, const struct vf_plan *plan,
+                    const struct vf_asker *asker, struct vf_cancel *cancel, struct vf_prepared *out,
+                    struct vf_error **err);
+/* One VM of many. */
+struct vf_checked {
+    const struct vf_vm *vm;             /* as it is listed */
+    const struct vf_prepared *prepared; /* for a copy; NULL: WHY, or nothing that is ever moved */
+    const struct vf_error *why;
+    bool live; /* the platform's own migration could move it */
+};
+struct vf_check_fns {
+    void (*begin)(void *opaque, const char *node, const char *storage);
+    void (*vm)(void *opaque, const struct vf_checked *c);
+    void *opaque;
+};
+
+/* The same for each VM of MOVE's source. Without a node or storage (NULL) the node with the most
+ * free memory and its storage with the most room are taken. *AVAIL: free bytes there. */
+int vf_prepare_all(const struct vf_conf *conf, const struct vf_move *move,
+                   const struct vf_asker *asker, struct vf_cancel *cancel,
+                   const struct vf_check_fns *fns, uint64_t *avail, struct vf_error **err);
 void vf_prepared_free(struct vf_prepared *p);
 
 #endif

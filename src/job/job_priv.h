@@ -199,6 +199,8 @@ int vf_preflight(const struct vf_conf *conf, const struct vf_plan *plan, const s
 int vf_check_around(const struct vf_plan *plan, const struct vf_vm *source, bool same_cluster,
                     struct vf_provider *src, struct vf_provider *dst, struct vf_findings *f,
                     struct vf_error **err);
+/* What the plan changes of what the guest sees; the source must be as planned. */
+void vf_check_guest(const struct vf_plan *plan, const struct vf_vm *source, struct vf_findings *f);
 /* Would high availability start SOURCE again when it is shut down? */
 bool vf_job_under_ha(const struct vf_vm *source);
 /* Takes VM out of its pool, and notes that it is not carried over. */

@@ -66,6 +66,27 @@ static void check_maps(const struct vf_plan *p, const struct vf_vm *s, struct vf
     }
 }
 
+/* The VM arrives as it is. */
+static void check_hardware(const struct vf_plan *p, const struct vf_vm *s, struct vf_findings *f)
+{
+    static const char cure[] = N_("leave it out of the plan, and change it afterwards");
+    for (size_t i = 0; i < p->n_disks; i++) {
+        const struct vf_plan_disk *d = &p->disks[i];
+        if (!vf_streq(vf_plan_slot(d), d->slot) || d->cache || d->discard >= 0 || d->ssd >= 0 ||
+            d->iothread >= 0)
+            stop(f, d->slot, _(cure), _("Proxmox's migration keeps slots and options of disks"));
+    }
+    for (size_t i = 0; i < p->n_nics; i++) {
+        const struct vf_plan_nic *n = &p->nics[i];
+        vf_autofree char *what = vf_asprintf("net%u", n->index);
+        if (n->model || n->tag != VF_VLAN_KEEP || n->disconnected >= 0)
+            stop(f, what, _(cure),
+                 _("Proxmox's migration keeps the model, VLAN tag and link of network cards"));
+    }
+    if (p->cpu)
+        stop(f, s->name, _(cure), _("Proxmox's migration keeps the processor type"));
+}
+
 static void check_formats(const struct vf_plan *p, const struct vf_vm *s,
                           const struct vf_storage *storages, size_t n, struct vf_findings *f)
 {
@@ -98,6 +119,9 @@ int vf_native_preflight(const struct vf_plan *p, const struct vf_vm *s, struct v
     else if (s->state == VF_VM_RUNNING && !p->start)
         stop(f, "--skip-start", _("leave it out, or shut the VM down first"),
              _("a running VM is migrated live and runs at the target"));
+    if (p->wait_before_start && s->state == VF_VM_RUNNING)
+        stop(f, "--wait-before-start", _("leave it out"),
+             _("a VM that is migrated live is never down"));
     if (!s->n_disks)
         stop(f, s->name, NULL, _("it has no disks, so no storage can be named for them"));
     if (p->target_name && !vf_streq(p->target_name, s->name))
@@ -108,6 +132,7 @@ int vf_native_preflight(const struct vf_plan *p, const struct vf_vm *s, struct v
             stop(f, s->disks[i].slot, _("make it a full disk with \"Move disk\""),
                  _("a linked clone of a template is not migrated without it"));
     check_maps(p, s, f);
+    check_hardware(p, s, f);
     check_formats(p, s, storages, n, f);
     if (src->ops->native->refusals(src, p, s, f, err) < 0)
         return -1;

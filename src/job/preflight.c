@@ -64,6 +64,7 @@ static int check_fit(const struct view *v, struct vf_provider *dst, struct vf_fi
     if (why)
         vf_finding_add(f, VF_STOP, v->source->name, NULL, "%s", vf_error_text(why));
     tell_left_out(v, vm, v->source->n_left_out, f);
+    vf_check_guest(v->plan, v->source, f);
     return 0;
 }
 
@@ -78,6 +79,10 @@ static void check_source(const struct view *v, struct vf_findings *f)
     if (s->lock)
         vf_finding_add(f, VF_STOP, s->name, _("wait until the task that holds the lock has ended"),
                        _("its configuration is locked (%s)"), s->lock);
+    if (v->plan->vm_name && !vf_streq(s->name, v->plan->vm_name))
+        vf_finding_add(f, VF_STOP, v->plan->vm_name,
+                       _("make a new plan, or put its name into vm-name if it is the same VM"),
+                       _("VM %u is called %s now: it may be another one"), s->id, s->name);
     /* neither can it be shut down nor is what its memory holds on its disks */
     if (s->state != VF_VM_RUNNING && s->state != VF_VM_STOPPED)
         vf_finding_add(f, VF_STOP, s->name, _("resume it, or stop it"),

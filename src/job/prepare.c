@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* From what an operator asks for to a plan. */
 #include "config.h"
+#include "job/prepare_priv.h"
 #include "job/vouch.h"
 #include "base/i18n.h"
 #include "base/str.h"
@@ -93,8 +94,17 @@ static int plan_nics(const struct vf_move *m, const char *mac_prefix, struct vf_
     return vf_plan_choose_macs(out->plan, mac_prefix, err);
 }
 
-static int make_plan(const struct vf_move *m, struct vf_provider *dst, struct vf_prepared *out,
-                     struct vf_error **err)
+static uint64_t bytes_to_copy(const struct vf_vm *s)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < s->n_disks; i++)
+        bytes += s->disks[i].used && s->disks[i].used < s->disks[i].size ? s->disks[i].used
+                                                                         : s->disks[i].size;
+    return bytes;
+}
+
+int vf_make_plan(const struct vf_move *m, struct vf_provider *dst, struct vf_prepared *out,
+                 struct vf_error **err)
 {
     const struct vf_vm *s = out->source;
     struct vf_plan *p = out->plan = vf_plan_new();
@@ -109,12 +119,15 @@ static int make_plan(const struct vf_move *m, struct vf_provider *dst, struct vf
     p->start = !m->skip_start && !m->skip_disks;
     p->rate = m->rate;
     p->method = m->method;
+    p->ciphers = vf_strdup(m->ciphers);
     p->verify = m->verify;
     p->compress = m->compress;
     p->streams = m->streams;
     p->route = m->route;
     p->verify_tls = m->verify_tls;
     p->ignore_exists = m->ignore_exists;
+    p->wait_before_stop = m->wait_before_stop;
+    p->wait_before_start = m->wait_before_start;
     if (m->shutdown_timeout)
         p->shutdown_timeout = m->shutdown_timeout;
     struct vf_storage *storages = NULL;
@@ -127,9 +140,7 @@ static int make_plan(const struct vf_move *m, struct vf_provider *dst, struct vf
                 st = &storages[i];
     plan_disks(m, s, st, p);
     vf_storages_free(storages, n);
-    for (size_t i = 0; i < s->n_disks; i++)
-        out->bytes += s->disks[i].used && s->disks[i].used < s->disks[i].size ? s->disks[i].used
-                                                                              : s->disks[i].size;
+    out->bytes = bytes_to_copy(s);
     vf_autofree char *prefix = dst->ops->mac_prefix(dst);
     return plan_nics(m, prefix, out, err);
 }
@@ -145,34 +156,102 @@ static bool unseen(struct vf_provider *src, uint64_t id, const char *ref,
     return vf_findings_stop(&out->findings);
 }
 
+void vf_ends_close(struct vf_ends *e)
+{
+    vf_provider_free(e->dst);
+    vf_provider_free(e->src);
+    free(e->source_ca);
+    free(e->target_ca);
+}
+
+int vf_ends_open(const struct vf_conf *conf, const char *source, const char *target,
+                 bool verify_tls, const struct vf_asker *asker, struct vf_cancel *cancel,
+                 struct vf_ends *e, struct vf_error **err)
+{
+    const struct vf_cluster_conf *sc = vf_conf_cluster(conf, source, err);
+    const struct vf_cluster_conf *dc = sc ? vf_conf_cluster(conf, target, err) : NULL;
+    if (!dc)
+        return -1;
+    e->s = *sc;
+    e->d = *dc;
+    e->src = vf_open_vouched(&e->s, verify_tls, asker, cancel, &e->source_ca, err);
+    e->dst = e->src ? vf_open_vouched(&e->d, verify_tls, asker, cancel, &e->target_ca, err) : NULL;
+    return e->dst ? 0 : -1;
+}
+
+/* Fills OUT->source with VM ID of REF; WHY says why ID is 0 (taken). 0 also when a finding says why
+ * there is nothing to be seen. */
+static int look_at(struct vf_ends *e, unsigned id, const char *ref, struct vf_error *why,
+                   struct vf_prepared *out, struct vf_error **err)
+{
+    if (id)
+        out->source = vf_describe_whole(e->src, id, &why);
+    if (out->source)
+        return 0;
+    if (unseen(e->src, id, ref, why, out)) {
+        vf_error_free(why);
+        return 0;
+    }
+    vf_fail_with(err, why);
+    return id ? vf_fail_prefix(err, "%s", ref) : -1;
+}
+
 int vf_prepare(const struct vf_conf *conf, const struct vf_move *m, const struct vf_asker *asker,
                struct vf_cancel *cancel, struct vf_prepared *out, struct vf_error **err)
 {
     *out = (struct vf_prepared){0};
-    const struct vf_cluster_conf *sc = vf_conf_cluster(conf, m->source, err);
-    const struct vf_cluster_conf *dc = sc ? vf_conf_cluster(conf, m->target, err) : NULL;
-    if (!dc)
+    VF_AUTOENDS struct vf_ends e = {0};
+    if (vf_ends_open(conf, m->source, m->target, m->verify_tls, asker, cancel, &e, err) < 0)
         return -1;
-    struct vf_cluster_conf s = *sc, d = *dc;
-    vf_autofree char *source_ca = NULL, *target_ca = NULL;
-    vf_auto(vf_provider_free) struct vf_provider *src =
-        vf_open_vouched(&s, m->verify_tls, asker, cancel, &source_ca, err);
-    vf_auto(vf_provider_free) struct vf_provider *dst =
-        src ? vf_open_vouched(&d, m->verify_tls, asker, cancel, &target_ca, err) : NULL;
-    if (!dst)
+    struct vf_error *why = NULL;
+    unsigned id = find_vm(e.src, m->source, m->vm, &why);
+    if (look_at(&e, id, m->vm, why, out, err) < 0)
         return -1;
-    vf_autoerror struct vf_error *why = NULL;
-    unsigned id = find_vm(src, m->source, m->vm, &why);
-    if (id)
-        out->source = vf_describe_whole(src, id, &why);
-    if (!out->source) {
-        if (unseen(src, id, m->vm, why, out))
-            return 0;
-        vf_fail_with(err, VF_STEAL(why));
-        return id ? vf_fail_prefix(err, "%s", m->vm) : -1;
+    if (!out->source)
+        return 0;
+    if (vf_make_plan(m, e.dst, out, err) < 0 ||
+        vf_preflight(conf, out->plan, out->source, e.src, e.dst, NULL, &out->findings, err) < 0) {
+        vf_prepared_free(out);
+        return -1;
     }
-    if (make_plan(m, dst, out, err) < 0 ||
-        vf_preflight(conf, out->plan, out->source, src, dst, NULL, &out->findings, err) < 0) {
+    return 0;
+}
+
+/* What is no longer as planned stops the move, like any other check that says no. */
+static int still_planned(const struct vf_plan *plan, struct vf_prepared *out, struct vf_error **err)
+{
+    vf_autoerror struct vf_error *why = NULL;
+    vf_auto(vf_vm_free) struct vf_vm *vm = vf_plan_apply(plan, out->source, NULL, &why);
+    if (vm)
+        return 1;
+    if (vf_error_code(why) != VF_E_CONFLICT)
+        return vf_fail_with(err, VF_STEAL(why));
+    vf_finding_add(&out->findings, VF_STOP, out->source->name, NULL, "%s", vf_error_text(why));
+    return 0;
+}
+
+int vf_prepare_plan(const struct vf_conf *conf, const struct vf_plan *plan,
+                    const struct vf_asker *asker, struct vf_cancel *cancel, struct vf_prepared *out,
+                    struct vf_error **err)
+{
+    *out = (struct vf_prepared){0};
+    VF_AUTOENDS struct vf_ends e = {0};
+    if (vf_ends_open(conf, plan->source, plan->target, plan->verify_tls, asker, cancel, &e, err) <
+        0)
+        return -1;
+    vf_autofree char *ref = vf_asprintf("%u", plan->vm_id);
+    if (look_at(&e, plan->vm_id, ref, NULL, out, err) < 0)
+        return -1;
+    int r = out->source ? still_planned(plan, out, err) : 0;
+    if (r == 0)
+        return 0;
+    out->plan = vf_plan_copy(plan);
+    if (!out->plan->vm_name)
+        out->plan->vm_name = vf_strdup(out->source->name);
+    out->bytes = bytes_to_copy(out->source);
+    vf_autofree char *prefix = e.dst->ops->mac_prefix(e.dst);
+    if (r < 0 || vf_plan_choose_macs(out->plan, prefix, err) < 0 ||
+        vf_preflight(conf, out->plan, out->source, e.src, e.dst, NULL, &out->findings, err) < 0) {
         vf_prepared_free(out);
         return -1;
     }

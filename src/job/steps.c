@@ -56,6 +56,16 @@ static bool starts(const struct vf_job *job)
     return was_running(job) && job->plan->start && job->plan->copy_disks;
 }
 
+static bool waits_before_stop(const struct vf_job *job)
+{
+    return job->plan->wait_before_stop && job->source->state != VF_VM_STOPPED;
+}
+
+static bool waits_before_start(const struct vf_job *job)
+{
+    return job->plan->wait_before_start && starts(job);
+}
+
 /* Everything that can fail without touching a VM comes first; the source is down from "shutdown" to
  * "start"; from "start" on there is no automatic way back, because the target may have written.
  * Proxmox's own migration hands over inside "migrate". */
@@ -70,13 +80,15 @@ const struct vf_step vf_steps[] = {
     {"firewall", N_("Set the target VM's firewall"), has_firewall, vf_step_firewall,
      vf_undo_with_target},
     {"allocate", N_("Allocate its disks"), copies, vf_step_allocate, vf_undo_allocate},
+    {"precopy", N_("Copy disks while the VM runs"), precopies, vf_step_precopy,
+     vf_undo_with_target},
+    {"ready-to-stop", N_("Wait for the word that it may go down"), waits_before_stop,
+     vf_step_ready_stop, NULL},
     {"migrate", N_("Migrate the VM by Proxmox's own means"), vf_job_is_native, vf_step_migrate,
      vf_undo_migrate},
     {"arrived", N_("Check what arrived at the target"), vf_job_is_native, vf_step_arrived, NULL},
     {"unlock", N_("Take the migration's lock off the source"), vf_job_is_native, vf_step_unlock,
      NULL},
-    /* what it brings goes with the volumes */
-    {"precopy", N_("Copy disks while the VM runs"), precopies, vf_step_precopy, NULL},
     {"ha", N_("Take the source out of high availability"), under_ha, vf_step_ha, vf_undo_ha},
     {"shutdown", N_("Shut the source VM down"), was_running, vf_step_shutdown, vf_undo_shutdown},
     {"onboot", N_("Keep the source from starting at boot"), had_onboot, vf_step_onboot,
@@ -88,6 +100,8 @@ const struct vf_step vf_steps[] = {
     {"attach", N_("Attach the disks to the target VM"), is_copy, vf_step_attach,
      vf_undo_with_target},
     {"rename", N_("Give the target VM its name"), is_copy, vf_step_rename, vf_undo_with_target},
+    {"ready-to-start", N_("Wait for the word that it may start"), waits_before_start,
+     vf_step_ready_start, NULL},
     {"start", N_("Start the target VM"), starts, vf_step_start, NULL},
     {"migrated", N_("Rename the source to NAME--MIGRATED"), source_free, vf_step_migrated,
      vf_undo_migrated},

@@ -23,6 +23,7 @@ VF_UNDO(with_target); /* nothing to do: it goes with the target VM */
 VF_STEP(firewall);
 VF_STEP(allocate);
 VF_UNDO(allocate);
+VF_STEP(ready_stop);
 VF_STEP(migrate);
 VF_UNDO(migrate);
 VF_STEP(arrived);
@@ -40,6 +41,7 @@ VF_STEP(copy);
 VF_STEP(verify);
 VF_STEP(attach);
 VF_STEP(rename);
+VF_STEP(ready_start);
 VF_STEP(start);
 VF_STEP(migrated);
 VF_UNDO(migrated);

@@ -299,7 +299,7 @@ static int same_opts(const struct vf_opts *want, const struct vf_opts *got, cons
         const char *value = vf_opts_get(got, want->v[i].key);
         if (!vf_streq(value, want->v[i].value))
             return vf_fail(err, VF_E_CONFLICT,
-                           _("%s: option %s is %s at the target, %s at the source"), what,
+                           _("%s: option %s is %s at the target, wanted was %s"), what,
                            want->v[i].key, value ? value : _("missing"), want->v[i].value);
     }
     return 0;
@@ -334,7 +334,7 @@ int vf_job_compare_target(struct vf_job *job, struct vf_error **err)
             _("the target has %zu disks and %zu network cards, expected were %zu and %zu"),
             got->n_disks, got->n_nics, want_disks, job->target->n_nics);
     for (size_t i = 0; i < want_disks; i++) {
-        const char *slot = job->plan->disks[i].slot;
+        const char *slot = vf_plan_slot(&job->plan->disks[i]);
         const struct vf_disk *g = vf_vm_disk(got, slot), *w = vf_vm_disk(job->target, slot);
         if (!g || !w || !vf_streq(g->volume, job->disks[i].volume))
             return vf_fail(err, VF_E_CONFLICT,
@@ -361,7 +361,7 @@ static int attach_disks(struct vf_job *job, struct vf_error **err)
         vf_autofree char *key = vf_asprintf("attach/%s", slot);
         if (vf_job_was_done(job, key))
             continue;
-        const struct vf_disk *w = vf_vm_disk(job->target, slot);
+        const struct vf_disk *w = vf_vm_disk(job->target, vf_plan_slot(&job->plan->disks[i]));
         struct vf_disk d = *w; /* borrows all but the volume */
         d.volume = job->disks[i].volume;
         if (vf_job_intend(job, key, json_pack("{s:s}", "volume", d.volume), err) < 0 ||

@@ -52,9 +52,11 @@ int vf_dial_ssh(struct owner *o, const struct vf_frame *f, struct vf_proc *out, 
     vf_autofree char *address = vf_field_text(f, VF_TAG_ADDRESS);
     vf_autofree char *user = vf_field_text(f, VF_TAG_USER);
     vf_autofree char *host_key = vf_field_text(f, VF_TAG_HOST_KEY);
+    vf_autofree char *wanted = vf_field_text(f, VF_TAG_CIPHERS);
+    const char *ciphers = vf_ciphers(wanted);
     uint64_t port = vf_field_num(f, VF_TAG_PORT, 22);
     if (!address || !user || !host_key || address[0] == '-' || user[0] == '-' || !port ||
-        port > 65535)
+        port > 65535 || (wanted && vf_ciphers_check(wanted)))
         return vf_fail(err, VF_E_INTERNAL, "CONNECT lacks address, user or host key");
     vf_autofree char *hosts = NULL;
     if (known_hosts(o, host_key, &hosts, err) < 0)
@@ -88,9 +90,9 @@ int vf_dial_ssh(struct owner *o, const struct vf_frame *f, struct vf_proc *out, 
     vf_strv_addf(&argv, "UserKnownHostsFile=%s", hosts);
     vf_strv_add(&argv, "-i");
     vf_strv_addf(&argv, "/proc/%d/fd/%d", (int)getpid(), key);
-    if (vf_fast_ciphers()) {
+    if (ciphers) {
         vf_strv_add(&argv, "-c");
-        vf_strv_add(&argv, vf_fast_ciphers());
+        vf_strv_add(&argv, ciphers);
     }
     vf_strv_add(&argv, "-p");
     vf_strv_addf(&argv, "%u", (unsigned)port);

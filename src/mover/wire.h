@@ -136,7 +136,8 @@ enum vf_tag {
     VF_TAG_STATE,    /* the hasher's there, see hash.h; with DONE: at that offset */
     VF_TAG_IDENTITY, /* equal: the disk has not changed; "": nobody can tell */
     VF_TAG_USEC,
-    VF_TAG_LIVE, /* a VM writes to the disk */
+    VF_TAG_LIVE,    /* a VM writes to the disk */
+    VF_TAG_CIPHERS, /* of CONNECT by ssh; not there: the fastest of ssh's own */
 };
 
 struct vf_frame {

@@ -34,7 +34,7 @@ static int known_hosts(const struct vf_ssh *s, struct vf_error **err)
     return VF_STEAL_FD(fd);
 }
 
-static char **arguments(const struct vf_ssh *s, int known, const char *command)
+static char **arguments(const struct vf_ssh *s, int known, const char *command, const char *ciphers)
 {
     const struct vf_ssh_target *t = s->target;
     static const char *const fixed[] = {
@@ -82,8 +82,9 @@ static char **arguments(const struct vf_ssh *s, int known, const char *command)
                  vf_streq(type, "ssh-rsa") ? "rsa-sha2-512,rsa-sha2-256" : type);
     vf_strv_addf(&v, "-oPort=%u", (unsigned)t->port);
     vf_strv_addf(&v, "-oUser=%s", t->user);
-    if (vf_fast_ciphers())
-        vf_strv_addf(&v, "-oCiphers=%s", vf_fast_ciphers());
+    ciphers = vf_ciphers(ciphers);
+    if (ciphers)
+        vf_strv_addf(&v, "-oCiphers=%s", ciphers);
     if (s->jump) {
         vf_autofree char *proxy = vf_ssh_jump_proxy(s->jump);
         vf_strv_addf(&v, "-oProxyCommand=%s", proxy);
@@ -147,15 +148,15 @@ static int finish(struct vf_ssh_child_priv *priv, int timeout_ms, struct vf_erro
 
 static const struct vf_ssh_ops own = {.name = "openssh", .finish = finish};
 
-int vf_ssh_start_own(struct vf_ssh *s, const char *command, struct vf_ssh_child *out,
-                     struct vf_error **err)
+int vf_ssh_start_own(struct vf_ssh *s, const char *command, const char *ciphers,
+                     struct vf_ssh_child *out, struct vf_error **err)
 {
     *out = (struct vf_ssh_child){.in = -1, .out = -1, .err = -1};
     vf_autofd int known = known_hosts(s, err);
     if (known < 0)
         return -1;
     vf_autofree char *whole = vf_ssh_as_root(s, command);
-    vf_autostrv char **argv = arguments(s, known, whole);
+    vf_autostrv char **argv = arguments(s, known, whole, ciphers);
     struct vf_proc p;
     /* in a session of its own: without a terminal it can ask nobody */
     if (vf_proc_start((const char *const *)argv,

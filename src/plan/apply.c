@@ -3,10 +3,13 @@
  */
 #include "config.h"
 #include "plan/plan.h"
+#include "base/buf.h"
 #include "base/str.h"
 #include "plan/mac.h"
+#include "plan/slot.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 static const struct vf_plan_disk *planned_disk(const struct vf_plan *p, const char *slot)
 {
@@ -89,6 +92,12 @@ static int apply_nic(struct vf_vm *vm, struct vf_nic *nic, const struct vf_plan_
 {
     if (plan->bridge)
         vf_str_set(&nic->bridge, plan->bridge);
+    if (plan->model)
+        vf_str_set(&nic->model, plan->model);
+    if (plan->tag != VF_VLAN_KEEP)
+        nic->tag = plan->tag;
+    if (plan->disconnected >= 0)
+        nic->link_down = plan->disconnected;
     if (plan->mac_mode == VF_MAC_GIVEN)
         vf_str_set(&nic->mac, plan->mac);
     if (plan->mac_mode != VF_MAC_NEW)
@@ -99,6 +108,69 @@ static int apply_nic(struct vf_vm *vm, struct vf_nic *nic, const struct vf_plan_
         if (!nic->mac)
             return -1;
     } while (mac_taken(vm, nic, nic->mac));
+    return 0;
+}
+
+static void set_switch(struct vf_opts *o, const char *key, int value, const char *on,
+                       const char *off)
+{
+    if (value >= 0)
+        vf_opts_set(o, key, value ? on : off);
+}
+
+static void apply_disk(struct vf_disk *d, const struct vf_plan_disk *plan)
+{
+    vf_str_set(&d->storage, plan->storage);
+    vf_str_set(&d->format, plan->format);
+    vf_str_set(&d->volume, NULL);
+    vf_str_set(&d->path, NULL);
+    if (plan->target_slot && !vf_streq(plan->target_slot, d->slot)) {
+        vf_str_set(&d->slot, plan->target_slot);
+        for (size_t i = d->opts.n; i-- > 0;)
+            if (!vf_slot_takes(d->slot, d->opts.v[i].key)) {
+                vf_autofree char *key = vf_strdup(d->opts.v[i].key);
+                vf_opts_remove(&d->opts, key);
+            }
+    }
+    if (plan->cache)
+        vf_opts_set(&d->opts, "cache", plan->cache);
+    set_switch(&d->opts, "discard", plan->discard, "on", "ignore");
+    set_switch(&d->opts, "ssd", plan->ssd, "1", "0");
+    set_switch(&d->opts, "iothread", plan->iothread, "1", "0");
+}
+
+/* Every entry once, so that two disks may change places. */
+static void apply_boot(struct vf_vm *vm, const struct vf_plan *p)
+{
+    for (char **b = vm->boot; b && *b; b++) {
+        const struct vf_plan_disk *d = planned_disk(p, *b);
+        if (d)
+            vf_str_set(b, vf_plan_slot(d));
+    }
+}
+
+/* The type is replaced; flags and what else is set of the processor stay. */
+static void apply_cpu(struct vf_vm *vm, const char *type)
+{
+    const char *was = vf_opts_get(&vm->opts, "cpu");
+    vf_autostrv char **parts = vf_strv_split(was ? was : "", ",");
+    vf_autobuf struct vf_buf b = {0};
+    vf_buf_puts(&b, type);
+    for (char **part = parts; *part; part++)
+        if (strchr(*part, '=') && !vf_starts(*part, "cputype="))
+            vf_buf_printf(&b, ",%s", *part);
+    vf_opts_set(&vm->opts, "cpu", vf_buf_str(&b));
+}
+
+/* Checked with what the source is, which the plan's file does not say. */
+static int check_slots(const struct vf_plan *p, const struct vf_vm *source, struct vf_error **err)
+{
+    for (size_t i = 0; i < p->n_disks; i++)
+        for (size_t k = 0; k < source->n_cdroms; k++)
+            if (vf_streq(vf_plan_slot(&p->disks[i]), source->cdroms[k].slot))
+                return vf_fail(err, VF_E_USAGE,
+                               "disk %s cannot be at %s: there the VM has a CD-ROM drive",
+                               p->disks[i].slot, source->cdroms[k].slot);
     return 0;
 }
 
@@ -113,6 +185,8 @@ struct vf_vm *vf_plan_apply(const struct vf_plan *p, const struct vf_vm *source,
         vf_error_free(why);
         return NULL;
     }
+    if (check_slots(p, source, err) < 0)
+        return NULL;
     vf_auto(vf_vm_free) struct vf_vm *vm = vf_vm_copy(source);
     vm->id = p->target_id;
     if (p->target_name) {
@@ -123,14 +197,11 @@ struct vf_vm *vf_plan_apply(const struct vf_plan *p, const struct vf_vm *source,
     vm->state = VF_VM_STOPPED;
     vf_str_set(&vm->lock, NULL);
     vf_str_set(&vm->digest, NULL);
-    for (size_t i = 0; i < vm->n_disks; i++) {
-        struct vf_disk *d = &vm->disks[i];
-        const struct vf_plan_disk *plan = planned_disk(p, d->slot);
-        vf_str_set(&d->storage, plan->storage);
-        vf_str_set(&d->format, plan->format);
-        vf_str_set(&d->volume, NULL);
-        vf_str_set(&d->path, NULL);
-    }
+    for (size_t i = 0; i < vm->n_disks; i++)
+        apply_disk(&vm->disks[i], planned_disk(p, vm->disks[i].slot));
+    apply_boot(vm, p);
+    if (p->cpu)
+        apply_cpu(vm, p->cpu);
     for (size_t i = 0; i < vm->n_nics; i++)
         if (apply_nic(vm, &vm->nics[i], planned_nic(p, vm->nics[i].index), mac_prefix, err) < 0)
             return NULL;

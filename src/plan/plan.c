@@ -27,19 +27,29 @@ struct vf_plan *vf_plan_copy(const struct vf_plan *p)
     c->vm_name = vf_strdup(p->vm_name);
     c->target_node = vf_strdup(p->target_node);
     c->target_name = vf_strdup(p->target_name);
+    c->cpu = vf_strdup(p->cpu);
+    c->ciphers = vf_strdup(p->ciphers);
     c->disks = NULL;
     c->nics = NULL;
     c->n_disks = c->n_nics = 0;
     for (size_t i = 0; i < p->n_disks; i++) {
         const struct vf_plan_disk *s = &p->disks[i];
-        *vf_plan_add_disk(c) =
-            (struct vf_plan_disk){vf_strdup(s->slot), vf_strdup(s->volume), s->size,
-                                  vf_strdup(s->storage), vf_strdup(s->format)};
+        struct vf_plan_disk *d = vf_plan_add_disk(c);
+        *d = *s;
+        d->slot = vf_strdup(s->slot);
+        d->volume = vf_strdup(s->volume);
+        d->storage = vf_strdup(s->storage);
+        d->format = vf_strdup(s->format);
+        d->target_slot = vf_strdup(s->target_slot);
+        d->cache = vf_strdup(s->cache);
     }
     for (size_t i = 0; i < p->n_nics; i++) {
         const struct vf_plan_nic *s = &p->nics[i];
-        *vf_plan_add_nic(c) =
-            (struct vf_plan_nic){s->index, vf_strdup(s->bridge), s->mac_mode, vf_strdup(s->mac)};
+        struct vf_plan_nic *n = vf_plan_add_nic(c);
+        *n = *s;
+        n->bridge = vf_strdup(s->bridge);
+        n->mac = vf_strdup(s->mac);
+        n->model = vf_strdup(s->model);
     }
     return c;
 }
@@ -53,10 +63,13 @@ void vf_plan_free(struct vf_plan *p)
         free(p->disks[i].volume);
         free(p->disks[i].storage);
         free(p->disks[i].format);
+        free(p->disks[i].target_slot);
+        free(p->disks[i].cache);
     }
     for (size_t i = 0; i < p->n_nics; i++) {
         free(p->nics[i].bridge);
         free(p->nics[i].mac);
+        free(p->nics[i].model);
     }
     free(p->disks);
     free(p->nics);
@@ -65,17 +78,29 @@ void vf_plan_free(struct vf_plan *p)
     free(p->vm_name);
     free(p->target_node);
     free(p->target_name);
+    free(p->cpu);
+    free(p->ciphers);
     free(p);
 }
 
 struct vf_plan_disk *vf_plan_add_disk(struct vf_plan *p)
 {
-    return vf_grow(&p->disks, &p->n_disks, sizeof *p->disks);
+    struct vf_plan_disk *d = vf_grow(&p->disks, &p->n_disks, sizeof *p->disks);
+    d->discard = d->ssd = d->iothread = -1;
+    return d;
 }
 
 struct vf_plan_nic *vf_plan_add_nic(struct vf_plan *p)
 {
-    return vf_grow(&p->nics, &p->n_nics, sizeof *p->nics);
+    struct vf_plan_nic *n = vf_grow(&p->nics, &p->n_nics, sizeof *p->nics);
+    n->tag = VF_VLAN_KEEP;
+    n->disconnected = -1;
+    return n;
+}
+
+const char *vf_plan_slot(const struct vf_plan_disk *d)
+{
+    return d->target_slot ? d->target_slot : d->slot;
 }
 
 static const struct vf_nic *source_nic(const struct vf_vm *vm, unsigned index)

@@ -4,6 +4,7 @@
 #ifndef VF_PLAN_PLAN_H
 #define VF_PLAN_PLAN_H
 
+#include <limits.h>
 #include "base/error.h"
 #include "plan/vm.h"
 
@@ -13,6 +14,10 @@ struct vf_plan_disk {
     uint64_t size; /* bytes, likewise */
     char *storage; /* target storage */
     char *format;  /* target format */
+    /* What changes at the target: */
+    char *target_slot;          /* bus and number there; NULL: SLOT */
+    char *cache;                /* one of vf_cache_words; NULL: as at the source */
+    int discard, ssd, iothread; /* 1, 0; -1: as at the source */
 };
 
 enum vf_mac_mode { VF_MAC_KEEP, VF_MAC_NEW, VF_MAC_GIVEN };
@@ -22,12 +27,18 @@ struct vf_plan_nic {
     char *bridge;   /* target bridge or VNet */
     enum vf_mac_mode mac_mode;
     char *mac; /* with VF_MAC_GIVEN */
+    /* What changes at the target: */
+    char *model;      /* one of vf_nic_models; NULL: as at the source */
+    unsigned tag;     /* VLAN tag, 0: none; VF_VLAN_KEEP: as at the source */
+    int disconnected; /* 1, 0; -1: as at the source */
 };
+#define VF_VLAN_KEEP UINT_MAX
 
 enum vf_verify { VF_VERIFY_FULL, VF_VERIFY_NONE };
 /* "auto" (where it pays), "1" to "6", "off", by number; as vf_copy_disk() takes them. */
 extern const char *const vf_compress_words[];
 extern const char *const vf_verify_words[];
+extern const char *const vf_cache_words[]; /* of a disk, as in qm.conf(5) */
 /* "auto", then the kinds of routes, best first. */
 extern const char *const vf_route_words[];
 enum { VF_MAX_STREAMS = 8, VF_COMPRESS_WORDS = 8, VF_ROUTE_WORDS = 5 };
@@ -43,6 +54,8 @@ struct vf_plan {
     char *target_node;
     char *target_name;  /* NULL: the source's name */
     unsigned target_id; /* 0: the next free one */
+    char *ciphers;      /* of ssh for disk data; NULL: the fastest, "-": as ssh has them */
+    char *cpu;          /* processor type at the target; NULL: the source's */
     struct vf_plan_disk *disks;
     size_t n_disks;
     struct vf_plan_nic *nics;
@@ -57,6 +70,8 @@ struct vf_plan {
     unsigned streams;          /* connections between the hosts, 0: as they bear */
     unsigned route;            /* index of vf_route_words */
     unsigned shutdown_timeout; /* seconds given to a graceful shutdown */
+    bool wait_before_stop;     /* ask before the source is shut down (or migrated) */
+    bool wait_before_start;    /* ask before the target is started */
     bool verify_tls;           /* false: --no-verify-ssl */
     bool ignore_exists; /* a VM of the same name, even of the same cluster, does not stop it */
 };
@@ -66,9 +81,11 @@ struct vf_plan *vf_plan_copy(const struct vf_plan *p);
 void vf_plan_free(struct vf_plan *p);
 VF_DEFINE_CLEANUP(struct vf_plan *, vf_plan_free)
 
-/* New, zeroed entries; valid until the next is added. */
+/* New entries, nothing changed at the target; valid until the next is added. */
 struct vf_plan_disk *vf_plan_add_disk(struct vf_plan *p);
 struct vf_plan_nic *vf_plan_add_nic(struct vf_plan *p);
+/* Where D is attached at the target (borrowed). */
+const char *vf_plan_slot(const struct vf_plan_disk *d);
 
 /* Reads a plan file; unknown keys, wrong types, impossible values: VF_E_USAGE with file and line.
  */
@@ -97,10 +114,12 @@ int vf_plan_remap_mac(struct vf_plan *p, const char *rule, struct vf_error **err
 int vf_plan_choose_macs(struct vf_plan *p, const char *mac_prefix, struct vf_error **err);
 
 /* The VM that PLAN makes of SOURCE: name, node, MACs, bridges, storages and formats replaced,
- * CD-ROMs emptied (a cloud-init drive goes to the storage of the first disk); volumes and paths are
- * NULL (not allocated yet), state is stopped. New MACs begin with MAC_PREFIX ("BC:24:11", or NULL).
- * NULL with *err when SOURCE is no longer what was planned (CONFLICT): other volumes or sizes,
- * disks or NICs added or gone. Caller frees. */
+ * CD-ROMs emptied (a cloud-init drive goes to the storage of the first disk), what the plan changes
+ * of disks, NICs and processor; volumes and paths are NULL (not allocated yet), state is stopped.
+ * Options that a disk's new bus does not have are left out. New MACs begin with MAC_PREFIX
+ * ("BC:24:11", or NULL). NULL with *err when SOURCE is no longer what was planned (CONFLICT): other
+ * volumes or sizes, disks or NICs added or gone; USAGE when a disk is to be where a CD-ROM drive
+ * is. Caller frees. */
 struct vf_vm *vf_plan_apply(const struct vf_plan *p, const struct vf_vm *source,
                             const char *mac_prefix, struct vf_error **err);
 

@@ -3,12 +3,15 @@
  * a reader that is too old says so before it stumbles over a key it does not know. */
 #include "config.h"
 #include "plan/plan.h"
+#include "base/ciphers.h"
 #include "base/fdio.h"
 #include "base/str.h"
 #include "conf/cfg.h"
 #include "plan/mac.h"
+#include "plan/slot.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { PLAN_FORMAT = 1, MAX_PLAN = 1024 * 1024 };
@@ -20,6 +23,8 @@ struct plan_file {
 };
 
 const char *const vf_verify_words[] = {"full", "none", NULL};
+const char *const vf_cache_words[] = {"none",   "writethrough", "writeback",
+                                      "unsafe", "directsync",   NULL};
 const char *const vf_compress_words[] = {"auto", "1", "2", "3", "4", "5", "6", "off", NULL};
 const char *const vf_route_words[] = {"auto", "local", "direct", "reverse", "relay", NULL};
 static const char *const method_words[] = {"copy", "remote-migrate", NULL};
@@ -39,6 +44,66 @@ static const char *check_mac(const char *v)
                : "must be \"keep\", \"new\" or a (unicast) MAC address";
 }
 
+/* A host name, whole or not: what Proxmox VE takes for a VM. */
+static const char *check_vm_name(const char *v)
+{
+    static const char why[] = "must be a DNS name: letters, digits, \"-\" and \".\", up to 63 "
+                              "characters between dots";
+    for (const char *p = v;; p++) {
+        size_t n = strspn(p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-");
+        if (!n || n > 63 || p[0] == '-' || p[n - 1] == '-' || (p[n] && p[n] != '.'))
+            return why;
+        p += n;
+        if (!*p)
+            return p - v > 253 ? why : NULL;
+    }
+}
+
+static const char *check_cpu(const char *v)
+{
+    return *v != '-' &&
+                   strspn(v, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") ==
+                       strlen(v)
+               ? NULL
+               : "must be a processor type alone, such as \"host\" or \"x86-64-v2-AES\"";
+}
+
+static void init_disk(void *item)
+{
+    struct vf_plan_disk *d = item;
+    d->discard = d->ssd = d->iothread = -1;
+}
+
+/* What a disk at that slot does not have is a mistake, not something to be passed over. */
+static int finish_disk(void *item, struct vf_error **err)
+{
+    const struct vf_plan_disk *d = item;
+    const char *slot = vf_plan_slot(d);
+    const struct {
+        const char *key;
+        bool named;
+    } options[] = {{"cache", d->cache != NULL},
+                   {"discard", d->discard >= 0},
+                   {"ssd", d->ssd >= 0},
+                   {"iothread", d->iothread >= 0}};
+    if (d->target_slot && !*vf_slot_bus(d->slot))
+        return vf_fail(err, VF_E_USAGE, "%s has no other slot that it could be at", d->slot);
+    for (size_t i = 0; i < VF_COUNT(options); i++)
+        if (options[i].named && !vf_slot_takes(slot, options[i].key))
+            return vf_fail(err, VF_E_USAGE,
+                           "a disk at %s has no option %s (ssd: ide, sata, scsi; iothread: scsi, "
+                           "virtio; cache, discard: any of them)",
+                           slot, options[i].key);
+    return 0;
+}
+
+static void init_nic(void *item)
+{
+    struct vf_plan_nic *n = item;
+    n->tag = VF_VLAN_KEEP;
+    n->disconnected = -1;
+}
+
 static int finish_nic(void *item, struct vf_error **err)
 {
     struct vf_plan_nic *n = item;
@@ -54,30 +119,52 @@ static const struct vf_cfg_key disk_keys[] = {
     {"size", VF_CFG_UINT, .required = true, UINT(vf_plan_disk, size, 1, INT64_MAX)},
     {"storage", VF_CFG_STR, .required = true, AT(vf_plan_disk, storage)},
     {"format", VF_CFG_STR, .required = true, AT(vf_plan_disk, format)},
+    {"target-slot", VF_CFG_STR, AT(vf_plan_disk, target_slot), .check = vf_slot_check},
+    {"cache", VF_CFG_STR, AT(vf_plan_disk, cache), .words = vf_cache_words},
+    {"discard", VF_CFG_TRI, AT(vf_plan_disk, discard)},
+    {"ssd", VF_CFG_TRI, AT(vf_plan_disk, ssd)},
+    {"iothread", VF_CFG_TRI, AT(vf_plan_disk, iothread)},
 };
 static const struct vf_cfg_table disk_table = {.what = "a disk",
                                                .keys = disk_keys,
                                                .n_keys = VF_COUNT(disk_keys),
-                                               .size = sizeof(struct vf_plan_disk)};
+                                               .size = sizeof(struct vf_plan_disk),
+                                               .init = init_disk,
+                                               .finish = finish_disk};
 
 static const struct vf_cfg_key nic_keys[] = {
     {"index", VF_CFG_UINT, .required = true, UINT(vf_plan_nic, index, 0, 31)},
     {"bridge", VF_CFG_STR, AT(vf_plan_nic, bridge)},
     {"mac", VF_CFG_STR, AT(vf_plan_nic, mac), .check = check_mac},
+    {"model", VF_CFG_STR, AT(vf_plan_nic, model), .words = vf_nic_models},
+    {"tag", VF_CFG_UINT, UINT(vf_plan_nic, tag, 0, 4094)},
+    {"disconnected", VF_CFG_TRI, AT(vf_plan_nic, disconnected)},
 };
 static const struct vf_cfg_table nic_table = {.what = "a network interface",
                                               .keys = nic_keys,
                                               .n_keys = VF_COUNT(nic_keys),
                                               .size = sizeof(struct vf_plan_nic),
+                                              .init = init_nic,
                                               .finish = finish_nic};
+
+static int by_index(const void *a, const void *b)
+{
+    const struct vf_plan_nic *x = a, *y = b;
+    return (x->index > y->index) - (x->index < y->index);
+}
 
 static int finish_plan(void *item, struct vf_error **err)
 {
-    const struct vf_plan *p = &((struct plan_file *)item)->plan;
+    struct vf_plan *p = &((struct plan_file *)item)->plan;
+    if (p->n_nics) /* in the order of the source's, whatever order they were written in */
+        qsort(p->nics, p->n_nics, sizeof *p->nics, by_index);
     for (size_t i = 0; i < p->n_disks; i++)
         for (size_t j = 0; j < i; j++)
             if (vf_streq(p->disks[i].slot, p->disks[j].slot))
                 return vf_fail(err, VF_E_USAGE, "the disk \"%s\" is there twice", p->disks[i].slot);
+            else if (vf_streq(vf_plan_slot(&p->disks[i]), vf_plan_slot(&p->disks[j])))
+                return vf_fail(err, VF_E_USAGE, "the disks %s and %s would both be at %s",
+                               p->disks[j].slot, p->disks[i].slot, vf_plan_slot(&p->disks[i]));
     for (size_t i = 0; i < p->n_nics; i++)
         for (size_t j = 0; j < i; j++)
             if (p->nics[i].index == p->nics[j].index)
@@ -96,8 +183,9 @@ static const struct vf_cfg_key plan_keys[] = {
     {"vm-name", VF_CFG_STR, AT(plan_file, plan.vm_name)},
     {"target", VF_CFG_STR, .required = true, AT(plan_file, plan.target)},
     {"target-node", VF_CFG_STR, .required = true, AT(plan_file, plan.target_node)},
-    {"target-name", VF_CFG_STR, AT(plan_file, plan.target_name)},
+    {"target-name", VF_CFG_STR, AT(plan_file, plan.target_name), .check = check_vm_name},
     {"target-id", VF_CFG_UINT, UINT(plan_file, plan.target_id, 100, 999999999)},
+    {"cpu", VF_CFG_STR, AT(plan_file, plan.cpu), .check = check_cpu},
     {"disks", VF_CFG_LIST, AT(plan_file, plan.disks), .table = &disk_table,
      .count = offsetof(struct plan_file, plan.n_disks)},
     {"nics", VF_CFG_LIST, AT(plan_file, plan.nics), .table = &nic_table,
@@ -111,7 +199,10 @@ static const struct vf_cfg_key plan_keys[] = {
     {"compress", VF_CFG_WORD, AT(plan_file, plan.compress), .words = vf_compress_words},
     {"streams", VF_CFG_UINT, UINT(plan_file, plan.streams, 0, VF_MAX_STREAMS)},
     {"route", VF_CFG_WORD, AT(plan_file, plan.route), .words = vf_route_words},
+    {"ciphers", VF_CFG_STR, AT(plan_file, plan.ciphers), .check = vf_ciphers_check},
     {"shutdown-timeout", VF_CFG_UINT, UINT(plan_file, plan.shutdown_timeout, 1, 86400)},
+    {"wait-before-stop", VF_CFG_BOOL, AT(plan_file, plan.wait_before_stop)},
+    {"wait-before-start", VF_CFG_BOOL, AT(plan_file, plan.wait_before_start)},
     {"verify-tls", VF_CFG_BOOL, AT(plan_file, plan.verify_tls)},
     {"ignore-exists", VF_CFG_BOOL, AT(plan_file, plan.ignore_exists)},
 };
@@ -153,6 +244,13 @@ static void put_number(struct vf_buf *b, const char *indent, const char *key, ui
     vf_buf_printf(b, "%s%s = %" PRIu64 "%s;", indent, key, value, value > INT32_MAX ? "L" : "");
 }
 
+/* Nothing for what stays as at the source. */
+static void put_tri(struct vf_buf *b, const char *indent, const char *key, int value)
+{
+    if (value >= 0)
+        vf_buf_printf(b, "%s%s = %s;\n", indent, key, value ? "true" : "false");
+}
+
 static void put_bool(struct vf_buf *b, const char *key, bool value, const char *comment)
 {
     vf_buf_printf(b, "%s = %s; # %s\n", key, value ? "true" : "false", comment);
@@ -167,6 +265,11 @@ static void put_disk(struct vf_buf *b, const struct vf_plan_disk *d)
     vf_buf_printf(b, " # bytes: %s\n", human);
     put_text(b, "    ", "storage", d->storage);
     put_text(b, "    ", "format", d->format);
+    put_text(b, "    ", "target-slot", d->target_slot);
+    put_text(b, "    ", "cache", d->cache);
+    put_tri(b, "    ", "discard", d->discard);
+    put_tri(b, "    ", "ssd", d->ssd);
+    put_tri(b, "    ", "iothread", d->iothread);
 }
 
 static void put_nic(struct vf_buf *b, const struct vf_plan_nic *n)
@@ -178,7 +281,36 @@ static void put_nic(struct vf_buf *b, const struct vf_plan_nic *n)
              n->mac_mode == VF_MAC_GIVEN ? n->mac
              : n->mac_mode == VF_MAC_NEW ? "new"
                                          : "keep");
+    put_text(b, "    ", "model", n->model);
+    if (n->tag != VF_VLAN_KEEP) {
+        put_number(b, "    ", "tag", n->tag);
+        vf_buf_puts(b, "\n");
+    }
+    put_tri(b, "    ", "disconnected", n->disconnected);
 }
+
+static const char disks_comment[] =
+    "\n"
+    "# slot, volume and size say which disk of the source is meant: leave them as they are.\n"
+    "# storage and format (\"raw\", \"qcow2\") are the target's. May be added to a disk, else it "
+    "is "
+    "as at\n"
+    "# the source:\n"
+    "#   target-slot  \"ide0\" to \"ide3\", \"sata0\" to \"sata5\", \"scsi0\" to \"scsi30\", "
+    "\"virtio0\" to \"virtio15\"\n"
+    "#   cache        \"none\", \"writethrough\", \"writeback\", \"unsafe\", \"directsync\"\n"
+    "#   discard      true or false\n"
+    "#   ssd          true or false; on ide, sata, scsi\n"
+    "#   iothread     true or false; on scsi, virtio\n";
+
+static const char nics_comment[] =
+    "\n"
+    "# index 0 is the source's net0. bridge is the target's (a bridge or VNet); mac is \"keep\", "
+    "\"new\"\n"
+    "# or an address. May be added to a card, else it is as at the source:\n"
+    "#   model         \"virtio\", \"e1000\", \"vmxnet3\", \"rtl8139\" ...\n"
+    "#   tag           VLAN tag, 1 to 4094; 0: none\n"
+    "#   disconnected  true or false: whether its cable is pulled out\n";
 
 char *vf_plan_text(const struct vf_plan *p)
 {
@@ -191,7 +323,8 @@ char *vf_plan_text(const struct vf_plan *p)
     put_number(&b, "", "vm-id", p->vm_id);
     vf_buf_puts(&b, "\n");
     put_text(&b, "", "vm-name", p->vm_name);
-    vf_buf_puts(&b, "\n# where it goes; without target-id the next free VMID is taken\n");
+    vf_buf_puts(&b, "\n# where it goes; without target-id the next free VMID is taken,\n"
+                    "# without target-name (a DNS name) the VM keeps its own\n");
     put_text(&b, "", "target", p->target);
     put_text(&b, "", "target-node", p->target_node);
     put_text(&b, "", "target-name", p->target_name);
@@ -199,18 +332,16 @@ char *vf_plan_text(const struct vf_plan *p)
         put_number(&b, "", "target-id", p->target_id);
         vf_buf_puts(&b, "\n");
     }
-    if (p->n_disks)
-        vf_buf_puts(&b,
-                    "\n# slot, volume and size say which disk of the source is meant; storage and "
-                    "format are the target's\n");
+    vf_buf_puts(&b, "\n# cpu: the processor type at the target; without it the source's\n");
+    put_text(&b, "", "cpu", p->cpu);
+    vf_buf_puts(&b, p->n_disks ? disks_comment : "");
     for (size_t i = 0; i < p->n_disks; i++) {
         vf_buf_puts(&b, i ? "}, {\n" : "disks = ( {\n");
         put_disk(&b, &p->disks[i]);
     }
     if (p->n_disks)
         vf_buf_puts(&b, "} );\n");
-    if (p->n_nics)
-        vf_buf_puts(&b, "\n# bridge is the target's; mac is \"keep\", \"new\" or an address\n");
+    vf_buf_puts(&b, p->n_nics ? nics_comment : "");
     for (size_t i = 0; i < p->n_nics; i++) {
         vf_buf_puts(&b, i ? "}, {\n" : "nics = ( {\n");
         put_nic(&b, &p->nics[i]);
@@ -222,7 +353,7 @@ char *vf_plan_text(const struct vf_plan *p)
                   "method = \"%s\"; # \"copy\" by vmferry, or \"remote-migrate\": Proxmox's own, "
                   "live\n",
                   method_words[p->method]);
-    put_bool(&b, "copy-disks", p->copy_disks, "false: the target's disks are made, but left empty");
+    put_bool(&b, "copy-disks", p->copy_disks, "false: the target VM gets no disks");
     put_bool(&b, "precopy", p->precopy,
              "copy raw disks of a running VM before it is shut down, and what changed after");
     put_bool(&b, "start", p->start, "start it at the target, if it was running");
@@ -238,8 +369,15 @@ char *vf_plan_text(const struct vf_plan *p)
                   "route = \"%s\"; # \"auto\": the best that works of \"local\", \"direct\", "
                   "\"reverse\", \"relay\"\n",
                   vf_route_words[p->route]);
+    vf_buf_puts(&b, p->ciphers ? ""
+                               : "# ciphers: those of ssh for disk data; without it the fastest, "
+                                 "\"-\": as ssh has them\n");
+    put_text(&b, "", "ciphers", p->ciphers);
     put_number(&b, "", "shutdown-timeout", p->shutdown_timeout);
     vf_buf_puts(&b, " # seconds for a graceful shutdown\n");
+    put_bool(&b, "wait-before-stop", p->wait_before_stop, "true: ask before it is shut down");
+    put_bool(&b, "wait-before-start", p->wait_before_start,
+             "true: ask before it is started at the target");
     put_bool(&b, "verify-tls", p->verify_tls, "check the clusters' certificates");
     put_bool(&b, "ignore-exists", p->ignore_exists,
              "true: the target may have a VM of this name, or be the source's cluster");

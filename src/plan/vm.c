@@ -14,6 +14,12 @@ static struct vf_opt *find(const struct vf_opts *o, const char *key)
     return NULL;
 }
 
+const char *const vf_nic_models[] = {
+    "e1000",  "e1000-82540em", "e1000-82544gc", "e1000-82545em", "e1000e",
+    "i82551", "i82557b",       "i82559er",      "ne2k_isa",      "ne2k_pci",
+    "pcnet",  "rtl8139",       "virtio",        "vmxnet3",       NULL,
+};
+
 const char *vf_opts_get(const struct vf_opts *o, const char *key)
 {
     struct vf_opt *opt = find(o, key);

@@ -41,6 +41,9 @@ struct vf_disk {
     bool linked; /* rests on a template's disk; a copy of it is a whole disk */
 };
 
+/* Models of network cards, as in qm.conf(5); NULL-terminated. */
+extern const char *const vf_nic_models[];
+
 struct vf_nic {
     unsigned index; /* net0 -> 0 */
     char *model;    /* "virtio", "e1000" … */

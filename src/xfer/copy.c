@@ -690,6 +690,7 @@ static int run_once(struct vf_copy *c, struct vf_route *route, bool for_good,
                     struct vf_copy_result *out, struct vf_error **err)
 {
     *out = (struct vf_copy_result){.verified_how = "none"};
+    c->at_source = false;
     bind(c, route);
     vf_autoerror struct vf_error *e = NULL;
     int r = run_on(c, route, &e);

@@ -56,7 +56,8 @@ struct vf_route_opts {
     const char *source_label, *target_label;
     unsigned streams; /* connections side by side; 0: as the hosts bear */
     struct vf_cancel *cancel;
-    const char *route; /* this one; NULL, "auto": the best that works, in the order above */
+    const char *ciphers; /* of ssh; NULL: the fastest, "-": as ssh has them */
+    const char *route;   /* this one; NULL, "auto": the best that works, in the order above */
 };
 enum { VF_ROUTE_STREAMS = 8 }; /* at most */
 

@@ -58,11 +58,11 @@ static char *join_command(const struct vf_mover_host *h, uint32_t id)
     return vf_asprintf("%s join %s %u", mover, dir, (unsigned)id);
 }
 
-static int start_joint(const struct vf_mover_host *h, uint32_t id, struct joint *j,
-                       struct vf_error **err)
+static int start_joint(const struct vf_mover_host *h, uint32_t id, const char *ciphers,
+                       struct joint *j, struct vf_error **err)
 {
     vf_autofree char *number = vf_asprintf("%u", (unsigned)id), *command = join_command(h, id);
-    return h->ssh ? vf_ssh_start_own(h->ssh, command, &j->child, err)
+    return h->ssh ? vf_ssh_start_own(h->ssh, command, ciphers, &j->child, err)
                   : start_here(h, number, j, err);
 }
 
@@ -117,7 +117,7 @@ static int dial(struct vf_route *r, uint32_t id, const void *how, struct vf_erro
         l->joints[i] = (struct joint){.child = {.in = -1, .out = -1, .err = -1},
                                       .proc = {.pid = -1, .in = -1, .out = -1, .err = -1}};
     for (int i = 0; i < 2 && result == 0; i++)
-        result = start_joint(hosts[i], id, &l->joints[i], err);
+        result = start_joint(hosts[i], id, o->ciphers, &l->joints[i], err);
     for (int i = 0; i < 2 && result == 0; i++)
         if ((result = greeted(hosts[i], id, o->cancel, &l->joints[i], err)) < 0)
             vf_fail_prefix(err, "%s", labels[i]);

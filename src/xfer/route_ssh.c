@@ -26,6 +26,8 @@ static int dial(struct vf_route *r, uint32_t id, const void *how, struct vf_erro
     vf_field_u64(&b, VF_TAG_PORT, w->end->port ? w->end->port : 22);
     vf_field_str(&b, VF_TAG_USER, w->end->user);
     vf_field_str(&b, VF_TAG_HOST_KEY, w->end->host_key);
+    if (w->o->ciphers)
+        vf_field_str(&b, VF_TAG_CIPHERS, w->o->ciphers);
     vf_field_add(&b, VF_TAG_KEY, vf_secret_text(w->key), vf_secret_len(w->key));
     int result = vf_session_call(w->from->session, VF_F_CONNECT, id, &b, VF_F_OK,
                                  VF_ROUTE_CONNECT_MS, w->o->cancel, NULL, err);

@@ -23,7 +23,7 @@ only_ascii() {
 }
 
 # --- help and mistakes
-for c in '' 'move ' 'jobs ' 'attach ' 'limit ' 'rollback ' 'demo '; do
+for c in '' 'move ' 'run ' 'check ' 'jobs ' 'attach ' 'limit ' 'rollback ' 'config ' 'demo '; do
     run 0 "vmferry $c--help" $c--help
     says out '^usage: vmferry' "says how it is used"
     [ "$(widest out)" -le 80 ]

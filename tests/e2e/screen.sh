@@ -18,7 +18,8 @@ at_terminal() {
 }
 
 seen() {
-    tmux -L "$screen" capture-pane -p -J -S -200 >"$work/out" 2>"$work/err"
+    # without the empty rest of the screen, which would be all that a failure shows
+    tmux -L "$screen" capture-pane -p -J -S -200 2>"$work/err" | sed '/^ *$/d' >"$work/out"
 }
 # sees PATTERN TEXT: the screen shows it within half a minute
 sees() {

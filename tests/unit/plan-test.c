@@ -89,7 +89,17 @@ static void test_file(void)
     ok(vf_starts(text, "format = 1; minimum-reader = 1;"), "the first line carries the format");
     ok(strstr(text, "size = 10737418240L; # bytes: 10 GiB") != NULL, "big numbers, with a comment");
 
-    vf_str_set(&p->target_name, "we\"b\\1\n\t\033[31m\xc3\xa4\xff\xe2\x80\xae");
+    vf_str_set(&p->vm_name, "we\"b\\1\n\t\033[31m\xc3\xa4\xff\xe2\x80\xae");
+    vf_str_set(&p->target_name, "web2.example.org");
+    vf_str_set(&p->cpu, "x86-64-v2-AES");
+    vf_str_set(&p->disks[0].target_slot, "virtio15");
+    vf_str_set(&p->disks[0].cache, "writeback");
+    p->disks[0].iothread = 1;
+    p->disks[0].discard = p->disks[1].ssd = 0;
+    vf_str_set(&p->nics[0].model, "e1000");
+    p->nics[0].tag = 0;
+    p->nics[1].tag = 4094;
+    p->nics[1].disconnected = 1;
     vf_str_set(&p->disks[0].volume, "# ; } \"");
     p->target_id = 999999999;
     p->nics[0].mac_mode = VF_MAC_NEW;
@@ -97,6 +107,8 @@ static void test_file(void)
     p->nics[1].mac = vf_strdup("02:AB:00:00:00:01");
     vf_str_set(&p->nics[1].bridge, NULL);
     p->copy_disks = p->precopy = p->start = p->verify_tls = false;
+    p->wait_before_start = true;
+    vf_str_set(&p->ciphers, "aes128-gcm@openssh.com,aes256-ctr");
     p->rate = 5000000000u;
     p->verify = VF_VERIFY_NONE;
     p->compress = 7;
@@ -106,17 +118,27 @@ static void test_file(void)
     round_trip(p, "a plan with everything changed, and hostile texts");
     vf_autofree char *hostile = vf_plan_text(p);
     vf_auto(vf_plan_free) struct vf_plan *b = vf_plan_parse(hostile, strlen(hostile), "p", NULL);
-    is_str(b->target_name, p->target_name, "hostile text comes back as it was");
+    is_str(b->vm_name, p->vm_name, "hostile text comes back as it was");
     is_str(b->disks[0].volume, p->disks[0].volume, "comment characters too");
     ok(!strchr(hostile, '\033') && !strstr(hostile, "\xe2\x80\xae"), "the file is safe to show");
     ok(b->rate == 5000000000u && b->disks[1].size == 10737418240u && b->target_id == 999999999,
        "numbers");
+    ok(b->wait_before_start && !b->wait_before_stop, "what it waits for");
     ok(b->compress == 7 && b->streams == 3 && b->route == 4, "how it is sent");
     ok(!b->copy_disks && !b->precopy && !b->start && !b->verify_tls && b->verify == VF_VERIFY_NONE,
        "switches");
     ok(b->nics[0].mac_mode == VF_MAC_NEW && b->nics[1].mac_mode == VF_MAC_GIVEN &&
            !b->nics[1].bridge,
        "NICs");
+    ok(b->nics[0].tag == 0 && b->nics[1].tag == 4094 && b->nics[0].disconnected == -1 &&
+           b->nics[1].disconnected == 1 && vf_streq(b->nics[0].model, "e1000") && !b->nics[1].model,
+       "what changes of NICs");
+    ok(vf_streq(b->disks[0].target_slot, "virtio15") && !b->disks[1].target_slot &&
+           vf_streq(b->disks[0].cache, "writeback") && b->disks[0].iothread == 1 &&
+           b->disks[0].discard == 0 && b->disks[0].ssd == -1 && b->disks[1].ssd == 0,
+       "what changes of disks");
+    is_str(b->cpu, "x86-64-v2-AES", "the processor");
+    is_str(b->ciphers, "aes128-gcm@openssh.com,aes256-ctr", "ciphers");
 
     char path[] = "/tmp/vmferry-plan-test.XXXXXX";
     int fd = mkstemp(path);
@@ -135,6 +157,8 @@ static void test_file(void)
 #define BODY "source = \"a\"; vm-id = 100; target = \"b\"; target-node = \"n\";\n"
 #define DISK "slot = \"scsi0\"; volume = \"v\"; size = 1; storage = \"s\"; format = \"raw\";"
 
+#define EFI "slot = \"efidisk0\"; volume = \"e\"; size = 1; storage = \"s\"; format = \"raw\";"
+
 static const struct {
     const char *text, *want;
 } wrong[] = {
@@ -151,6 +175,32 @@ static const struct {
     {HEAD BODY "verify = \"sometimes\";", "must be one of \"full\", \"none\""},
     {HEAD BODY "target-id = 99;", "target-id is 99, but must be from 100 to 999999999"},
     {HEAD BODY "shutdown-timeout = 0;", "shutdown-timeout is 0"},
+    {HEAD BODY "target-name = \"web_1\";",
+     "p.cfg:3: target-name is \"web_1\", but must be a DNS name"},
+    {HEAD BODY "target-name = \"web..x\";", "must be a DNS name"},
+    {HEAD BODY "target-name = \"web-\";", "must be a DNS name"},
+    {HEAD BODY "ciphers = \"-oProxyCommand=x\";", "must be a list of ssh's ciphers"},
+    {HEAD BODY "cpu = \"host,flags=+aes\";", "must be a processor type alone"},
+    {HEAD BODY "disks = ( {" DISK "\ntarget-slot = \"scsi31\"; } );",
+     "p.cfg:4: target-slot is \"scsi31\", but must be one of ide0 to ide3"},
+    {HEAD BODY "disks = ( {" DISK " target-slot = \"efidisk0\"; } );", "must be one of ide0"},
+    {HEAD BODY "disks = ( {" DISK " target-slot = \"scsi01\"; } );", "must be one of ide0"},
+    {HEAD BODY "disks = ( {" DISK " cache = \"off\"; } );",
+     "must be one of \"none\", \"writethrough\""},
+    {HEAD BODY "disks = ( {" DISK " target-slot = \"virtio0\"; ssd = true; } );",
+     "a disk at virtio0 has no option ssd"},
+    {HEAD BODY "disks = ( {" DISK " target-slot = \"sata0\"; iothread = false; } );",
+     "a disk at sata0 has no option iothread"},
+    {HEAD BODY "disks = ( {" EFI " cache = \"none\"; } );",
+     "a disk at efidisk0 has no option cache"},
+    {HEAD BODY "disks = ( {" EFI " target-slot = \"scsi1\"; } );", "efidisk0 has no other slot"},
+    {HEAD BODY "disks = ( {" DISK "}, {" EFI "}, { slot = \"ide0\"; volume = \"w\"; size = 1; "
+               "storage = \"s\"; format = \"raw\"; target-slot = \"scsi0\"; } );",
+     "the disks scsi0 and ide0 would both be at scsi0"},
+    {HEAD BODY "nics = ( { index = 0; model = \"ne3k\"; } );", "must be one of \"e1000\""},
+    {HEAD BODY "nics = ( { index = 0; tag = 4095; } );", "tag is 4095, but must be from 0 to 4094"},
+    {HEAD BODY "nics = ( { index = 0; disconnected = 1; } );",
+     "disconnected must be true or false"},
     {HEAD BODY "disks = ( { slot = \"scsi0\"; } );", "a disk needs the key \"volume\""},
     {HEAD BODY "disks = ( { " DISK " }, { " DISK " } );", "the disk \"scsi0\" is there twice"},
     {HEAD BODY "nics = ( { index = 32; } );", "index is 32"},
@@ -254,6 +304,68 @@ static void test_apply(void)
     ok(t->n_cdroms == 1 && !t->cdroms[0].media && vm->cdroms[0].media,
        "CD-ROM emptied, source untouched");
     is_str(vm->disks[1].storage, "local", "the source is not changed");
+}
+
+/* What the guest sees of it changes: two disks change places, one gets another bus. */
+static void test_hardware(void)
+{
+    vf_auto(vf_vm_free) struct vf_vm *vm = sample_vm();
+    vf_auto(vf_plan_free) struct vf_plan *p = sample_plan();
+    vm->boot = vf_strv_split("scsi1;net0;scsi0;ide2", ";");
+    vf_opts_set(&vm->opts, "cpu", "cputype=kvm64,flags=+aes");
+    vf_opts_set(&vm->disks[0].opts, "wwn", "0x5000c500a1b2c3d4");
+    vf_opts_set(&vm->disks[0].opts, "discard", "on");
+    vf_str_set(&p->disks[0].target_slot, "scsi1");
+    vf_str_set(&p->disks[1].target_slot, "scsi0");
+    vf_auto(vf_vm_free) struct vf_vm *t = vf_plan_apply(p, vm, NULL, NULL);
+    vf_autofree char *order = t ? vf_strv_join(t->boot, ";") : NULL;
+    is_str(order, "scsi0;net0;scsi1;ide2", "the boot order follows disks that change places");
+    is_str(t ? vf_vm_disk(t, "scsi1")->slot : NULL, "scsi1", "so do the disks");
+    ok(t && vf_vm_disk(t, "scsi1")->size == 5368709120u, "the right ones");
+    is_str(t ? vf_opts_get(&vf_vm_disk(t, "scsi1")->opts, "wwn") : NULL, "0x5000c500a1b2c3d4",
+           "with the options of the bus");
+    is_str(vf_opts_get(&vm->opts, "cpu"), "cputype=kvm64,flags=+aes", "the processor stays");
+
+    vf_str_set(&p->disks[0].target_slot, "virtio0");
+    vf_str_set(&p->disks[0].cache, "writeback");
+    p->disks[0].discard = 0;
+    p->disks[0].iothread = 1;
+    p->disks[1].ssd = 1;
+    vf_str_set(&p->nics[0].model, "e1000");
+    p->nics[0].tag = 0;
+    p->nics[0].disconnected = 1;
+    vf_str_set(&p->cpu, "host");
+    vf_auto(vf_vm_free) struct vf_vm *u = vf_plan_apply(p, vm, NULL, NULL);
+    const struct vf_disk *d = u ? vf_vm_disk(u, "virtio0") : NULL;
+    if (!ok(d != NULL, "another bus"))
+        return;
+    ok(!vf_opts_get(&d->opts, "wwn"), "has not all options of the old one");
+    is_str(vf_opts_get(&d->opts, "cache"), "writeback", "cache");
+    is_str(vf_opts_get(&d->opts, "discard"), "ignore", "discard off");
+    is_str(vf_opts_get(&d->opts, "iothread"), "1", "iothread");
+    is_str(vf_opts_get(&vf_vm_disk(u, "scsi0")->opts, "ssd"), "1", "ssd");
+    is_str(vf_opts_get(&vf_vm_disk(u, "scsi0")->opts, "cache"), "none", "what is not named stays");
+    is_str(u->nics[0].model, "e1000", "model");
+    ok(u->nics[0].tag == 0 && u->nics[1].tag == 7, "VLAN tags");
+    ok(u->nics[0].link_down && !u->nics[1].link_down, "disconnected");
+    is_str(vf_opts_get(&u->opts, "cpu"), "host,flags=+aes", "the processor's type, not its flags");
+    is_str(u->boot[2], "virtio0", "boot order");
+
+    vf_str_set(&p->disks[1].target_slot, "ide2");
+    vf_autoerror struct vf_error *e = NULL;
+    ok(!vf_plan_apply(p, vm, NULL, &e) && vf_error_code(e) == VF_E_USAGE &&
+           strstr(vf_error_text(e), "scsi1 cannot be at ide2"),
+       "where the CD-ROM drive is, no disk can be");
+}
+
+/* Written in any order, they are those of the source. */
+static void test_order(void)
+{
+    static const char text[] =
+        HEAD BODY "nics = ( { index = 3; bridge = \"c\"; }, { index = 0; bridge = \"a\"; } );";
+    vf_auto(vf_plan_free) struct vf_plan *p = vf_plan_parse(text, strlen(text), "p", NULL);
+    ok(p && p->n_nics == 2 && p->nics[0].index == 0 && vf_streq(p->nics[1].bridge, "c"),
+       "NICs in the order of their numbers");
 }
 
 /* Each changes one thing of the source that makes the plan stale. */
@@ -391,6 +503,8 @@ int main(void)
     test_mac();
     test_remap();
     test_apply();
+    test_hardware();
+    test_order();
     test_stale();
     return done_testing();
 }

@@ -5,7 +5,10 @@
 #define VF_UI_CMD_CMD_H
 
 int vf_cmd_move(int argc, char **argv);
+int vf_cmd_run(int argc, char **argv);
+int vf_cmd_check(int argc, char **argv);
 int vf_cmd_attach(int argc, char **argv);
+int vf_cmd_config(int argc, char **argv);
 int vf_cmd_jobs(int argc, char **argv);
 int vf_cmd_resume(int argc, char **argv);
 int vf_cmd_limit(int argc, char **argv);

@@ -2,9 +2,10 @@
 /* vmferry move SRC DST NODE STORAGE VM... */
 #include "config.h"
 #include "ui/cmd/cmd.h"
-#include "ui/plain.h"
-#include "ui/plan_text.h"
+#include "ui/cmd/outcome.h"
+#include "ui/cmd/carry.h"
 #include "ui/say.h"
+#include "base/ciphers.h"
 #include "base/i18n.h"
 #include "base/log.h"
 #include "base/str.h"
@@ -23,6 +24,8 @@ static const char usage[] =
        "\n"
        "  -c, --config FILE    configuration instead of ~/.config/vmferry/vmferry.conf\n"
        "  -n, --dry-run        say what would be done or stop it; change nothing\n"
+       "      --save-plan FILE write the plan to FILE and stop: to be edited, and\n"
+       "                       carried out with vmferry run\n"
        "      --yes            do not ask before it begins (never forces a stop, never\n"
        "                       accepts an unknown host key)\n"
        "      --method HOW     copy (default): vmferry copies and compares the disks;\n"
@@ -39,6 +42,9 @@ static const char usage[] =
        "      --route WAY      auto (default: the first that works), direct, reverse\n"
        "                       (the target's host fetches), relay (through this\n"
        "                       machine), or local (both are one host)\n"
+       "      --ssh-ciphers LIST\n"
+       "                       of the connections between the hosts (default: the\n"
+       "                       fastest); - as ssh has them\n"
        "      --verify WHAT    full (default): read back and compare, or none\n"
        "      --bridge FROM=TO cards of bridge FROM are put on TO; may be given again,\n"
        "                       * is every other bridge\n"
@@ -48,6 +54,13 @@ static const char usage[] =
        "      --ignore-exists  go on although the target has a VM of this name, or\n"
        "                       is the same cluster\n"
        "      --stop-timeout S seconds given to a graceful shutdown (default 180)\n"
+       "      --wait-before-stop\n"
+       "                       do all that can be done while it runs, then ask before\n"
+       "                       it is shut down (also with --yes)\n"
+       "      --wait-before-start\n"
+       "                       ask before it is started at the target\n"
+       "      --stop-on-failure\n"
+       "                       of several VMs begin no other when one is not moved\n"
        "      --no-verify-ssl  do not check the API's certificates\n"
        "      --progress FORM  plain (default), json (events, one a line), or none (only\n"
        "                       the closing report)\n"
@@ -56,14 +69,12 @@ static const char usage[] =
 
 struct options {
     struct vf_move move;
-    const char *config;
-    bool dry_run, yes, debug, help;
-    enum vf_progress_form progress;
+    struct vf_carry carry;
+    bool stop_on_failure;
 };
 
 enum {
-    O_YES = 256,
-    O_METHOD,
+    O_METHOD = 256,
     O_SKIP_START,
     O_SKIP_DISKS,
     O_NO_PRECOPY,
@@ -78,16 +89,16 @@ enum {
     O_VMID,
     O_IGNORE_EXISTS,
     O_TIMEOUT,
+    O_WAIT_STOP,
+    O_WAIT_START,
     O_NO_VERIFY,
-    O_PROGRESS,
-    O_DEBUG
+    O_SAVE,
+    O_CIPHERS,
+    O_STOP_ON_FAILURE
 };
 
 static const struct option long_options[] = {
-    {"config", required_argument, NULL, 'c'},
-    {"dry-run", no_argument, NULL, 'n'},
-    {"help", no_argument, NULL, 'h'},
-    {"yes", no_argument, NULL, O_YES},
+    VF_CARRY_OPTIONS,
     {"method", required_argument, NULL, O_METHOD},
     {"skip-start", no_argument, NULL, O_SKIP_START},
     {"skip-disks", no_argument, NULL, O_SKIP_DISKS},
@@ -103,9 +114,12 @@ static const struct option long_options[] = {
     {"vmid", required_argument, NULL, O_VMID},
     {"ignore-exists", no_argument, NULL, O_IGNORE_EXISTS},
     {"stop-timeout", required_argument, NULL, O_TIMEOUT},
+    {"wait-before-stop", no_argument, NULL, O_WAIT_STOP},
+    {"wait-before-start", no_argument, NULL, O_WAIT_START},
     {"no-verify-ssl", no_argument, NULL, O_NO_VERIFY},
-    {"progress", required_argument, NULL, O_PROGRESS},
-    {"debug", no_argument, NULL, O_DEBUG},
+    {"stop-on-failure", no_argument, NULL, O_STOP_ON_FAILURE},
+    {"ssh-ciphers", required_argument, NULL, O_CIPHERS},
+    {"save-plan", required_argument, NULL, O_SAVE},
     {0},
 };
 
@@ -118,34 +132,27 @@ static int number(const char *name, const char *text, uint64_t min, uint64_t max
     return -1;
 }
 
-static int word(const char *name, const char *text, const char *const *words, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (!strcmp(text, words[i]))
-            return (int)i;
-    vf_say(stderr, _("vmferry: %s cannot be '%s'\n"), name, text);
-    return -1;
-}
-
 static int take(struct options *o, int c)
 {
     static const char *const formats[] = {"raw", "qcow2"};
     static const char *const methods[] = {"copy", "remote-migrate"};
     struct vf_move *m = &o->move;
     uint64_t n = 0;
-    int i;
+    int i = vf_carry_option(&o->carry, c, optarg);
+    if (i)
+        return i < 0 ? -1 : 0;
     switch (c) {
-    case 'c':
-        o->config = optarg;
+    case O_STOP_ON_FAILURE:
+        o->stop_on_failure = true;
         return 0;
-    case 'n':
-        o->dry_run = true;
-        return 0;
-    case 'h':
-        o->help = true;
-        return 0;
-    case O_YES:
-        o->yes = true;
+    case O_CIPHERS:
+        m->ciphers = optarg;
+        if (!vf_ciphers_check(optarg))
+            return 0;
+        vf_say(stderr, _("vmferry: --ssh-ciphers cannot be '%s'\n"), optarg);
+        return -1;
+    case O_SAVE:
+        o->carry.save = optarg;
         return 0;
     case O_SKIP_START:
         m->skip_start = true;
@@ -159,11 +166,14 @@ static int take(struct options *o, int c)
     case O_IGNORE_EXISTS:
         m->ignore_exists = true;
         return 0;
+    case O_WAIT_STOP:
+        m->wait_before_stop = true;
+        return 0;
+    case O_WAIT_START:
+        m->wait_before_start = true;
+        return 0;
     case O_NO_VERIFY:
         m->verify_tls = false;
-        return 0;
-    case O_DEBUG:
-        o->debug = true;
         return 0;
     case O_MAC:
         m->mac = optarg;
@@ -186,15 +196,15 @@ static int take(struct options *o, int c)
         m->streams = (unsigned)n;
         return 0;
     case O_COMPRESS:
-        i = word("--compress", optarg, vf_compress_words, VF_COMPRESS_WORDS);
+        i = vf_carry_word("--compress", optarg, vf_compress_words, VF_COMPRESS_WORDS);
         m->compress = (unsigned)i;
         return i < 0 ? -1 : 0;
     case O_ROUTE:
-        i = word("--route", optarg, vf_route_words, VF_ROUTE_WORDS);
+        i = vf_carry_word("--route", optarg, vf_route_words, VF_ROUTE_WORDS);
         m->route = (unsigned)i;
         return i < 0 ? -1 : 0;
     case O_VERIFY:
-        i = word("--verify", optarg, vf_verify_words, VF_VERIFY_NONE + 1);
+        i = vf_carry_word("--verify", optarg, vf_verify_words, VF_VERIFY_NONE + 1);
         m->verify = (enum vf_verify)i;
         return i < 0 ? -1 : 0;
     case O_VMID:
@@ -208,51 +218,20 @@ static int take(struct options *o, int c)
         m->shutdown_timeout = (unsigned)n;
         return 0;
     case O_METHOD:
-        i = word("--method", optarg, methods, VF_COUNT(methods));
+        i = vf_carry_word("--method", optarg, methods, VF_COUNT(methods));
         m->method = (enum vf_method)i;
         return i < 0 ? -1 : 0;
     case O_FORMAT:
-        i = word("--format", optarg, formats, VF_COUNT(formats));
+        i = vf_carry_word("--format", optarg, formats, VF_COUNT(formats));
         m->format = i < 0 ? NULL : formats[i];
-        return i < 0 ? -1 : 0;
-    case O_PROGRESS:
-        i = vf_progress_form(optarg);
-        o->progress = (enum vf_progress_form)i;
         return i < 0 ? -1 : 0;
     default:
         return -1; /* getopt has said what it does not know */
     }
 }
 
-static enum vf_exit exit_for(const struct vf_error *e)
-{
-    return vf_error_code(e) == VF_E_USAGE ? VF_EXIT_USAGE : VF_EXIT_FAILED;
-}
-
-static enum vf_exit failed(const struct vf_error *e, const char *vm)
-{
-    vf_plain_error(e);
-    if (vm && vf_error_code(e) != VF_E_USAGE)
-        vf_say(stderr, _("%s: nothing was changed, neither at the source nor at the target\n"), vm);
-    return exit_for(e);
-}
-
-/* The plan is shown where somebody reads along, agrees to it, or must know why it stops. */
-static void show_plan(const struct options *o, const struct vf_prepared *p, bool stop)
-{
-    if (o->progress == VF_PROGRESS_JSON) {
-        vf_autofree char *line = vf_event_line(vf_plan_event(p));
-        fputs(line, stdout);
-    } else if (o->progress == VF_PROGRESS_PLAIN || o->dry_run || stop || !o->yes) {
-        vf_autofree char *text = vf_plan_summary(p);
-        vf_say(stdout, "%s", text);
-    }
-    fflush(stdout);
-}
-
-/* A VM's plan is shown, agreed to, made a job and followed. */
 static enum vf_exit move_one(const struct vf_conf *conf, const struct options *o, const char *vm,
-                             struct vf_tty_cache *cache)
+                             struct vf_tty_cache *cache, char **job)
 {
     struct vf_move m = o->move;
     m.vm = vm;
@@ -261,32 +240,36 @@ static enum vf_exit move_one(const struct vf_conf *conf, const struct options *o
     struct vf_prepared p;
     vf_tty_cache_rewind(cache);
     if (vf_prepare(conf, &m, &asker, NULL, &p, &err) < 0)
-        return failed(err, vm);
-    bool stop = vf_findings_stop(&p.findings);
-    show_plan(o, &p, stop);
-    enum vf_exit code = VF_EXIT_DONE;
-    vf_autofree char *question = vf_asprintf(_("Begin to move %s?"), p.plan ? p.plan->vm_name : vm);
-    vf_autofree char *id = NULL;
-    if (stop) {
-        vf_say(stderr, _("%s: cannot be moved as things are; nothing was changed\n"), vm);
-        code = VF_EXIT_STOPPED;
-    } else if (o->dry_run) {
-        if (o->progress != VF_PROGRESS_JSON)
-            puts(_("Dry run: nothing was changed."));
-    } else if (!o->yes && !vf_tty_there()) {
-        vf_say(stderr, _("vmferry: there is no terminal to ask on: give --yes\n"));
-        code = VF_EXIT_USAGE;
-    } else if (!o->yes && !vf_tty_confirm(question)) {
-        vf_say(stderr, _("%s: not moved, nothing was changed\n"), vm);
-        code = VF_EXIT_FAILED;
-    } else if (!(id = vf_job_create(p.plan, conf->path, &err)) ||
-               vf_job_spawn(id, VF_JOB_RUN, &err) < 0) {
-        code = failed(err, vm);
-    } else {
-        code = (enum vf_exit)vf_plain_follow(id, o->progress, cache);
-    }
+        return vf_carry_failed(err, vm);
+    enum vf_exit code = vf_carry_out(conf, &o->carry, &p, vm, cache, job);
     vf_prepared_free(&p);
     return code;
+}
+
+/* One after the other, each a job of its own; the highest exit code counts. */
+static int move_all(const struct vf_conf *conf, const struct options *o, char *const *vms, size_t n,
+                    struct vf_tty_cache *cache)
+{
+    int worst = VF_EXIT_DONE;
+    struct vf_outcome *v = vf_xcalloc(n, sizeof *v);
+    bool go = true;
+    for (size_t i = 0; i < n; i++) {
+        v[i] = (struct vf_outcome){.vm = vms[i], .code = -1};
+        if (!go)
+            continue;
+        v[i].code = (int)move_one(conf, o, vms[i], cache, &v[i].job);
+        worst = v[i].code > worst ? v[i].code : worst;
+        /* ^C means all of them */
+        go = v[i].code != VF_EXIT_INTERRUPTED && (v[i].code == VF_EXIT_DONE || !o->stop_on_failure);
+    }
+    if (n > 1 && !o->carry.dry_run && o->carry.progress != VF_PROGRESS_JSON) {
+        vf_autofree char *table = vf_outcome_table(v, n);
+        vf_say(stdout, "%s", table);
+    }
+    for (size_t i = 0; i < n; i++)
+        free(v[i].job);
+    free(v);
+    return worst;
 }
 
 int vf_cmd_move(int argc, char **argv)
@@ -294,12 +277,12 @@ int vf_cmd_move(int argc, char **argv)
     struct options o = {.move = {.verify_tls = true}};
     optind = 1;
     argv[0] = (char *)"vmferry move"; /* for getopt's messages */
-    for (int c; (c = getopt_long(argc, argv, "c:nh", long_options, NULL)) != -1;)
+    for (int c; (c = getopt_long(argc, argv, VF_CARRY_LETTERS, long_options, NULL)) != -1;)
         if (take(&o, c) < 0) {
             fputs(_("See vmferry move --help.\n"), stderr);
             return VF_EXIT_USAGE;
         }
-    if (o.help) {
+    if (o.carry.help) {
         fputs(_(usage), stdout);
         return VF_EXIT_DONE;
     }
@@ -308,22 +291,19 @@ int vf_cmd_move(int argc, char **argv)
                          "--help\n"));
         return VF_EXIT_USAGE;
     }
+    if (o.carry.save && argc - optind > 5) {
+        vf_say(stderr, _("vmferry: --save-plan writes the plan of one VM\n"));
+        return VF_EXIT_USAGE;
+    }
     o.move.source = argv[optind];
     o.move.target = argv[optind + 1];
     o.move.node = argv[optind + 2];
     o.move.storage = argv[optind + 3];
-    vf_log_stderr(o.debug);
+    vf_log_stderr(o.carry.debug);
     vf_autoerror struct vf_error *err = NULL;
-    vf_auto(vf_conf_free) struct vf_conf *conf = vf_conf_load(o.config, &err);
+    vf_auto(vf_conf_free) struct vf_conf *conf = vf_conf_load(o.carry.config, &err);
     if (!conf)
-        return failed(err, NULL);
+        return vf_carry_failed(err, NULL);
     vf_auto(vf_tty_cache_free) struct vf_tty_cache *cache = vf_tty_cache_new();
-    int worst = VF_EXIT_DONE;
-    for (int i = optind + 4; i < argc; i++) {
-        int code = (int)move_one(conf, &o, argv[i], cache);
-        worst = code > worst ? code : worst;
-        if (code == VF_EXIT_INTERRUPTED)
-            break; /* ^C means all of them */
-    }
-    return worst;
+    return move_all(conf, &o, argv + optind + 4, (size_t)(argc - optind - 4), cache);
 }

@@ -176,6 +176,10 @@ static void do_help(struct run *r)
 static void answered(struct run *r, const struct vf_answer *a)
 {
     int64_t number = vf_json_int(r->question.ask, "ask");
+    bool later = vf_json_true(r->question.ask, "waits") &&
+                 vf_streq(a->text, vf_json_str(r->question.ask, "safe"));
+    if (later)
+        return; /* it stays open, put aside */
     if (number)
         vf_client_answer(r->client, number, a->text, a->secret, NULL);
     else if (vf_streq(a->text, "leave"))

@@ -4,7 +4,7 @@
 #include "ui/plain.h"
 #include "ui/question.h"
 #include "ui/run/run.h"
-#include "ui/say.h"
+#include "ui/unfinished.h"
 #include "ui/wizard/wizard.h"
 #include "job/bus.h"
 #include "job/journal.h"
@@ -184,20 +184,19 @@ static const json_t *last_event(const struct vf_journal *j, const char *type)
 
 static void add_jobs(struct vf_wizard *w)
 {
-    vf_autostrv char **ids = vf_job_ids();
+    vf_autostrv char **ids = vf_unfinished_jobs();
     for (size_t i = 0; ids[i]; i++) {
         vf_autofree char *dir = vf_job_dir(ids[i]);
         vf_auto(vf_journal_free) struct vf_journal *j = vf_journal_open(dir, true, NULL);
         const json_t *job = j ? last_event(j, "job") : NULL;
-        bool runs = vf_job_is_locked(dir);
-        if (!job || (!runs && last_event(j, "end")))
+        if (!job)
             continue;
         vf_autofree char *what =
             vf_asprintf("%s: %s -> %s", vf_json_str(job, "vm"), vf_json_str(job, "source"),
                         vf_json_str(job, "target"));
-        vf_autofree char *next =
-            vf_asprintf(_("Interrupted. Undo what it did: vmferry rollback %s"), ids[i]);
-        vf_wizard_add_job(w, ids[i], what, runs, next);
+        vf_autofree char *next = vf_asprintf(
+            _("Go on: vmferry resume %s. Undo what it did: vmferry rollback %s"), ids[i], ids[i]);
+        vf_wizard_add_job(w, ids[i], what, vf_job_is_locked(dir, NULL, NULL), next);
     }
 }
 

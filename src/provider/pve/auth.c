@@ -93,8 +93,10 @@ static int get_secret(struct vf_pve_client *c, const struct vf_error *why, struc
 {
     const struct vf_cluster_conf *conf = c->conf;
     vf_secret_free(VF_STEAL(c->secret));
-    c->typed = !conf->secret_file && !conf->secret_command;
-    if (conf->secret_file)
+    c->typed = !conf->secret && !conf->secret_file && !conf->secret_command;
+    if (conf->secret)
+        c->secret = vf_secret_copy(conf->secret);
+    else if (conf->secret_file)
         c->secret = vf_secret_from_file(conf->secret_file, err);
     else if (conf->secret_command)
         c->secret = vf_secret_from_command(conf->secret_command, err);
@@ -208,7 +210,7 @@ static int log_in(struct vf_pve_client *c, struct vf_error **err)
 {
     if (!c->user && vf_pve_choose_user(c, err) < 0)
         return -1;
-    bool may_ask = !c->conf->secret_file && !c->conf->secret_command;
+    bool may_ask = !c->conf->secret && !c->conf->secret_file && !c->conf->secret_command;
     if (may_ask && !c->secret && vf_pve_check_realm(c, err) < 0)
         return -1;
     vf_autoerror struct vf_error *why = NULL;

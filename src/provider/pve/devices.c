@@ -118,16 +118,10 @@ static bool is_mac(const char *s)
     return s[17] == '\0';
 }
 
-/* qm.conf(5), net[n] */
-static const char *const nic_models[] = {
-    "e1000",    "e1000-82540em", "e1000-82544gc", "e1000-82545em", "e1000e",  "i82551", "i82557b",
-    "i82559er", "ne2k_isa",      "ne2k_pci",      "pcnet",         "rtl8139", "virtio", "vmxnet3",
-};
-
 static bool is_nic_model(const char *name)
 {
-    for (size_t i = 0; i < VF_COUNT(nic_models); i++)
-        if (vf_streq(nic_models[i], name))
+    for (size_t i = 0; vf_nic_models[i]; i++)
+        if (vf_streq(vf_nic_models[i], name))
             return true;
     return false;
 }

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Completion for bash: commands and options as `vmferry --help` tells them, jobs, files, words.
+
+_vmferry_commands() {
+    vmferry --help 2>/dev/null | sed -n 's/^  \([a-z][a-z]*\)  .*/\1/p'
+}
+
+_vmferry_options() {
+    vmferry "$1" --help 2>/dev/null | grep -oE -- '--[a-z][a-z-]+' | sort -u
+}
+
+_vmferry_jobs() {
+    vmferry jobs 2>/dev/null | sed -n 's/^\([0-9]\{8\}-[0-9a-f-]*\) .*/\1/p'
+}
+
+_vmferry() {
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} cmd=${COMP_WORDS[1]} words=
+    # bash makes a word of the = in --option=value
+    [[ $cur == '=' ]] && cur=
+    [[ $prev == '=' ]] && prev=${COMP_WORDS[COMP_CWORD - 2]}
+    COMPREPLY=()
+    if [[ $COMP_CWORD -eq 1 ]]; then
+        words="$(_vmferry_commands) --help --version"
+    else
+        case $prev in
+        -c | --config | -o | --output | --save-plan)
+            mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+            return
+            ;;
+        --method) words="copy remote-migrate" ;;
+        --progress) words="plain json none" ;;
+        --compress) words="auto off 1 2 3 4 5 6" ;;
+        --verify) words="full none" ;;
+        --format) words="raw qcow2" ;;
+        --route) words="auto local direct reverse relay" ;;
+        --mac) words="keep new" ;;
+        *)
+            if [[ $cur == -* ]]; then
+                words=$(_vmferry_options "$cmd")
+            else
+                case $cmd in
+                attach | rollback | resume) words=$(_vmferry_jobs) ;;
+                config) [[ $COMP_CWORD -eq 2 ]] && words=import ;;
+                esac
+                case $cmd in
+                run | check | config)
+                    [[ $words ]] || mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+                    ;;
+                esac
+            fi
+            ;;
+        esac
+    fi
+    [[ $words ]] && mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
+}
+complete -o filenames -F _vmferry vmferry

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config.h"
+#include "ui/cmd/carry.h"
+#include "ui/plan_text.h"
+#include "ui/say.h"
+#include "base/i18n.h"
+#include "base/str.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+int vf_carry_word(const char *name, const char *text, const char *const *words, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!strcmp(text, words[i]))
+            return (int)i;
+    vf_say(stderr, _("vmferry: %s cannot be '%s'\n"), name, text);
+    return -1;
+}
+
+int vf_carry_option(struct vf_carry *o, int c, const char *argument)
+{
+    static const char *const forms[] = {"plain", "json", "none"};
+    int i;
+    switch (c) {
+    case 'c':
+        o->config = argument;
+        return 1;
+    case 'n':
+        o->dry_run = true;
+        return 1;
+    case 'h':
+        o->help = true;
+        return 1;
+    case VF_CARRY_YES:
+        o->yes = true;
+        return 1;
+    case VF_CARRY_DEBUG:
+        o->debug = true;
+        return 1;
+    case VF_CARRY_PROGRESS:
+        i = vf_carry_word("--progress", argument, forms, VF_COUNT(forms));
+        o->progress = (enum vf_progress_form)i;
+        return i < 0 ? -1 : 1;
+    default:
+        return 0;
+    }
+}
+
+enum vf_exit vf_carry_failed(const struct vf_error *e, const char *vm)
+{
+    vf_plain_error(e);
+    if (vm && vf_error_code(e) != VF_E_USAGE)
+        vf_say(stderr, _("%s: nothing was changed, neither at the source nor at the target\n"), vm);
+    return vf_error_code(e) == VF_E_USAGE ? VF_EXIT_USAGE : VF_EXIT_FAILED;
+}
+
+/* The plan is shown where somebody reads along, agrees to it, or must know why it stops. */
+static void show_plan(const struct vf_carry *o, const struct vf_prepared *p, bool stop)
+{
+    if (o->progress == VF_PROGRESS_JSON) {
+        vf_autofree char *line = vf_event_line(vf_plan_event(p));
+        fputs(line, stdout);
+    } else if (o->progress == VF_PROGRESS_PLAIN || o->dry_run || o->only_check || stop || !o->yes) {
+        vf_autofree char *text = vf_plan_summary(p);
+        vf_say(stdout, "%s", text);
+    }
+    fflush(stdout);
+}
+
+/* Also of a move that is stopped as things are: the plan may be what has to be changed. */
+static enum vf_exit save(const struct vf_carry *o, const struct vf_prepared *p)
+{
+    vf_autoerror struct vf_error *err = NULL;
+    if (access(o->save, F_OK) == 0) {
+        vf_say(stderr, _("vmferry: %s is there already and is not replaced\n"), o->save);
+        return VF_EXIT_USAGE;
+    }
+    if (vf_plan_save(p->plan, o->save, &err) < 0)
+        return vf_carry_failed(err, p->plan->vm_name);
+    if (o->progress != VF_PROGRESS_JSON)
+        vf_say(stdout, _("The plan is in %s; nothing was changed. Carry it out: vmferry run %s\n"),
+               o->save, o->save);
+    return VF_EXIT_DONE;
+}
+
+static enum vf_exit begin(const struct vf_conf *conf, const struct vf_carry *o,
+                          const struct vf_prepared *p, const char *vm, struct vf_tty_cache *cache,
+                          char **id)
+{
+    vf_autoerror struct vf_error *err = NULL;
+    vf_autofree char *question = vf_asprintf(_("Begin to move %s?"), p->plan->vm_name);
+    if (!o->yes && !vf_tty_there()) {
+        vf_say(stderr, _("vmferry: there is no terminal to ask on: give --yes\n"));
+        return VF_EXIT_USAGE;
+    }
+    if (!o->yes && !vf_tty_confirm(question)) {
+        vf_say(stderr, _("%s: not moved, nothing was changed\n"), vm);
+        return VF_EXIT_FAILED;
+    }
+    *id = vf_job_create(p->plan, conf->path, &err);
+    if (!*id || vf_job_spawn(*id, VF_JOB_RUN, &err) < 0)
+        return vf_carry_failed(err, vm);
+    return (enum vf_exit)vf_plain_follow(*id, o->progress, cache);
+}
+
+enum vf_exit vf_carry_out(const struct vf_conf *conf, const struct vf_carry *o,
+                          const struct vf_prepared *p, const char *vm, struct vf_tty_cache *cache,
+                          char **id)
+{
+    bool stop = vf_findings_stop(&p->findings), json = o->progress == VF_PROGRESS_JSON;
+    vf_autofree char *own = NULL;
+    show_plan(o, p, stop);
+    if (o->save && p->plan) {
+        enum vf_exit code = save(o, p);
+        if (code != VF_EXIT_DONE)
+            return code;
+    }
+    if (stop) {
+        vf_say(stderr, _("%s: cannot be moved as things are; nothing was changed\n"), vm);
+        return VF_EXIT_STOPPED;
+    }
+    if (o->save)
+        return VF_EXIT_DONE;
+    if (o->only_check || o->dry_run) {
+        if (!json)
+            puts(o->only_check ? _("Nothing stops this move; nothing was changed.")
+                               : _("Dry run: nothing was changed."));
+        return VF_EXIT_DONE;
+    }
+    return begin(conf, o, p, vm, cache, id ? id : &own);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What move, run and check have in common: a prepared plan is shown, agreed to, made a job and
+ * followed. */
+#ifndef VF_UI_CMD_CARRY_H
+#define VF_UI_CMD_CARRY_H
+
+#include "job/job.h"
+#include "ui/plain.h"
+
+struct vf_carry {
+    const char *config;
+    const char *save; /* write the plan there and stop; NULL: carry it out */
+    bool dry_run, yes, debug, help;
+    bool only_check; /* of `check`: like a dry run, with a verdict at the end */
+    enum vf_progress_form progress;
+};
+
+/* 1 when the option C of getopt was one of the common ones (long_options: VF_CARRY_OPTIONS), 0 when
+ * not, -1 when its argument is wrong, which was said. */
+int vf_carry_option(struct vf_carry *o, int c, const char *argument);
+enum { VF_CARRY_YES = 1000, VF_CARRY_PROGRESS, VF_CARRY_DEBUG };
+#define VF_CARRY_OPTIONS                                                                           \
+    {"config", required_argument, NULL, 'c'}, {"dry-run", no_argument, NULL, 'n'},                 \
+        {"help", no_argument, NULL, 'h'}, {"yes", no_argument, NULL, VF_CARRY_YES},                \
+        {"progress", required_argument, NULL, VF_CARRY_PROGRESS},                                  \
+    {                                                                                              \
+        "debug", no_argument, NULL, VF_CARRY_DEBUG                                                 \
+    }
+#define VF_CARRY_LETTERS "c:nh"
+
+/* The index of TEXT in the N WORDS; -1, said, when option NAME cannot be that. */
+int vf_carry_word(const char *name, const char *text, const char *const *words, size_t n);
+
+/* Does with P what O says. VM names it in messages. *ID: the job, when one was made (caller frees);
+ * may be NULL. */
+enum vf_exit vf_carry_out(const struct vf_conf *conf, const struct vf_carry *o,
+                          const struct vf_prepared *p, const char *vm, struct vf_tty_cache *cache,
+                          char **id);
+
+/* Says why there is no plan, and that nothing was changed (unless VM is NULL). */
+enum vf_exit vf_carry_failed(const struct vf_error *e, const char *vm);
+
+#endif

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config.h"
+#include "ui/cmd/outcome.h"
+#include "job/event.h"
+#include "job/state.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/fdio.h"
+#include "base/i18n.h"
+#include "base/str.h"
+
+#include <string.h>
+
+enum { MAX_REPORT = 4 * 1024 * 1024 };
+
+static const char *const results[] = {
+    [VF_EXIT_DONE] = N_("moved"),
+    [VF_EXIT_FAILED] = N_("failed, put back"),
+    [VF_EXIT_USAGE] = N_("not begun"),
+    [VF_EXIT_STOPPED] = N_("stopped by a check"),
+    [VF_EXIT_INTERRUPTED] = N_("INTERRUPTED"),
+    [VF_EXIT_PERSON] = N_("NEEDS A PERSON"),
+};
+
+/* "12 s", or "" where there was none or nobody knows; caller frees. */
+static char *downtime(const char *job)
+{
+    vf_autofree char *dir = vf_job_dir(job);
+    vf_autofree char *path = vf_asprintf("%s/report.json", dir);
+    size_t n = 0;
+    vf_autofree char *text = vf_read_file(path, MAX_REPORT, &n, NULL);
+    vf_autojson json_t *report = text ? vf_event_parse(text, n) : NULL;
+    return json_object_get(report, "downtime") ? vf_format_duration(vf_json_num(report, "downtime"))
+                                               : vf_strdup("");
+}
+
+static const char *result(const struct vf_outcome *o)
+{
+    if (o->code < 0 || (size_t)o->code >= VF_COUNT(results))
+        return _("not begun");
+    return o->code == VF_EXIT_FAILED && !o->job ? _("not moved") : _(results[o->code]);
+}
+
+/* The command for it, where there is one. */
+static char *next(const struct vf_outcome *o)
+{
+    vf_autofree char *dir = o->job ? vf_job_dir(o->job) : NULL;
+    switch (o->code) {
+    case VF_EXIT_DONE:
+        return vf_strdup("");
+    case VF_EXIT_INTERRUPTED:
+        return dir ? vf_asprintf(vf_job_is_locked(dir, NULL, NULL) ? "vmferry attach %s"
+                                                                   : "vmferry rollback %s",
+                                 o->job)
+                   : vf_strdup("");
+    case VF_EXIT_PERSON:
+        return dir ? vf_asprintf(_("see %s/log"), dir) : vf_strdup("");
+    case VF_EXIT_STOPPED:
+    case VF_EXIT_FAILED:
+        return vf_strdup(_("mend the cause, move it again"));
+    default:
+        return vf_strdup(_("move it again"));
+    }
+}
+
+char *vf_outcome_table(const struct vf_outcome *v, size_t n)
+{
+    vf_autobuf struct vf_buf b = {0};
+    size_t moved = 0, width = 4;
+    for (size_t i = 0; i < n; i++) {
+        moved += v[i].code == VF_EXIT_DONE;
+        width = strlen(v[i].vm) > width ? strlen(v[i].vm) : width;
+    }
+    vf_buf_printf(&b, _("\n%zu of %zu VMs are moved:\n"), moved, n);
+    for (size_t i = 0; i < n; i++) {
+        const struct vf_outcome *o = &v[i];
+        vf_autofree char *down = o->job ? downtime(o->job) : vf_strdup(""), *then = next(o);
+        vf_autofree char *was = *down ? vf_asprintf(_("down %s"), down) : vf_strdup("");
+        vf_autofree char *line =
+            vf_asprintf("  %-*s  %-18s  %-10s  %s", (int)width, o->vm, result(o), was, then);
+        size_t end = strlen(line);
+        while (end && line[end - 1] == ' ')
+            line[--end] = 0;
+        vf_buf_printf(&b, "%s\n", line);
+    }
+    return vf_buf_take(&b);
+}
