@@ -79,6 +79,13 @@ ok $? "nothing is missing"
 unset COLUMNS
 LC_ALL=C.UTF-8
 export LC_ALL
+COLUMNS=80
+export COLUMNS
+move 0 "a move of several disks" --bwlimit 16 alpha beta b1 local 106
+says out '\] all disks [0-9]+ %.*; [a-z]+[0-9] .*, [a-z]+[0-9] ' "those that are copied at the same time share a line"
+[ "$(widest out)" -le 80 ]
+ok $? "of 80 columns"
+unset COLUMNS
 run 5 "it cannot be undone" rollback
 says err 'FAILED: undoing' "which is said"
 says err 'state: +source and target: not touched' "with the state of both"
