@@ -76,10 +76,10 @@ static void tell_start(struct vf_watch *w)
 static void tell_copy(struct vf_watch *w, int64_t now, const char *disk, int done)
 {
     vf_autofree char *line = vf_asprintf(
-        "{\"type\":\"progress\",\"time\":\"2026-11-21T02:14:09Z\",\"disk\":\"%s\",\"stage\":"
-        "\"copy\",\"total\":34359738368,\"done\":%d00000000,\"zero\":0,\"rate\":99614720,"
-        "\"average\":88080384,\"left\":210,\"all\":{\"total\":68719476736,\"done\":%d00000000,"
-        "\"rate\":%d,\"average\":88080384,\"left\":420}}",
+        "{\"type\":\"progress\",\"time\":\"2026-11-21T02:14:09Z\",\"disks\":[{\"disk\":\"%s\","
+        "\"stage\":\"copy\",\"total\":34359738368,\"done\":%d00000000,\"zero\":0,"
+        "\"rate\":99614720,\"average\":88080384,\"left\":210}],\"all\":{\"total\":68719476736,"
+        "\"done\":%d00000000,\"rate\":%d,\"average\":88080384,\"left\":420}}",
         disk, done, done + 30, 99614720 / (1 + done % 9));
     tell(w, now, line);
 }
@@ -150,7 +150,7 @@ static void test_asks(void)
     ok(w.ask != NULL, "an answer to another is none to it");
     tell(&w, 0, "{\"type\":\"answered\",\"ask\":3}");
     ok(!w.ask, "its answer, from wherever, settles it");
-    tell(&w, 0, "{\"type\":\"progress\",\"disk\":5}");
+    tell(&w, 0, "{\"type\":\"progress\",\"disks\":[{\"disk\":5}]}");
     tell(&w, 0, "{\"type\":\"phase\"}");
     tell(&w, 0, "{\"type\":\"unheard of\"}");
     ok(!w.n_disks && !w.n_steps, "what makes no sense is left out");

@@ -126,10 +126,9 @@ static void take_copy(struct vf_watch_copy *c, const json_t *e, int64_t now)
     c->left = json_is_integer(left) ? (int64_t)json_integer_value(left) : -1;
 }
 
-static void on_progress(struct vf_watch *w, const json_t *e, int64_t now)
+static void take_disk(struct vf_watch *w, const json_t *disk, int64_t now)
 {
-    const char *name = vf_json_str(e, "disk");
-    const json_t *all = json_object_get(e, "all");
+    const char *name = vf_json_str(disk, "disk");
     size_t i = 0;
     if (!name)
         return;
@@ -138,9 +137,18 @@ static void on_progress(struct vf_watch *w, const json_t *e, int64_t now)
     struct vf_watch_copy *c =
         i < w->n_disks ? &w->disks[i] : vf_grow(&w->disks, &w->n_disks, sizeof *c);
     set_text(&c->name, name);
-    set_text(&c->stage, vf_json_str(e, "stage"));
-    take_copy(c, e, now);
-    take_copy(&w->all, json_is_object(all) ? all : e, now);
+    set_text(&c->stage, vf_json_str(disk, "stage"));
+    take_copy(c, disk, now);
+}
+
+static void on_progress(struct vf_watch *w, const json_t *e, int64_t now)
+{
+    const json_t *all = json_object_get(e, "all"), *disks = json_object_get(e, "disks");
+    for (size_t i = 0; i < json_array_size(disks); i++)
+        take_disk(w, json_array_get(disks, i), now);
+    if (!json_is_object(all))
+        return;
+    take_copy(&w->all, all, now);
     w->copying = true;
 }
 
