@@ -67,8 +67,10 @@ static int try_addresses(struct vf_route *r, struct way *w, struct vf_error **er
     }
     return vf_fail(err, code, "%s cannot reach %s by ssh (%s)%s", w->from_label, w->to_label,
                    vf_buf_str(&tried),
-                   code == VF_E_TRUST ? ": find out which host that is; nothing was sent to it"
-                                      : "");
+                   code == VF_E_TRUST
+                       ? ": find out which host that is; nothing was sent to it, and no "
+                         "other route is taken unless one is asked for"
+                       : "");
 }
 
 static int open_way(struct vf_route *r, struct way *w, struct vf_error **err)
