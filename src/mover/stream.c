@@ -262,6 +262,22 @@ static void drop(struct stream *s)
     free(s);
 }
 
+/* The login went well, and what answers is not the key's command. */
+static void not_ours(const struct stream *s, struct vf_error **err)
+{
+    const char *text = s->link.wire.said;
+    vf_autofree char *said = vf_escape_n(text, strcspn(text, "\r\n"));
+    if (s->link.wire.noise > VF_WIRE_NOISE)
+        vf_fail(err, VF_E_UNSUPPORTED,
+                "the login shell there prints more than %d bytes before any command (%.60s...)",
+                VF_WIRE_NOISE, said);
+    else
+        vf_fail(err, VF_E_UNSUPPORTED,
+                "another program answers there than the one-job key asks for (it says: %s): sshd "
+                "there forces a command on this login (ForceCommand)",
+                said);
+}
+
 int vf_stream_connect(struct owner *o, const struct vf_frame *f, struct vf_error **err)
 {
     vf_autofree char *path = vf_field_text(f, VF_TAG_PATH);
@@ -275,7 +291,9 @@ int vf_stream_connect(struct owner *o, const struct vf_frame *f, struct vf_error
     vf_autoerror struct vf_error *e = NULL;
     /* a failing ssh ends its output; what it says on stderr tells more than that */
     if (send_hello(s, "source", &e) < 0 || receive_hello(s, "target", &e) < 0) {
-        if (s->ssh.pid > 0)
+        if (s->ssh.pid > 0 && s->link.wire.noise && !s->link.wire.greeted)
+            not_ours(s, err);
+        else if (s->ssh.pid > 0)
             vf_dial_failed(&s->ssh, err);
         vf_fail_with(err, VF_STEAL(e));
         drop(s);

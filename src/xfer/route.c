@@ -98,7 +98,8 @@ static int open_direct(struct vf_route *r, const struct vf_route_opts *o, struct
     if (vf_key_new(&key, &public_half, err) < 0)
         return -1;
     r->key_user = vf_strdup(o->user); /* removed from now on, whatever happens */
-    if (vf_key_install(r->target, o->user, public_half, err) < 0)
+    const char *peer = r->source->ssh ? vf_ssh_address(r->source->ssh) : NULL;
+    if (vf_key_install(r->target, o->user, peer, public_half, err) < 0)
         return -1;
     vf_autobuf struct vf_buf tried = {0};
     enum vf_error_code code = VF_E_NET;
@@ -117,6 +118,8 @@ static int open_direct(struct vf_route *r, const struct vf_route_opts *o, struct
             code = vf_error_code(e);
         vf_buf_printf(&tried, "%s%s: %s", tried.len ? "; " : "", *a, vf_error_text(e));
     }
+    if (code == VF_E_AUTH && r->target->lets_in)
+        vf_buf_printf(&tried, "; sshd there is told who may log in: %s", r->target->lets_in);
     return vf_fail(err, code, "%s cannot reach %s by ssh (%s)", r->source_label, r->target_label,
                    vf_buf_str(&tried));
 }

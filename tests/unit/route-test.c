@@ -289,7 +289,7 @@ static void test_lost(struct vf_ssh *ssh)
     vf_auto(vf_mover_host_free) struct vf_mover_host *b = vf_mover_host_open(ssh, &o, NULL);
     put("keys/authorized_keys2", "ssh-ed25519 AAAA somebody else\n");
     vf_autoerror struct vf_error *e = NULL;
-    ok(b && vf_key_install(b, user, "ssh-ed25519 AAAA", &e) == 0, "a key is installed");
+    ok(b && vf_key_install(b, user, NULL, "ssh-ed25519 AAAA", &e) == 0, "a key is installed");
     show(e);
     vf_autofree char *with = file("keys/authorized_keys2");
     ok(strstr(with, "vmferry-job-lost-") != NULL, "beside somebody else's");
@@ -343,7 +343,7 @@ static void test_last_resort(struct vf_ssh *ssh)
     struct vf_mover_opts o = {.job = job, .epoch = 1, .mover = mover};
     vf_auto(vf_mover_host_free) struct vf_mover_host *b = vf_mover_host_open(ssh, &o, NULL);
     vf_autoerror struct vf_error *e = NULL;
-    ok(b && vf_key_install(b, user, "ssh-ed25519 AAAA", &e) == 0, "installed");
+    ok(b && vf_key_install(b, user, NULL, "ssh-ed25519 AAAA", &e) == 0, "installed");
     show(e);
     vf_autofree char *with = file("cluster/authorized_keys");
     ok(vf_starts(with, before) && strlen(with) > strlen(before), "behind what was there");
