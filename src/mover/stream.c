@@ -16,7 +16,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
-enum { HELLO_MS = 20 * 1000, PIPE_BYTES = 1 << 20 };
+enum { HELLO_MS = 20 * 1000, PIPE_BYTES = 1 << 20, DROPS = 20, DROPPED_MS = 250 };
 
 static int socket_address(const char *path, struct sockaddr_un *out, struct vf_error **err)
 {
@@ -174,7 +174,7 @@ static struct stream *new_stream(struct owner *o, int in, int out)
 {
     struct stream *s = vf_xcalloc(1, sizeof *s);
     s->owner = o;
-    s->notify = s->key = -1;
+    s->notify = -1;
     s->ssh.pid = -1;
     vf_link_init(&s->link, in, out);
     s->link.limit = &o->limit;
@@ -228,29 +228,20 @@ static struct stream *dial_local(struct owner *o, const char *path, struct vf_er
     return s;
 }
 
-static struct stream *dial_ssh(struct owner *o, const struct vf_frame *f, struct vf_error **err)
+static struct stream *dial_ssh(struct owner *o, const struct vf_frame *f, int *key,
+                               struct vf_error **err)
 {
     struct vf_proc p;
-    int key;
-    if (vf_dial_ssh(o, f, &p, &key, err) < 0)
+    if (vf_dial_ssh(o, f, &p, key, err) < 0)
         return NULL;
     struct stream *s = new_stream(o, p.out, p.in);
-    s->key = key;
     s->ssh = p;
     s->ssh.in = s->ssh.out = -1;
     return s;
 }
 
-static void forget_key(struct stream *s)
-{
-    if (s->key >= 0)
-        close(s->key);
-    s->key = -1;
-}
-
 static void drop(struct stream *s)
 {
-    forget_key(s);
     if (s->ssh.pid > 0) {
         kill(s->ssh.pid, SIGTERM);
         vf_proc_wait(&s->ssh, NULL, NULL);
@@ -278,30 +269,45 @@ static void not_ours(const struct stream *s, struct vf_error **err)
                 said);
 }
 
-int vf_stream_connect(struct owner *o, const struct vf_frame *f, struct vf_error **err)
+/* 0, -1, or 1 when the host hung up before the login. */
+static int connect_once(struct owner *o, const struct vf_frame *f, const char *path, int *key,
+                        struct vf_error **err)
 {
-    vf_autofree char *path = vf_field_text(f, VF_TAG_PATH);
-    if (!f->id || vf_stream_find(o, f->id))
-        return vf_fail(err, VF_E_INTERNAL, "stream %u exists", f->id);
-    struct stream *s = path ? dial_local(o, path, err) : dial_ssh(o, f, err);
+    struct stream *s = path ? dial_local(o, path, err) : dial_ssh(o, f, key, err);
     if (!s)
         return -1;
     s->id = f->id;
     s->dialled = true;
     vf_autoerror struct vf_error *e = NULL;
+    int r = -1;
     /* a failing ssh ends its output; what it says on stderr tells more than that */
     if (send_hello(s, "source", &e) < 0 || receive_hello(s, "target", &e) < 0) {
         if (s->ssh.pid > 0 && s->link.wire.noise && !s->link.wire.greeted)
             not_ours(s, err);
         else if (s->ssh.pid > 0)
-            vf_dial_failed(&s->ssh, err);
+            r = vf_dial_failed(&s->ssh, err);
         vf_fail_with(err, VF_STEAL(e));
         drop(s);
-        return -1;
+        return r;
     }
-    forget_key(s);
     run(s);
     return 0;
+}
+
+int vf_stream_connect(struct owner *o, const struct vf_frame *f, struct vf_error **err)
+{
+    vf_autofree char *path = vf_field_text(f, VF_TAG_PATH);
+    if (!f->id || vf_stream_find(o, f->id))
+        return vf_fail(err, VF_E_INTERNAL, "stream %u exists", f->id);
+    vf_autofd int key = -1; /* needed while ssh logs in */
+    for (int i = 0;; i++) {
+        vf_autoerror struct vf_error *e = NULL;
+        int r = connect_once(o, f, path, &key, &e);
+        /* a host with more logins under way than its MaxStartups hangs up on some of them */
+        if (r == 1 && i < DROPS && vf_cancel_sleep(NULL, DROPPED_MS, NULL) == 0)
+            continue;
+        return r == 0 ? 0 : vf_fail_with(err, VF_STEAL(e));
+    }
 }
 
 struct stream *vf_stream_find(struct owner *o, uint32_t id)

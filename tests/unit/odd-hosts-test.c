@@ -20,6 +20,8 @@ struct row {
     enum vf_error_code code; /* VF_OK: it works */
     const char *words;       /* in the refusal */
     const char *needs;       /* shell; when it fails the row is skipped */
+    bool both;               /* both transports matter */
+    bool crowded;            /* somebody else is always about to log in */
     bool lost;               /* the program is lost: the owner there has to take the key back */
 };
 
@@ -160,6 +162,13 @@ static const struct row rows[] = {
      .dial = "127.0.2.2",
      .code = VF_E_UNSUPPORTED,
      .words = "welcome to the backup service"},
+    {.name = "one session a connection", .extra = "MaxSessions 1\n", .both = true},
+    {.name = "no session at all",
+     .extra = "MaxSessions 0\n",
+     .both = true,
+     .code = VF_E_PERMISSION,
+     .words = "MaxSessions"},
+    {.name = "a host that hangs up on most", .extra = "MaxStartups 1:50:100\n", .crowded = true},
 };
 
 static char *expand(const char *text, const char *w)
@@ -282,6 +291,7 @@ static void try_row(const struct row *row, int i, int transport)
     if (ok(start(row, &s, name, address, w), "%s: an sshd", row->name)) {
         know(&s, "host_ed25519");
         vf_autofree char *before = state_of(&s, w);
+        vf_autofd int other = row->crowded ? connect_to(&s) : -1;
         try_open(row, &s, transport, w);
         vf_autofree char *after = state_of(&s, w);
         is_str(after, before, "... and all is as before");
@@ -309,7 +319,7 @@ int main(int argc, char **argv)
         if (only && !strstr(rows[i].name, only))
             continue;
         try_row(&rows[i], (int)i, VF_SSH_LIBSSH2);
-        if (rows[i].shell)
+        if (rows[i].shell || rows[i].both)
             try_row(&rows[i], (int)i, VF_SSH_OPENSSH);
     }
     end();

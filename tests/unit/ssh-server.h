@@ -108,12 +108,19 @@ static inline uint16_t free_port(const char *address)
     return ntohs(sa.sin_port);
 }
 
-static inline bool answers(const struct server *s)
+/* A TCP connection to S, or -1. */
+static inline int connect_to(const struct server *s)
 {
     struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons(s->port)};
-    vf_autofd int fd = socket(AF_INET, SOCK_STREAM, 0);
+    vf_autofd int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     inet_pton(AF_INET, s->address, &sa.sin_addr);
-    return connect(fd, (struct sockaddr *)&sa, sizeof sa) == 0;
+    return connect(fd, (struct sockaddr *)&sa, sizeof sa) == 0 ? VF_STEAL_FD(fd) : -1;
+}
+
+static inline bool answers(const struct server *s)
+{
+    vf_autofd int fd = connect_to(s);
+    return fd >= 0;
 }
 
 /* Does CONF say KEYWORD outside of Match blocks? sshd takes the first it reads. */
