@@ -40,8 +40,12 @@ static int make_dir(struct vf_mover_host *h, const char *helper, uint64_t epoch,
     vf_strv_addf(&args, "vmferry-%s-%llu-%s", h->job, (unsigned long long)epoch, random);
     vf_strv_addf(&args, "%lld", (long long)(st.st_size >> 10) + ROOM_KIB);
     vf_autofree char *said = vf_host_shell(h->ssh, vf_script_prepare, args, h->cancel, err);
-    if (!said)
+    if (!said) {
+        /* it may have been made all the same, and the answer not understood */
+        char *what[] = {args[0], (char *)"remove", NULL};
+        vf_autofree char *gone = vf_host_shell(h->ssh, vf_script_dirs, what, NULL, NULL);
         return vf_fail_prefix(err, "making a directory for the helper");
+    }
     char *space = strchr(said, ' ');
     /* it must be ours: it is removed as a whole later */
     if (!space || space[1] != '/' || !vf_ends(space, args[0]) || strchr(space, '\n'))

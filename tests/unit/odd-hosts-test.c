@@ -25,8 +25,9 @@ struct row {
     bool lost;               /* the program is lost: the owner there has to take the key back */
 };
 
-#define OWN_KEYS "AuthorizedKeysFile .ssh/authorized_keys .ssh/authorized_keys2\n"
-#define KEYS     "cp $A ~/.ssh/authorized_keys"
+#define OWN_KEYS          "AuthorizedKeysFile .ssh/authorized_keys .ssh/authorized_keys2\n"
+#define KEYS              "cp $A ~/.ssh/authorized_keys"
+#define NOISE(file, line) "cat >~/" file " <<'EOF'\n" line "\nEOF"
 
 static const struct row rows[] = {
     {.name = "usual", .extra = OWN_KEYS, .setup = KEYS, .key_in = "~/.ssh/authorized_keys"},
@@ -162,6 +163,43 @@ static const struct row rows[] = {
      .dial = "127.0.2.2",
      .code = VF_E_UNSUPPORTED,
      .words = "welcome to the backup service"},
+    {.name = "bash that prints", .shell = "/bin/bash", .setup = NOISE(".bashrc", "echo noise")},
+    {.name = "a shell that prints a lot",
+     .shell = "/bin/bash",
+     .setup = NOISE(".bashrc", "head -c 5000 /dev/zero | tr '\\0' x"),
+     .code = VF_E_UNSUPPORTED,
+     .words = "prints 5000 bytes before any command"},
+    {.name = "a shell that prints a lot to others",
+     .extra = "ListenAddress 127.0.2.3\n",
+     .shell = "/bin/bash",
+     .setup = NOISE(".bashrc", "case $SSH_CONNECTION in *' 127.0.2.3 '*) "
+                               "head -c 5000 /dev/zero | tr '\\0' x;; esac"),
+     .dial = "127.0.2.3",
+     .code = VF_E_UNSUPPORTED,
+     .words = "prints more than 4096 bytes before any command"},
+    {.name = "tcsh that prints",
+     .shell = "/bin/tcsh",
+     .setup = NOISE(".tcshrc", "echo noise"),
+     .both = true},
+    {.name = "fish that prints",
+     .shell = "/usr/bin/fish",
+     .setup = "mkdir -p ~/.config/fish && " NOISE(".config/fish/config.fish", "echo noise"),
+     .both = true},
+    {.name = "zsh that prints", .shell = "/bin/zsh", .setup = NOISE(".zshenv", "echo noise")},
+    {.name = "busybox's ash",
+     .shell = "$W/ash",
+     .needs = "busybox=$(command -v busybox) && ln -s \"$busybox\" ash"},
+    {.name = "a restricted shell", .shell = "/bin/rbash", .both = true},
+    {.name = "a restricted shell without sh",
+     .shell = "/bin/rbash",
+     .setup = NOISE(".bashrc", "PATH=/nowhere"),
+     .code = VF_E_UNSUPPORTED,
+     .words = "sh: command not found"},
+    {.name = "nologin",
+     .shell = "/usr/sbin/nologin",
+     .code = VF_E_UNSUPPORTED,
+     .words = "(it answers: This account is currently not available.)"},
+    {.name = "false", .shell = "/bin/false", .code = VF_E_UNSUPPORTED, .words = "no commands"},
     {.name = "one session a connection", .extra = "MaxSessions 1\n", .both = true},
     {.name = "no session at all",
      .extra = "MaxSessions 0\n",
@@ -185,12 +223,13 @@ static char *expand(const char *text, const char *w)
 static bool start(const struct row *row, struct server *s, const char *name, const char *address,
                   const char *w)
 {
+    vf_autofree char *login_shell = expand(row->shell ? row->shell : "/bin/sh", w);
     vf_autofree char *extra = expand(row->extra ? row->extra : "", w);
     vf_autofree char *setup = vf_asprintf(
         "A=%s/client.pub W=%s; cd $W && mkdir -p home/.ssh && mount --bind home ~ && "
         "awk -F: -v OFS=: -v u=%s -v s=%s '$1 == u { $7 = s } { print }' /etc/passwd >passwd && "
         "mount --bind passwd /etc/passwd && { %s\n}",
-        dir, w, user, row->shell ? row->shell : "/bin/sh", row->setup ? row->setup : ":");
+        dir, w, user, login_shell, row->setup ? row->setup : ":");
     return serve(s, name, address, "host_ed25519", extra, setup);
 }
 
@@ -278,11 +317,9 @@ static void try_row(const struct row *row, int i, int transport)
     vf_autofree char *name = vf_asprintf("w%d-%d", i, transport), *w = in_dir("%s", name);
     vf_autofree char *address = vf_asprintf("127.0.1.%d", i + 1);
     mkdir(w, 0755);
-    if (row->shell && access(row->shell, X_OK) < 0) {
-        skip(row->name, "no such shell here");
-        return;
-    }
-    vf_autofree char *needs = vf_asprintf("cd %s && { %s\n}", w, row->needs ? row->needs : ":");
+    vf_autofree char *login_shell = expand(row->shell ? row->shell : "/bin/sh", w);
+    vf_autofree char *needs = vf_asprintf("cd %s && { %s\n} && test -x %s", w,
+                                          row->needs ? row->needs : ":", login_shell);
     if (run((const char *[]){"sh", "-c", needs, NULL}) != 0) {
         skip(row->name, "this machine cannot do that");
         return;
@@ -319,7 +356,7 @@ int main(int argc, char **argv)
         if (only && !strstr(rows[i].name, only))
             continue;
         try_row(&rows[i], (int)i, VF_SSH_LIBSSH2);
-        if (rows[i].shell || rows[i].both)
+        if (rows[i].both)
             try_row(&rows[i], (int)i, VF_SSH_OPENSSH);
     }
     end();
