@@ -5,12 +5,14 @@
 #include "config.h"
 #include "tests/unit/ssh-server.h"
 
+#include <glob.h>
+#include <time.h>
 #include "xfer/route.h"
 
-static char *mover;
+static char *mover, *faketime;
 
-/* A set-up. EXTRA is for sshd_config ($W: the directory of the row), SETUP runs as shell in $W
- * before sshd ($A: a file with the operator's key; ~ is empty but for .ssh). */
+/* A set-up. EXTRA is for sshd_config ($W: the directory of the row; $F: libfaketime), SETUP runs as
+ * shell in $W before sshd ($A: a file with the operator's key; ~ is empty but for .ssh). */
 struct row {
     const char *name, *extra, *setup;
     const char *shell;       /* the login shell; NULL: sh */
@@ -20,6 +22,7 @@ struct row {
     enum vf_error_code code; /* VF_OK: it works */
     const char *words;       /* in the refusal */
     const char *needs;       /* shell; when it fails the row is skipped */
+    int hours;               /* the host's clock is ahead by */
     bool both;               /* both transports matter */
     bool crowded;            /* somebody else is always about to log in */
     bool lost;               /* the program is lost: the owner there has to take the key back */
@@ -163,6 +166,33 @@ static const struct row rows[] = {
      .dial = "127.0.2.2",
      .code = VF_E_UNSUPPORTED,
      .words = "welcome to the backup service"},
+    {.name = "a time zone east",
+     .extra = OWN_KEYS,
+     .setup = KEYS " && export TZ=Pacific/Kiritimati",
+     .key_in = "~/.ssh/authorized_keys"},
+    {.name = "a time zone west of the user's own",
+     .extra = OWN_KEYS "SetEnv TZ=Pacific/Pago_Pago\n",
+     .setup = KEYS,
+     .key_in = "~/.ssh/authorized_keys"},
+    {.name = "an sshd that knows local time only",
+     .extra = OWN_KEYS "SetEnv TZ=Pacific/Kiritimati PATH=$W:/usr/bin:/bin\n",
+     .setup = KEYS " && cp sshd.sh sshd && chmod 755 sshd",
+     .needs = "test \"$(date +%Z)\" = UTC && cat >sshd.sh <<'EOF'\n#!/bin/sh\n"
+              "[ \"$1\" != -V ] || { echo 'OpenSSH_8.4p1 Debian-5, OpenSSL 1.1.1n' >&2; exit 1; }\n"
+              "exec /usr/sbin/sshd \"$@\"\nEOF",
+     .key_in = "~/.ssh/authorized_keys"},
+    {.name = "a clock that is an hour ahead",
+     .extra = OWN_KEYS "SetEnv LD_PRELOAD=$F FAKETIME=+1h\n",
+     .setup = KEYS " && export LD_PRELOAD=$F FAKETIME=+1h",
+     .key_in = "~/.ssh/authorized_keys",
+     .needs = "test -n \"$F\"",
+     .hours = 1},
+    {.name = "a clock that is an hour behind",
+     .extra = OWN_KEYS "SetEnv LD_PRELOAD=$F FAKETIME=-1h\n",
+     .setup = KEYS " && export LD_PRELOAD=$F FAKETIME=-1h",
+     .key_in = "~/.ssh/authorized_keys",
+     .needs = "test -n \"$F\"",
+     .hours = -1},
     {.name = "bash that prints", .shell = "/bin/bash", .setup = NOISE(".bashrc", "echo noise")},
     {.name = "a shell that prints a lot",
      .shell = "/bin/bash",
@@ -212,9 +242,9 @@ static const struct row rows[] = {
 static char *expand(const char *text, const char *w)
 {
     vf_autobuf struct vf_buf b = {0};
-    for (const char *hit; (hit = strstr(text, "$W")); text = hit + 2) {
+    for (const char *hit; (hit = strchr(text, '$')); text = hit + 2) {
         vf_buf_add(&b, text, (size_t)(hit - text));
-        vf_buf_puts(&b, w);
+        vf_buf_puts(&b, hit[1] == 'W' ? w : faketime);
     }
     vf_buf_puts(&b, text);
     return vf_buf_take(&b);
@@ -226,10 +256,10 @@ static bool start(const struct row *row, struct server *s, const char *name, con
     vf_autofree char *login_shell = expand(row->shell ? row->shell : "/bin/sh", w);
     vf_autofree char *extra = expand(row->extra ? row->extra : "", w);
     vf_autofree char *setup = vf_asprintf(
-        "A=%s/client.pub W=%s; cd $W && mkdir -p home/.ssh && mount --bind home ~ && "
+        "F=%s A=%s/client.pub W=%s; cd $W && mkdir -p home/.ssh && mount --bind home ~ && "
         "awk -F: -v OFS=: -v u=%s -v s=%s '$1 == u { $7 = s } { print }' /etc/passwd >passwd && "
         "mount --bind passwd /etc/passwd && { %s\n}",
-        dir, w, user, login_shell, row->setup ? row->setup : ":");
+        faketime, dir, w, user, login_shell, row->setup ? row->setup : ":");
     return serve(s, name, address, "host_ed25519", extra, setup);
 }
 
@@ -256,6 +286,30 @@ static bool holds_key(const struct server *s, const char *w, const char *path)
     vf_autofree char *ns = vf_asprintf("--mount=/proc/%d/ns/mnt", (int)s->proc.pid);
     vf_autofree char *grep = vf_asprintf("cd %s && grep -q vmferry-job-odd %s", w, path);
     return run((const char *[]){"nsenter", ns, "sh", "-c", grep, NULL}) == 0;
+}
+
+/* By the host's clock the key is good for a day, give or take what this machine's load may take. */
+static bool lasts_a_day(const struct server *s, const struct row *row)
+{
+    vf_autofree char *ns = vf_asprintf("--mount=/proc/%d/ns/mnt", (int)s->proc.pid);
+    const char *argv[] = {"nsenter",
+                          ns,
+                          "sh",
+                          "-c",
+                          "sed -n 's/.*expiry-time=\"\\([0-9Z]*\\)\".*vmferry-job-odd.*/\\1/p' "
+                          "~/.ssh/authorized_keys",
+                          NULL};
+    struct vf_proc_result r = {0};
+    struct tm tm = {0};
+    time_t now = time(NULL);
+    bool good = vf_proc_run(argv, NULL, 0, 4096, NULL, &r, NULL) == 0 &&
+                strptime(vf_buf_str(&r.out), "%Y%m%d%H%M%S", &tm);
+    double off = good ? difftime(timegm(&tm), now + (24 + row->hours) * 3600) : 0;
+    good = good && off > -300 && off < 300;
+    if (!good)
+        printf("# expires '%s'\n", vf_buf_str(&r.out));
+    vf_proc_result_free(&r);
+    return good;
 }
 
 /* Everything up to an open route; what is open is in *A, *B and *R. */
@@ -298,6 +352,8 @@ static void try_open(const struct row *row, const struct server *s, int transpor
            vf_error_text(e));
     if (row->key_in)
         ok(holds_key(s, w, row->key_in), "... its key is in %s", row->key_in);
+    if (row->key_in && vf_streq(row->key_in, "~/.ssh/authorized_keys"))
+        ok(lasts_a_day(s, row), "... for a day by the clock there");
     if (row->lost && b) {
         vf_session_free(VF_STEAL(b->session));
         bool there = true;
@@ -318,7 +374,7 @@ static void try_row(const struct row *row, int i, int transport)
     vf_autofree char *address = vf_asprintf("127.0.1.%d", i + 1);
     mkdir(w, 0755);
     vf_autofree char *login_shell = expand(row->shell ? row->shell : "/bin/sh", w);
-    vf_autofree char *needs = vf_asprintf("cd %s && { %s\n} && test -x %s", w,
+    vf_autofree char *needs = vf_asprintf("F=%s; cd %s && { %s\n} && test -x %s", faketime, w,
                                           row->needs ? row->needs : ":", login_shell);
     if (run((const char *[]){"sh", "-c", needs, NULL}) != 0) {
         skip(row->name, "this machine cannot do that");
@@ -352,6 +408,12 @@ int main(int argc, char **argv)
     }
     if (!begin(0))
         return done_testing();
+    glob_t found = {0};
+    if (glob("/usr/lib/*/faketime/libfaketime.so.1", 0, NULL, &found) == 0)
+        faketime = vf_strdup(found.gl_pathv[0]);
+    else
+        faketime = vf_strdup("");
+    globfree(&found);
     for (size_t i = 0; i < VF_COUNT(rows); i++) {
         if (only && !strstr(rows[i].name, only))
             continue;
@@ -360,6 +422,7 @@ int main(int argc, char **argv)
             try_row(&rows[i], (int)i, VF_SSH_OPENSSH);
     }
     end();
+    free(faketime);
     free(mover);
     return done_testing();
 }
