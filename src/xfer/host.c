@@ -20,11 +20,16 @@ enum { MAX_HELPER = 64 << 20, ROOM_KIB = 64, HELLO_MS = 30 * 1000, END_MS = 15 *
 /* ---- deploying ---- */
 
 /* The job's ID becomes part of file names and of a line in authorized_keys. */
-static int check_job(const char *job, struct vf_error **err)
+bool vf_job_name_ok(const char *job)
 {
     static const char good[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
     size_t n = job ? strlen(job) : 0;
-    if (!n || n > 40 || strspn(job, good) != n || job[0] == '.' || job[0] == '-')
+    return n && n <= 40 && strspn(job, good) == n && job[0] != '.' && job[0] != '-';
+}
+
+static int check_job(const char *job, struct vf_error **err)
+{
+    if (!vf_job_name_ok(job))
         return vf_fail(err, VF_E_USAGE, "\"%s\" cannot be a job ID", job ? job : "");
     return 0;
 }

@@ -37,8 +37,12 @@ extern const char vf_script_prepare[]; /* NAME KIBIBYTES -> "MACHINE DIR" */
 /* USER MARK COMMAND PUBLIC_KEY SECONDS PEER -> file, and perhaps who else sshd lets in */
 extern const char vf_script_key_add[];
 extern const char vf_script_key_remove[]; /* USER MARK list|remove -> a line per file */
+extern const char vf_script_key_list[];   /* USER -> "key FILE JOB" a key of any job */
+extern const char vf_script_helpers[];    /* -> "helper DIR JOB PID" a directory; PID 0: dead */
 extern const char vf_script_dirs[];       /* PREFIX list|remove -> a line per directory */
 
+/* May JOB be part of file names and of lines in authorized_keys? */
+bool vf_job_name_ok(const char *job);
 /* The mark of a job's line in authorized_keys; caller frees. */
 char *vf_key_mark(const char *job);
 

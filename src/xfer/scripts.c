@@ -36,26 +36,43 @@ const char vf_script_prepare[] =
     "exit 93\n";
 
 /* An owner that still lives has its number in the file and the directory among its words. */
-const char vf_script_dirs[] =
-    "lives() {\n"
-    "  [ -n \"$pid\" ] && tr '\\0' ' ' 2>/dev/null <\"/proc/$pid/cmdline\" |\n"
-    "    grep -qF \"vmferry-mover serve \" && tr '\\0' '\\n' 2>/dev/null <\"/proc/$pid/cmdline\" "
-    "|\n"
-    "    grep -qxF \"$d\"\n"
+#define LIVES                                                                                      \
+    "lives() {\n"                                                                                  \
+    "  [ -n \"$pid\" ] && tr '\\0' ' ' 2>/dev/null <\"/proc/$pid/cmdline\" |\n"                    \
+    "    grep -qF \"vmferry-mover serve \" && tr '\\0' '\\n' 2>/dev/null <\"/proc/$pid/cmdline\" " \
+    "|\n"                                                                                          \
+    "    grep -qxF \"$d\"\n"                                                                       \
+    "}\n"                                                                                          \
+    "owner() {\n"                                                                                  \
+    "  pid= rest=\n"                                                                               \
+    "  [ ! -f \"$d/lock\" ] || read -r pid rest <\"$d/lock\"\n"                                    \
     "}\n"
-    "for base in /run /tmp /var/tmp \"$HOME\"; do\n"
-    "  for d in \"$base/$1\"*; do\n"
-    "    [ -d \"$d\" ] && [ ! -L \"$d\" ] && [ -O \"$d\" ] || continue\n"
-    "    if [ \"$2\" = remove ]; then\n"
-    "      pid= rest= i=0\n"
-    "      [ ! -f \"$d/lock\" ] || read -r pid rest <\"$d/lock\"\n"
-    "      while lives && [ $i -lt 150 ]; do\n"
-    "        if [ $i -lt 100 ]; then kill \"$pid\"; else kill -9 \"$pid\"; fi 2>/dev/null\n"
-    "        sleep 0.1 2>/dev/null || { sleep 1; i=$((i + 9)); }\n"
-    "        i=$((i + 1))\n"
-    "      done\n"
-    "      rm -rf -- \"$d\" || exit 1\n"
-    "    fi\n"
-    "    echo \"$d\"\n"
-    "  done\n"
-    "done\n";
+
+const char vf_script_helpers[] =
+    LIVES "for base in /run /tmp /var/tmp \"$HOME\"; do\n"
+          "  for d in \"$base\"/vmferry-*-*-*; do\n"
+          "    [ -d \"$d\" ] && [ ! -L \"$d\" ] && [ -O \"$d\" ] || continue\n"
+          "    owner\n"
+          "    lives || pid=0\n"
+          "    j=${d##*/vmferry-}; j=${j%-*}\n"
+          "    echo \"helper $d ${j%-*} $pid\"\n"
+          "  done\n"
+          "done\n";
+
+const char vf_script_dirs[] =
+    LIVES "for base in /run /tmp /var/tmp \"$HOME\"; do\n"
+          "  for d in \"$base/$1\"*; do\n"
+          "    [ -d \"$d\" ] && [ ! -L \"$d\" ] && [ -O \"$d\" ] || continue\n"
+          "    if [ \"$2\" = remove ]; then\n"
+          "      i=0\n"
+          "      owner\n"
+          "      while lives && [ $i -lt 150 ]; do\n"
+          "        if [ $i -lt 100 ]; then kill \"$pid\"; else kill -9 \"$pid\"; fi 2>/dev/null\n"
+          "        sleep 0.1 2>/dev/null || { sleep 1; i=$((i + 9)); }\n"
+          "        i=$((i + 1))\n"
+          "      done\n"
+          "      rm -rf -- \"$d\" || exit 1\n"
+          "    fi\n"
+          "    echo \"$d\"\n"
+          "  done\n"
+          "done\n";

@@ -159,19 +159,30 @@ const char vf_script_key_add[] = KEY_FILES
     "case $why in *'No space'*) say 95 \"no room for the one-job key: $why\" ;; esac\n"
     "say 93 \"none of the files that sshd there reads keys from can be written: $why\"\n";
 
-/* Every file that sshd may read keys from, for whatever address. Files are replaced as a whole,
- * behind the link where there is one: cut off in the middle, a cluster's keys must not be lost.
- * Where that cannot be done the rest is written over the old, which is never shorter, and then cut.
- * The cluster file system gives its files owner and mode itself. */
-const char vf_script_key_remove[] = KEY_FILES
-    "files_for ''\n"
-    "set -f\n"
-    "add_files $(set +f; for c in \"${conf:-/etc/ssh/sshd_config}\" /etc/ssh/sshd_config.d/*.conf; "
-    "do\n"
-    "  sed -n 's/^[ \t]*[Aa][Uu][Tt][Hh][Oo][Rr][Ii][Zz][Ee][Dd][Kk][Ee][Yy][Ss][Ff][Ii][Ll][Ee]"
-    "[ \t=]*//p' \"$c\" 2>/dev/null\n"
-    "done) .ssh/authorized_keys .ssh/authorized_keys2\n"
+/* All files that sshd may read keys of the user from, whatever the address. */
+#define KEY_ALL_FILES                                                                              \
+    KEY_FILES                                                                                      \
+    "files_for ''\n"                                                                               \
+    "set -f\n"                                                                                     \
+    "add_files $(set +f; for c in \"${conf:-/etc/ssh/sshd_config}\" "                              \
+    "/etc/ssh/sshd_config.d/*.conf; "                                                              \
+    "do\n"                                                                                         \
+    "  sed -n 's/^[ \t]*[Aa][Uu][Tt][Hh][Oo][Rr][Ii][Zz][Ee][Dd][Kk][Ee][Yy][Ss][Ff][Ii][Ll][Ee]"  \
+    "[ \t=]*//p' \"$c\" 2>/dev/null\n"                                                             \
+    "done) .ssh/authorized_keys .ssh/authorized_keys2\n"                                           \
     "set +f\n"
+
+const char vf_script_key_list[] =
+    KEY_ALL_FILES "for f in $files; do\n"
+                  "  [ ! -f \"$f\" ] || awk -v f=\"$f\" '$NF ~ /^vmferry-job-/ {\n"
+                  "    print \"key\", f, substr($NF, 13) }' \"$f\"\n"
+                  "done\n";
+
+/* Files are replaced as a whole, behind the link where there is one: cut off in the middle, a
+ * cluster's keys must not be lost. Where that cannot be done the rest is written over the old,
+ * which is never shorter, and then cut. The cluster file system gives its files owner and mode
+ * itself. */
+const char vf_script_key_remove[] = KEY_ALL_FILES
     "drop() {\n"
     "  f=$1 rest=$2 real=$(readlink -f \"$1\")\n"
     "  tmp=$real.vmferry.$$\n"
