@@ -27,6 +27,7 @@ static const struct command {
     {"jobs", vf_cmd_jobs, N_("list what was and is being done")},
     {"attach", vf_cmd_attach, N_("follow a running job")},
     {"rollback", vf_cmd_rollback, N_("undo an interrupted job")},
+    {"cleanup", vf_cmd_cleanup, N_("remove what lost jobs have left on the hosts")},
     {"demo", vf_cmd_demo, N_("two small clusters on this machine, and a move")},
     {"__job", cmd_job, NULL},
 };

@@ -8,6 +8,7 @@ int vf_cmd_move(int argc, char **argv);
 int vf_cmd_attach(int argc, char **argv);
 int vf_cmd_jobs(int argc, char **argv);
 int vf_cmd_rollback(int argc, char **argv);
+int vf_cmd_cleanup(int argc, char **argv);
 int vf_cmd_demo(int argc, char **argv);
 
 #endif
