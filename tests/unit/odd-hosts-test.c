@@ -24,12 +24,22 @@ struct row {
     const char *needs;       /* shell; when it fails the row is skipped */
     int hours;               /* the host's clock is ahead by */
     bool both;               /* both transports matter */
+    bool sudo;               /* the login is ferry, who is root by sudo */
     bool crowded;            /* somebody else is always about to log in */
     bool lost;               /* the program is lost: the owner there has to take the key back */
 };
 
-#define OWN_KEYS          "AuthorizedKeysFile .ssh/authorized_keys .ssh/authorized_keys2\n"
-#define KEYS              "cp $A ~/.ssh/authorized_keys"
+#define OWN_KEYS   "AuthorizedKeysFile .ssh/authorized_keys .ssh/authorized_keys2\n"
+#define KEYS       "cp $A ~/.ssh/authorized_keys"
+#define FERRY_KEYS "home/.ssh/authorized_keys"
+/* The user ferry, with the operator's key, and what sudoers allows. */
+#define SUDO(what)                                                                                 \
+    "cp $A home/.ssh/authorized_keys && chown -R 4711 home && "                                    \
+    "echo \"ferry:x:4711:4711::$W/home:/bin/sh\" >>passwd && "                                     \
+    "(cat /etc/shadow; echo 'ferry:*:19000:0:99999:7:::') >shadow && chmod 600 shadow && "         \
+    "mount --bind shadow /etc/shadow && cat >sudoers <<'EOF' && chmod 440 sudoers && "             \
+    "mount --bind sudoers /etc/sudoers\nferry ALL=(ALL) " what "\nEOF\n:"
+#define SMALL_RUN(how)    "mount -t tmpfs -o mode=755," how " none /run && mkdir /run/sshd"
 #define NOISE(file, line) "cat >~/" file " <<'EOF'\n" line "\nEOF"
 
 static const struct row rows[] = {
@@ -230,6 +240,77 @@ static const struct row rows[] = {
      .code = VF_E_UNSUPPORTED,
      .words = "(it answers: This account is currently not available.)"},
     {.name = "false", .shell = "/bin/false", .code = VF_E_UNSUPPORTED, .words = "no commands"},
+    {.name = "sudo",
+     .extra = OWN_KEYS,
+     .setup = SUDO("NOPASSWD: ALL"),
+     .sudo = true,
+     .key_in = FERRY_KEYS},
+    {.name = "sudo that prints",
+     .extra = OWN_KEYS "SetEnv PATH=$W:/usr/bin:/bin\n",
+     .setup = SUDO("NOPASSWD: ALL") " && cat >sudo <<'EOF' && chmod 755 sudo\n#!/bin/sh\n"
+                                    "echo We trust you have received the usual lecture\n"
+                                    "exec /usr/bin/sudo \"$@\"\nEOF",
+     .sudo = true,
+     .key_in = FERRY_KEYS},
+    {.name = "sudo with a password",
+     .extra = OWN_KEYS,
+     .setup = SUDO("ALL"),
+     .sudo = true,
+     .code = VF_E_PERMISSION,
+     .words = "a password is required): allow it with a NOPASSWD rule"},
+    {.name = "sudo for something else",
+     .extra = OWN_KEYS,
+     .setup = SUDO("NOPASSWD: /usr/bin/apt"),
+     .sudo = true,
+     .code = VF_E_PERMISSION,
+     .words = "NOPASSWD"},
+    {.name = "sudo that wants a terminal",
+     .extra = OWN_KEYS,
+     .setup = SUDO("NOPASSWD: ALL\nDefaults requiretty"),
+     .sudo = true,
+     .code = VF_E_PERMISSION,
+     .words = "Defaults:ferry !requiretty"},
+    {.name = "no sudo",
+     .extra = OWN_KEYS "SetEnv PATH=$W\n",
+     .setup = SUDO("NOPASSWD: ALL") " && ln -s /bin/sh sh",
+     .sudo = true,
+     .code = VF_E_PERMISSION,
+     .words = "install sudo there"},
+    {.name = "a PATH without sbin",
+     .extra = "AuthorizedKeysFile $W/keys/%u\nSetEnv PATH=/usr/bin:/bin\n",
+     .setup = "mkdir keys && cp $A keys/root",
+     .key_in = "keys/root"},
+    {.name = "busybox before all else",
+     .extra = OWN_KEYS "SetEnv PATH=$W/bin\n",
+     .setup = KEYS " && mkdir bin && $(command -v busybox) --install -s $W/bin",
+     .key_in = "~/.ssh/authorized_keys",
+     .needs = "command -v busybox"},
+    {.name = "no flock and no getent",
+     .extra = OWN_KEYS,
+     .setup = KEYS " && for p in flock getent; do mount --bind /dev/null $(command -v $p); done",
+     .key_in = "~/.ssh/authorized_keys"},
+    {.name = "no awk",
+     .setup = "mount --bind /dev/null $(readlink -f $(command -v awk))",
+     .code = VF_E_UNSUPPORTED,
+     .words = "the program awk is missing there"},
+    {.name = "umask 000", .extra = OWN_KEYS, .setup = KEYS " && umask 000"},
+    {.name = "umask 077", .extra = OWN_KEYS, .setup = KEYS " && umask 077"},
+    {.name = "a home directory that is read-only",
+     .setup = "mount --bind ~ ~ && mount -o remount,bind,ro ~"},
+    {.name = "/run without programs", .setup = SMALL_RUN("noexec")},
+    {.name = "/run without room", .setup = SMALL_RUN("size=1m")},
+    {.name = "no place for programs",
+     .setup = SMALL_RUN("noexec") " && for d in /tmp /var/tmp ~; do "
+                                  "mount --bind $d $d && mount -o remount,bind,noexec $d; done",
+     .code = VF_E_PERMISSION,
+     .words = "none of these may hold programs"},
+    {.name = "no room anywhere",
+     .setup =
+         SMALL_RUN("size=1m") " && mount --bind /tmp /tmp && "
+                              "mount -o remount,bind,noexec /tmp && "
+                              "for d in /var/tmp ~; do mount -t tmpfs -o size=1m none $d; done",
+     .code = VF_E_NOSPACE,
+     .words = "/run (full), /tmp, /var/tmp (full), "},
     {.name = "one session a connection", .extra = "MaxSessions 1\n", .both = true},
     {.name = "no session at all",
      .extra = "MaxSessions 0\n",
@@ -321,13 +402,13 @@ static int go(const struct row *row, struct vf_ssh *ssh, struct vf_mover_host **
     if (!(*b = vf_mover_host_open(ssh, &o, err)))
         return -1;
     if (row->peer)
-        return vf_key_install(*b, user, row->peer, "ssh-ed25519 AAAA", err);
+        return vf_key_install(*b, vf_ssh_user(ssh), row->peer, "ssh-ed25519 AAAA", err);
     if (!(*a = vf_mover_host_open(NULL, &o, err)))
         return -1;
     char *addresses[] = {(char *)(row->dial ? row->dial : vf_ssh_address(ssh)), NULL};
     struct vf_route_opts ro = {.addresses = addresses,
                                .port = vf_ssh_port(ssh),
-                               .user = user,
+                               .user = vf_ssh_user(ssh),
                                .host_key = vf_ssh_host_key(ssh),
                                .source_label = "a1",
                                .target_label = "b2",
@@ -339,6 +420,10 @@ static void try_open(const struct row *row, const struct server *s, int transpor
 {
     struct client c;
     client_init(&c, "client", transport);
+    if (row->sudo) {
+        vf_str_set(&c.conf.user, "ferry");
+        c.conf.sudo = 1;
+    }
     vf_autoerror struct vf_error *e = NULL;
     struct vf_ssh *ssh = open_at(&c, s, &e);
     struct vf_mover_host *a = NULL, *b = NULL;
