@@ -208,6 +208,34 @@ static int one_host(struct vf_job *job, const struct vf_cluster_conf *c, bool ta
     return 0;
 }
 
+/* The addresses at which the other cluster's host may find the one that holds STORAGE. What is
+ * known of the node is none of another host's that its storage is read through. */
+static char **peer_addresses(struct vf_job *job, const struct vf_cluster_conf *c, bool target,
+                             const char *storage)
+{
+    const struct vf_job_host *h = target ? &job->target_host : &job->source_host;
+    const struct vf_storage_conf *sc = storage ? vf_conf_storage(c, storage, h->node) : NULL;
+    const struct vf_node_conf *nc = vf_conf_node(c, h->node);
+    bool other = sc && sc->address;
+    vf_autofree char *known =
+        other ? NULL : cluster_address(target ? job->target_pve : job->source_pve, h->node);
+    char **addresses = vf_strv_new();
+    add_once(&addresses, nc && !other ? nc->data_address : NULL);
+    add_once(&addresses, vf_ssh_address(h->ssh));
+    add_once(&addresses, known);
+    return addresses;
+}
+
+static struct vf_route_end route_end(const struct vf_job_host *h, char *const *addresses)
+{
+    return (struct vf_route_end){
+        .addresses = addresses,
+        .port = vf_ssh_port(h->ssh),
+        .user = vf_ssh_user(h->ssh),
+        .host_key = vf_ssh_host_key(h->ssh),
+    };
+}
+
 int vf_job_hosts_open(struct vf_job *job, struct vf_error **err)
 {
     const struct vf_cluster_conf *sc = cluster(job, false, err),
@@ -220,21 +248,16 @@ int vf_job_hosts_open(struct vf_job *job, struct vf_error **err)
             0 ||
         open_host(job, true, job->plan->target_node, d->storage, &job->target_host, err) < 0)
         return -1;
-    const struct vf_node_conf *nc = vf_conf_node(tc, job->plan->target_node);
-    vf_autofree char *known = cluster_address(job->target_pve, job->plan->target_node);
-    vf_autostrv char **addresses = vf_strv_new();
-    add_once(&addresses, nc ? nc->data_address : NULL);
-    add_once(&addresses, vf_ssh_address(job->target_host.ssh));
-    add_once(&addresses, known);
+    vf_autostrv char **from = peer_addresses(job, sc, false, s ? s->storage : NULL);
+    vf_autostrv char **to = peer_addresses(job, tc, true, d->storage);
     struct vf_route_opts o = {
-        .addresses = addresses,
-        .port = vf_ssh_port(job->target_host.ssh),
-        .user = vf_ssh_user(job->target_host.ssh),
-        .host_key = vf_ssh_host_key(job->target_host.ssh),
+        .source = route_end(&job->source_host, from),
+        .target = route_end(&job->target_host, to),
         .source_label = vf_ssh_label(job->source_host.ssh),
         .target_label = vf_ssh_label(job->target_host.ssh),
         .streams = job->plan->streams,
         .cancel = job->cancel,
+        .route = vf_route_words[job->plan->route],
     };
     job->route = vf_route_open(job->source_host.mover, job->target_host.mover, &o, err);
     return job->route ? 0 : -1;

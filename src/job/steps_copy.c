@@ -21,7 +21,13 @@ int vf_step_hosts(struct vf_job *job, struct vf_error **err)
     if (vf_job_intend(job, "hosts", NULL, err) < 0 || vf_job_hosts_open(job, err) < 0 ||
         vf_job_find_shared(job, err) < 0)
         return -1;
-    vf_job_note(job, "info", _("disk data goes %s"), vf_route_text(job->route));
+    if (vf_route_suspect(job->route))
+        vf_job_note(job, "warn", "%s", vf_route_suspect(job->route));
+    if (vf_route_why(job->route))
+        vf_job_note(job, "info", _("%s; disk data goes %s"), vf_route_why(job->route),
+                    vf_route_text(job->route));
+    else
+        vf_job_note(job, "info", _("disk data goes %s"), vf_route_text(job->route));
     return vf_job_done(job, "hosts", json_pack("{s:s}", "route", vf_route_text(job->route)), err);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The forced command of the one-job key: gives its stdin and stdout to the owner of the job. */
+/* The forced command of the one-job key, and what the program runs at both ends of a relay: gives
+ * its stdin and stdout to the owner of the job. */
 #include "config.h"
 #include "mover/owner.h"
 #include "base/fdio.h"
@@ -8,10 +9,10 @@
 #include <errno.h>
 #include <fcntl.h>
 
-int vf_join(const char *dir, struct vf_error **err)
+int vf_join(const char *dir, uint32_t id, struct vf_error **err)
 {
     vf_autofree char *path = vf_asprintf("%s/sock", dir);
-    vf_autofd int notify = vf_hand_over(path, 0, 1, err);
+    vf_autofd int notify = vf_hand_over(path, 0, 1, id, err);
     if (notify < 0)
         return -1;
     /* the owner has them now; ours must not keep the stream open */

@@ -16,7 +16,16 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
-enum { HELLO_MS = 20 * 1000, PIPE_BYTES = 1 << 20, DROPS = 20, DROPPED_MS = 250 };
+enum {
+    HELLO_MS = 20 * 1000,
+    LOGIN_MS = 60 * 1000, /* in a relay the other side's login may come after ours */
+    PIPE_BYTES = 1 << 20,
+    HANDED = 5, /* a letter and, where the program chose it, the ID of the stream */
+    DROPS = 20,
+    DROPPED_MS = 250,
+};
+
+static const char role[] = "mover"; /* of both sides: who dials says nothing about who sends */
 
 static int socket_address(const char *path, struct sockaddr_un *out, struct vf_error **err)
 {
@@ -42,7 +51,7 @@ int vf_stream_listen(struct owner *o, struct vf_error **err)
     return 0;
 }
 
-int vf_hand_over(const char *socket_path, int in, int out, struct vf_error **err)
+int vf_hand_over(const char *socket_path, int in, int out, uint32_t id, struct vf_error **err)
 {
     struct sockaddr_un a;
     if (socket_address(socket_path, &a, err) < 0)
@@ -50,8 +59,9 @@ int vf_hand_over(const char *socket_path, int in, int out, struct vf_error **err
     vf_autofd int s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (s < 0 || connect(s, (struct sockaddr *)&a, sizeof a) < 0)
         return vf_fail_errno(err, errno, "no mover listens at %s", socket_path);
-    char byte = 'J';
-    struct iovec v = {&byte, 1};
+    char said[HANDED] = "J";
+    vf_put_u32(said + 1, id);
+    struct iovec v = {said, id ? HANDED : 1};
     union {
         char buf[CMSG_SPACE(2 * sizeof(int))];
         struct cmsghdr align;
@@ -63,13 +73,13 @@ int vf_hand_over(const char *socket_path, int in, int out, struct vf_error **err
     h->cmsg_type = SCM_RIGHTS;
     h->cmsg_len = CMSG_LEN(2 * sizeof(int));
     memcpy(CMSG_DATA(h), (int[2]){in, out}, 2 * sizeof(int));
-    if (sendmsg(s, &m, MSG_NOSIGNAL) != 1)
+    if (sendmsg(s, &m, MSG_NOSIGNAL) != (ssize_t)v.iov_len)
         return vf_fail_errno(err, errno, "handing the stream over at %s", socket_path);
     return VF_STEAL_FD(s);
 }
 
-/* The two descriptors a peer of our own user has sent; false: none. */
-static bool take_descriptors(int s, int fds[2])
+/* The two descriptors a peer of our own user has sent, and the ID it gave; false: none. */
+static bool take_descriptors(int s, int fds[2], uint32_t *id)
 {
     struct ucred who;
     socklen_t n = sizeof who;
@@ -79,16 +89,18 @@ static bool take_descriptors(int s, int fds[2])
     /* the sender has written before it waits; a peer that does not is not ours */
     struct timeval limit = {.tv_sec = 5};
     setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    char byte;
-    struct iovec v = {&byte, 1};
+    char said[HANDED];
+    struct iovec v = {said, sizeof said};
     union {
         char buf[CMSG_SPACE(2 * sizeof(int))];
         struct cmsghdr align;
     } c = {0};
     struct msghdr m = {
         .msg_iov = &v, .msg_iovlen = 1, .msg_control = c.buf, .msg_controllen = sizeof c.buf};
-    if (recvmsg(s, &m, MSG_CMSG_CLOEXEC) != 1)
+    ssize_t len = recvmsg(s, &m, MSG_CMSG_CLOEXEC);
+    if (len != 1 && len != HANDED)
         return false;
+    *id = len == HANDED ? vf_get_u32(said + 1) : 0;
     struct cmsghdr *h = CMSG_FIRSTHDR(&m);
     if (!h || h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
         return false;
@@ -123,10 +135,22 @@ static void hang_up(struct stream *s)
     s->notify = -1;
 }
 
-static int receive_hello(struct stream *s, const char *role, struct vf_error **err)
+/* Which stream it is, the dialling side says; in a relay both were told by the program. */
+static int agree_on_id(struct stream *s, const struct vf_frame *f, struct vf_error **err)
+{
+    uint64_t theirs = vf_field_num(f, VF_TAG_STREAM, 0), ours = s->id;
+    if (!ours && theirs && theirs <= UINT32_MAX)
+        s->id = (uint32_t)theirs;
+    else if (!ours || (theirs && theirs != ours))
+        return vf_fail(err, VF_E_CONFLICT, "the other mover means stream %llu, this one %llu",
+                       (unsigned long long)theirs, (unsigned long long)ours);
+    return 0;
+}
+
+static int receive_hello(struct stream *s, int timeout_ms, struct vf_error **err)
 {
     struct vf_frame f;
-    int r = vf_link_recv(&s->link, &f, HELLO_MS, NULL, err);
+    int r = vf_link_recv(&s->link, &f, timeout_ms, NULL, err);
     if (r == 0)
         return vf_fail(err, VF_E_NET, "the other mover does not greet");
     if (r < 0 || vf_hello_check(&f, err) < 0)
@@ -136,14 +160,33 @@ static int receive_hello(struct stream *s, const char *role, struct vf_error **e
     vf_autofree char *job = vf_field_text(&f, VF_TAG_JOB);
     if (!vf_streq(theirs, role) || !vf_streq(job, s->owner->job))
         return vf_fail(err, VF_E_CONFLICT, "the other mover belongs to another job or role");
-    return 0;
+    return agree_on_id(s, &f, err);
 }
 
-static int send_hello(struct stream *s, const char *role, struct vf_error **err)
+static int send_hello(struct stream *s, struct vf_error **err)
 {
     vf_autobuf struct vf_buf b = {0};
     vf_hello_fields(&b, role, s->owner->job, s->owner->epoch);
+    if (s->id)
+        vf_field_u64(&b, VF_TAG_STREAM, s->id);
     return vf_link_send_fields(&s->link, VF_F_HELLO, 0, 0, &b, err);
+}
+
+static void wake_owner(struct stream *s)
+{
+    uint64_t one = 1;
+    if (write(s->owner->wake_fd, &one, sizeof one) < 0)
+        abort(); /* an eventfd takes 8 bytes */
+}
+
+/* The side that is joined greets first, which tells one that dials that the login is over. */
+static int greet_joined(struct stream *s, struct vf_error **err)
+{
+    if (send_hello(s, err) < 0 || receive_hello(s, LOGIN_MS, err) < 0)
+        return -1;
+    s->ready = true;
+    wake_owner(s); /* the program may wait for it */
+    return 0;
 }
 
 static void *stream_main(void *arg)
@@ -151,10 +194,7 @@ static void *stream_main(void *arg)
     struct stream *s = arg;
     struct vf_error *e = NULL;
     struct vf_frame f;
-    /* the side that is dialled greets first, which tells the other that the login is over */
-    int r = s->dialled ? 0 : send_hello(s, "target", &e);
-    if (r == 0 && !s->dialled)
-        r = receive_hello(s, "source", &e);
+    int r = s->ready ? 0 : greet_joined(s, &e);
     while (r >= 0) {
         r = vf_link_recv(&s->link, &f, VF_T_PING, NULL, &e);
         if (r == 1)
@@ -164,6 +204,7 @@ static void *stream_main(void *arg)
     s->why = e;
     s->link.broken = true;
     s->ended = true;
+    wake_owner(s);
     vf_owner_link_ended(s->owner, &s->link, e);
     hang_up(s);
     vf_wire_free(&s->link.wire); /* only this thread uses it */
@@ -200,11 +241,13 @@ void vf_stream_accept(struct owner *o)
     if (s < 0)
         return;
     int fds[2];
-    if (!take_descriptors(s, fds)) {
+    uint32_t id;
+    if (!take_descriptors(s, fds, &id)) {
         close(s);
         return;
     }
     struct stream *st = new_stream(o, fds[0], fds[1]);
+    st->id = id;
     st->notify = s;
     run(st);
 }
@@ -217,7 +260,7 @@ static struct stream *dial_local(struct owner *o, const char *path, struct vf_er
         vf_fail_errno(err, errno, "socketpair");
         return NULL;
     }
-    int notify = vf_hand_over(path, pair[1], pair[1], err);
+    int notify = vf_hand_over(path, pair[1], pair[1], 0, err);
     close(pair[1]);
     if (notify < 0) {
         close(pair[0]);
@@ -277,11 +320,10 @@ static int connect_once(struct owner *o, const struct vf_frame *f, const char *p
     if (!s)
         return -1;
     s->id = f->id;
-    s->dialled = true;
     vf_autoerror struct vf_error *e = NULL;
     int r = -1;
     /* a failing ssh ends its output; what it says on stderr tells more than that */
-    if (send_hello(s, "source", &e) < 0 || receive_hello(s, "target", &e) < 0) {
+    if (send_hello(s, &e) < 0 || receive_hello(s, HELLO_MS, &e) < 0) {
         if (s->ssh.pid > 0 && s->link.wire.noise && !s->link.wire.greeted)
             not_ours(s, err);
         else if (s->ssh.pid > 0)
@@ -290,6 +332,7 @@ static int connect_once(struct owner *o, const struct vf_frame *f, const char *p
         drop(s);
         return r;
     }
+    s->ready = true;
     run(s);
     return 0;
 }
@@ -313,9 +356,22 @@ int vf_stream_connect(struct owner *o, const struct vf_frame *f, struct vf_error
 struct stream *vf_stream_find(struct owner *o, uint32_t id)
 {
     struct stream *s = o->streams;
-    while (s && (s->id != id || !s->dialled))
+    while (s && (!s->ready || s->id != id))
         s = s->next;
     return s;
+}
+
+int vf_stream_came(struct owner *o, uint32_t id, struct vf_error **err)
+{
+    for (struct stream *s = o->streams; s; s = s->next) {
+        if (s->id != id)
+            continue;
+        if (s->ended)
+            return vf_fail(err, vf_error_code(s->why), "the stream has ended: %s",
+                           vf_error_text(s->why));
+        return s->ready;
+    }
+    return 0;
 }
 
 void vf_streams_end(struct owner *o)

@@ -19,7 +19,7 @@ static const char *const names[VF_F_TYPES] = {
     [VF_F_DATA] = "DATA",         [VF_F_ZERO] = "ZERO",           [VF_F_END] = "END",
     [VF_F_RESEND] = "RESEND",     [VF_F_COMMITTED] = "COMMITTED", [VF_F_DONE] = "DONE",
     [VF_F_KEY_FILE] = "KEY_FILE", [VF_F_HASHES] = "HASHES",       [VF_F_SAME] = "SAME",
-    [VF_F_RATE] = "RATE",
+    [VF_F_RATE] = "RATE",         [VF_F_AWAIT] = "AWAIT",
 };
 
 const char *vf_frame_name(uint8_t type)

@@ -39,7 +39,7 @@ enum vf_frame_type {
     VF_F_OPEN,    /* disk ID: PATH, FORMAT, WRITE, OURS; answered by OPENED */
     VF_F_OPENED,  /* SIZE, UNIT, MEDIA */
     VF_F_CLOSE,   /* disk ID */
-    VF_F_CONNECT, /* stream ID: PATH, or ADDRESS, PORT, USER, HOST_KEY, KEY */
+    VF_F_CONNECT, /* stream ID, to be dialled: PATH, or ADDRESS, PORT, USER, HOST_KEY, KEY */
     VF_F_RECEIVE, /* into disk ID: SIZE, VERIFY, FRESH, DELTA */
     VF_F_SEND, /* disk ID over STREAM and those behind, STREAMS of them: SIZE, RATE, DELTA, COMPRESS
                 */
@@ -63,6 +63,8 @@ enum vf_frame_type {
     VF_F_SAME,   /* source -> target: OFFSET, LENGTH: the source has the same */
     /* program -> source's owner */
     VF_F_RATE, /* RATE: from now on, over all streams; not answered */
+    /* program -> owner */
+    VF_F_AWAIT, /* stream ID, which the other side opens: answered once it is there */
     VF_F_TYPES,
 };
 
@@ -76,7 +78,7 @@ enum vf_tag {
     VF_TAG_VERSION = 1,
     VF_TAG_READER,
     VF_TAG_FEATURES, /* words separated by spaces */
-    VF_TAG_ROLE,     /* "owner", "source", "program" */
+    VF_TAG_ROLE,     /* "owner", "program"; on streams "mover" */
     VF_TAG_JOB,
     VF_TAG_EPOCH,
     VF_TAG_HOST, /* identity: same text, same file system view and rights */

@@ -286,15 +286,20 @@ static struct vf_ssh *another(struct vf_ssh *s, struct vf_error **err)
     return NULL;
 }
 
+char *vf_ssh_as_root(const struct vf_ssh *s, const char *command)
+{
+    vf_autofree char *quoted = s->sudo ? vf_shell_quote(command) : NULL;
+    return quoted ? vf_asprintf("sudo -n -- sh -c %s", quoted) : vf_strdup(command);
+}
+
 int vf_ssh_start(struct vf_ssh *s, const char *command, struct vf_ssh_child *out,
                  struct vf_error **err)
 {
-    vf_autofree char *quoted = s->sudo ? vf_shell_quote(command) : NULL;
-    vf_autofree char *whole = s->sudo ? vf_asprintf("sudo -n -- sh -c %s", quoted) : NULL;
+    vf_autofree char *whole = vf_ssh_as_root(s, command);
     struct vf_ssh *c = s, *before = NULL;
     for (int n = 1;; n++) {
         vf_autoerror struct vf_error *why = NULL;
-        if (start_here(c, whole ? whole : command, out, &why) == 0)
+        if (start_here(c, whole, out, &why) == 0)
             return 0;
         if (before && !c->running && vf_error_code(why) == VF_E_NET) {
             before->more = VF_STEAL(c->more); /* it was cut while nothing ran in it */
@@ -320,7 +325,8 @@ int vf_ssh_finish(struct vf_ssh_child *c, int timeout_ms, struct vf_error **err)
     struct vf_ssh_child_priv *priv = VF_STEAL(c->priv);
     if (!priv)
         return vf_fail(err, VF_E_INTERNAL, "the command was finished before");
-    priv->ssh->running--;
+    if (priv->ssh)
+        priv->ssh->running--;
     return priv->ops->finish(priv, timeout_ms, err);
 }
 

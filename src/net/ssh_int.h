@@ -141,10 +141,13 @@ struct vf_ssh {
     bool dropped;        /* the host hung up before it said who it is */
 };
 
+/* COMMAND, through sudo where S has it; caller frees. */
+char *vf_ssh_as_root(const struct vf_ssh *s, const char *command);
+
 /* The common head of what the transports put behind a child. */
 struct vf_ssh_child_priv {
     const struct vf_ssh_ops *ops;
-    struct vf_ssh *ssh; /* that it runs in */
+    struct vf_ssh *ssh; /* that it runs in; NULL: a connection of its own */
 };
 
 #endif

@@ -121,13 +121,12 @@ static inline int go(const struct row *row, struct vf_ssh *ssh, struct vf_mover_
     if (!(*a = vf_mover_host_open(NULL, &o, err)))
         return -1;
     char *addresses[] = {(char *)(row->dial ? row->dial : vf_ssh_address(ssh)), NULL};
-    struct vf_route_opts ro = {.addresses = addresses,
-                               .port = vf_ssh_port(ssh),
-                               .user = vf_ssh_user(ssh),
-                               .host_key = vf_ssh_host_key(ssh),
-                               .source_label = "a1",
-                               .target_label = "b2",
-                               .streams = 1};
+    struct vf_route_opts ro = {
+        .target = {addresses, vf_ssh_port(ssh), vf_ssh_user(ssh), vf_ssh_host_key(ssh)},
+        .source_label = "a1",
+        .target_label = "b2",
+        .streams = 1,
+        .route = "direct"};
     return (*r = vf_route_open(*a, *b, &ro, err)) ? 0 : -1;
 }
 
