@@ -317,14 +317,15 @@ static const struct kind {
     void (*kill)(struct rig *r);
     bool remote;
     bool stays; /* the pass is not touched */
+    bool apart; /* the source goes on for a moment when nobody looks */
     int kills;
 } kinds[] = {
-    {"the source's mover is killed", kill_source, false, false, KILLS},
-    {"the target's mover is killed", kill_target, false, false, KILLS},
-    {"the far mover is killed", kill_target, true, false, 2},
-    {"the streams are killed", kill_streams, true, false, KILLS},
-    {"the session is killed", kill_session, true, true, KILLS},
-    {"all connections are killed", kill_all_logins, true, false, 2},
+    {"the source's mover is killed", kill_source, false, false, false, KILLS},
+    {"the target's mover is killed", kill_target, false, false, false, KILLS},
+    {"the far mover is killed", kill_target, true, false, false, 2},
+    {"the streams are killed", kill_streams, true, false, false, KILLS},
+    {"the session is killed", kill_session, true, true, false, KILLS},
+    {"all connections are killed", kill_all_logins, true, false, true, 2},
 };
 
 static unsigned routes_of(struct rig *r)
@@ -367,6 +368,9 @@ static void test_kills(const struct kind *k)
     ok(good && identical(from, "raw", to, "raw"), "%s: the copy is identical", k->what);
     if (k->stays)
         ok(r.result.sent == size, "%s: nothing was sent twice", k->what);
+    else if (k->apart)
+        ok(r.mark_then && r.result.sent >= size && r.result.sent < 2 * size - r.mark_then,
+           "%s: it was not begun anew", k->what);
     else
         ok(r.mark_then && r.result.sent == r.sent_then + size - r.mark_then,
            "%s: what was committed is not sent again", k->what);
