@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* `__job MODE DIR`: the process a job runs in; vmferry starts it itself. */
 static int cmd_job(int argc, char **argv)
@@ -34,7 +35,10 @@ static const struct command {
 
 static void print_usage(FILE *out)
 {
-    fputs(_("usage: vmferry COMMAND [OPTION]...\n\nMoves virtual machines between clusters.\n\n"),
+    fputs(_("usage: vmferry [-c FILE] [--ascii] [--color=WHEN]\n"
+            "       vmferry COMMAND [OPTION]...\n\n"
+            "Moves virtual machines between clusters: step by step on a terminal, or by "
+            "command.\n\n"),
           out);
     for (size_t i = 0; i < VF_COUNT(commands); i++)
         if (commands[i].summary)
@@ -60,6 +64,8 @@ int main(int argc, char **argv)
     for (size_t i = 0; name && i < VF_COUNT(commands); i++)
         if (vf_streq(name, commands[i].name))
             return commands[i].run(argc - 1, argv + 1);
+    if (isatty(0) && isatty(1) && (!name || name[0] == '-'))
+        return vf_cmd_wizard(argc, argv);
     if (name)
         fprintf(stderr, _("vmferry: there is no command '%s'; see vmferry --help\n"), name);
     else

@@ -88,6 +88,17 @@ static void add_migration(struct vf_buf *b, const struct vf_prepared *p)
         migrated);
 }
 
+/* Only one that was asked for: which it will be otherwise, trying it shows. */
+static void add_route(struct vf_buf *b, const struct vf_prepared *p)
+{
+    static const char *const ways[VF_ROUTE_WORDS] = {NULL, N_("local"), N_("direct"),
+                                                     N_("fetched by the target's host"),
+                                                     N_("via this machine")};
+    if (ways[p->plan->route])
+        vf_buf_printf(b, _("  route %s -> %s %s\n"), p->source->node, p->plan->target_node,
+                      _(ways[p->plan->route]));
+}
+
 static const char *what_happens(const struct vf_prepared *p)
 {
     if (p->source->state == VF_VM_STOPPED)
@@ -121,6 +132,8 @@ char *vf_plan_summary(const struct vf_prepared *p)
         vf_buf_printf(&b, _("  copy  about %s; every disk is read back and compared\n"), bytes);
     else
         vf_buf_puts(&b, _("  copy  nothing (--skip-disks): the target VM gets no disks\n"));
+    if (plan->copy_disks)
+        add_route(&b, p);
     vf_autofree char *migrated = vf_name_with(plan->vm_name, VF_MIGRATED);
     vf_buf_printf(&b, _("  then  %s; the source is renamed to %s\n"), what_happens(p), migrated);
     add_findings(&b, &p->findings);

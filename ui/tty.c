@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <string.h>
 #include <termios.h>
 
@@ -150,13 +151,16 @@ struct entry {
 };
 
 struct vf_tty_cache {
+    pthread_mutex_t lock;
     struct entry *v;
     size_t n;
 };
 
 struct vf_tty_cache *vf_tty_cache_new(void)
 {
-    return vf_xcalloc(1, sizeof(struct vf_tty_cache));
+    struct vf_tty_cache *c = vf_xcalloc(1, sizeof *c);
+    pthread_mutex_init(&c->lock, NULL);
+    return c;
 }
 
 void vf_tty_cache_free(struct vf_tty_cache *c)
@@ -168,13 +172,16 @@ void vf_tty_cache_free(struct vf_tty_cache *c)
         vf_secret_free(c->v[i].secret);
     }
     free(c->v);
+    pthread_mutex_destroy(&c->lock);
     free(c);
 }
 
 void vf_tty_cache_rewind(struct vf_tty_cache *c)
 {
+    pthread_mutex_lock(&c->lock);
     for (size_t i = 0; i < c->n; i++)
         c->v[i].given = false;
+    pthread_mutex_unlock(&c->lock);
 }
 
 static struct entry *find(struct vf_tty_cache *c, const char *id)
@@ -185,9 +192,9 @@ static struct entry *find(struct vf_tty_cache *c, const char *id)
     return NULL;
 }
 
-static void remember(void *opaque, const char *id, const struct vf_secret *answer)
+void vf_tty_cache_put(struct vf_tty_cache *c, const char *id, const struct vf_secret *answer)
 {
-    struct vf_tty_cache *c = opaque;
+    pthread_mutex_lock(&c->lock);
     struct entry *e = find(c, id);
     if (!e) {
         e = vf_grow(&c->v, &c->n, sizeof *c->v);
@@ -196,24 +203,40 @@ static void remember(void *opaque, const char *id, const struct vf_secret *answe
     vf_secret_free(e->secret);
     e->secret = vf_secret_copy(answer);
     e->given = true; /* this process knows it */
+    pthread_mutex_unlock(&c->lock);
+}
+
+static void remember(void *opaque, const char *id, const struct vf_secret *answer)
+{
+    vf_tty_cache_put(opaque, id, answer);
+}
+
+bool vf_tty_cache_get(struct vf_tty_cache *c, const char *id, enum vf_ask_kind kind,
+                      struct vf_answer *out)
+{
+    *out = (struct vf_answer){0};
+    pthread_mutex_lock(&c->lock);
+    struct entry *e = find(c, id);
+    bool have = e && !e->given;
+    if (have) {
+        e->given = true;
+        if (kind == VF_ASK_SECRET)
+            out->secret = vf_secret_copy(e->secret);
+        else
+            out->text = vf_strdup(vf_secret_text(e->secret));
+    }
+    pthread_mutex_unlock(&c->lock);
+    return have;
 }
 
 int vf_tty_cache_ask(struct vf_tty_cache *c, const struct vf_ask *q, struct vf_cancel *cancel,
                      int other, struct vf_answer *out)
 {
-    struct entry *e = find(c, q->id);
-    if (e && !e->given) {
-        e->given = true;
-        *out = (struct vf_answer){0};
-        if (q->kind == VF_ASK_SECRET)
-            out->secret = vf_secret_copy(e->secret);
-        else
-            out->text = vf_strdup(vf_secret_text(e->secret));
+    if (vf_tty_cache_get(c, q->id, q->kind, out))
         return 0;
-    }
     int r = vf_tty_ask(q, cancel, other, out);
     if (r == 0 && q->kind == VF_ASK_SECRET && !q->once)
-        remember(c, q->id, out->secret);
+        vf_tty_cache_put(c, q->id, out->secret);
     return r;
 }
 

@@ -30,6 +30,11 @@ struct vf_asker vf_tty_cache_asker(struct vf_tty_cache *c);
  * else from the terminal. Returns as vf_tty_ask(). */
 int vf_tty_cache_ask(struct vf_tty_cache *c, const struct vf_ask *q, struct vf_cancel *cancel,
                      int other, struct vf_answer *out);
+/* What was answered to ID before, if that was not offered yet since the last rewind; and an answer
+ * to be kept. From any thread. */
+bool vf_tty_cache_get(struct vf_tty_cache *c, const char *id, enum vf_ask_kind kind,
+                      struct vf_answer *out);
+void vf_tty_cache_put(struct vf_tty_cache *c, const char *id, const struct vf_secret *answer);
 /* Secrets may be offered once more: another process begins to ask. */
 void vf_tty_cache_rewind(struct vf_tty_cache *c);
 

@@ -184,14 +184,50 @@ static int one_host(struct vf_job *job, const struct vf_cluster_conf *c, bool ta
 
 /* ---- what the carrier asks for ---- */
 
-static int dial_host(struct vf_job *job, bool target, struct vf_ssh **out, struct vf_error **err)
+static const char *node_of(const struct vf_job *job, bool target)
+{
+    return target ? job->plan->target_node : job->source->node;
+}
+
+/* That of the first disk: one_host() has seen that one host has them all. */
+static const char *storage_of(const struct vf_job *job, bool target)
 {
     const struct vf_plan_disk *d = &job->plan->disks[0];
     const struct vf_disk *s = vf_vm_disk(job->source, d->slot);
-    const char *storage = target ? d->storage : s ? s->storage : NULL;
-    const char *node = target ? job->plan->target_node : job->source->node;
-    *out = vf_job_ssh(job, target, node, storage, err);
+    return target ? d->storage : s ? s->storage : NULL;
+}
+
+static int dial_host(struct vf_job *job, bool target, struct vf_ssh **out, struct vf_error **err)
+{
+    *out = vf_job_ssh(job, target, node_of(job, target), storage_of(job, target), err);
     return *out ? 0 : -1;
+}
+
+/* The addresses at which the other cluster's host may find this one. What is known of the node is
+ * none of another host's that its storage is read through. */
+static char **peer_addresses(struct vf_job *job, const struct vf_cluster_conf *c, bool target)
+{
+    const char *node = node_of(job, target), *storage = storage_of(job, target);
+    const struct vf_storage_conf *sc = storage ? vf_conf_storage(c, storage, node) : NULL;
+    const struct vf_node_conf *nc = vf_conf_node(c, node);
+    bool other = sc && sc->address;
+    vf_autofree char *known =
+        other ? NULL : cluster_address(target ? job->target_pve : job->source_pve, node);
+    char **addresses = vf_strv_new();
+    add_once(&addresses, nc && !other ? nc->data_address : NULL);
+    add_once(&addresses, vf_ssh_address(vf_carrier_ssh(job->carrier, target)));
+    add_once(&addresses, known);
+    return addresses;
+}
+
+static struct vf_route_end route_end(struct vf_ssh *ssh, char *const *addresses)
+{
+    return (struct vf_route_end){
+        .addresses = addresses,
+        .port = vf_ssh_port(ssh),
+        .user = vf_ssh_user(ssh),
+        .host_key = vf_ssh_host_key(ssh),
+    };
 }
 
 /* Every start of this job's movers outranks the ones before it. */
@@ -206,27 +242,35 @@ static int next_epoch(struct vf_job *job, uint64_t *out, struct vf_error **err)
 static struct vf_route *open_route(struct vf_job *job, struct vf_mover_host *source,
                                    struct vf_mover_host *target, struct vf_error **err)
 {
-    const struct vf_cluster_conf *tc = cluster(job, true, err);
+    const struct vf_cluster_conf *sc = cluster(job, false, err),
+                                 *tc = sc ? cluster(job, true, err) : NULL;
     if (!tc)
         return NULL;
-    struct vf_ssh *to = vf_carrier_ssh(job->carrier, true);
-    const struct vf_node_conf *nc = vf_conf_node(tc, job->plan->target_node);
-    vf_autofree char *known = cluster_address(job->target_pve, job->plan->target_node);
-    vf_autostrv char **addresses = vf_strv_new();
-    add_once(&addresses, nc ? nc->data_address : NULL);
-    add_once(&addresses, vf_ssh_address(to));
-    add_once(&addresses, known);
+    struct vf_ssh *from = vf_carrier_ssh(job->carrier, false),
+                  *to = vf_carrier_ssh(job->carrier, true);
+    vf_autostrv char **from_at = peer_addresses(job, sc, false);
+    vf_autostrv char **to_at = peer_addresses(job, tc, true);
     struct vf_route_opts o = {
-        .addresses = addresses,
-        .port = vf_ssh_port(to),
-        .user = vf_ssh_user(to),
-        .host_key = vf_ssh_host_key(to),
-        .source_label = vf_ssh_label(vf_carrier_ssh(job->carrier, false)),
+        .source = route_end(from, from_at),
+        .target = route_end(to, to_at),
+        .source_label = vf_ssh_label(from),
         .target_label = vf_ssh_label(to),
         .streams = job->plan->streams,
         .cancel = job->cancel,
+        .route = vf_route_words[job->plan->route],
     };
     return vf_route_open(source, target, &o, err);
+}
+
+static void say_route(struct vf_job *job, const struct vf_route *route)
+{
+    if (vf_route_suspect(route))
+        vf_job_note(job, "warn", "%s", vf_route_suspect(route));
+    if (vf_route_why(route))
+        vf_job_note(job, "info", _("%s; disk data goes %s"), vf_route_why(route),
+                    vf_route_text(route));
+    else
+        vf_job_note(job, "info", _("disk data goes %s"), vf_route_text(route));
 }
 
 static int on_dial(void *opaque, bool target, struct vf_ssh **out, struct vf_error **err)
@@ -255,7 +299,7 @@ static struct vf_route *on_route(void *opaque, struct vf_mover_host *source,
     struct vf_route *route = open_route(job, source, target, err);
     pthread_mutex_unlock(&job->hands);
     if (route)
-        vf_job_note(job, "info", _("disk data goes %s"), vf_route_text(route));
+        say_route(job, route);
     return route;
 }
 

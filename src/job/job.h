@@ -48,8 +48,8 @@ struct vf_move {
     bool skip_start, skip_disks, verify_tls, ignore_exists;
     uint64_t rate; /* bytes per second, 0: no limit */
     enum vf_verify verify;
-    unsigned compress, streams; /* as in a plan */
-    unsigned shutdown_timeout;  /* seconds; 0: default */
+    unsigned compress, streams, route; /* as in a plan */
+    unsigned shutdown_timeout;         /* seconds; 0: default */
 };
 
 struct vf_prepared {

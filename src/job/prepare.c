@@ -111,6 +111,7 @@ static int make_plan(const struct vf_move *m, struct vf_provider *dst, struct vf
     p->verify = m->verify;
     p->compress = m->compress;
     p->streams = m->streams;
+    p->route = m->route;
     p->verify_tls = m->verify_tls;
     p->ignore_exists = m->ignore_exists;
     if (m->shutdown_timeout)

@@ -3,6 +3,7 @@
  * ahead of it by a window. A chunk is read before its hash is told, and written only after the
  * source has seen that: what is told is never what this pass has written. */
 #include "config.h"
+#include "mover/parts.h"
 #include "mover/target.h"
 #include "base/str.h"
 
@@ -12,6 +13,7 @@ struct telling {
     struct target *t;
     struct vf_buf frame;
     size_t n;
+    unsigned char sums[VF_KNOWN_SUMS]; /* of what was looked at last */
 };
 
 static int tell(struct telling *w, struct vf_error **err)
@@ -43,10 +45,18 @@ static bool full(struct target *t)
     return is;
 }
 
+/* What is the same is not read again: the comparison is the verification. */
+int vf_target_read(struct target *t, void *buf, size_t n, uint64_t at, struct vf_error **err)
+{
+    struct vf_disk *d = t->pass.disk;
+    return t->verify ? vf_disk_read_back(d, buf, n, at, err) : vf_disk_read(d, buf, n, at, err);
+}
+
 /* The chunk at AT, or a run of whole chunks that the disk says are zero. */
-static int look(struct target *t, uint64_t at, struct vf_extent *e, void *buf,
+static int look(struct telling *w, uint64_t at, struct vf_extent *e, void *buf,
                 struct vf_known_run *out, struct vf_error **err)
 {
+    struct target *t = w->t;
     struct vf_pass *p = &t->pass;
     uint64_t left = p->size - at;
     size_t n = left < VF_DISK_CHUNK ? (size_t)left : VF_DISK_CHUNK;
@@ -58,14 +68,17 @@ static int look(struct target *t, uint64_t at, struct vf_extent *e, void *buf,
         if (n == VF_DISK_CHUNK)
             out->len = (end - at) / VF_DISK_CHUNK * VF_DISK_CHUNK;
         out->hash = vf_hash_zeroes(n);
+        if (out->len == n) {
+            memset(buf, 0, n);
+            vf_parts_sums(buf, n, w->sums);
+        }
         return 0;
     }
-    /* what is the same is not read again: the comparison is the verification */
-    int r = t->verify ? vf_disk_read_back(p->disk, buf, n, at, err)
-                      : vf_disk_read(p->disk, buf, n, at, err);
-    if (r == 0)
-        out->hash = vf_hash_chunk(buf, n);
-    return r;
+    if (vf_target_read(t, buf, n, at, err) < 0)
+        return -1;
+    out->hash = vf_hash_chunk(buf, n);
+    vf_parts_sums(buf, n, w->sums);
+    return 0;
 }
 
 static int tell_all(struct telling *w, void *buf, struct vf_error **err)
@@ -81,14 +94,14 @@ static int tell_all(struct telling *w, void *buf, struct vf_error **err)
             return -1;
         if (!wait_for_room(t))
             return 0;
-        if (look(t, at, &e, buf, &run, err) < 0)
+        if (look(w, at, &e, buf, &run, err) < 0)
             return -1;
         if (!w->n)
             vf_hashes_begin(&w->frame, at);
-        vf_hashes_add(&w->frame, run.len, run.hash.b);
+        vf_hashes_add(&w->frame, run.len, run.hash.b, w->sums);
         w->n++;
         pthread_mutex_lock(&p->lock);
-        vf_known_add(t->known, &run, p->size);
+        vf_known_add(t->known, &run, NULL, p->size);
         pthread_mutex_unlock(&p->lock);
         at += run.len;
     }

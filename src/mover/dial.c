@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The source's owner dials the target's sshd with the one-job key. The key stays in memory: ssh
- * reads it through /proc/PID/fd. The target's host key is the one the operator has verified; no
+/* An owner dials the other host's sshd with the one-job key. The key stays in memory: ssh
+ * reads it through /proc/PID/fd. That host's key is the one the operator has verified; no
  * other is accepted. */
 #include "config.h"
 #include "mover/owner.h"
+#include "base/ciphers.h"
 #include "base/clock.h"
 #include "base/fdio.h"
 #include "base/secret.h"
@@ -15,7 +16,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-static const char alias[] = "vmferry-target";
+static const char alias[] = "vmferry-peer";
 
 /* A memory file that holds the private key, as OpenSSH wants to see key files: ours, 0600. */
 static int key_file(const struct vf_frame *f, struct vf_error **err)
@@ -39,22 +40,10 @@ static int key_file(const struct vf_frame *f, struct vf_error **err)
 static int known_hosts(struct owner *o, const char *host_key, char **path, struct vf_error **err)
 {
     if (strpbrk(host_key, "\r\n"))
-        return vf_fail(err, VF_E_TRUST, "the target's host key is not one line");
+        return vf_fail(err, VF_E_TRUST, "the other host's key is not one line");
     *path = vf_asprintf("%s/known_hosts", o->dir);
     vf_autofree char *line = vf_asprintf("%s %s\n", alias, host_key);
     return vf_replace_file(*path, line, strlen(line), 0600, err);
-}
-
-/* OpenSSH's own set, the fastest first where the processor knows AES; it would begin with ChaCha20,
- * at half the speed. */
-#define CIPHERS                                                                                    \
-    "aes128-gcm@openssh.com,aes256-gcm@openssh.com,chacha20-poly1305@openssh.com,"                 \
-    "aes128-ctr,aes192-ctr,aes256-ctr"
-
-static bool fast_aes(void)
-{
-    vf_autofree char *text = vf_read_file("/proc/cpuinfo", 4 << 20, NULL, NULL);
-    return text && strstr(text, " aes ");
 }
 
 int vf_dial_ssh(struct owner *o, const struct vf_frame *f, struct vf_proc *out, int *key_fd,
@@ -99,9 +88,9 @@ int vf_dial_ssh(struct owner *o, const struct vf_frame *f, struct vf_proc *out, 
     vf_strv_addf(&argv, "UserKnownHostsFile=%s", hosts);
     vf_strv_add(&argv, "-i");
     vf_strv_addf(&argv, "/proc/%d/fd/%d", (int)getpid(), key);
-    if (fast_aes()) {
+    if (vf_fast_ciphers()) {
         vf_strv_add(&argv, "-c");
-        vf_strv_add(&argv, CIPHERS);
+        vf_strv_add(&argv, vf_fast_ciphers());
     }
     vf_strv_add(&argv, "-p");
     vf_strv_addf(&argv, "%u", (unsigned)port);
@@ -124,8 +113,8 @@ static const struct {
     const char *text;
 } meanings[] = {
     {"Host key verification failed", VF_E_TRUST,
-     "the host there shows another host key than the one that was verified for the target"},
-    {"No matching host key type", VF_E_TRUST, NULL},
+     "the host there shows another host key than the one that was verified for it"},
+    {"no matching host key type", VF_E_TRUST, NULL},
     {"Permission denied", VF_E_AUTH,
      "the host there refuses the one-job key (is public key login allowed for this user?)"},
     {"no mover listens", VF_E_INTERNAL, NULL},

@@ -14,7 +14,7 @@ enum { EXIT_USAGE = 2 };
 static int usage(struct vf_error **err)
 {
     return vf_fail(err, VF_E_USAGE,
-                   "usage: vmferry-mover serve --job ID --epoch N --dir DIR | join DIR | "
+                   "usage: vmferry-mover serve --job ID --epoch N --dir DIR | join DIR [ID] | "
                    "attach DIR | "
                    "hash FILE [--format FORMAT] | --version");
 }
@@ -62,7 +62,11 @@ static int run_serve(const struct words *w, struct vf_error **err)
 
 static int run_join(const struct words *w, struct vf_error **err)
 {
-    return w->n_rest == 1 ? vf_join(w->rest[0], err) : usage(err);
+    uint64_t id = 0;
+    if (w->n_rest < 1 || w->n_rest > 2 ||
+        (w->n_rest == 2 && vf_parse_u64(w->rest[1], 1, UINT32_MAX, &id) < 0))
+        return usage(err);
+    return vf_join(w->rest[0], (uint32_t)id, err);
 }
 
 static int run_attach(const struct words *w, struct vf_error **err)

@@ -253,6 +253,35 @@ static int on_connect(struct owner *o, const struct vf_frame *f, struct vf_error
     return 0;
 }
 
+/* Answers for the awaited streams that have come, or have ended before they could be used. */
+static void answer_awaited(struct owner *o)
+{
+    for (size_t i = 0; i < VF_COUNT(o->awaited); i++) {
+        uint32_t id = o->awaited[i];
+        vf_autoerror struct vf_error *e = NULL;
+        int came = id ? vf_stream_came(o, id, &e) : 0;
+        if (!came)
+            continue;
+        o->awaited[i] = 0;
+        if (came > 0)
+            vf_owner_reply(o, VF_F_OK, 0, id, NULL);
+        else
+            reply_error(o, id, e, 0);
+    }
+}
+
+static int on_await(struct owner *o, const struct vf_frame *f, struct vf_error **err)
+{
+    size_t i = 0;
+    while (i < VF_COUNT(o->awaited) && o->awaited[i] && o->awaited[i] != f->id)
+        i++;
+    if (i == VF_COUNT(o->awaited))
+        return vf_fail(err, VF_E_INTERNAL, "too many streams are waited for");
+    o->awaited[i] = f->id;
+    answer_awaited(o);
+    return 0;
+}
+
 /* Where a pass over a disk of SIZE bytes starts. */
 static int find_start(const struct vf_frame *f, uint64_t size, uint64_t *from,
                       struct vf_hasher **hasher, struct vf_error **err)
@@ -318,7 +347,7 @@ static int find_streams(struct owner *o, const struct vf_frame *f, struct vf_lin
             return vf_fail(err, VF_E_INTERNAL, "there is no stream %llu",
                            (unsigned long long)(first + *n));
         if (s->ended)
-            return vf_fail(err, vf_error_code(s->why), "the stream to the target: %s",
+            return vf_fail(err, vf_error_code(s->why), "the connection to the other mover: %s",
                            vf_error_text(s->why));
         links[*n] = &s->link;
     }
@@ -433,7 +462,7 @@ static const struct {
     {VF_F_HELLO, on_hello},     {VF_F_OPEN, on_open},       {VF_F_CLOSE, on_close},
     {VF_F_CONNECT, on_connect}, {VF_F_RECEIVE, on_receive}, {VF_F_SEND, on_send},
     {VF_F_CANCEL, on_cancel},   {VF_F_BYE, on_bye},         {VF_F_KEY_FILE, on_key_file},
-    {VF_F_RATE, on_rate},       {VF_F_WATCH, on_watch},
+    {VF_F_RATE, on_rate},       {VF_F_AWAIT, on_await},     {VF_F_WATCH, on_watch},
 };
 
 static void on_command(struct owner *o, const struct vf_frame *f)
@@ -496,6 +525,7 @@ static int loop(struct owner *o, struct vf_error **err)
             vf_stream_accept(o);
         if (fds[3].revents)
             drain(o->wake_fd);
+        answer_awaited(o);
         vf_control_hear(o);
         reap_passes(o);
         report_progress(o);

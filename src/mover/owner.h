@@ -12,8 +12,9 @@ struct owner;
 struct stream {
     struct stream *next;
     struct owner *owner;
-    uint32_t id; /* chosen by the program; joined ones: 0 */
-    bool dialled;
+    /* chosen by the program; 0 until the other side's HELLO has told it. Published by READY. */
+    _Atomic uint32_t id;
+    atomic_bool ready; /* both have greeted */
     struct vf_link link;
     struct vf_proc ssh; /* pid -1: none */
     int key;            /* memory file with the key while ssh logs in; -1: none */
@@ -64,9 +65,10 @@ struct owner {
     int lock_fd;             /* held as long as we live: see fence.c */
     struct open_disk *disks; /* main thread only */
     pthread_mutex_t lock;
-    pthread_cond_t idle;    /* a pass is no longer busy */
-    struct running *passes; /* under the lock */
-    struct stream *streams; /* main thread adds; never removed */
+    pthread_cond_t idle;               /* a pass is no longer busy */
+    struct running *passes;            /* under the lock */
+    struct stream *streams;            /* main thread adds; never removed */
+    uint32_t awaited[VF_PASS_STREAMS]; /* streams the program waits for; 0: none */
     bool ending;
     char *key_file, *key_mark; /* to be taken back at the end; NULL: none */
 };
@@ -78,22 +80,27 @@ struct vf_serve_opts {
 
 /* `vmferry-mover serve`: speaks on stdin and stdout until the program goes. 0, or -1 with *err. */
 int vf_serve(const struct vf_serve_opts *opts, struct vf_error **err);
-/* `vmferry-mover join DIR`: hands stdin and stdout to the owner and waits for the end. */
-int vf_join(const char *dir, struct vf_error **err);
+/* `vmferry-mover join DIR [ID]`: hands stdin and stdout to the owner and waits for the end. ID 0:
+ * the other side dials and says which stream it is. */
+int vf_join(const char *dir, uint32_t id, struct vf_error **err);
 /* `vmferry-mover attach DIR`: the same as a new session with the program. */
 int vf_attach(const char *dir, struct vf_error **err);
 
 /* What descriptors are handed over for. */
 enum vf_errand { VF_ERRAND_STREAM = 'J', VF_ERRAND_CONTROL = 'A' };
-/* Hands IN and OUT to the owner that listens at SOCKET; returns a descriptor that is at its end
- * when the owner has done with them, or -1. */
-int vf_hand_over(const char *socket, enum vf_errand what, int in, int out, struct vf_error **err);
+/* Hands IN and OUT to the owner that listens at SOCKET, as stream ID (0: as above) where they are a
+ * stream; returns a descriptor that is at its end when the owner has done with them, or -1. */
+int vf_hand_over(const char *socket, enum vf_errand what, int in, int out, uint32_t id,
+                 struct vf_error **err);
 
 /* stream.c */
 int vf_stream_listen(struct owner *o, struct vf_error **err);
 void vf_stream_accept(struct owner *o);
 int vf_stream_connect(struct owner *o, const struct vf_frame *f, struct vf_error **err);
+/* The stream ID, dialled or joined; NULL before both sides have greeted. */
 struct stream *vf_stream_find(struct owner *o, uint32_t id);
+/* 1 when it is there, 0 when it may still come, -1 with *err when it came and has ended. */
+int vf_stream_came(struct owner *o, uint32_t id, struct vf_error **err);
 /* Ends the children of all streams. */
 void vf_streams_end(struct owner *o);
 
@@ -129,7 +136,8 @@ bool vf_outcome_repeat(struct owner *o, uint32_t id);
  * where nothing proves that it has not changed. Caller frees. */
 char *vf_image_identity(const char *path, const char *format);
 
-/* dial.c: starts ssh to a target. KEY_FD holds the key; to be closed once ssh has logged in. */
+/* dial.c: starts ssh to the other host. KEY_FD holds the key; to be closed once ssh has logged in.
+ */
 int vf_dial_ssh(struct owner *o, const struct vf_frame *f, struct vf_proc *out, int *key_fd,
                 struct vf_error **err);
 /* What ssh said, as an error. */

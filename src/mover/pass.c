@@ -19,6 +19,7 @@ void vf_pass_init(struct vf_pass *p, const struct vf_pass_ops *ops, uint32_t id,
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->changed, &attr);
     pthread_condattr_destroy(&attr);
+    vf_pool_join(&p->buffers);
 }
 
 void vf_pass_finish(struct vf_pass *p)
@@ -32,6 +33,7 @@ void vf_pass_finish(struct vf_pass *p)
 
 void vf_pass_clear(struct vf_pass *p)
 {
+    vf_pool_leave(&p->buffers);
     vf_error_free(p->error);
     pthread_mutex_destroy(&p->lock);
     pthread_cond_destroy(&p->changed);
@@ -63,6 +65,21 @@ bool vf_pass_failed(struct vf_pass *p)
     return failed;
 }
 
+static bool has_failed(void *pass)
+{
+    return vf_pass_failed(pass);
+}
+
+void *vf_pass_take_buffer(struct vf_pass *p)
+{
+    return vf_pool_take(&p->buffers, has_failed, p);
+}
+
+void vf_pass_give_buffer(struct vf_pass *p, void *buf)
+{
+    vf_pool_give(&p->buffers, buf);
+}
+
 void vf_pass_abort(struct vf_pass *p, struct vf_error *why, bool echo)
 {
     pthread_mutex_lock(&p->lock);
@@ -74,6 +91,7 @@ void vf_pass_abort(struct vf_pass *p, struct vf_error *why, bool echo)
     }
     pthread_cond_broadcast(&p->changed);
     pthread_mutex_unlock(&p->lock);
+    vf_pool_wake();
     if (p->ops->wake)
         p->ops->wake(p);
 }

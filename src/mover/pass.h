@@ -9,6 +9,7 @@
 #include "disk/disk.h"
 #include "mover/hash.h"
 #include "mover/link.h"
+#include "mover/pool.h"
 
 enum { VF_PASS_STREAMS = 8 };
 
@@ -45,6 +46,7 @@ struct vf_pass {
     uint64_t size;        /* bytes to copy */
     uint64_t from;        /* where this pass starts; what lies before it is done */
     struct vf_counters counters;
+    struct vf_pool_share buffers;
     pthread_mutex_t lock;
     pthread_cond_t changed; /* CLOCK_MONOTONIC */
     /* streams to the other side, only added; target: where BEGIN came from */
@@ -66,6 +68,9 @@ void vf_pass_init(struct vf_pass *p, const struct vf_pass_ops *ops, uint32_t id,
 void vf_pass_finish(struct vf_pass *p); /* last act of the last thread */
 void vf_pass_clear(struct vf_pass *p);
 bool vf_pass_failed(struct vf_pass *p); /* takes the lock */
+/* A chunk's buffer, waited for; NULL when the pass has failed. Not under the lock. */
+void *vf_pass_take_buffer(struct vf_pass *p);
+void vf_pass_give_buffer(struct vf_pass *p, void *buf); /* may be NULL */
 
 /* Adds LINK; false when there are enough. One thread at a time. */
 bool vf_pass_add_link(struct vf_pass *p, struct vf_link *link);

@@ -2,19 +2,20 @@
 /* The reader of a source: turns the disk into hashed chunks, runs of zeroes and, in a delta, runs
  * of what the target has already. */
 #include "config.h"
+#include "mover/parts.h"
 #include "mover/source.h"
 #include "base/str.h"
 
 /* Neighbouring runs become one frame, but not without end: the target tells more only when it is
  * answered. */
-enum { MAX_PARTS = 64 };
+enum { MAX_JOINED = 64 };
 #define MAX_RUN ((uint64_t)1 << 40)
 
 struct scan {
     struct source *s;
     struct vf_extent extent;
     struct item run; /* of ZERO or SAME, not yet queued; len 0: none */
-    unsigned parts;
+    unsigned joined;
 };
 
 /* Waits for room; false when the pass has failed. The item's buffer is taken over in any case. */
@@ -33,7 +34,7 @@ static bool enqueue(struct source *s, const struct item *it)
     }
     pthread_mutex_unlock(&p->lock);
     if (!good)
-        vf_source_give_buffer(s, it->buf);
+        vf_pass_give_buffer(&s->pass, it->buf);
     return good;
 }
 
@@ -41,20 +42,20 @@ static bool flush_run(struct scan *c)
 {
     struct item it = c->run;
     c->run.len = 0;
-    c->parts = 0;
+    c->joined = 0;
     return !it.len || enqueue(c->s, &it);
 }
 
 static bool add_run(struct scan *c, uint8_t type, uint64_t at, uint64_t n)
 {
     bool joins =
-        c->run.len && c->run.type == type && c->run.len + n <= MAX_RUN && c->parts < MAX_PARTS;
+        c->run.len && c->run.type == type && c->run.len + n <= MAX_RUN && c->joined < MAX_JOINED;
     if (!joins && !flush_run(c))
         return false;
     if (!c->run.len)
         c->run = (struct item){.type = type, .offset = at};
     c->run.len += n;
-    c->parts++;
+    c->joined++;
     if (type == VF_F_ZERO)
         c->s->pass.counters.zero += n;
     else
@@ -79,19 +80,22 @@ static int zero_run(struct scan *c, uint64_t at, uint64_t *run, struct vf_error 
     return 0;
 }
 
+/* 0; 1 when the pass has failed meanwhile. */
 static int read_chunk(struct source *s, uint64_t at, struct item *out, struct vf_error **err)
 {
     uint64_t left = s->pass.size - at;
     size_t n = left < VF_DISK_CHUNK ? (size_t)left : VF_DISK_CHUNK;
-    void *buf = vf_source_take_buffer(s);
+    void *buf = vf_pass_take_buffer(&s->pass);
+    if (!buf)
+        return 1;
     if (vf_disk_read(s->pass.disk, buf, n, at, err) < 0) {
-        vf_source_give_buffer(s, buf);
+        vf_pass_give_buffer(&s->pass, buf);
         return -1;
     }
     s->pass.counters.read += n;
-    *out = (struct item){.type = VF_F_DATA, .offset = at, .len = n, .buf = buf};
+    *out = (struct item){.type = VF_F_DATA, .offset = at, .len = n, .buf = buf, .bytes = n};
     if (vf_all_zero(buf, n)) {
-        vf_source_give_buffer(s, VF_STEAL(out->buf));
+        vf_pass_give_buffer(&s->pass, VF_STEAL(out->buf));
         out->type = VF_F_ZERO;
     } else {
         out->hash = vf_hash_chunk(buf, n);
@@ -144,23 +148,46 @@ static bool put_zeroes(struct scan *c, uint64_t at, uint64_t n)
     return true;
 }
 
+/* Of a chunk that differs from what the target HAS, what is to be sent: the parts that differ, or
+ * all of it when those are most of it, because the target has to read a chunk to put parts into it.
+ */
+static void leave_parts(struct scan *c, const struct vf_known_run *has, struct item *it)
+{
+    struct source *s = c->s;
+    /* they stay where they are: only this thread forgets */
+    pthread_mutex_lock(&s->pass.lock);
+    const unsigned char *sums = vf_known_sums(s->known, it->offset);
+    pthread_mutex_unlock(&s->pass.lock);
+    struct vf_hash zero = vf_hash_zeroes(it->bytes);
+    if (!sums && !vf_hash_equal(&has->hash, &zero))
+        return;
+    size_t bytes = vf_parts_differing(it->buf, it->bytes, sums, it->map);
+    if (!bytes || bytes > it->bytes - it->bytes / 8)
+        return;
+    vf_parts_gather(it->buf, it->bytes, it->map);
+    it->type = VF_F_PARTS;
+    it->bytes = bytes;
+    s->pass.counters.same += it->len - bytes;
+}
+
 /* Queues a chunk, whose buffer is taken over. */
 static bool put_chunk(struct scan *c, struct item *it)
 {
     struct vf_known_run k;
     if (c->s->known) {
         if (!wait_known(c, it->offset, it->len, &k)) {
-            vf_source_give_buffer(c->s, it->buf);
+            vf_pass_give_buffer(&c->s->pass, it->buf);
             return false;
         }
         if (k.len == it->len && vf_hash_equal(&k.hash, &it->hash)) {
-            vf_source_give_buffer(c->s, it->buf);
+            vf_pass_give_buffer(&c->s->pass, it->buf);
             return add_run(c, VF_F_SAME, it->offset, it->len);
         }
+        leave_parts(c, &k, it);
     }
     if (flush_run(c))
         return enqueue(c->s, it);
-    vf_source_give_buffer(c->s, it->buf);
+    vf_pass_give_buffer(&c->s->pass, it->buf);
     return false;
 }
 
@@ -171,8 +198,9 @@ static int scan_all(struct scan *c, struct vf_error **err)
         struct item it = {.type = VF_F_ZERO};
         if (zero_run(c, at, &it.len, err) < 0)
             return -1;
-        if (!it.len && read_chunk(s, at, &it, err) < 0)
-            return -1;
+        int r = it.len ? 0 : read_chunk(s, at, &it, err);
+        if (r)
+            return r < 0 ? -1 : 0;
         if (it.type == VF_F_ZERO) {
             vf_hasher_add_zeroes(s->hasher, it.len);
             if (!put_zeroes(c, at, it.len))

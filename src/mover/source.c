@@ -16,47 +16,29 @@ static void fail(struct source *s, struct vf_error *e)
     vf_pass_abort(&s->pass, e, false);
 }
 
-void *vf_source_take_buffer(struct source *s)
-{
-    pthread_mutex_lock(&s->pass.lock);
-    void *b = s->n_spare ? s->spare[--s->n_spare] : NULL;
-    pthread_mutex_unlock(&s->pass.lock);
-    return b ? b : vf_disk_buffer();
-}
-
-void vf_source_give_buffer(struct source *s, void *buf)
-{
-    pthread_mutex_lock(&s->pass.lock);
-    if (buf && s->n_spare < VF_COUNT(s->spare)) {
-        s->spare[s->n_spare++] = buf;
-        buf = NULL;
-    }
-    pthread_mutex_unlock(&s->pass.lock);
-    free(buf);
-}
-
 /* ---- sending ---- */
 
 static int send_data(struct sender *w, const struct item *it, uint8_t flags, struct vf_error **err)
 {
     struct source *s = w->source;
     unsigned compress = w->link->takes_zstd && !flags ? s->compress : VF_COMPRESS_OFF;
-    char head[VF_WIRE_DATA_HEAD];
-    vf_data_head(head, it->offset, it->hash.b);
+    char head[VF_WIRE_PARTS_HEAD];
+    size_t head_len =
+        vf_data_head(head, it->offset, it->hash.b, it->type == VF_F_PARTS ? it->map : NULL);
     const void *body;
-    size_t n = vf_squeeze_begin(w->link->squeeze, compress, it->buf, it->len, &body);
+    size_t n = vf_squeeze_begin(w->link->squeeze, compress, it->buf, it->bytes, &body);
     if (n) {
         flags |= VF_FF_ZSTD;
     } else {
         body = it->buf;
-        n = it->len;
+        n = it->bytes;
     }
-    int r = vf_link_send(w->link, VF_F_DATA, flags, s->pass.id, head, sizeof head, body, n,
-                         s->cancel, err);
+    int r =
+        vf_link_send(w->link, it->type, flags, s->pass.id, head, head_len, body, n, s->cancel, err);
     vf_squeeze_end(w->link->squeeze, r < 0 ? 0 : n);
     if (r == 0) {
-        s->pass.counters.sent += it->len;
-        s->pass.counters.wire += VF_WIRE_HEADER + sizeof head + n;
+        s->pass.counters.sent += it->bytes;
+        s->pass.counters.wire += VF_WIRE_HEADER + head_len + n;
     }
     return r;
 }
@@ -69,7 +51,7 @@ static int send_fields(struct sender *w, uint8_t type, struct vf_buf *b, struct 
 
 static int send_item(struct sender *w, const struct item *it, struct vf_error **err)
 {
-    if (it->type == VF_F_DATA)
+    if (it->buf)
         return send_data(w, it, 0, err);
     vf_autobuf struct vf_buf b = {0};
     vf_field_u64(&b, VF_TAG_OFFSET, it->offset);
@@ -95,17 +77,19 @@ static int send_end(struct sender *w, struct vf_error **err)
 static int send_again(struct sender *w, uint64_t offset, struct vf_error **err)
 {
     struct source *s = w->source;
-    struct item it = {0};
+    struct item it = {.type = VF_F_DATA, .offset = offset};
     uint64_t left = s->pass.size - offset;
-    it.offset = offset;
-    it.len = left < VF_DISK_CHUNK ? left : VF_DISK_CHUNK;
-    it.buf = vf_source_take_buffer(s);
+    it.len = it.bytes = left < VF_DISK_CHUNK ? (size_t)left : VF_DISK_CHUNK;
+    vf_autofree void *buf = it.buf = vf_disk_buffer();
     int r = vf_disk_read(s->pass.disk, it.buf, it.len, offset, err);
     if (r == 0) {
         it.hash = vf_hash_chunk(it.buf, it.len);
         r = send_data(w, &it, VF_FF_AGAIN, err);
     }
-    vf_source_give_buffer(s, it.buf);
+    pthread_mutex_lock(&s->pass.lock);
+    s->resending = false;
+    pthread_cond_broadcast(&s->pass.changed);
+    pthread_mutex_unlock(&s->pass.lock);
     return r;
 }
 
@@ -127,7 +111,8 @@ static enum work choose(struct sender *w, struct item *it, uint64_t *again)
     struct source *s = w->source;
     if (s->pass.error)
         return WORK_FAILED;
-    if (s->n_resend) {
+    if (s->n_resend && !s->resending) {
+        s->resending = true;
         *again = s->resend[--s->n_resend];
         return WORK_AGAIN;
     }
@@ -174,7 +159,7 @@ static int send_all(struct sender *w, struct vf_error **err)
         switch (next_work(w, &it, &again)) {
         case WORK_ITEM:
             r = send_item(w, &it, err);
-            vf_source_give_buffer(w->source, VF_STEAL(it.buf));
+            vf_pass_give_buffer(&w->source->pass, VF_STEAL(it.buf));
             break;
         case WORK_AGAIN:
             r = send_again(w, again, err);
@@ -236,7 +221,7 @@ static void on_hashes(struct source *s, const struct vf_frame *f)
     while (good && vf_hashes_next(f, &at, &r)) {
         struct vf_known_run k = {.offset = r.offset, .len = r.len};
         memcpy(k.hash.b, r.hash, sizeof k.hash.b);
-        good = vf_known_add(s->known, &k, s->pass.size);
+        good = vf_known_add(s->known, &k, r.sums, s->pass.size);
     }
     pthread_cond_broadcast(&s->pass.changed);
     pthread_mutex_unlock(&s->pass.lock);
@@ -300,10 +285,8 @@ static void source_free(struct vf_pass *p)
     struct source *s = self(p);
     pthread_join(s->senders[0].thread, NULL);
     for (size_t i = 0; i < s->n_queued; i++)
-        free(s->queue[(s->head + i) % QUEUE_ITEMS].buf);
-    for (size_t i = 0; i < s->n_spare; i++)
-        free(s->spare[i]);
-    free(s->known);
+        vf_pass_give_buffer(p, s->queue[(s->head + i) % QUEUE_ITEMS].buf);
+    vf_known_free(s->known);
     vf_hasher_free(s->hasher);
     vf_cancel_free(s->cancel);
     vf_pass_clear(p);
@@ -321,7 +304,7 @@ struct vf_pass *vf_source_start(const struct vf_source_opts *o)
 {
     struct source *s = vf_xcalloc(1, sizeof *s);
     vf_pass_init(&s->pass, &source_ops, o->id, o->disk, o->disk->size, o->wake_fd);
-    s->known = o->delta ? vf_xcalloc(1, sizeof *s->known) : NULL;
+    s->known = o->delta ? vf_known_new(true) : NULL;
     if (s->known)
         s->known->end = o->from;
     s->hasher = o->hasher ? o->hasher : vf_hasher_new();

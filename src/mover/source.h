@@ -16,11 +16,13 @@ enum {
 
 /* What goes into a frame. */
 struct item {
-    uint8_t type; /* VF_F_DATA, VF_F_ZERO, VF_F_SAME */
+    uint8_t type; /* VF_F_DATA, VF_F_PARTS, VF_F_ZERO, VF_F_SAME */
     uint64_t offset, len;
     uint64_t number; /* counted from the first */
     struct vf_hash hash;
-    void *buf; /* DATA */
+    void *buf;                      /* DATA, PARTS: what is sent ... */
+    size_t bytes;                   /* ... and how much that is */
+    unsigned char map[VF_WIRE_MAP]; /* PARTS */
 };
 
 struct sender {
@@ -46,15 +48,13 @@ struct source {
     bool all_read; /* pass.hash is known, nothing more is queued */
     uint64_t resend[MAX_RESENDS];
     size_t n_resend;
+    bool
+        resending; /* one at a time: its chunk is not of the pool, where it could wait for itself */
     struct vf_known *known; /* delta: what the target has; NULL: a full copy */
     bool done;              /* DONE has come */
     struct vf_hash target_hash;
-    void *spare[QUEUE_ITEMS + VF_PASS_STREAMS];
-    size_t n_spare;
 };
 
-void *vf_source_take_buffer(struct source *s);
-void vf_source_give_buffer(struct source *s, void *buf);
 /* scan.c: turns the disk into items. */
 void *vf_scanner_main(void *source);
 

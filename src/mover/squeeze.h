@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Compression of one stream (zstd, a frame for each chunk), where it pays: when packing a chunk and
- * sending what is left of it takes less time than sending it. Both are measured while it runs. */
+/* Compression of one stream (zstd, a frame for each chunk), where it pays: see choice.h. */
 #ifndef VF_MOVER_SQUEEZE_H
 #define VF_MOVER_SQUEEZE_H
 

@@ -16,7 +16,14 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
-enum { HELLO_MS = 20 * 1000, PIPE_BYTES = 1 << 20 };
+enum {
+    HELLO_MS = 20 * 1000,
+    LOGIN_MS = 60 * 1000, /* in a relay the other side's login may come after ours */
+    PIPE_BYTES = 1 << 20,
+    HANDED = 5, /* a letter and, where the program chose it, the ID of the stream */
+};
+
+static const char role[] = "mover"; /* of both sides: who dials says nothing about who sends */
 
 static int socket_address(const char *path, struct sockaddr_un *out, struct vf_error **err)
 {
@@ -42,7 +49,7 @@ int vf_stream_listen(struct owner *o, struct vf_error **err)
     return 0;
 }
 
-int vf_hand_over(const char *socket_path, enum vf_errand what, int in, int out,
+int vf_hand_over(const char *socket_path, enum vf_errand what, int in, int out, uint32_t id,
                  struct vf_error **err)
 {
     struct sockaddr_un a;
@@ -51,8 +58,9 @@ int vf_hand_over(const char *socket_path, enum vf_errand what, int in, int out,
     vf_autofd int s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (s < 0 || connect(s, (struct sockaddr *)&a, sizeof a) < 0)
         return vf_fail_errno(err, errno, "no mover listens at %s", socket_path);
-    char byte = (char)what;
-    struct iovec v = {&byte, 1};
+    char said[HANDED] = {(char)what};
+    vf_put_u32(said + 1, id);
+    struct iovec v = {said, id ? HANDED : 1};
     union {
         char buf[CMSG_SPACE(2 * sizeof(int))];
         struct cmsghdr align;
@@ -64,13 +72,14 @@ int vf_hand_over(const char *socket_path, enum vf_errand what, int in, int out,
     h->cmsg_type = SCM_RIGHTS;
     h->cmsg_len = CMSG_LEN(2 * sizeof(int));
     memcpy(CMSG_DATA(h), (int[2]){in, out}, 2 * sizeof(int));
-    if (sendmsg(s, &m, MSG_NOSIGNAL) != 1)
+    if (sendmsg(s, &m, MSG_NOSIGNAL) != (ssize_t)v.iov_len)
         return vf_fail_errno(err, errno, "handing the stream over at %s", socket_path);
     return VF_STEAL_FD(s);
 }
 
-/* The two descriptors a peer of our own user has sent; false: none. */
-static bool take_descriptors(int s, enum vf_errand *what, int fds[2])
+/* The two descriptors a peer of our own user has sent, what for, and the ID it gave; false: none.
+ */
+static bool take_descriptors(int s, enum vf_errand *what, int fds[2], uint32_t *id)
 {
     struct ucred who;
     socklen_t n = sizeof who;
@@ -80,23 +89,25 @@ static bool take_descriptors(int s, enum vf_errand *what, int fds[2])
     /* the sender has written before it waits; a peer that does not is not ours */
     struct timeval limit = {.tv_sec = 5};
     setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    char byte;
-    struct iovec v = {&byte, 1};
+    char said[HANDED];
+    struct iovec v = {said, sizeof said};
     union {
         char buf[CMSG_SPACE(2 * sizeof(int))];
         struct cmsghdr align;
     } c = {0};
     struct msghdr m = {
         .msg_iov = &v, .msg_iovlen = 1, .msg_control = c.buf, .msg_controllen = sizeof c.buf};
-    if (recvmsg(s, &m, MSG_CMSG_CLOEXEC) != 1)
+    ssize_t len = recvmsg(s, &m, MSG_CMSG_CLOEXEC);
+    if (len != 1 && len != HANDED)
         return false;
+    *id = len == HANDED ? vf_get_u32(said + 1) : 0;
     struct cmsghdr *h = CMSG_FIRSTHDR(&m);
     if (!h || h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
         return false;
     size_t got = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
     int all[2] = {-1, -1};
     memcpy(all, CMSG_DATA(h), (got < 2 ? got : 2) * sizeof(int));
-    *what = (enum vf_errand)byte;
+    *what = (enum vf_errand)said[0];
     if (got == 2 && !(m.msg_flags & MSG_CTRUNC)) {
         fds[0] = all[0];
         fds[1] = all[1];
@@ -125,10 +136,22 @@ static void hang_up(struct stream *s)
     s->notify = -1;
 }
 
-static int receive_hello(struct stream *s, const char *role, struct vf_error **err)
+/* Which stream it is, the dialling side says; in a relay both were told by the program. */
+static int agree_on_id(struct stream *s, const struct vf_frame *f, struct vf_error **err)
+{
+    uint64_t theirs = vf_field_num(f, VF_TAG_STREAM, 0), ours = s->id;
+    if (!ours && theirs && theirs <= UINT32_MAX)
+        s->id = (uint32_t)theirs;
+    else if (!ours || (theirs && theirs != ours))
+        return vf_fail(err, VF_E_CONFLICT, "the other mover means stream %llu, this one %llu",
+                       (unsigned long long)theirs, (unsigned long long)ours);
+    return 0;
+}
+
+static int receive_hello(struct stream *s, int timeout_ms, struct vf_error **err)
 {
     struct vf_frame f;
-    int r = vf_link_recv(&s->link, &f, HELLO_MS, NULL, err);
+    int r = vf_link_recv(&s->link, &f, timeout_ms, NULL, err);
     if (r == 0)
         return vf_fail(err, VF_E_NET, "the other mover does not greet");
     if (r < 0 || vf_hello_check(&f, err) < 0)
@@ -138,14 +161,33 @@ static int receive_hello(struct stream *s, const char *role, struct vf_error **e
     vf_autofree char *job = vf_field_text(&f, VF_TAG_JOB);
     if (!vf_streq(theirs, role) || !vf_streq(job, s->owner->job))
         return vf_fail(err, VF_E_CONFLICT, "the other mover belongs to another job or role");
-    return 0;
+    return agree_on_id(s, &f, err);
 }
 
-static int send_hello(struct stream *s, const char *role, struct vf_error **err)
+static int send_hello(struct stream *s, struct vf_error **err)
 {
     vf_autobuf struct vf_buf b = {0};
     vf_hello_fields(&b, role, s->owner->job, s->owner->epoch);
+    if (s->id)
+        vf_field_u64(&b, VF_TAG_STREAM, s->id);
     return vf_link_send_fields(&s->link, VF_F_HELLO, 0, 0, &b, err);
+}
+
+static void wake_owner(struct stream *s)
+{
+    uint64_t one = 1;
+    if (write(s->owner->wake_fd, &one, sizeof one) < 0)
+        abort(); /* an eventfd takes 8 bytes */
+}
+
+/* The side that is joined greets first, which tells one that dials that the login is over. */
+static int greet_joined(struct stream *s, struct vf_error **err)
+{
+    if (send_hello(s, err) < 0 || receive_hello(s, LOGIN_MS, err) < 0)
+        return -1;
+    s->ready = true;
+    wake_owner(s); /* the program may wait for it */
+    return 0;
 }
 
 static void *stream_main(void *arg)
@@ -153,10 +195,7 @@ static void *stream_main(void *arg)
     struct stream *s = arg;
     struct vf_error *e = NULL;
     struct vf_frame f;
-    /* the side that is dialled greets first, which tells the other that the login is over */
-    int r = s->dialled ? 0 : send_hello(s, "target", &e);
-    if (r == 0 && !s->dialled)
-        r = receive_hello(s, "source", &e);
+    int r = s->ready ? 0 : greet_joined(s, &e);
     while (r >= 0) {
         r = vf_link_recv(&s->link, &f, vf_clock_limit(VF_T_PING), NULL, &e);
         if (r == 1)
@@ -166,6 +205,7 @@ static void *stream_main(void *arg)
     s->why = e;
     s->link.broken = true;
     s->ended = true;
+    wake_owner(s);
     vf_owner_link_ended(s->owner, &s->link, e);
     hang_up(s);
     vf_wire_free(&s->link.wire); /* only this thread uses it */
@@ -202,8 +242,9 @@ void vf_stream_accept(struct owner *o)
     if (s < 0)
         return;
     int fds[2];
+    uint32_t id;
     enum vf_errand what;
-    if (!take_descriptors(s, &what, fds)) {
+    if (!take_descriptors(s, &what, fds, &id)) {
         close(s);
         return;
     }
@@ -212,6 +253,7 @@ void vf_stream_accept(struct owner *o)
         return;
     }
     struct stream *st = new_stream(o, fds[0], fds[1]);
+    st->id = id;
     st->notify = s;
     run(st);
 }
@@ -224,7 +266,7 @@ static struct stream *dial_local(struct owner *o, const char *path, struct vf_er
         vf_fail_errno(err, errno, "socketpair");
         return NULL;
     }
-    int notify = vf_hand_over(path, VF_ERRAND_STREAM, pair[1], pair[1], err);
+    int notify = vf_hand_over(path, VF_ERRAND_STREAM, pair[1], pair[1], 0, err);
     close(pair[1]);
     if (notify < 0) {
         close(pair[0]);
@@ -278,10 +320,9 @@ int vf_stream_connect(struct owner *o, const struct vf_frame *f, struct vf_error
     if (!s)
         return -1;
     s->id = f->id;
-    s->dialled = true;
     vf_autoerror struct vf_error *e = NULL;
     /* a failing ssh ends its output; what it says on stderr tells more than that */
-    if (send_hello(s, "source", &e) < 0 || receive_hello(s, "target", &e) < 0) {
+    if (send_hello(s, &e) < 0 || receive_hello(s, HELLO_MS, &e) < 0) {
         if (s->ssh.pid > 0)
             vf_dial_failed(&s->ssh, err);
         vf_fail_with(err, VF_STEAL(e));
@@ -289,6 +330,7 @@ int vf_stream_connect(struct owner *o, const struct vf_frame *f, struct vf_error
         return -1;
     }
     forget_key(s);
+    s->ready = true;
     run(s);
     return 0;
 }
@@ -296,9 +338,22 @@ int vf_stream_connect(struct owner *o, const struct vf_frame *f, struct vf_error
 struct stream *vf_stream_find(struct owner *o, uint32_t id)
 {
     struct stream *s = o->streams;
-    while (s && (s->id != id || !s->dialled))
+    while (s && (!s->ready || s->id != id))
         s = s->next;
     return s;
+}
+
+int vf_stream_came(struct owner *o, uint32_t id, struct vf_error **err)
+{
+    for (struct stream *s = o->streams; s; s = s->next) {
+        if (s->id != id)
+            continue;
+        if (s->ended)
+            return vf_fail(err, vf_error_code(s->why), "the stream has ended: %s",
+                           vf_error_text(s->why));
+        return s->ready;
+    }
+    return 0;
 }
 
 void vf_streams_end(struct owner *o)

@@ -3,6 +3,7 @@
  * writes them and collects what it wrote into a group; the committer thread (commit.c) flushes a
  * group while the next one is written. */
 #include "config.h"
+#include "mover/parts.h"
 #include "mover/squeeze.h"
 #include "mover/target.h"
 #include "base/clock.h"
@@ -12,8 +13,7 @@
 #include <time.h>
 
 enum {
-    QUEUE_BYTES = 24 << 20, /* received, not yet written */
-    GROUP_MS = 2000,        /* a group is committed at the latest after */
+    GROUP_MS = 2000, /* a group is committed at the latest after */
     GROUP_RECORDS = 1 << 16,
 };
 #define GROUP_BYTES ((uint64_t)64 << 20)  /* and when it holds */
@@ -32,26 +32,6 @@ void vf_group_clear(struct group *g)
 
 /* ---- receiving: on the stream's thread ---- */
 
-static void *take_buffer(struct target *t)
-{
-    struct vf_pass *p = &t->pass;
-    pthread_mutex_lock(&p->lock);
-    void *b = t->n_spare ? t->spare[--t->n_spare] : NULL;
-    pthread_mutex_unlock(&p->lock);
-    return b ? b : vf_disk_buffer();
-}
-
-void vf_target_give_buffer(struct target *t, void *buf)
-{
-    pthread_mutex_lock(&t->pass.lock);
-    if (buf && t->n_spare < VF_COUNT(t->spare)) {
-        t->spare[t->n_spare++] = buf;
-        buf = NULL;
-    }
-    pthread_mutex_unlock(&t->pass.lock);
-    free(buf);
-}
-
 static struct piece *new_piece(enum piece_kind kind, uint64_t offset, uint64_t len)
 {
     struct piece *c = vf_xcalloc(1, sizeof *c);
@@ -65,21 +45,17 @@ void vf_piece_free(struct target *t, struct piece *c)
 {
     if (!c)
         return;
-    vf_target_give_buffer(t, c->buf);
+    vf_pass_give_buffer(&t->pass, c->buf);
     free(c);
 }
 
 static void enqueue(struct target *t, struct piece *c)
 {
     struct vf_pass *p = &t->pass;
-    size_t weight = c->buf ? (size_t)c->len : 0;
     pthread_mutex_lock(&p->lock);
-    while (!p->error && t->queued && t->queued + weight > QUEUE_BYTES)
-        pthread_cond_wait(&p->changed, &p->lock);
     if (!p->error) {
         *t->tail = c;
         t->tail = &c->next;
-        t->queued += weight;
         c = NULL;
         pthread_cond_broadcast(&p->changed);
     }
@@ -135,25 +111,33 @@ static bool arrived(struct target *t, uint64_t offset, uint64_t len)
     return good;
 }
 
+/* DATA, or PARTS of what was told. */
 static void on_data(struct target *t, struct vf_link *link, const struct vf_frame *f)
 {
     struct vf_data d = vf_data_of(f);
     bool again = (f->flags & VF_FF_AGAIN) != 0, packed = (f->flags & VF_FF_ZSTD) != 0;
-    size_t len = chunk_at(t, d.offset);
-    if (!len || (!packed && d.len != len)) {
-        refuse(t, "a DATA frame does not hold one chunk of the disk");
+    size_t len = chunk_at(t, d.offset), bytes = d.map ? vf_parts_bytes(len, d.map) : len;
+    if (!bytes || (!packed && d.len != bytes) || (d.map && (again || !t->known))) {
+        refuse(t, d.map ? "a PARTS frame does not hold parts of a chunk that was told"
+                        : "a DATA frame does not hold one chunk of the disk");
         return;
     }
     if (!again && !arrived(t, d.offset, len))
         return;
-    struct piece *c = new_piece(PIECE_DATA, d.offset, len);
+    void *buf = vf_pass_take_buffer(&t->pass);
+    if (!buf)
+        return;
+    struct piece *c = new_piece(d.map ? PIECE_PARTS : PIECE_DATA, d.offset, len);
     memcpy(c->hash.b, d.hash, VF_HASH_LEN);
-    c->buf = take_buffer(t);
+    if (d.map)
+        memcpy(c->map, d.map, sizeof c->map);
+    c->buf = buf;
     if (!packed)
-        memcpy(c->buf, d.chunk, len);
-    else if (!vf_squeeze_unpack(link->squeeze, d.chunk, d.len, c->buf, len))
-        memset(c->buf, 0, len); /* zeroes are never sent as DATA: the hash will not be theirs */
-    t->pass.counters.sent += len;
+        memcpy(c->buf, d.chunk, bytes);
+    else if (!vf_squeeze_unpack(link->squeeze, d.chunk, d.len, c->buf, bytes))
+        memset(c->buf, 0, bytes); /* the hash is hardly that of zeroes: they are sent as ZERO */
+    t->pass.counters.sent += bytes;
+    t->pass.counters.same += len - bytes;
     t->pass.counters.wire += VF_WIRE_HEADER + f->len;
     if (!again) {
         enqueue(t, c);
@@ -274,10 +258,8 @@ static void target_frame(struct vf_pass *p, struct vf_link *link, const struct v
 {
     static void (*const runs[VF_F_TYPES])(struct target *, struct vf_link *,
                                           const struct vf_frame *) = {
-        [VF_F_DATA] = on_data,
-        [VF_F_ZERO] = on_zero,
-        [VF_F_SAME] = on_same,
-        [VF_F_END] = on_end,
+        [VF_F_DATA] = on_data, [VF_F_ZERO] = on_zero,  [VF_F_SAME] = on_same,
+        [VF_F_END] = on_end,   [VF_F_PARTS] = on_data,
     };
     struct target *t = vf_target_of(p);
     if (f->type == VF_F_BEGIN) {
@@ -303,22 +285,47 @@ static bool zero_unit(const struct target *t, const struct piece *c, size_t at, 
     return vf_all_zero((const char *)c->buf + at, *len);
 }
 
-/* Writes the units with something in them; the others stay holes, or become holes. */
-static int write_sparse(struct target *t, const struct piece *c, struct vf_error **err)
+/* Writes the chunk from AT to TO, but only units with something in them; the others stay holes, or
+ * become holes. */
+static int write_sparse(struct target *t, const struct piece *c, size_t at, size_t to,
+                        struct vf_error **err)
 {
     struct vf_disk *d = t->pass.disk;
-    for (size_t at = 0, end, unit; at < c->len; at = end) {
-        bool zero = zero_unit(t, c, at, &unit);
-        for (end = at + unit; end < c->len && zero_unit(t, c, end, &unit) == zero;)
-            end += unit;
+    for (size_t end, n; at < to; at = end) {
+        size_t from = at / d->unit * d->unit;
+        bool zero = zero_unit(t, c, from, &n);
+        for (end = from + n; end < to && zero_unit(t, c, end, &n) == zero;)
+            end += n;
+        size_t stop = end < to ? end : to;
         int r = 0;
         if (!zero)
-            r = vf_disk_write(d, (const char *)c->buf + at, end - at, c->offset + at, err);
+            r = vf_disk_write(d, (const char *)c->buf + at, stop - at, c->offset + at, err);
         else if (!t->fresh)
-            r = vf_disk_zero(d, end - at, c->offset + at, err);
+            r = vf_disk_zero(d, end - from, c->offset + from, err);
         if (r < 0)
             return -1;
     }
+    return 0;
+}
+
+static int write_range(struct target *t, const struct piece *c, size_t at, size_t end,
+                       struct vf_error **err)
+{
+    return t->sparse ? write_sparse(t, c, at, end, err)
+                     : vf_disk_write(t->pass.disk, (const char *)c->buf + at, end - at,
+                                     c->offset + at, err);
+}
+
+/* Makes a chunk of parts: what is there, with the parts in it. */
+static int complete(struct target *t, struct piece *c, struct vf_error **err)
+{
+    void *parts = c->buf, *own = t->own ? t->own : vf_disk_buffer();
+    t->own = own;
+    if (vf_target_read(t, own, (size_t)c->len, c->offset, err) < 0)
+        return -1;
+    vf_parts_spread(own, (size_t)c->len, c->map, parts);
+    c->buf = own;
+    t->own = parts;
     return 0;
 }
 
@@ -333,14 +340,19 @@ static int write_piece(struct target *t, struct piece *c, struct record *r, stru
         return 0;
     if (c->kind == PIECE_ZERO)
         return vf_disk_make_zero(t->pass.disk, c->len, c->offset, err);
+    if (c->kind == PIECE_PARTS && complete(t, c, err) < 0)
+        return -1;
     struct vf_hash got = vf_hash_chunk(c->buf, c->len);
     if (memcmp(&got, &c->hash, sizeof got) != 0) {
         r->bad = true; /* not written; the committer asks for it again */
         return 0;
     }
-    if (t->sparse)
-        return write_sparse(t, c, err);
-    return vf_disk_write(t->pass.disk, c->buf, c->len, c->offset, err);
+    if (c->kind == PIECE_DATA)
+        return write_range(t, c, 0, (size_t)c->len, err);
+    for (size_t at = 0, end = 0; vf_parts_next((size_t)c->len, c->map, &at, &end);)
+        if (write_range(t, c, at, end, err) < 0)
+            return -1;
+    return 0;
 }
 
 /* The disk may be longer than the source's: the rest must be zero. */
@@ -399,8 +411,6 @@ static struct piece *next_piece(struct target *t)
         t->pieces = c->next;
         if (!t->pieces)
             t->tail = &t->pieces;
-        t->queued -= c->buf ? (size_t)c->len : 0;
-        pthread_cond_broadcast(&p->changed);
     }
     pthread_mutex_unlock(&p->lock);
     return c;
@@ -489,11 +499,10 @@ static void target_free(struct vf_pass *p)
         vf_piece_free(t, c);
     }
     vf_piece_free(t, t->again);
-    for (size_t i = 0; i < t->n_spare; i++)
-        free(t->spare[i]);
     vf_group_clear(&t->ready);
     free(t->early);
-    free(t->known);
+    free(t->own);
+    vf_known_free(t->known);
     vf_hasher_free(t->hasher);
     vf_pass_clear(p);
     free(t);
@@ -511,7 +520,7 @@ struct vf_pass *vf_target_start(const struct vf_target_opts *o)
     vf_pass_init(&t->pass, &target_ops, o->id, o->disk, o->size, o->wake_fd);
     t->verify = o->verify;
     t->delta = o->delta;
-    t->known = o->delta ? vf_xcalloc(1, sizeof *t->known) : NULL;
+    t->known = o->delta ? vf_known_new(false) : NULL;
     t->sparse = o->disk->zero_when_fresh;
     t->fresh = o->fresh;
     t->tail = &t->pieces;

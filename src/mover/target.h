@@ -6,15 +6,16 @@
 #include "mover/known.h"
 #include "mover/pass.h"
 
-enum piece_kind { PIECE_DATA, PIECE_ZERO, PIECE_SAME, PIECE_END };
+enum piece_kind { PIECE_DATA, PIECE_PARTS, PIECE_ZERO, PIECE_SAME, PIECE_END };
 
 /* What came in a frame. */
 struct piece {
     struct piece *next;
     enum piece_kind kind;
     uint64_t offset, len;
-    struct vf_hash hash; /* SAME: of each of its chunks */
-    void *buf;           /* DATA: a chunk's buffer */
+    struct vf_hash hash;            /* SAME: of each of its chunks */
+    void *buf;                      /* DATA, PARTS: a chunk's buffer */
+    unsigned char map[VF_WIRE_MAP]; /* PARTS */
 };
 
 /* What was written of it. */
@@ -37,7 +38,7 @@ struct group {
     struct vf_hash source_hash; /* with the last */
 };
 
-enum { SPARE_BUFFERS = 24, AHEAD = 1024 };
+enum { AHEAD = 1024 };
 
 /* A part of the disk that came before what lies in front of it. */
 struct part {
@@ -58,9 +59,6 @@ struct target {
     size_t streams, ended;  /* announced by BEGIN, and how many have ended */
     struct vf_known *known; /* delta: told to the source, not yet answered */
     struct piece *pieces, **tail;
-    size_t queued; /* bytes */
-    void *spare[SPARE_BUFFERS];
-    size_t n_spare;
     struct group ready;  /* for the committer */
     bool has_ready;      /* until it is committed */
     bool asking;         /* the committer waits for a chunk */
@@ -69,16 +67,18 @@ struct target {
     struct record *early;
     size_t n_early;
     uint64_t written; /* where the next record of a group must start */
+    void *own;        /* a chunk of ours that parts are put into; NULL: none yet */
     /* committer only */
     struct vf_hasher *hasher;
 };
 
 struct target *vf_target_of(struct vf_pass *p);
-void vf_target_give_buffer(struct target *t, void *buf);
 void vf_piece_free(struct target *t, struct piece *c);
 void vf_group_clear(struct group *g);
 void *vf_committer_main(void *target);
-/* delta.c: reads the disk and tells the source what is there. */
+/* delta.c: reads what was there, past the cache where what is written is verified. */
+int vf_target_read(struct target *t, void *buf, size_t n, uint64_t at, struct vf_error **err);
+/* Reads the disk and tells the source what is there. */
 void *vf_teller_main(void *target);
 
 #endif

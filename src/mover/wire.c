@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config.h"
 #include "mover/wire.h"
+#include "mover/parts.h"
 #include "base/str.h"
 
 #include <string.h>
@@ -19,7 +20,8 @@ static const char *const names[VF_F_TYPES] = {
     [VF_F_DATA] = "DATA",         [VF_F_ZERO] = "ZERO",           [VF_F_END] = "END",
     [VF_F_RESEND] = "RESEND",     [VF_F_COMMITTED] = "COMMITTED", [VF_F_DONE] = "DONE",
     [VF_F_KEY_FILE] = "KEY_FILE", [VF_F_HASHES] = "HASHES",       [VF_F_SAME] = "SAME",
-    [VF_F_RATE] = "RATE",         [VF_F_WATCH] = "WATCH",
+    [VF_F_RATE] = "RATE",         [VF_F_AWAIT] = "AWAIT",         [VF_F_WATCH] = "WATCH",
+    [VF_F_PARTS] = "PARTS",
 };
 
 const char *vf_frame_name(uint8_t type)
@@ -109,6 +111,20 @@ static int skip_noise(struct vf_wire *w, struct vf_error **err)
     return 0;
 }
 
+/* What a run of LEN bytes takes in HASHES. */
+static size_t run_bytes(uint64_t len)
+{
+    return VF_WIRE_RUN + (len <= VF_WIRE_CHUNK ? vf_parts_of((size_t)len) * VF_WIRE_SUM : 0);
+}
+
+static bool holds_runs(const struct vf_frame *f)
+{
+    size_t at = VF_WIRE_HASHES_HEAD;
+    while (f->len > at && f->len - at >= VF_WIRE_RUN)
+        at += run_bytes(vf_get_u64(f->payload + at));
+    return f->len == at && at > VF_WIRE_HASHES_HEAD;
+}
+
 int vf_wire_next(struct vf_wire *w, struct vf_frame *out, struct vf_error **err)
 {
     if (!w->greeted) {
@@ -136,10 +152,11 @@ int vf_wire_next(struct vf_wire *w, struct vf_frame *out, struct vf_error **err)
         .payload = p + VF_WIRE_HEADER,
         .len = len,
     };
-    if (out->type == VF_F_DATA && len < VF_WIRE_DATA_HEAD)
-        return vf_fail(err, VF_E_CORRUPT, "a DATA frame of %zu bytes is too short", len);
-    if (out->type == VF_F_HASHES &&
-        (len <= VF_WIRE_HASHES_HEAD || (len - VF_WIRE_HASHES_HEAD) % VF_WIRE_RUN))
+    if ((out->type == VF_F_DATA && len < VF_WIRE_DATA_HEAD) ||
+        (out->type == VF_F_PARTS && len < VF_WIRE_PARTS_HEAD))
+        return vf_fail(err, VF_E_CORRUPT, "a %s frame of %zu bytes is too short",
+                       vf_frame_name(out->type), len);
+    if (out->type == VF_F_HASHES && !holds_runs(out))
         return vf_fail(err, VF_E_CORRUPT, "a HASHES frame of %zu bytes does not hold runs", len);
     w->greeted = true;
     w->start += VF_WIRE_HEADER + len;
@@ -158,18 +175,27 @@ void vf_wire_header(char out[VF_WIRE_HEADER], uint8_t type, uint8_t flags, uint3
 
 struct vf_data vf_data_of(const struct vf_frame *f)
 {
+    const unsigned char *p = (const unsigned char *)f->payload;
+    bool parts = f->type == VF_F_PARTS;
+    size_t head = parts ? VF_WIRE_PARTS_HEAD : VF_WIRE_DATA_HEAD;
     return (struct vf_data){
         .offset = vf_get_u64(f->payload),
-        .hash = (const unsigned char *)f->payload + 8,
-        .chunk = f->payload + VF_WIRE_DATA_HEAD,
-        .len = f->len - VF_WIRE_DATA_HEAD,
+        .hash = p + 8,
+        .map = parts ? p + VF_WIRE_DATA_HEAD : NULL,
+        .chunk = f->payload + head,
+        .len = f->len - head,
     };
 }
 
-void vf_data_head(char out[VF_WIRE_DATA_HEAD], uint64_t offset, const unsigned char *hash)
+size_t vf_data_head(char out[VF_WIRE_PARTS_HEAD], uint64_t offset, const unsigned char *hash,
+                    const unsigned char *map)
 {
     vf_put_u64(out, offset);
     memcpy(out + 8, hash, VF_WIRE_HASH);
+    if (!map)
+        return VF_WIRE_DATA_HEAD;
+    memcpy(out + VF_WIRE_DATA_HEAD, map, VF_WIRE_MAP);
+    return VF_WIRE_PARTS_HEAD;
 }
 
 bool vf_hashes_next(const struct vf_frame *f, size_t *at, struct vf_run *run)
@@ -178,10 +204,13 @@ bool vf_hashes_next(const struct vf_frame *f, size_t *at, struct vf_run *run)
     size_t pos = *at ? *at : VF_WIRE_HASHES_HEAD;
     if (pos >= f->len)
         return false;
+    uint64_t len = vf_get_u64(f->payload + pos);
+    const unsigned char *hash = (const unsigned char *)f->payload + pos + 8;
     *run = (struct vf_run){.offset = from,
-                           .len = vf_get_u64(f->payload + pos),
-                           .hash = (const unsigned char *)f->payload + pos + 8};
-    *at = pos + VF_WIRE_RUN;
+                           .len = len,
+                           .hash = hash,
+                           .sums = len <= VF_WIRE_CHUNK ? hash + VF_WIRE_HASH : NULL};
+    *at = pos + run_bytes(len);
     return true;
 }
 
@@ -197,10 +226,12 @@ void vf_hashes_begin(struct vf_buf *b, uint64_t offset)
     add_u64(b, offset);
 }
 
-void vf_hashes_add(struct vf_buf *b, uint64_t len, const unsigned char *hash)
+void vf_hashes_add(struct vf_buf *b, uint64_t len, const unsigned char *hash,
+                   const unsigned char *sums)
 {
     add_u64(b, len);
     vf_buf_add(b, hash, VF_WIRE_HASH);
+    vf_buf_add(b, sums, run_bytes(len) - VF_WIRE_RUN);
 }
 
 void vf_field_add(struct vf_buf *b, enum vf_tag tag, const void *data, size_t n)

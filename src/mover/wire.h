@@ -6,8 +6,10 @@
  * A frame is 16 bytes, little endian, and its payload:
  *   0 magic (4)  4 type (1)  5 flags (1)  6 zero (2)  8 id (4)  12 length of the payload (4)
  * The id names the disk or request a frame belongs to. Payloads are fields (tag 2, length 4,
- * bytes). DATA instead has offset (8), XXH3-128 of the chunk (16) and the chunk; HASHES has offset
- * (8), then for each run of equal chunks their length in bytes (8) and the XXH3-128 of one (16). */
+ * bytes). DATA instead has offset (8), XXH3-128 of the chunk (16) and the chunk; PARTS has the same
+ * head, a map of the chunk's parts (32) and the parts in it; HASHES has offset (8), then for each
+ * run of equal chunks their length in bytes (8), the XXH3-128 of one (16) and, when it is only one,
+ * the sums of its parts (4 each). */
 #ifndef VF_MOVER_WIRE_H
 #define VF_MOVER_WIRE_H
 
@@ -26,6 +28,11 @@ enum {
     VF_WIRE_HASHES_HEAD = 8,
     VF_WIRE_RUN = 24, /* in HASHES */
     VF_WIRE_CHUNK = 1 << 20,
+    VF_WIRE_PART = 4096, /* see parts.h */
+    VF_WIRE_PARTS = VF_WIRE_CHUNK / VF_WIRE_PART,
+    VF_WIRE_SUM = 4,
+    VF_WIRE_MAP = VF_WIRE_PARTS / 8,
+    VF_WIRE_PARTS_HEAD = VF_WIRE_DATA_HEAD + VF_WIRE_MAP,
     VF_WIRE_MAX = VF_WIRE_CHUNK + 4096, /* longest payload */
     VF_WIRE_NOISE = 4096,               /* of a shell, before HELLO */
 };
@@ -39,7 +46,7 @@ enum vf_frame_type {
     VF_F_OPEN,    /* disk ID: PATH, FORMAT, WRITE, OURS; answered by OPENED */
     VF_F_OPENED,  /* SIZE, UNIT, MEDIA */
     VF_F_CLOSE,   /* disk ID */
-    VF_F_CONNECT, /* stream ID: PATH, or ADDRESS, PORT, USER, HOST_KEY, KEY */
+    VF_F_CONNECT, /* stream ID, to be dialled: PATH, or ADDRESS, PORT, USER, HOST_KEY, KEY */
     VF_F_RECEIVE, /* into disk ID: SIZE, VERIFY, FRESH, DELTA */
     VF_F_SEND, /* disk ID over STREAM and those behind, STREAMS of them: SIZE, RATE, DELTA, COMPRESS
                 */
@@ -64,13 +71,16 @@ enum vf_frame_type {
     /* program -> source's owner */
     VF_F_RATE, /* RATE: from now on, over all streams; not answered */
     /* program -> owner */
+    VF_F_AWAIT, /* stream ID, which the other side opens: answered once it is there */
     VF_F_WATCH, /* how is the copy of disk ID? PROGRESS, COPIED, its ERROR, or ERROR NOTFOUND */
+    /* source -> target, in a delta */
+    VF_F_PARTS, /* what differs of a chunk */
     VF_F_TYPES,
 };
 
 enum vf_frame_flags {
     VF_FF_AGAIN = 1, /* DATA: answer to RESEND */
-    VF_FF_ZSTD = 2,  /* DATA: the chunk is a frame of zstd (feature "zstd") */
+    VF_FF_ZSTD = 2,  /* DATA, PARTS: what is behind the head is a frame of zstd (feature "zstd") */
     VF_FF_ECHO = 4,  /* ERROR: caused by the other side's error */
 };
 
@@ -78,7 +88,7 @@ enum vf_tag {
     VF_TAG_VERSION = 1,
     VF_TAG_READER,
     VF_TAG_FEATURES, /* words separated by spaces */
-    VF_TAG_ROLE,     /* "owner", "source", "program" */
+    VF_TAG_ROLE,     /* "owner", "program"; on streams "mover" */
     VF_TAG_JOB,
     VF_TAG_EPOCH,
     VF_TAG_HOST, /* identity: same text, same file system view and rights */
@@ -155,25 +165,30 @@ void vf_put_u64(char *p, uint64_t v);
 uint32_t vf_get_u32(const char *p);
 uint64_t vf_get_u64(const char *p);
 
-/* DATA taken apart; the parser has seen to it that the head is there. Borrowed from F. */
+/* DATA or PARTS taken apart; the parser has seen to it that the head is there. Borrowed from F. */
 struct vf_data {
     uint64_t offset;
     const unsigned char *hash; /* VF_WIRE_HASH bytes */
+    const unsigned char *map;  /* PARTS: VF_WIRE_MAP bytes; DATA: NULL */
     const char *chunk;
     size_t len;
 };
 struct vf_data vf_data_of(const struct vf_frame *f);
-void vf_data_head(char out[VF_WIRE_DATA_HEAD], uint64_t offset, const unsigned char *hash);
+/* The head of DATA (MAP NULL) or PARTS; its length. */
+size_t vf_data_head(char out[VF_WIRE_PARTS_HEAD], uint64_t offset, const unsigned char *hash,
+                    const unsigned char *map);
 
 /* The runs in HASHES: one after another, from *AT = 0 on; false behind the last. Whether they make
  * sense on this disk is for the caller to see. */
 struct vf_run {
     uint64_t offset, len;
     const unsigned char *hash;
+    const unsigned char *sums; /* of its parts; NULL when it is longer than a chunk */
 };
 bool vf_hashes_next(const struct vf_frame *f, size_t *at, struct vf_run *run);
 void vf_hashes_begin(struct vf_buf *b, uint64_t offset);
-void vf_hashes_add(struct vf_buf *b, uint64_t len, const unsigned char *hash);
+void vf_hashes_add(struct vf_buf *b, uint64_t len, const unsigned char *hash,
+                   const unsigned char *sums);
 
 /* Fields are appended to B. */
 void vf_field_add(struct vf_buf *b, enum vf_tag tag, const void *data, size_t n);

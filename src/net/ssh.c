@@ -196,14 +196,19 @@ static int start_once(struct vf_ssh *s, const char *command, struct vf_ssh_child
     return -1;
 }
 
+char *vf_ssh_as_root(const struct vf_ssh *s, const char *command)
+{
+    vf_autofree char *quoted = s->sudo ? vf_shell_quote(command) : NULL;
+    return quoted ? vf_asprintf("sudo -n -- sh -c %s", quoted) : vf_strdup(command);
+}
+
 int vf_ssh_start(struct vf_ssh *s, const char *command, struct vf_ssh_child *out,
                  struct vf_error **err)
 {
-    vf_autofree char *quoted = s->sudo ? vf_shell_quote(command) : NULL;
-    vf_autofree char *whole = s->sudo ? vf_asprintf("sudo -n -- sh -c %s", quoted) : NULL;
+    vf_autofree char *whole = vf_ssh_as_root(s, command);
     for (int i = 0;; i++) {
         vf_autoerror struct vf_error *why = NULL;
-        if (start_once(s, whole ? whole : command, out, &why) == 0)
+        if (start_once(s, whole, out, &why) == 0)
             return 0;
         /* the host counts a session until it has buried it, a moment after we saw it end */
         if (vf_error_code(why) != VF_E_CONFLICT || i == REFUSALS ||

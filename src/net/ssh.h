@@ -56,6 +56,14 @@ struct vf_ssh_child {
 
 int vf_ssh_start(struct vf_ssh *s, const char *command, struct vf_ssh_child *out,
                  struct vf_error **err);
+/* The same over another connection to that host by the OpenSSH program, for data that would be slow
+ * over this one; returns before it has logged in. S (its jump host) must outlive the child. */
+int vf_ssh_start_own(struct vf_ssh *s, const char *command, struct vf_ssh_child *out,
+                     struct vf_error **err);
+/* Waits until such a child has said something on its stdout. Nobody is asked: AUTH when logging in
+ * takes more than keys; TRUST when another host key is shown than the one that was verified. */
+int vf_ssh_own_greeted(const struct vf_ssh_child *c, struct vf_cancel *cancel,
+                       struct vf_error **err);
 /* Closes what is open, waits at most TIMEOUT_MS for the end, then hangs up. Exit status as above,
  * -1 with *err when the connection broke or time was up. The child is gone in every case. */
 int vf_ssh_finish(struct vf_ssh_child *c, int timeout_ms, struct vf_error **err);

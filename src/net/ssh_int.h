@@ -112,6 +112,9 @@ struct vf_ssh {
     struct vf_cancel *cancel;
 };
 
+/* COMMAND, through sudo where S has it; caller frees. */
+char *vf_ssh_as_root(const struct vf_ssh *s, const char *command);
+
 /* The common head of what the transports put behind a child. */
 struct vf_ssh_child_priv {
     const struct vf_ssh_ops *ops;

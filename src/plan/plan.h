@@ -28,7 +28,9 @@ enum vf_verify { VF_VERIFY_FULL, VF_VERIFY_NONE };
 /* "auto" (where it pays), "1" to "6", "off", by number; as vf_copy_disk() takes them. */
 extern const char *const vf_compress_words[];
 extern const char *const vf_verify_words[];
-enum { VF_MAX_STREAMS = 8, VF_COMPRESS_WORDS = 8 };
+/* "auto", then the kinds of routes, best first. */
+extern const char *const vf_route_words[];
+enum { VF_MAX_STREAMS = 8, VF_COMPRESS_WORDS = 8, VF_ROUTE_WORDS = 5 };
 
 /* How the VM gets there: copied by vmferry while it is shut down, or by Proxmox's own migration
  * between clusters, live when it runs. */
@@ -52,6 +54,7 @@ struct vf_plan {
     enum vf_method method;
     unsigned compress;         /* index of vf_compress_words */
     unsigned streams;          /* connections between the hosts, 0: as they bear */
+    unsigned route;            /* index of vf_route_words */
     unsigned shutdown_timeout; /* seconds given to a graceful shutdown */
     bool verify_tls;           /* false: --no-verify-ssl */
     bool ignore_exists; /* a VM of the same name, even of the same cluster, does not stop it */

@@ -21,6 +21,7 @@ struct plan_file {
 
 const char *const vf_verify_words[] = {"full", "none", NULL};
 const char *const vf_compress_words[] = {"auto", "1", "2", "3", "4", "5", "6", "off", NULL};
+const char *const vf_route_words[] = {"auto", "local", "direct", "reverse", "relay", NULL};
 static const char *const method_words[] = {"copy", "remote-migrate", NULL};
 _Static_assert(sizeof(enum vf_verify) == sizeof(int) && sizeof(enum vf_method) == sizeof(int),
                "read as ints");
@@ -108,6 +109,7 @@ static const struct vf_cfg_key plan_keys[] = {
     {"verify", VF_CFG_WORD, AT(plan_file, plan.verify), .words = vf_verify_words},
     {"compress", VF_CFG_WORD, AT(plan_file, plan.compress), .words = vf_compress_words},
     {"streams", VF_CFG_UINT, UINT(plan_file, plan.streams, 0, VF_MAX_STREAMS)},
+    {"route", VF_CFG_WORD, AT(plan_file, plan.route), .words = vf_route_words},
     {"shutdown-timeout", VF_CFG_UINT, UINT(plan_file, plan.shutdown_timeout, 1, 86400)},
     {"verify-tls", VF_CFG_BOOL, AT(plan_file, plan.verify_tls)},
     {"ignore-exists", VF_CFG_BOOL, AT(plan_file, plan.ignore_exists)},
@@ -229,6 +231,10 @@ char *vf_plan_text(const struct vf_plan *p)
                   vf_compress_words[p->compress]);
     put_number(&b, "", "streams", p->streams);
     vf_buf_puts(&b, " # connections between the hosts, 0: as they bear\n");
+    vf_buf_printf(&b,
+                  "route = \"%s\"; # \"auto\": the best that works of \"local\", \"direct\", "
+                  "\"reverse\", \"relay\"\n",
+                  vf_route_words[p->route]);
     put_number(&b, "", "shutdown-timeout", p->shutdown_timeout);
     vf_buf_puts(&b, " # seconds for a graceful shutdown\n");
     put_bool(&b, "verify-tls", p->verify_tls, "check the clusters' certificates");

@@ -39,22 +39,29 @@ void vf_mover_host_free(struct vf_mover_host *h);
 VF_DEFINE_CLEANUP(struct vf_mover_host *, vf_mover_host_free)
 
 /* The way disk bytes take between two hosts, opened once for all disks of a job. "local": both
- * movers are on one host; "direct": the source's mover dials the target by ssh with a one-job key.
- */
+ * movers are on one host; "direct": the source's mover dials the target by ssh with a one-job key;
+ * "reverse": the target's mover dials the source; "relay": through this machine. */
 struct vf_route;
 
-struct vf_route_opts {
-    char *const *addresses; /* of the target as the source may dial them, tried in order */
-    uint16_t port;          /* of the target's sshd */
+/* One end, as the other end's host may dial it. */
+struct vf_route_end {
+    char *const *addresses; /* tried in order; NULL: it cannot be dialled */
+    uint16_t port;          /* of its sshd; 0: 22 */
     const char *user;
     const char *host_key; /* "TYPE BASE64" verified by the operator */
+};
+
+struct vf_route_opts {
+    struct vf_route_end source, target;
     const char *source_label, *target_label;
     unsigned streams; /* connections side by side; 0: as the hosts bear */
     struct vf_cancel *cancel;
+    const char *route; /* this one; NULL, "auto": the best that works, in the order above */
 };
 enum { VF_ROUTE_STREAMS = 8 }; /* at most */
 
-/* Probes and opens; what was installed (one-job key) is removed by vf_route_free(). */
+/* Probes and opens; what was installed (one-job key) is removed by vf_route_free(). TRUST when an
+ * end is met only with another host key than the verified one: no other route is tried then. */
 struct vf_route *vf_route_open(struct vf_mover_host *source, struct vf_mover_host *target,
                                const struct vf_route_opts *opts, struct vf_error **err);
 /* A new rate limit for what is being copied, bytes per second, 0: none. The next copy brings its
@@ -62,6 +69,11 @@ struct vf_route *vf_route_open(struct vf_mover_host *source, struct vf_mover_hos
  */
 int vf_route_set_rate(struct vf_route *r, uint64_t rate, struct vf_error **err);
 const char *vf_route_text(const struct vf_route *r); /* "a1 -> b2 direct" */
+/* Why no better route was taken; NULL: there is none, or this one was asked for. */
+const char *vf_route_why(const struct vf_route *r);
+/* Where another host key than the verified one was met, though another address of that host showed
+ * the right one; NULL: nowhere. */
+const char *vf_route_suspect(const struct vf_route *r);
 void vf_route_free(struct vf_route *r);
 VF_DEFINE_CLEANUP(struct vf_route *, vf_route_free)
 

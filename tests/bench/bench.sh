@@ -10,15 +10,15 @@
 # line. wire_bytes and cpu_s_per_gib (of both ends, per GiB of data) are those of the whole program.
 #
 #   BENCH_SIZE   MiB of data (1024); over the slow link a quarter of it
-#   BENCH_CASES  some of: dense sparse text delta link-dense link-text link-delta ten
-#   BENCH_PEERS  some of: limit scp dd rsync rsync-S qemu-img nbdcopy
-#   BENCH_RUNS   how often each contender runs (1); its fastest run counts
+#   BENCH_CASES  some of: dense sparse text delta resume link-dense link-text link-delta ten
+#   BENCH_PEERS  some of: limit scp dd rsync rsync-S qemu-img nbdcopy; resume has rsync-append as well
+#   BENCH_RUNS   how often each contender runs (1), in turn; its fastest run counts
 #   BENCH_TIME   seconds after which a contender is ended (30): its line then has peer_s=>30
 #   BENCH_DIR    where the disks are kept meanwhile (/var/tmp)
 set -u
 : "${top_srcdir:=$(cd "$(dirname "$0")/../.." && pwd)}" "${top_builddir:=.}"
 : "${BENCH_SIZE:=1024}" "${BENCH_RUNS:=1}" "${BENCH_TIME:=30}" "${BENCH_DIR:=/var/tmp}"
-: "${BENCH_CASES:=dense sparse text delta link-dense link-text link-delta ten}"
+: "${BENCH_CASES:=dense sparse text delta resume link-dense link-text link-delta ten}"
 : "${BENCH_PEERS:=limit scp dd rsync rsync-S qemu-img nbdcopy}"
 tools=$(cd "$top_builddir" && pwd)/tests/bench
 mover=$(cd "$top_builddir" && pwd)/vmferry-mover
@@ -49,6 +49,8 @@ trap 'kill $far; rm -rf "$dir"' EXIT
 trap 'exit 1' INT TERM HUP
 
 ip link set lo up
+# an sshd of its own, but not what the shells of this account do at every login
+[ ! -e ~/.bashrc ] || mount --bind /dev/null ~/.bashrc || die "cannot hide ~/.bashrc"
 # slow_link: 10.9.8.1 here, 10.9.8.2 over there
 slow_link() {
     until [ "$(readlink /proc/$far/ns/net)" != "$(readlink /proc/$$/ns/net)" ]; do sleep 0.05; done
@@ -101,6 +103,7 @@ push_limit() { cat "$1" | $ssh $host "dd of=$2 bs=1M iflag=fullblock conv=fsync 
 push_dd() { dd if="$1" bs=1M status=none | $ssh $host "dd of=$2 bs=1M conv=fsync status=none"; }
 push_scp() { scp -q -F "$dir/ssh_config" "$1" $host:"$2" && $ssh $host "sync $2"; }
 push_rsync() { rsync --fsync --inplace -e "$ssh" "$1" $host:"$2"; }
+push_rsync_append() { rsync --fsync --append-verify -e "$ssh" "$1" $host:"$2"; }
 push_rsync_S() { rsync --fsync -S -e "$ssh" "$1" $host:"$2"; }
 # forwarded SOURCE TARGET COMMAND...: the command with $near as an NBD server's socket
 forwarded() {
@@ -177,8 +180,8 @@ set_pairs() {
         rm -f "$t" "$dir"/near.* "$dir"/far.*
         if [ -e "$dir/base" ]; then
             cp "$dir/base" "$t" || die "no room for the disks in $BENCH_DIR"
-        elif [ "$1" = vmferry ]; then
-            : >"$t"
+        else
+            case $1 in vmferry-*) : >"$t" ;; esac
         fi
         pairs="$pairs $s $t"
     done
@@ -192,72 +195,112 @@ check_copies() {
     done
 }
 
-# fastest COMMAND...: the best of $BENCH_RUNS runs over $pairs, in seconds and $cost; $more is ">" when
-# time was up. Ours prints the seconds for setting up and for the copies.
-fastest() {
-    best= more=
-    for i in $(seq "$BENCH_RUNS"); do
-        set_pairs "$peer"
-        run "$@" $pairs
-        case $? in
-        0) check_copies 2>/dev/null || { echo "case=$name peer=$peer: the copy differs"; return 1; } ;;
-        124) more='>' ;;
-        *) echo "case=$name peer=$peer: failed"; return 1 ;;
-        esac
-        setup_s= copy_s=
-        if [ "$peer" = vmferry ] && read -r setup_s copy_s <"$dir/said"; then
-            seconds=$(calc "$copy_s + $login_s")
-        fi
-        [ -z "$best" ] || [ "$(calc "$seconds < $best")" = 1.00 ] || continue
-        best=$seconds setup=$setup_s
-        cost="wire_bytes=$wire_bytes cpu_s_per_gib=$(calc "$cpu_s * 1024 / $data")"
-        [ -z "$more" ] || break
-    done
-    seconds=$best
+# keep NAME: this run, when it is the fastest of NAME.
+keep() {
+    if [ -s "$dir/best/$1" ]; then
+        . "$dir/best/$1"
+        [ "$(calc "$seconds < $best")" = 1.00 ] || return 0
+    fi
+    echo "best=$seconds over='$over' setup='$setup_s'" \
+        "cost='wire_bytes=$wire_bytes cpu_s_per_gib=$(calc "$cpu_s * 1024 / $data")'" >"$dir/best/$1"
 }
 
-# ours verify|no VALUE: one line; leaves its seconds in $ours.
-ours() {
-    ours= peer=vmferry
-    fastest "$tools/copy" "$dir" "$mover" $host $port $1$mode || return 1
-    ours=$seconds
-    echo "case=$name verify=$2 peer=vmferry vmferry_s=$more$ours setup_s=$setup $cost"
-    [ -z "$more" ]
+# compete NAME COMMAND...: one run over $pairs, unless it has failed before, or its time was up.
+compete() {
+    contender=$1 over= setup_s=
+    shift
+    [ ! -e "$dir/best/$contender.out" ] || return 0
+    set_pairs "$contender"
+    run "$@" $pairs
+    case $? in
+    0) check_copies 2>/dev/null || over="the copy differs" ;;
+    124) over='>' ;;
+    *) over=failed ;;
+    esac
+    [ -z "$over" ] || : >"$dir/best/$contender.out"
+    if [ "${over:->}" != '>' ]; then
+        echo "case=$name peer=$contender: $over"
+        rm -f "$dir/best/$contender"
+        return
+    fi
+    # ours says the seconds for setting up and for the copies
+    case $contender in
+    vmferry-*) [ -n "$over" ] || { read -r setup_s seconds <"$dir/said"; } ;;
+    esac
+    keep "$contender"
+}
+
+contend() {
+    case $1 in
+    login)
+        run ssh -F "$dir/ssh_config" $host true || die "cannot log in to the sshd of this run"
+        over= setup_s=
+        keep login
+        ;;
+    vmferry-full) compete $1 "$tools/copy" "$dir" "$mover" $host $port "verify$mode" ;;
+    vmferry-no) compete $1 "$tools/copy" "$dir" "$mover" $host $port "no$mode" ;;
+    *) compete $1 sh -c '. "$dir/contenders"; push_all "$@"' sh "$(echo $1 | tr - _)" ;;
+    esac
 }
 
 program_of() {
     case $1 in
     limit) echo cat ;;
-    rsync-S) echo rsync ;;
+    rsync-*) echo rsync ;;
     *) echo "$1" ;;
     esac
 }
 
-race() {
-    run ssh -F "$dir/ssh_config" $host true || die "cannot log in to the sshd of this run"
-    login_s=$seconds
-    full=
-    ours verify full && full=$ours
-    ours no no || return
-    for peer in $BENCH_PEERS; do
-        command -v "$(program_of $peer)" >/dev/null || {
-            echo "case=$name peer=$peer skipped: not installed"
-            continue
-        }
-        fastest sh -c '. "$dir/contenders"; push_all "$@"' sh "$(echo $peer | tr - _)" || continue
+# ours full|no: a line, and its seconds in $ours_full or $ours_no.
+ours() {
+    eval "ours_$1="
+    [ -s "$dir/best/vmferry-$1" ] || return 0
+    . "$dir/best/login"
+    login_s=$best
+    . "$dir/best/vmferry-$1"
+    [ -n "$over" ] || best=$(calc "$best + $login_s")
+    echo "case=$name verify=$1 peer=vmferry vmferry_s=$over$best setup_s=$setup $cost"
+    [ -n "$over" ] || eval "ours_$1=$best"
+}
+
+results() {
+    ours full
+    ours no
+    for peer in "$@"; do
+        [ -s "$dir/best/$peer" ] || continue
+        . "$dir/best/$peer"
         for v in no full; do
-            [ $v = no ] && mine=$ours || mine=$full
-            [ -z "$mine" ] || echo "case=$name verify=$v peer=$peer peer_s=$more$seconds" \
-                "vmferry_s=$mine ratio=$more$(calc "$seconds / $mine") $cost"
+            eval "mine=\$ours_$v"
+            [ -z "$mine" ] || echo "case=$name verify=$v peer=$peer peer_s=$over$best" \
+                "vmferry_s=$mine ratio=$over$(calc "$best / $mine") $cost"
         done
     done
+}
+
+# race PEER...: all in turn, each round another one first, so that what else the machine does hits
+# all of them.
+race() {
+    rm -rf "$dir/best" && mkdir "$dir/best"
+    peers=
+    for peer in "$@"; do
+        command -v "$(program_of $peer)" >/dev/null && peers="$peers $peer" ||
+            echo "case=$name peer=$peer skipped: not installed"
+    done
+    set -- login vmferry-full vmferry-no $peers
+    for i in $(seq "$BENCH_RUNS"); do
+        for contender in "$@"; do contend "$contender"; done
+        first=$1
+        shift
+        set -- "$@" "$first"
+    done
+    results $peers
 }
 
 # --- cases ------------------------------------------------------------------------------------------
 
 # on lo|link: where sshd is
 on() {
-    mode=
+    mode= more_peers=
     case $1 in
     lo) host=127.0.0.1 device=lo enter= ;;
     link) host=10.9.8.2 device=near enter="nsenter -t $far -n" ;;
@@ -283,6 +326,13 @@ delta() {
 }
 case_delta() { on lo; delta $BENCH_SIZE; }
 case_link_delta() { on link; delta $((BENCH_SIZE / 4)); }
+# A copy was cut at 80 %: who can goes on with what is there, the others begin again.
+case_resume() {
+    on lo
+    make_disk dense $((data = BENCH_SIZE))
+    cp "$dir/source" "$dir/base" && truncate -s $((BENCH_SIZE * 4 / 5))M "$dir/base"
+    mode=,resume more_peers=rsync-append
+}
 case_ten() {
     on lo
     data=$((ten * ten_size))
@@ -293,6 +343,6 @@ echo "# $(nproc) cores, load $(cut -d' ' -f1 /proc/loadavg), $(date -u +%Y-%m-%d
     "$BENCH_SIZE MiB of data; best of $BENCH_RUNS"
 for name in $BENCH_CASES; do
     case_$(echo $name | tr - _)
-    race
+    race $BENCH_PEERS $more_peers
     rm -f "$dir"/source* "$dir"/target* "$dir/base"
 done

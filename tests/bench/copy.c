@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* copy DIR MOVER ADDRESS PORT no|verify[,delta] SOURCE TARGET [SOURCE TARGET]...: the product's own
- * engine without a job: movers here and behind the sshd at ADDRESS, a direct route, raw disks one
- * after the other. DIR holds key, known_hosts and host.pub. Prints the seconds for login, movers
- * and route, and those for the copies. */
+/* copy DIR MOVER ADDRESS PORT no|verify[,delta|,resume] SOURCE TARGET [SOURCE TARGET]...: the
+ * product's own engine without a job: movers here and behind the sshd at ADDRESS, a direct route,
+ * raw disks one after the other. DIR holds key, known_hosts and host.pub. Prints the seconds for
+ * login, movers and route, and those for the copies. */
 #include "config.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -46,11 +46,13 @@ static int copy_one(struct vf_route *route, const char *from, const char *to, co
         return vf_fail(err, VF_E_NOTFOUND, "no %s", from);
     if (truncate(to, st.st_size) < 0)
         return vf_fail(err, VF_E_NOTFOUND, "no %s", to);
+    /* what was cut is compared */
+    bool there = vf_ends(how, ",delta") || vf_ends(how, ",resume");
     struct vf_copy_opts o = {.source = {from, "raw", (uint64_t)st.st_size},
                              .target = {to, "raw", (uint64_t)st.st_size},
                              .verify = vf_starts(how, "verify"),
-                             .delta = vf_ends(how, ",delta"),
-                             .target_fresh = !vf_ends(how, ",delta")};
+                             .delta = there,
+                             .target_fresh = !there};
     struct vf_copy_result r;
     if (vf_copy_disk(route, &o, NULL, &r, err) < 0)
         return -1;
@@ -74,12 +76,10 @@ static int copy_all(char *dir, char *mover, char *address, uint16_t port, const 
     if (!b)
         return -1;
     char *addresses[] = {address, NULL};
-    struct vf_route_opts ro = {.addresses = addresses,
-                               .port = port,
-                               .user = user,
-                               .host_key = vf_ssh_host_key(ssh),
+    struct vf_route_opts ro = {.target = {addresses, port, user, vf_ssh_host_key(ssh)},
                                .source_label = "a1",
-                               .target_label = "b2"};
+                               .target_label = "b2",
+                               .route = getenv("VMFERRY_BENCH_ROUTE")};
     vf_auto(vf_route_free) struct vf_route *route = vf_route_open(a, b, &ro, err);
     if (!route)
         return -1;

@@ -3,6 +3,7 @@
  * difference. The first byte says how long the pieces are. */
 #include "config.h"
 #include "mover/known.h"
+#include "mover/parts.h"
 #include "mover/wire.h"
 #include "base/str.h"
 #include "tests/fuzz/fuzz.h"
@@ -18,29 +19,35 @@ struct outcome {
 /* What is not fields. Runs are added to a window like that of a delta's source. */
 static void look_at_runs(const struct vf_frame *f, struct outcome *o)
 {
-    if (f->type == VF_F_DATA) {
+    if (f->type == VF_F_DATA || f->type == VF_F_PARTS) {
         struct vf_data d = vf_data_of(f);
-        if (d.len + VF_WIRE_DATA_HEAD != f->len)
+        if (d.len + (d.map ? VF_WIRE_PARTS_HEAD : VF_WIRE_DATA_HEAD) != f->len)
             abort();
         o->sum += d.offset + d.hash[VF_WIRE_HASH - 1];
+        if (d.map && vf_parts_bytes(VF_WIRE_CHUNK, d.map) > VF_WIRE_CHUNK)
+            abort();
     }
     struct vf_run r;
     size_t at = 0;
-    vf_autofree struct vf_known *k = vf_xcalloc(1, sizeof *k);
+    struct vf_known *k = vf_known_new(true);
     const uint64_t size = (uint64_t)1 << 40;
     while (f->type == VF_F_HASHES && vf_hashes_next(f, &at, &r)) {
         struct vf_known_run run = {.offset = r.offset, .len = r.len};
         memcpy(run.hash.b, r.hash, sizeof run.hash.b);
-        if (!vf_known_add(k, &run, size))
+        if (!vf_known_add(k, &run, r.sums, size))
             continue;
         if (k->end > size || !vf_known_find(k, r.offset, r.len, &run) || run.len != r.len)
             abort();
-        o->sum += run.len;
+        const unsigned char *sums = vf_known_sums(k, r.offset);
+        if (!sums != (r.len > VF_WIRE_CHUNK))
+            abort();
+        o->sum += run.len + (sums ? sums[(r.len - 1) / VF_WIRE_PART * VF_WIRE_SUM] : 0);
     }
     if (k->n)
         vf_known_forget(k, k->end);
     if (k->n)
         abort();
+    vf_known_free(k);
 }
 
 static void look_inside(const struct vf_frame *f, struct outcome *o)

@@ -91,6 +91,8 @@ static void scribble(const char *path, uint64_t at, const char *what, size_t n)
 
 /* A second pass over a target that has most of it: only what differs is sent, also over several
  * streams, also when the ends are of different formats. */
+enum { PART = 4096, ZEROED = 65536 };
+
 static void test_delta(const char *format, bool verify, unsigned streams)
 {
     struct pair p;
@@ -99,7 +101,7 @@ static void test_delta(const char *format, bool verify, unsigned streams)
     streams_wanted = 0;
     if (!ok(good, "two movers, %u streams", streams))
         return;
-    const uint64_t size = 64 * MIB + 512;
+    const uint64_t size = 64 * MIB + 5 * PART + 512;
     vf_autofree char *from = make_pattern("delta.raw", size);
     vf_autofree char *to = make_target("delta-dst", format, size);
     struct vf_copy_opts o = {.verify = verify, .target_fresh = true};
@@ -107,19 +109,30 @@ static void test_delta(const char *format, bool verify, unsigned streams)
     vf_autoerror struct vf_error *e = NULL;
     ok(copy(&p, from, "raw", to, format, &o, &r, &e) == 0, "the initial copy to %s", format);
     show(e);
-    /* data in data, data in a hole, data that becomes zero, the short end */
+    /* data in data, over two parts, in a hole; data that becomes zero, a chunk and parts of one; a
+     * chunk that is all new; the short end */
     vf_autofree char *zeroes = vf_xcalloc(1, MIB);
     scribble(from, 2 * MIB + 77, "changed", 7);
+    scribble(from, 6 * MIB - 3 * PART - 2, "over", 4);
     scribble(from, 9 * MIB + 5, "new", 3);
     scribble(from, 3 * MIB, zeroes, MIB);
+    scribble(from, 4 * MIB + ZEROED, zeroes, ZEROED);
+    vf_autofree char *other = vf_xmalloc(MIB);
+    memset(other, 0x77, MIB);
+    scribble(from, 7 * MIB, other, MIB);
     scribble(from, size - 5, "X", 1);
+    uint64_t before = allocated(to);
     o.delta = true;
     ok(copy(&p, from, "raw", to, format, &o, &d, &e) == 0, "the delta, verify %d", verify);
     show(e);
     ok(identical(from, "raw", to, format), "is identical for qemu-img");
-    ok(d.sent == 2 * MIB + 512 && d.zero == MIB && d.same == size - 3 * MIB - 512,
+    const uint64_t sent = MIB + 4 * PART + ZEROED + 512;
+    ok(d.sent == sent && d.zero == MIB && d.same == size - MIB - sent,
        "only what differs went over: %llu sent, %llu zero, %llu same", (unsigned long long)d.sent,
        (unsigned long long)d.zero, (unsigned long long)d.same);
+    ok(!vf_streq(format, "raw") || allocated(to) <= before - MIB - ZEROED + 3 * PART,
+       "zeroes have become holes, what is new in holes is three parts: %llu, %llu KiB",
+       (unsigned long long)before / 1024, (unsigned long long)allocated(to) / 1024);
     ok(d.committed == size && d.verified == (verify ? size : 0), "all of it is confirmed");
     ok(!vf_streq(d.source_hash, r.source_hash) && vf_streq(d.source_hash, d.target_hash),
        "with a new hash of the whole");
@@ -193,7 +206,29 @@ static void test_huge(void)
     unlink(to);
 }
 
-/* As much as may be under way: 8 streams, compression that needs most, a delta. */
+/* Two disks at once, as much under way as may be: 8 streams, compression that needs most, a delta.
+ */
+static void copy_two(struct pair *p, char *const from[2], char *const to[2], const char *what)
+{
+    struct later two[2];
+    for (int i = 0; i < 2; i++) {
+        two[i] = (struct later){.p = p};
+        two[i].o = (struct vf_copy_opts){.source = {from[i], "raw", 0},
+                                         .target = {to[i], "raw", 0},
+                                         .verify = true,
+                                         .delta = true,
+                                         .compress = 6};
+        if (!ok(pthread_create(&two[i].thread, NULL, later_main, &two[i]) == 0, "a thread"))
+            return;
+    }
+    for (int i = 0; i < 2; i++) {
+        pthread_join(two[i].thread, NULL);
+        show(two[i].e);
+        ok(two[i].status == 0 && identical(from[i], "raw", to[i], "raw"), "%s, disk %d", what, i);
+        finish_slow(&two[i]);
+    }
+}
+
 static void test_memory(void)
 {
     struct pair p;
@@ -202,20 +237,24 @@ static void test_memory(void)
     streams_wanted = 0;
     if (!ok(good, "two movers, 8 streams"))
         return;
-    const uint64_t size = 160 * MIB;
-    vf_autofree char *from = make_text("memory.raw", size);
-    vf_autofree char *to = make_target("memory-dst.raw", "raw", size);
-    struct vf_copy_opts o = {.verify = true, .delta = true, .compress = 6};
-    struct vf_copy_result r;
-    vf_autoerror struct vf_error *e = NULL;
-    ok(copy(&p, from, "raw", to, "raw", &o, &r, &e) == 0 && identical(from, "raw", to, "raw"),
-       "a copy over 8 streams");
-    show(e);
-    check_memory(&p, "8 streams");
-    vf_copy_result_free(&r);
+    const uint64_t size = 96 * MIB;
+    vf_autofree char *from0 = make_text("memory0.raw", size), *from1 = make_text("m1.raw", size);
+    vf_autofree char *to0 = make_target("memory0-dst.raw", "raw", size);
+    vf_autofree char *to1 = make_target("memory1-dst.raw", "raw", size);
+    char *from[] = {from0, from1}, *to[] = {to0, to1};
+    copy_two(&p, from, to, "two disks over 8 streams");
+    vf_autofd int fd = open(from0, O_RDWR);
+    good = fd >= 0;
+    for (uint64_t at = 4000; at < size; at += MIB)
+        good = good && vf_pwrite_full(fd, "news", 4, at) == 0;
+    ok(good, "a change in every chunk");
+    copy_two(&p, from, to, "the changes over 8 streams");
+    check_memory(&p, "two disks, 8 streams");
     close_pair(&p);
-    unlink(from);
-    unlink(to);
+    for (int i = 0; i < 2; i++) {
+        unlink(from[i]);
+        unlink(to[i]);
+    }
 }
 
 /* Sparse stays sparse: islands of data of all sizes, in all directions, also where something else

@@ -92,7 +92,37 @@ static const struct damage {
      3,
      OFF,
      false},
-    {"a delta, a damaged hash", {HARM_FLIP, VF_F_HASHES, 1, 0, 1}, true, VF_OK, 1, OFF, true},
+    {"a delta, a damaged hash", {HARM_HASH, VF_F_HASHES, 1, 0, 1}, true, VF_OK, 1, OFF, true},
+    {"a delta, a damaged sum", {HARM_FLIP, VF_F_HASHES, 1, 0, 1}, true, VF_OK, 1, OFF, true},
+    {"a delta, a damaged part", {HARM_FLIP, VF_F_PARTS, 0, 1, 1}, true, VF_OK, 1, OFF, true},
+    {"a delta, a damaged part, not verified",
+     {HARM_FLIP, VF_F_PARTS, 0, 1, 1},
+     false,
+     VF_OK,
+     1,
+     OFF,
+     true},
+    {"a delta, a damaged part, compressed",
+     {HARM_FLIP, VF_F_PARTS, 0, 1, 1},
+     true,
+     VF_OK,
+     1,
+     1,
+     true},
+    {"a delta, a damaged hash of a whole",
+     {HARM_HASH, VF_F_PARTS, 0, 1, 1},
+     true,
+     VF_OK,
+     1,
+     OFF,
+     true},
+    {"a delta, parts that are missing",
+     {HARM_DROP, VF_F_PARTS, 0, 1, 1},
+     true,
+     VF_E_CORRUPT,
+     1,
+     OFF,
+     true},
     {"a delta, a damaged answer",
      {HARM_FLIP, VF_F_SAME, 0, 0, 1},
      true,
@@ -108,6 +138,17 @@ static const struct damage {
      OFF,
      true},
 };
+
+/* A few parts of every third chunk, and the end. */
+static void change(const char *path, uint64_t size)
+{
+    vf_autofd int fd = open(path, O_RDWR);
+    vf_autofree char *word = vf_xmalloc(3 * VF_WIRE_PART);
+    memset(word, 'w', 3 * VF_WIRE_PART);
+    for (uint64_t at = 12345; at < size; at += 3 * MIB)
+        vf_pwrite_full(fd, word, 3 * VF_WIRE_PART, at);
+    vf_pwrite_full(fd, "new", 3, size - 3);
+}
 
 static void test_damage(const struct damage *d)
 {
@@ -134,6 +175,7 @@ static void test_damage(const struct damage *d)
     if (d->delta && status == 0) {
         vf_copy_result_free(&r);
         co.delta = true;
+        change(from, 16 * MIB);
         status = vf_copy_disk(p.route, &co, NULL, &r, &e);
     }
     show(e);
@@ -143,8 +185,9 @@ static void test_damage(const struct damage *d)
     else
         ok(status < 0 && vf_error_code(e) == d->code, "%s: %s", d->what,
            vf_error_code_name(d->code));
-    if (d->code == VF_OK && d->harm.type == VF_F_DATA && d->harm.kind == HARM_FLIP)
-        ok(r.sent + r.zero > r.size, "%s: the chunk was sent again", d->what);
+    if (d->code == VF_OK && (d->harm.type == VF_F_DATA || d->harm.type == VF_F_PARTS) &&
+        (d->harm.kind == HARM_FLIP || d->harm.kind == HARM_HASH))
+        ok(r.sent + r.zero + r.same > r.size, "%s: the chunk was sent again", d->what);
     vf_copy_result_free(&r);
     close_pair(&p);
     proxy_stop(&x);

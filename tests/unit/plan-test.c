@@ -101,6 +101,7 @@ static void test_file(void)
     p->verify = VF_VERIFY_NONE;
     p->compress = 7;
     p->streams = 3;
+    p->route = 4;
     p->shutdown_timeout = 7;
     round_trip(p, "a plan with everything changed, and hostile texts");
     vf_autofree char *hostile = vf_plan_text(p);
@@ -110,7 +111,7 @@ static void test_file(void)
     ok(!strchr(hostile, '\033') && !strstr(hostile, "\xe2\x80\xae"), "the file is safe to show");
     ok(b->rate == 5000000000u && b->disks[1].size == 10737418240u && b->target_id == 999999999,
        "numbers");
-    ok(b->compress == 7 && b->streams == 3, "how it is sent");
+    ok(b->compress == 7 && b->streams == 3 && b->route == 4, "how it is sent");
     ok(!b->copy_disks && !b->start && !b->verify_tls && b->verify == VF_VERIFY_NONE, "switches");
     ok(b->nics[0].mac_mode == VF_MAC_NEW && b->nics[1].mac_mode == VF_MAC_GIVEN &&
            !b->nics[1].bridge,
@@ -145,6 +146,7 @@ static const struct {
     {HEAD BODY "start = \"yes\";", "start must be true or false"},
     {HEAD BODY "compress = \"7\";", "must be one of \"auto\", \"1\""},
     {HEAD BODY "streams = 9;", "8"},
+    {HEAD BODY "route = \"scenic\";", "must be one of \"auto\", \"local\""},
     {HEAD BODY "verify = \"sometimes\";", "must be one of \"full\", \"none\""},
     {HEAD BODY "target-id = 99;", "target-id is 99, but must be from 100 to 999999999"},
     {HEAD BODY "shutdown-timeout = 0;", "shutdown-timeout is 0"},

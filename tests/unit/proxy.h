@@ -16,6 +16,7 @@
 enum harm_kind {
     HARM_FLIP,    /* a bit of the last byte of the payload */
     HARM_GARBLE,  /* a bit of the header */
+    HARM_HASH,    /* a bit of the first hash in HASHES; of the chunk's in DATA and PARTS */
     HARM_DROP,    /* the frame is left out */
     HARM_TWICE,   /* it comes again */
     HARM_CUT,     /* the stream ends in its middle */
@@ -80,6 +81,9 @@ static inline bool proxy_frame(struct proxy_stream *s, char *p, size_t n)
     switch (h->kind) {
     case HARM_FLIP:
         p[n - 1] ^= 1;
+        break;
+    case HARM_HASH:
+        p[VF_WIRE_HEADER + 16] ^= 1;
         break;
     case HARM_GARBLE:
         p[0] ^= 1;

@@ -137,10 +137,11 @@ static struct vf_route *rig_route(void *opaque, struct vf_mover_host *source,
     char *addresses[] = {(char *)"127.0.0.1", NULL};
     struct vf_route_opts o = {.source_label = "a1", .target_label = "b2", .cancel = r->cancel};
     if (r->remote) {
-        o.addresses = addresses;
-        o.port = node.port;
-        o.user = node.user;
-        o.host_key = vf_ssh_host_key(vf_carrier_ssh(r->carrier, true));
+        o.target.addresses = addresses;
+        o.target.port = node.port;
+        o.target.user = node.user;
+        o.target.host_key = vf_ssh_host_key(vf_carrier_ssh(r->carrier, true));
+        o.route = "direct";
     }
     struct vf_route *route = vf_route_open(source, target, &o, err);
     pthread_mutex_lock(&r->lock);

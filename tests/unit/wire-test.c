@@ -3,6 +3,7 @@
 #include "mover/hash.h"
 #include "mover/known.h"
 #include "mover/link.h"
+#include "mover/parts.h"
 #include "mover/wire.h"
 #include "base/str.h"
 #include "tests/unit/tap.h"
@@ -73,24 +74,28 @@ static void test_runs(void)
     vf_autobuf struct vf_buf b = {0};
     struct vf_hash one = vf_hash_chunk("1", 1), two = vf_hash_chunk("2", 1);
     vf_hashes_begin(&b, 0);
-    vf_hashes_add(&b, 3 << 20, one.b);
-    vf_hashes_add(&b, 512, two.b);
+    vf_hashes_add(&b, 3 << 20, one.b, NULL);
+    vf_hashes_add(&b, 512, two.b, (const unsigned char *)"sums");
     struct vf_frame f = {.type = VF_F_HASHES, .payload = b.data, .len = b.len};
     struct vf_run r;
     size_t at = 0;
     ok(vf_hashes_next(&f, &at, &r) && r.offset == 0 && r.len == 3 << 20 &&
-           !memcmp(r.hash, one.b, sizeof one.b),
+           !memcmp(r.hash, one.b, sizeof one.b) && !r.sums,
        "a run of three chunks");
-    ok(vf_hashes_next(&f, &at, &r) && r.offset == 3 << 20 && r.len == 512, "and a short one");
+    ok(vf_hashes_next(&f, &at, &r) && r.offset == 3 << 20 && r.len == 512 &&
+           !memcmp(r.sums, "sums", VF_WIRE_SUM),
+       "and a short one, with the sum of its part");
     ok(!vf_hashes_next(&f, &at, &r), "and no more");
-    vf_autofree struct vf_known *k = vf_xcalloc(1, sizeof *k);
+    struct vf_known *k = vf_known_new(true);
     const uint64_t size = (3 << 20) + 512;
     struct vf_known_run in = {0, 3 << 20, one}, last = {3 << 20, 512, two}, out;
     struct vf_known_run gap = {4 << 20, 1 << 20, one}, odd = {0, 700, one};
-    ok(!vf_known_add(k, &last, size) && !vf_known_add(k, &gap, 8 << 20) &&
-           !vf_known_add(k, &odd, size) && !vf_known_add(k, &in, 2 << 20),
+    ok(!vf_known_add(k, &last, r.sums, size) && !vf_known_add(k, &gap, NULL, 8 << 20) &&
+           !vf_known_add(k, &odd, NULL, size) && !vf_known_add(k, &in, NULL, 2 << 20),
        "what is not next, or no whole chunks, is not taken");
-    ok(vf_known_add(k, &in, size) && vf_known_add(k, &last, size), "what is, is");
+    ok(vf_known_add(k, &in, NULL, size) && vf_known_add(k, &last, r.sums, size), "what is, is");
+    ok(!vf_known_sums(k, 1 << 20) && !memcmp(vf_known_sums(k, 3 << 20), "sums", VF_WIRE_SUM),
+       "with the sums of a single chunk");
     ok(vf_known_find(k, 1 << 20, size, &out) && out.offset == 1 << 20 && out.len == 2 << 20 &&
            vf_hash_equal(&out.hash, &one),
        "the rest of a run");
@@ -100,9 +105,44 @@ static void test_runs(void)
            vf_hash_equal(&out.hash, &two),
        "what is passed is forgotten");
     struct vf_known_run next = {.len = 1 << 20};
-    for (next.offset = k->end = k->n = 0; vf_known_add(k, &next, UINT64_MAX);)
+    for (next.offset = k->end = k->n = 0; vf_known_add(k, &next, NULL, UINT64_MAX);)
         next.offset += next.len;
     ok(k->n == VF_KNOWN_MAX && vf_known_full(k), "the window has an end");
+    vf_known_free(k);
+}
+
+/* A chunk of which the second, the third and the short last part change. */
+static void test_parts_of_chunk(void)
+{
+    enum { N = 9 * VF_WIRE_PART + 100, SENT = 2 * VF_WIRE_PART + 100 };
+    unsigned char sums[VF_WIRE_PARTS * VF_WIRE_SUM], map[VF_WIRE_MAP];
+    vf_autofree char *theirs = vf_xcalloc(1, N), *ours = vf_xcalloc(1, N);
+    for (size_t i = 0; i < N; i++)
+        theirs[i] = ours[i] = (char)(i / 7);
+    vf_parts_sums(theirs, N, sums);
+    ok(vf_parts_of(N) == 10 && vf_parts_differing(ours, N, sums, map) == 0 &&
+           vf_parts_bytes(N, map) == 0,
+       "no part differs");
+    ours[VF_WIRE_PART + 1]++;
+    ours[3 * VF_WIRE_PART - 1]++;
+    ours[N - 1]++;
+    ok(vf_parts_differing(ours, N, sums, map) == SENT && vf_parts_bytes(N, map) == SENT,
+       "three differ, one of them short");
+    size_t at = 0, end = 0;
+    ok(vf_parts_next(N, map, &at, &end) && at == VF_WIRE_PART && end == 3 * VF_WIRE_PART,
+       "neighbours are a run");
+    ok(vf_parts_next(N, map, &at, &end) && at == 9 * VF_WIRE_PART && end == N, "the last one");
+    ok(!vf_parts_next(N, map, &at, &end), "and no more");
+    vf_autofree char *sent = vf_xmalloc(N);
+    memcpy(sent, ours, N);
+    vf_parts_gather(sent, N, map);
+    vf_parts_spread(theirs, N, map, sent);
+    ok(memcmp(theirs, ours, N) == 0, "sent and put together again");
+    ok(vf_parts_bytes(N - VF_WIRE_PART, map) == 0, "parts behind the end are none");
+    memset(ours, 0, N);
+    ours[5 * VF_WIRE_PART] = 1;
+    ok(vf_parts_differing(ours, N, NULL, map) == VF_WIRE_PART,
+       "what is not zero differs from that");
 }
 
 static enum vf_error_code broken(const char *data, size_t n, bool greeted)
@@ -228,6 +268,7 @@ int main(void)
 {
     test_parts();
     test_runs();
+    test_parts_of_chunk();
     test_broken();
     test_link();
     test_hash();

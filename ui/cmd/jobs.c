@@ -3,6 +3,7 @@
 #include "config.h"
 #include "ui/cmd/cmd.h"
 #include "ui/plain.h"
+#include "ui/run/run.h"
 #include "ui/say.h"
 #include "job/client.h"
 #include "job/job.h"
@@ -11,6 +12,7 @@
 #include "base/i18n.h"
 #include "base/str.h"
 
+#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -80,18 +82,55 @@ static char *job_argument(int argc, char **argv, const char *usage, int *code)
     return id;
 }
 
+/* Where there is a screen to be had, on it; else as lines. */
+static int attach(const char *id, bool plain, const struct vf_screen_opts *opts)
+{
+    vf_autoerror struct vf_error *err = NULL;
+    vf_auto(vf_tty_cache_free) struct vf_tty_cache *cache = vf_tty_cache_new();
+    int code = plain ? -1 : vf_run_follow(id, opts, cache, &err);
+    if (code >= 0)
+        return code;
+    if (err && vf_error_code(err) != VF_E_UNSUPPORTED) {
+        vf_plain_error(err);
+        return VF_EXIT_FAILED;
+    }
+    return vf_plain_follow(id, VF_PROGRESS_PLAIN, cache);
+}
+
 int vf_cmd_attach(int argc, char **argv)
 {
-    int code;
-    vf_autofree char *id = job_argument(
-        argc, argv,
-        _("usage: vmferry attach [JOB]\n\nFollows a running job (default: the newest; an ID or its "
-          "beginning) and\nanswers its questions.\n"),
-        &code);
-    if (!id)
-        return code;
-    vf_auto(vf_tty_cache_free) struct vf_tty_cache *cache = vf_tty_cache_new();
-    return vf_plain_follow(id, VF_PROGRESS_PLAIN, cache);
+    static const char usage[] =
+        N_("usage: vmferry attach [OPTION]... [JOB]\n\nFollows a running job (default: the newest; "
+           "an ID or its beginning) and\nanswers its questions, on the whole screen where the "
+           "terminal can.\n\n"
+           "      --plain          lines instead of a screen\n"
+           "      --ascii          only ASCII characters\n"
+           "      --color=WHEN     auto or never\n"
+           "  -h, --help\n");
+    static const struct option options[] = {{"plain", no_argument, NULL, 'p'},
+                                            {"ascii", no_argument, NULL, 'a'},
+                                            {"color", required_argument, NULL, 'c'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
+    struct vf_screen_opts opts = {0};
+    bool plain = false;
+    int c, code;
+    while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+        bool never = c == 'c' && vf_streq(optarg, "never");
+        if (c == 'p')
+            plain = true;
+        else if (c == 'a')
+            opts.ascii = true;
+        else if (never)
+            opts.plain = true;
+        else if (c != 'c' || !vf_streq(optarg, "auto")) {
+            fputs(_(usage), c == 'h' ? stdout : stderr);
+            return c == 'h' ? VF_EXIT_DONE : VF_EXIT_USAGE;
+        }
+    }
+    argv[optind - 1] = argv[0];
+    vf_autofree char *id = job_argument(argc - optind + 1, argv + optind - 1, _(usage), &code);
+    return id ? attach(id, plain, &opts) : code;
 }
 
 int vf_cmd_rollback(int argc, char **argv)

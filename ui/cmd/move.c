@@ -34,6 +34,9 @@ static const char usage[] =
        "      --compress WHAT  auto (default: where it pays), off, or 1 to 6\n"
        "      --streams N      connections between the hosts, 1 to 8 (default: as the\n"
        "                       hosts bear)\n"
+       "      --route WAY      auto (default: the first that works), direct, reverse\n"
+       "                       (the target's host fetches), relay (through this\n"
+       "                       machine), or local (both are one host)\n"
        "      --verify WHAT    full (default): read back and compare, or none\n"
        "      --bridge FROM=TO cards of bridge FROM are put on TO; may be given again,\n"
        "                       * is every other bridge\n"
@@ -64,6 +67,7 @@ enum {
     O_BWLIMIT,
     O_COMPRESS,
     O_STREAMS,
+    O_ROUTE,
     O_VERIFY,
     O_BRIDGE,
     O_MAC,
@@ -87,6 +91,7 @@ static const struct option long_options[] = {
     {"bwlimit", required_argument, NULL, O_BWLIMIT},
     {"compress", required_argument, NULL, O_COMPRESS},
     {"streams", required_argument, NULL, O_STREAMS},
+    {"route", required_argument, NULL, O_ROUTE},
     {"verify", required_argument, NULL, O_VERIFY},
     {"bridge", required_argument, NULL, O_BRIDGE},
     {"mac", required_argument, NULL, O_MAC},
@@ -177,6 +182,10 @@ static int take(struct options *o, int c)
     case O_COMPRESS:
         i = word("--compress", optarg, vf_compress_words, VF_COMPRESS_WORDS);
         m->compress = (unsigned)i;
+        return i < 0 ? -1 : 0;
+    case O_ROUTE:
+        i = word("--route", optarg, vf_route_words, VF_ROUTE_WORDS);
+        m->route = (unsigned)i;
         return i < 0 ? -1 : 0;
     case O_VERIFY:
         i = word("--verify", optarg, vf_verify_words, VF_VERIFY_NONE + 1);

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config.h"
+#include "job/survey.h"
+#include "job/vouch.h"
+#include "base/queue.h"
+#include "base/str.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <strings.h>
+
+struct question {
+    unsigned number;
+    enum vf_survey_kind kind;
+    char *cluster, *node;
+    struct vf_move move; /* its strings are in TEXTS */
+    char **texts;
+    struct vf_cancel *cancel;
+};
+
+/* A cluster that was looked at: the login is kept. */
+struct door {
+    struct vf_cluster_conf conf; /* shallow */
+    char *ca;
+    struct vf_provider *provider;
+};
+
+struct vf_survey {
+    const struct vf_conf *conf;
+    struct vf_asker asker;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    struct question *waiting;  /* the newest that nobody has begun */
+    struct vf_cancel *running; /* of what is being looked up */
+    bool ending;
+    unsigned numbers;
+    struct vf_queue *answers;
+    struct door *doors; /* the thread's own */
+    size_t n_doors;
+};
+
+/* ---- questions ---- */
+
+static void question_free(struct question *q)
+{
+    if (!q)
+        return;
+    free(q->cluster);
+    free(q->node);
+    vf_strv_free(q->texts);
+    vf_cancel_free(q->cancel);
+    free(q);
+}
+
+static const char *keep(struct question *q, const char *text)
+{
+    if (!text)
+        return NULL;
+    vf_strv_add(&q->texts, text);
+    return q->texts[vf_strv_len(q->texts) - 1];
+}
+
+static void keep_move(struct question *q, const struct vf_move *m)
+{
+    const char **texts[] = {&q->move.source, &q->move.target, &q->move.node,  &q->move.storage,
+                            &q->move.vm,     &q->move.mac,    &q->move.format};
+    q->move = *m;
+    for (size_t i = 0; i < VF_COUNT(texts); i++)
+        *texts[i] = keep(q, *texts[i]);
+    for (size_t i = 0; i < m->n_bridges; i++)
+        q->move.bridges[i] = keep(q, m->bridges[i]);
+}
+
+/* Under the lock. */
+static void drop_all(struct vf_survey *s)
+{
+    question_free(VF_STEAL(s->waiting));
+    if (s->running)
+        vf_cancel_fire(s->running, "something else is looked at");
+}
+
+unsigned vf_survey_ask(struct vf_survey *s, const struct vf_survey_question *q)
+{
+    struct question *new = vf_xcalloc(1, sizeof *new);
+    new->kind = q->kind;
+    new->cluster = vf_strdup(q->cluster);
+    new->node = vf_strdup(q->node);
+    new->texts = vf_strv_new();
+    new->cancel = vf_cancel_new(NULL);
+    if (q->move)
+        keep_move(new, q->move);
+    pthread_mutex_lock(&s->lock);
+    unsigned number = new->number = ++s->numbers;
+    drop_all(s);
+    s->waiting = new;
+    pthread_cond_signal(&s->changed);
+    pthread_mutex_unlock(&s->lock);
+    return number;
+}
+
+void vf_survey_cancel(struct vf_survey *s)
+{
+    pthread_mutex_lock(&s->lock);
+    drop_all(s);
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* ---- looking ---- */
+
+static struct vf_provider *open_door(struct vf_survey *s, const struct question *q,
+                                     struct vf_error **err)
+{
+    for (size_t i = 0; i < s->n_doors; i++)
+        if (vf_streq(s->doors[i].conf.name, q->cluster)) {
+            s->doors[i].provider->ops->set_cancel(s->doors[i].provider, q->cancel);
+            return s->doors[i].provider;
+        }
+    const struct vf_cluster_conf *c = vf_conf_cluster(s->conf, q->cluster, err);
+    if (!c)
+        return NULL;
+    struct door d = {.conf = *c};
+    d.provider = vf_open_vouched(&d.conf, true, &s->asker, q->cancel, &d.ca, err);
+    if (!d.provider) {
+        free(d.ca);
+        return NULL;
+    }
+    *(struct door *)vf_grow(&s->doors, &s->n_doors, sizeof d) = d;
+    return d.provider;
+}
+
+/* A login that failed is not kept: the next look begins with a new one. */
+static void close_doors(struct vf_survey *s)
+{
+    for (size_t i = 0; i < s->n_doors; i++) {
+        vf_provider_free(s->doors[i].provider);
+        free(s->doors[i].ca);
+    }
+    s->n_doors = 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const struct vf_vm *x = *(struct vf_vm *const *)a, *y = *(struct vf_vm *const *)b;
+    int r = strcasecmp(x->name ? x->name : "", y->name ? y->name : "");
+    return r ? r : (x->id > y->id) - (x->id < y->id);
+}
+
+static int look_vms(struct vf_provider *p, const struct question *q, struct vf_survey_answer *a,
+                    struct vf_error **err)
+{
+    if (p->ops->vms(p, &a->vms, &a->n_vms, err) < 0)
+        return -1;
+    if (a->n_vms)
+        qsort(a->vms, a->n_vms, sizeof(struct vf_vm *), by_name);
+    return 0;
+}
+
+static int look_nodes(struct vf_provider *p, const struct question *q, struct vf_survey_answer *a,
+                      struct vf_error **err)
+{
+    struct vf_node *nodes = NULL;
+    size_t n = 0;
+    if (p->ops->nodes(p, &nodes, &n, err) < 0)
+        return -1;
+    for (size_t i = 0; i < n; i++) {
+        struct vf_seen_node *to = vf_grow(&a->nodes, &a->n_nodes, sizeof *to);
+        *to = (struct vf_seen_node){.name = vf_strdup(nodes[i].name),
+                                    .online = nodes[i].online,
+                                    .no_quorum = nodes[i].no_quorum,
+                                    .memory_total = nodes[i].memory_total,
+                                    .memory_used = nodes[i].memory_used};
+    }
+    vf_nodes_free(nodes, n);
+    return 0;
+}
+
+static int look_places(struct vf_provider *p, const struct question *q, struct vf_survey_answer *a,
+                       struct vf_error **err)
+{
+    struct vf_storage *storages = NULL;
+    struct vf_bridge *bridges = NULL;
+    size_t n = 0, n_bridges = 0;
+    if (p->ops->storages(p, q->node, &storages, &n, err) < 0)
+        return -1;
+    for (size_t i = 0; i < n; i++) {
+        if (!storages[i].images || !storages[i].active)
+            continue;
+        struct vf_seen_storage *to = vf_grow(&a->storages, &a->n_storages, sizeof *to);
+        *to = (struct vf_seen_storage){.name = vf_strdup(storages[i].name),
+                                       .type = vf_strdup(storages[i].type),
+                                       .shared = storages[i].shared,
+                                       .total = storages[i].total,
+                                       .avail = storages[i].avail};
+    }
+    vf_storages_free(storages, n);
+    if (p->ops->bridges(p, q->node, &bridges, &n_bridges, err) < 0)
+        return -1;
+    a->bridges = vf_strv_new();
+    for (size_t i = 0; i < n_bridges; i++)
+        vf_strv_add(&a->bridges, bridges[i].name);
+    vf_bridges_free(bridges, n_bridges);
+    return 0;
+}
+
+static int look(struct vf_survey *s, const struct question *q, struct vf_survey_answer *a,
+                struct vf_error **err)
+{
+    static int (*const looks[])(struct vf_provider *, const struct question *,
+                                struct vf_survey_answer *, struct vf_error **) = {
+        [VF_SURVEY_VMS] = look_vms,
+        [VF_SURVEY_NODES] = look_nodes,
+        [VF_SURVEY_PLACES] = look_places,
+    };
+    if (q->kind == VF_SURVEY_PLAN)
+        return vf_prepare(s->conf, &q->move, &s->asker, q->cancel, &a->prepared, err);
+    struct vf_provider *p = open_door(s, q, err);
+    int r = p ? looks[q->kind](p, q, a, err) : -1;
+    for (size_t i = 0; i < s->n_doors; i++)
+        s->doors[i].provider->ops->set_cancel(s->doors[i].provider, NULL);
+    return r;
+}
+
+static struct question *next_question(struct vf_survey *s)
+{
+    pthread_mutex_lock(&s->lock);
+    while (!s->waiting && !s->ending)
+        pthread_cond_wait(&s->changed, &s->lock);
+    struct question *q = s->ending ? NULL : VF_STEAL(s->waiting);
+    s->running = q ? q->cancel : NULL;
+    pthread_mutex_unlock(&s->lock);
+    return q;
+}
+
+static void *survey_main(void *arg)
+{
+    struct vf_survey *s = arg;
+    struct question *q;
+    while ((q = next_question(s))) {
+        struct vf_survey_answer *a = vf_xcalloc(1, sizeof *a);
+        a->number = q->number;
+        a->kind = q->kind;
+        if (look(s, q, a, &a->error) < 0)
+            close_doors(s);
+        vf_queue_push(s->answers, a);
+        pthread_mutex_lock(&s->lock);
+        s->running = NULL;
+        pthread_mutex_unlock(&s->lock);
+        question_free(q);
+    }
+    close_doors(s);
+    return NULL;
+}
+
+/* ---- answers ---- */
+
+void vf_survey_answer_free(struct vf_survey_answer *a)
+{
+    if (!a)
+        return;
+    vf_error_free(a->error);
+    vf_vms_free(a->vms, a->n_vms);
+    for (size_t i = 0; i < a->n_nodes; i++)
+        free(a->nodes[i].name);
+    for (size_t i = 0; i < a->n_storages; i++) {
+        free(a->storages[i].name);
+        free(a->storages[i].type);
+    }
+    free(a->nodes);
+    free(a->storages);
+    vf_strv_free(a->bridges);
+    vf_prepared_free(&a->prepared);
+    free(a);
+}
+
+static void free_answer(void *a)
+{
+    vf_survey_answer_free(a);
+}
+
+int vf_survey_fd(const struct vf_survey *s)
+{
+    return vf_queue_fd(s->answers);
+}
+
+struct vf_survey_answer *vf_survey_next(struct vf_survey *s)
+{
+    return vf_queue_pop(s->answers);
+}
+
+/* ---- beginning and end ---- */
+
+struct vf_survey *vf_survey_new(const struct vf_conf *conf, const struct vf_asker *asker)
+{
+    struct vf_survey *s = vf_xcalloc(1, sizeof *s);
+    s->conf = conf;
+    s->asker = *asker;
+    s->answers = vf_queue_new();
+    pthread_mutex_init(&s->lock, NULL);
+    pthread_cond_init(&s->changed, NULL);
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    if (pthread_create(&s->thread, NULL, survey_main, s) != 0)
+        abort(); /* like memory: nothing to be done */
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return s;
+}
+
+void vf_survey_free(struct vf_survey *s)
+{
+    if (!s)
+        return;
+    pthread_mutex_lock(&s->lock);
+    s->ending = true;
+    drop_all(s);
+    pthread_cond_signal(&s->changed);
+    pthread_mutex_unlock(&s->lock);
+    pthread_join(s->thread, NULL);
+    vf_queue_free(s->answers, free_answer);
+    free(s->doors);
+    pthread_mutex_destroy(&s->lock);
+    pthread_cond_destroy(&s->changed);
+    free(s);
+}

@@ -1,0 +1,99 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# A running job on the whole screen of a terminal: looked at, left, asked, stopped.
+. "${top_srcdir:-.}/tests/e2e/lib.sh"
+. "${top_srcdir:-.}/tests/e2e/screen.sh"
+lab_up
+snapshot "$work/before"
+
+# slow: a move in the background that copies for some 15 s
+slow() {
+    rm -rf "$XDG_STATE_HOME"
+    "$vmferry" move -c "$L/vmferry.conf" --yes --bwlimit 60 alpha beta b1 local web1 >"$work/slow" \
+        2>&1 </dev/null &
+    front=$!
+    i=0
+    until d=$(job_dir 2>/dev/null) && grep -q '"copy/scsi0"' "$d/journal.jsonl" 2>/dev/null; do
+        i=$((i + 1))
+        [ $i -lt 300 ] || break
+        sleep 0.1
+    done
+}
+# screen COLUMNS ROWS COMMAND
+screen() {
+    at_terminal "$3"
+    tmux -L "$screen" resize-window -x "$1" -y "$2"
+}
+running() {
+    kill -0 "$(pgrep -f "__job [a-z]* $(job_dir)\$")" 2>/dev/null
+}
+
+slow
+screen 80 24 "$vmferry attach"
+sees 'web1: alpha -> beta' "the screen names the move"
+sees 'scsi0 .* % .*of' "shows its disk"
+sees 'VM down for 0:00:' "how long the VM is down"
+sees 'd leave it running' "and the keys"
+keys '?'
+sees 'Losing the terminal' "? tells what they do"
+keys Escape
+sees 'elapsed' "Esc goes back"
+tmux -L "$screen" resize-window -x 50 -y 10
+sees 'need 60x16, have 50x10' "too small is said"
+tmux -L "$screen" resize-window -x 60 -y 16
+sees 'elapsed' "and survived"
+keys c
+sees '> 1  Let it go on' "stopping is asked about, with the harmless answer in front"
+keys Enter
+keys d
+sees 'The job goes on. Come back with: vmferry attach' "d leaves it running"
+sees 'exit=4' "and says that it is not over"
+running
+ok $? "as it does"
+
+screen 60 16 "TERM=vt100 LC_ALL=C NO_COLOR=1 $vmferry attach"
+sees 'scsi0   #' "a vt100 without UTF-8 gets a bar of plain characters"
+! LC_ALL=C grep -q '[^ -~]' "$work/out"
+ok $? "and nothing else"
+tmux -L "$screen" kill-server
+sleep 0.5
+running
+ok $? "a terminal that is closed leaves the job running"
+
+screen 80 24 "stty -g >$work/stty1; $vmferry attach; stty -g >$work/stty2"
+sees 'scsi0' "attached once more"
+kill -SEGV "$(pgrep -P "$(tmux -L "$screen" display-message -p "#{pane_pid}")")"
+sees 'exit=' "a crash"
+cmp "$work/stty1" "$work/stty2" >"$work/out" 2>&1
+ok $? "leaves the terminal as it was"
+running
+ok $? "and the job running"
+
+screen 80 24 "TERM=dumb $vmferry attach"
+sees '\[0:00:[0-9]*\] ' "a terminal that shows no screens gets lines"
+keys C-c
+sees 'exit=1' "^C puts everything back"
+wait $front
+unchanged "really everything"
+
+slow
+screen 80 24 "$vmferry attach"
+sees 'elapsed' "another job"
+keys q
+sees 'Stop this job' "q asks"
+keys 2 Enter
+sees 'Result' "it is put back, and that is said on the screen"
+sees 'source +web1|source .*running|cancelled by the operator' "with the reason"
+keys q
+sees 'exit=1' "and with the exit code"
+wait $front
+unchanged "everything is as before"
+
+slow
+screen 80 24 "$vmferry attach"
+wait $front
+is $? 0 "a job that ends while it is watched"
+sees 'Report: web1' "shows its report"
+keys q
+sees 'exit=0' "and its success"
+done_testing

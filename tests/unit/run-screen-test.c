@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The screen of a running job without a terminal: cells, what is gathered from events, and whole
+ * screens against tests/unit/screens/NAME. GOLDEN=write in the environment writes those anew. */
+#include "config.h"
+#include "ui/run/draw.h"
+#include "base/str.h"
+#include "tests/unit/screens.h"
+
+#include <locale.h>
+
+static void test_cells(void)
+{
+    vf_auto(vf_canvas_free) struct vf_canvas *c = vf_canvas_new(8, 12, false);
+    ok(vf_canvas_put(c, 0, 0, 12, VF_LOOK_TEXT, "plain") == 5, "columns are counted");
+    vf_canvas_put(c, 1, 0, 6, VF_LOOK_TEXT, "too long");
+    vf_canvas_put(c, 2, 0, 5, VF_LOOK_TEXT, "日本語");
+    vf_canvas_put(c, 3, 0, 12, VF_LOOK_TEXT, "e\xcc\x81t\xc3\xa9");
+    vf_canvas_put(c, 4, 0, 12, VF_LOOK_TEXT, "a\x1b[31mb\xff\xc3");
+    vf_canvas_put(c, 5, 9, 12, VF_LOOK_TEXT, "over the edge");
+    vf_canvas_put(c, 9, 0, 12, VF_LOOK_TEXT, "below");
+    ok(vf_canvas_put_right(c, 6, 12, VF_LOOK_TEXT, "right") == 7, "and from the right");
+    static const char *const want[] = {
+        "plain",     "too l…",       "日本…",       "e\xcc\x81t\xc3\xa9",
+        "a?[31mb??", "         ov…", "       right"};
+    for (size_t i = 0; i < VF_COUNT(want); i++) {
+        vf_autofree char *row = vf_canvas_row(c, (int)i);
+        is_str(row, want[i], want[i]);
+    }
+    vf_auto(vf_canvas_free) struct vf_canvas *a = vf_canvas_new(4, 12, true);
+    vf_canvas_put(a, 0, 0, 12, VF_LOOK_TEXT, "日本 é");
+    vf_canvas_put(a, 1, 0, 4, VF_LOOK_TEXT, "longer");
+    vf_canvas_bar(a, 2, 0, 10, 0.999);
+    vf_canvas_graph(a, 3, 0, 3, (const uint64_t[]){9, 0, 5, 10}, 4, 10);
+    static const char *const ascii[] = {"?? ?", "lon~", "#########.", "_=#"};
+    for (size_t i = 0; i < VF_COUNT(ascii); i++) {
+        vf_autofree char *row = vf_canvas_row(a, (int)i);
+        is_str(row, ascii[i], ascii[i]);
+    }
+}
+
+/* ---- a job ---- */
+
+static void tell(struct vf_watch *w, int64_t now, const char *line)
+{
+    vf_autojson json_t *e = vf_event_parse(line, strlen(line));
+    if (!ok(e != NULL, "an event"))
+        printf("# %s\n", line);
+    vf_watch_event(w, e, now);
+}
+
+static void tell_start(struct vf_watch *w)
+{
+    static const char *const events[] = {
+        "{\"type\":\"job\",\"time\":\"2026-11-21T02:14:00Z\",\"job\":\"20261121-021400-8d2a3e\","
+        "\"vm\":\"web1\",\"source\":\"alpha\",\"target\":\"beta\"}",
+        "{\"type\":\"phase\",\"time\":\"2026-11-21T02:14:00Z\",\"step\":\"preflight\","
+        "\"title\":\"Check both clusters\",\"state\":\"begin\",\"seconds\":0}",
+        "{\"type\":\"phase\",\"time\":\"2026-11-21T02:14:01Z\",\"step\":\"preflight\","
+        "\"title\":\"Check both clusters\",\"state\":\"done\",\"seconds\":1.2}",
+        "{\"type\":\"note\",\"time\":\"2026-11-21T02:14:02Z\",\"level\":\"info\","
+        "\"text\":\"disk data goes a1 -> b1 direct\"}",
+        "{\"type\":\"phase\",\"time\":\"2026-11-21T02:14:03Z\",\"step\":\"shutdown\","
+        "\"title\":\"Shut the source VM down\",\"state\":\"begin\",\"seconds\":0}",
+        "{\"type\":\"phase\",\"time\":\"2026-11-21T02:14:08Z\",\"step\":\"shutdown\","
+        "\"title\":\"Shut the source VM down\",\"state\":\"done\",\"seconds\":5}",
+        "{\"type\":\"note\",\"time\":\"2026-11-21T02:14:08Z\",\"level\":\"warn\","
+        "\"text\":\"colour \\u001b[31m and a very long message that does not fit on one line of "
+        "a terminal of eighty columns\"}",
+        "{\"type\":\"phase\",\"time\":\"2026-11-21T02:14:08Z\",\"step\":\"copy\","
+        "\"title\":\"Copy the disks\",\"state\":\"begin\",\"seconds\":0}",
+    };
+    for (size_t i = 0; i < VF_COUNT(events); i++)
+        tell(w, 1000 * (int64_t)i, events[i]);
+}
+
+static void tell_copy(struct vf_watch *w, int64_t now, const char *disk, int done)
+{
+    vf_autofree char *line = vf_asprintf(
+        "{\"type\":\"progress\",\"time\":\"2026-11-21T02:14:09Z\",\"disk\":\"%s\",\"stage\":"
+        "\"copy\",\"total\":34359738368,\"done\":%d00000000,\"zero\":0,\"rate\":99614720,"
+        "\"average\":88080384,\"left\":210,\"all\":{\"total\":68719476736,\"done\":%d00000000,"
+        "\"rate\":%d,\"average\":88080384,\"left\":420}}",
+        disk, done, done + 30, 99614720 / (1 + done % 9));
+    tell(w, now, line);
+}
+
+static void check_screen(const char *name, const struct vf_run_view *v, int rows, int cols,
+                         bool ascii)
+{
+    vf_auto(vf_canvas_free) struct vf_canvas *c = vf_canvas_new(rows, cols, ascii);
+    vf_run_draw(v, c);
+    check_canvas(name, c);
+}
+
+static void test_run(void)
+{
+    struct vf_watch w;
+    vf_watch_init(&w);
+    tell_start(&w);
+    ok(w.down_since == w.began + 3, "the VM is down since it was told to shut down");
+    for (int i = 0; i < 90; i++) {
+        if (i % 30 < 25)
+            tell_copy(&w, 10000 + i * 1000, i < 45 ? "scsi0" : "scsi1", i + 1);
+        vf_watch_tick(&w, 10000 + i * 1000);
+    }
+    ok(w.n_disks == 2 && w.n_rates == 90, "two disks, a rate a second");
+    ok(vf_watch_stalled(&w, 10000 + 90 * 1000) == 0, "half a minute ago is not yet stalled");
+    struct vf_run_view v = {.watch = &w,
+                            .help = "d leave it running  c stop  ? help",
+                            .now = 95000,
+                            .unix_now = w.began + 95};
+    check_screen("run-80x24", &v, 24, 80, false);
+    check_screen("run-60x16", &v, 16, 60, false);
+    check_screen("run-ascii-80x24", &v, 24, 80, true);
+    check_screen("run-small", &v, 10, 40, false);
+    v.now = 140000;
+    ok(vf_watch_stalled(&w, v.now) > 30, "nothing moves");
+    check_screen("run-stalled-80x24", &v, 24, 80, false);
+
+    static const char *const labels[] = {"Wait longer", "Stop it (hard)", "Cancel the move"};
+    struct vf_dialog d = {.title = "web1 has not shut down within 180 s. What now?",
+                          .detail = "A hard stop is like pulling the plug: what the guest has not "
+                                    "written is lost.\nWaiting harms nothing.",
+                          .labels = labels,
+                          .n_labels = 3};
+    v.dialog = &d;
+    check_screen("ask-80x24", &v, 24, 80, false);
+    check_screen("ask-60x16", &v, 16, 60, true);
+    struct vf_dialog secret = {
+        .title = "Password of root@pam at alpha", .typed = "geheim", .hidden = true};
+    v.dialog = &secret;
+    check_screen("secret-60x16", &v, 16, 60, false);
+    v.dialog = NULL;
+    vf_autobuf struct vf_buf text = {0};
+    for (int i = 1; i <= 40; i++)
+        vf_buf_printf(&text, "line %d\n", i);
+    struct vf_reader r = {.title = "Messages", .text = vf_buf_str(&text), .top = 1 << 20};
+    v.reader = &r;
+    check_screen("reader-60x16", &v, 16, 60, false);
+    vf_watch_free(&w);
+}
+
+static void test_asks(void)
+{
+    struct vf_watch w;
+    vf_watch_init(&w);
+    tell(&w, 0, "{\"type\":\"ask\",\"ask\":3,\"id\":\"x\",\"kind\":\"choice\",\"title\":\"?\"}");
+    ok(w.ask && vf_json_int(w.ask, "ask") == 3, "a question waits");
+    tell(&w, 0, "{\"type\":\"answered\",\"ask\":2}");
+    ok(w.ask != NULL, "an answer to another is none to it");
+    tell(&w, 0, "{\"type\":\"answered\",\"ask\":3}");
+    ok(!w.ask, "its answer, from wherever, settles it");
+    tell(&w, 0, "{\"type\":\"progress\",\"disk\":5}");
+    tell(&w, 0, "{\"type\":\"phase\"}");
+    tell(&w, 0, "{\"type\":\"unheard of\"}");
+    ok(!w.n_disks && !w.n_steps, "what makes no sense is left out");
+    tell(&w, 0, "{\"type\":\"end\",\"exit\":1,\"error\":{\"code\":\"NET\",\"text\":\"gone\"}}");
+    ok(w.end && vf_json_int(w.end, "exit") == 1, "the end");
+    vf_watch_free(&w);
+}
+
+int main(void)
+{
+    if (!setlocale(LC_ALL, "C.UTF-8")) {
+        skip("screens", "no locale C.UTF-8");
+        return done_testing();
+    }
+    test_cells();
+    test_run();
+    test_asks();
+    return done_testing();
+}

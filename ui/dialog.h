@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What stands in front of a screen: a question, or text to be read. */
+#ifndef VF_UI_DIALOG_H
+#define VF_UI_DIALOG_H
+
+#include "ui/canvas.h"
+#include "ui/keys.h"
+
+/* A question as it stands on the screen. */
+struct vf_dialog {
+    const char *title, *detail; /* DETAIL may be NULL */
+    const char *const *labels;  /* of the choices; NULL: a line is typed */
+    size_t n_labels;
+    size_t focus;
+    const char *typed; /* what was typed so far */
+    bool hidden;       /* shown as stars */
+};
+
+/* Text that is read: scrolled by lines. */
+struct vf_reader {
+    const char *title, *text;
+    int top; /* first line shown; drawing corrects it */
+};
+
+void vf_dialog_draw(const struct vf_dialog *d, struct vf_canvas *c);
+void vf_reader_draw(struct vf_reader *r, struct vf_canvas *c);
+/* True when KEY scrolled. */
+bool vf_reader_key(struct vf_reader *r, int key);
+
+#endif

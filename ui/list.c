@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config.h"
+#include "ui/list.h"
+#include "base/i18n.h"
+#include "base/str.h"
+
+#include <string.h>
+
+enum { MARGIN = 1, GAP = 2, LEAST = 6, PAGE = 10 };
+
+/* ---- rows ---- */
+
+void vf_list_clear(struct vf_list *l)
+{
+    for (size_t i = 0; i < l->n_rows; i++) {
+        for (size_t k = 0; k < VF_LIST_COLUMNS; k++)
+            free(l->rows[i].cells[k]);
+        free(l->rows[i].why_not);
+    }
+    free(l->rows);
+    l->rows = NULL;
+    l->n_rows = 0;
+    memset(l->heads, 0, sizeof l->heads);
+    memset(l->right, 0, sizeof l->right);
+}
+
+void vf_list_free(struct vf_list *l)
+{
+    vf_list_clear(l);
+    *l = (struct vf_list){0};
+}
+
+struct vf_list_row *vf_list_add(struct vf_list *l, size_t tag)
+{
+    struct vf_list_row *r = vf_grow(&l->rows, &l->n_rows, sizeof *r);
+    r->tag = tag;
+    return r;
+}
+
+/* Any cell has the filter in it, whatever the case. */
+static bool passes(const struct vf_list *l, const struct vf_list_row *r)
+{
+    for (size_t k = 0; k < VF_LIST_COLUMNS; k++)
+        if (r->cells[k] && strcasestr(r->cells[k], l->filter))
+            return true;
+    return !l->filter[0];
+}
+
+/* The cursor goes to a row that passes: the next one, else the one before. */
+static void settle(struct vf_list *l)
+{
+    size_t down = l->cursor, up = l->cursor;
+    while (down < l->n_rows && !passes(l, &l->rows[down]))
+        down++;
+    while (up > 0 && (up >= l->n_rows || !passes(l, &l->rows[up])))
+        up--;
+    l->cursor = down < l->n_rows ? down : up;
+}
+
+void vf_list_find(struct vf_list *l, const char *name)
+{
+    for (size_t i = 0; i < l->n_rows; i++)
+        if (name && vf_streq(l->rows[i].cells[0], name))
+            l->cursor = i;
+}
+
+const struct vf_list_row *vf_list_row(const struct vf_list *l)
+{
+    return l->cursor < l->n_rows && passes(l, &l->rows[l->cursor]) ? &l->rows[l->cursor] : NULL;
+}
+
+/* ---- keys ---- */
+
+static void step(struct vf_list *l, int by)
+{
+    size_t at = l->cursor;
+    for (int left = by < 0 ? -by : by; left; left--) {
+        size_t i = at;
+        do
+            i += by < 0 ? (size_t)-1 : 1;
+        while (i < l->n_rows && !passes(l, &l->rows[i]));
+        if (i >= l->n_rows) /* in both directions */
+            break;
+        at = i;
+    }
+    l->cursor = at;
+}
+
+static bool filter_key(struct vf_list *l, int key)
+{
+    size_t n = strlen(l->filter);
+    if (key == VF_KEY_ENTER) {
+        l->filtering = false;
+        return false; /* and chooses the row */
+    }
+    if (key == VF_KEY_ESC) {
+        l->filter[0] = 0;
+        l->filtering = false;
+    } else if (key == VF_KEY_BACKSPACE) {
+        if (n)
+            l->filter[n - 1] = 0;
+    } else if (key >= ' ' && key < 0x7f && n + 1 < sizeof l->filter) {
+        l->filter[n] = (char)key;
+        l->filter[n + 1] = 0;
+    } else {
+        return false;
+    }
+    settle(l);
+    return true;
+}
+
+bool vf_list_key(struct vf_list *l, int key)
+{
+    static const struct {
+        int key, by;
+    } moves[] = {{VF_KEY_UP, -1},           {'k', -1},
+                 {VF_KEY_DOWN, 1},          {'j', 1},
+                 {VF_KEY_PAGE_UP, -PAGE},   {VF_KEY_PAGE_DOWN, PAGE},
+                 {VF_KEY_HOME, -(1 << 20)}, {VF_KEY_END, 1 << 20}};
+    if (l->filtering && filter_key(l, key))
+        return true;
+    if (key == '/') {
+        l->filtering = true;
+        return true;
+    }
+    for (size_t i = 0; i < VF_COUNT(moves); i++)
+        if (moves[i].key == key) {
+            step(l, moves[i].by);
+            return true;
+        }
+    return false;
+}
+
+/* ---- drawing ---- */
+
+static size_t n_columns(const struct vf_list *l)
+{
+    size_t n = 0;
+    while (n < VF_LIST_COLUMNS && l->heads[n])
+        n++;
+    return n;
+}
+
+/* As wide as what is in them; where that is too much, the widest is made narrower. */
+static void set_widths(const struct vf_list *l, size_t n, int room, int *widths)
+{
+    int total = 0;
+    for (size_t k = 0; k < n; k++) {
+        widths[k] = vf_text_columns(l->heads[k]);
+        for (size_t i = 0; i < l->n_rows; i++)
+            if (l->rows[i].cells[k] && vf_text_columns(l->rows[i].cells[k]) > widths[k])
+                widths[k] = vf_text_columns(l->rows[i].cells[k]);
+        total += widths[k] + (k ? GAP : 0);
+    }
+    while (total > room) {
+        size_t widest = 0;
+        for (size_t k = 1; k < n; k++)
+            widest = widths[k] > widths[widest] ? k : widest;
+        if (widths[widest] <= LEAST)
+            break;
+        widths[widest]--;
+        total--;
+    }
+}
+
+static void draw_cells(const struct vf_list *l, const char *const *cells, const int *widths,
+                       size_t n, struct vf_canvas *c, int row, enum vf_look look)
+{
+    int col = MARGIN + 2;
+    for (size_t k = 0; k < n; k++) {
+        const char *text = cells[k] ? cells[k] : "";
+        int w = vf_text_columns(text), at = l->right[k] && w < widths[k] ? widths[k] - w : 0;
+        vf_canvas_put(c, row, col + at, widths[k] - at, look, text);
+        col += widths[k] + GAP;
+    }
+}
+
+static void draw_row(const struct vf_list *l, size_t i, const int *widths, size_t n,
+                     struct vf_canvas *c, int row)
+{
+    const struct vf_list_row *r = &l->rows[i];
+    bool focus = i == l->cursor;
+    enum vf_look look = focus ? VF_LOOK_FOCUS : r->why_not ? VF_LOOK_FAINT : VF_LOOK_TEXT;
+    if (focus) {
+        vf_canvas_blank(c, row, MARGIN, c->cols - 2 * MARGIN, look);
+        c->cursor_row = row;
+        c->cursor_col = MARGIN;
+    }
+    vf_canvas_put(c, row, MARGIN, 1, look, focus ? ">" : r->why_not ? "-" : " ");
+    draw_cells(l, (const char *const *)r->cells, widths, n, c, row, look);
+}
+
+void vf_list_draw(struct vf_list *l, struct vf_canvas *c, int row, int rows)
+{
+    size_t n = n_columns(l), shown = 0, at = 0, visible = rows > 2 ? (size_t)rows - 2 : 0;
+    int widths[VF_LIST_COLUMNS];
+    set_widths(l, n, c->cols - 2 * MARGIN - 2, widths);
+    draw_cells(l, l->heads, widths, n, c, row, VF_LOOK_FAINT);
+    for (size_t i = 0; i < l->n_rows; i++) {
+        if (i == l->cursor)
+            at = shown;
+        shown += passes(l, &l->rows[i]);
+    }
+    if (at < l->top)
+        l->top = at;
+    if (visible && at >= l->top + visible)
+        l->top = at - visible + 1;
+    if (shown <= visible)
+        l->top = 0;
+    size_t seen = 0;
+    for (size_t i = 0; i < l->n_rows; i++) {
+        if (!passes(l, &l->rows[i]))
+            continue;
+        if (seen >= l->top && seen < l->top + visible)
+            draw_row(l, i, widths, n, c, row + 1 + (int)(seen - l->top));
+        seen++;
+    }
+    int last = row + rows - 1;
+    if (l->filtering || l->filter[0]) {
+        int col = MARGIN + vf_canvas_print(c, last, MARGIN, c->cols - 2 * MARGIN, VF_LOOK_STRONG,
+                                           _("filter: %s"), l->filter);
+        if (l->filtering) {
+            c->cursor_row = last;
+            c->cursor_col = col;
+        }
+    }
+    if (shown > visible || l->filter[0])
+        vf_canvas_print(c, last, c->cols - 24, 23, VF_LOOK_FAINT, _("%zu of %zu"),
+                        shown ? at + 1 : 0, shown);
+}

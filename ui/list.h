@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A list to choose one row of: columns, a cursor, a filter. */
+#ifndef VF_UI_LIST_H
+#define VF_UI_LIST_H
+
+#include "ui/canvas.h"
+#include "ui/keys.h"
+
+enum { VF_LIST_COLUMNS = 6, VF_LIST_FILTER = 64 };
+
+struct vf_list_row {
+    char *cells[VF_LIST_COLUMNS]; /* owned; NULL: empty */
+    char *why_not;                /* it cannot be chosen; NULL: it can */
+    size_t tag;                   /* the caller's */
+};
+
+struct vf_list {
+    const char *heads[VF_LIST_COLUMNS]; /* borrowed; NULL: no such column */
+    bool right[VF_LIST_COLUMNS];        /* numbers */
+    struct vf_list_row *rows;
+    size_t n_rows;
+    size_t cursor; /* index in rows */
+    size_t top;    /* of the rows that pass, the first on the screen; drawing corrects it */
+    char filter[VF_LIST_FILTER];
+    bool filtering; /* the filter is being typed */
+};
+
+/* Forgets rows and heads; cursor and filter stay for the rows that come. */
+void vf_list_clear(struct vf_list *l);
+/* Also forgets filter and cursor. */
+void vf_list_free(struct vf_list *l);
+/* A new row, valid until the next. */
+struct vf_list_row *vf_list_add(struct vf_list *l, size_t tag);
+/* Puts the cursor on the row whose first cell is NAME, if there is one. */
+void vf_list_find(struct vf_list *l, const char *name);
+/* The row under the cursor; NULL: none passes the filter. */
+const struct vf_list_row *vf_list_row(const struct vf_list *l);
+/* True when KEY was for the list: it moved the cursor, or changed the filter. */
+bool vf_list_key(struct vf_list *l, int key);
+/* Heads and rows in ROWS rows from ROW on. */
+void vf_list_draw(struct vf_list *l, struct vf_canvas *c, int row, int rows);
+
+#endif

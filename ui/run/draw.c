@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config.h"
+#include "ui/run/draw.h"
+#include "ui/say.h"
+#include "base/clock.h"
+#include "base/i18n.h"
+#include "base/str.h"
+
+#include <string.h>
+
+enum {
+    MARGIN = 1,
+    NAME_COLS = 8,
+    BAR_MIN = 10,
+    BAR_MAX = 30,
+    MIN_NOTES = 3,
+};
+
+static char *clock_text(int64_t seconds)
+{
+    if (seconds < 0)
+        seconds = 0;
+    return vf_asprintf("%lld:%02d:%02d", (long long)seconds / 3600, (int)(seconds / 60 % 60),
+                       (int)(seconds % 60));
+}
+
+/* ---- parts, from top to bottom; each returns the row behind it ---- */
+
+static int draw_title(const struct vf_run_view *v, struct vf_canvas *c)
+{
+    const struct vf_watch *w = v->watch;
+    vf_autofree char *what = vf_asprintf("vmferry  %s: %s -> %s", w->vm ? w->vm : "?",
+                                         w->source ? w->source : "?", w->target ? w->target : "?");
+    vf_canvas_blank(c, 0, 0, c->cols, VF_LOOK_TITLE);
+    int n = vf_canvas_put(c, 0, MARGIN, c->cols - 2 * MARGIN, VF_LOOK_TITLE, what);
+    if (w->job && vf_text_columns(w->job) + n + 4 < c->cols)
+        vf_canvas_put_right(c, 0, c->cols - MARGIN, VF_LOOK_TITLE, w->job);
+    return 2;
+}
+
+/* What goes on now, and for how long; how the job ended. */
+static int draw_state(const struct vf_run_view *v, struct vf_canvas *c, int row)
+{
+    const struct vf_watch *w = v->watch;
+    const struct vf_watch_step *s = vf_watch_current(w);
+    int end = c->cols - MARGIN;
+    if (w->began && !w->end) {
+        vf_autofree char *time = clock_text(v->unix_now - w->began);
+        vf_autofree char *text = vf_asprintf(_("elapsed %s"), time);
+        end = vf_canvas_put_right(c, row, end, VF_LOOK_TEXT, text) - 2;
+    }
+    if (w->down_since && !w->end) {
+        vf_autofree char *time = clock_text(v->unix_now - w->down_since);
+        vf_autofree char *text = vf_asprintf(_("VM down for %s"), time);
+        end = vf_canvas_put_right(c, row, end, VF_LOOK_WARN, text) - 2;
+    }
+    if (w->end) {
+        bool good = vf_json_int(w->end, "exit") == 0;
+        vf_canvas_put(c, row, MARGIN, end - MARGIN, good ? VF_LOOK_GOOD : VF_LOOK_BAD,
+                      good ? _("Done") : _("The job has ended without success"));
+    } else if (w->ask) {
+        vf_canvas_put(c, row, MARGIN, end - MARGIN, VF_LOOK_WARN, _("Waiting for an answer"));
+    } else {
+        vf_canvas_put(c, row, MARGIN, end - MARGIN, VF_LOOK_STRONG,
+                      s && s->title ? s->title : _("Starting"));
+    }
+    return row + 2;
+}
+
+static double part_of(const struct vf_watch_copy *d)
+{
+    return d->total ? (double)d->done / (double)d->total : 0;
+}
+
+static void draw_copy(const struct vf_watch_copy *d, const char *name, struct vf_canvas *c, int row)
+{
+    int col = MARGIN, end = c->cols - MARGIN;
+    vf_autofree char *done = vf_format_bytes(d->done), *total = vf_format_bytes(d->total);
+    vf_autofree char *size = vf_asprintf(_("%s of %s"), done, total);
+    vf_canvas_put(c, row, col, NAME_COLS - 1, VF_LOOK_STRONG, name);
+    col += NAME_COLS;
+    int bar = (c->cols - NAME_COLS) / 3;
+    bar = bar < BAR_MIN ? BAR_MIN : bar > BAR_MAX ? BAR_MAX : bar;
+    vf_canvas_bar(c, row, col, bar, part_of(d));
+    col += bar + 1;
+    vf_canvas_print(c, row, col, end - col, VF_LOOK_TEXT, "%3d %%", (int)(part_of(d) * 100));
+    col += 7;
+    col += vf_canvas_put(c, row, col, end - col, VF_LOOK_TEXT, size) + 2;
+    if (d->stage && col < end)
+        vf_canvas_put(c, row, col, end - col, VF_LOOK_FAINT, _(d->stage));
+}
+
+static int draw_rates(const struct vf_run_view *v, struct vf_canvas *c, int row)
+{
+    const struct vf_watch *w = v->watch;
+    int end = c->cols - MARGIN, stalled = vf_watch_stalled(w, v->now);
+    vf_autofree char *now = vf_format_rate(w->all.rate);
+    vf_autofree char *average = vf_format_rate(w->all.average);
+    int col = MARGIN + NAME_COLS;
+    if (stalled) {
+        vf_canvas_print(c, row, col, end - col, VF_LOOK_WARN, _("nothing has moved for %d s"),
+                        stalled);
+        return row + 1;
+    }
+    col += vf_canvas_put(c, row, col, end - col, VF_LOOK_TEXT, now) + 2;
+    if (w->all.left > 0) {
+        vf_autofree char *left = vf_format_duration((double)w->all.left);
+        vf_autofree char *text = vf_asprintf(_("about %s left"), left);
+        int at = end - vf_text_columns(text);
+        if (at > col)
+            vf_canvas_put_right(c, row, end, VF_LOOK_STRONG, text);
+        end = at - 2;
+    }
+    vf_autofree char *text = vf_asprintf(_("average %s"), average);
+    if (col + vf_text_columns(text) <= end)
+        vf_canvas_put(c, row, col, end - col, VF_LOOK_FAINT, text);
+    return row + 1;
+}
+
+static int draw_graph(const struct vf_run_view *v, struct vf_canvas *c, int row)
+{
+    const struct vf_watch *w = v->watch;
+    int col = MARGIN + NAME_COLS, width = c->cols - MARGIN - col;
+    uint64_t max = 0;
+    for (size_t i = 0; i < w->n_rates; i++)
+        max = w->rates[i] > max ? w->rates[i] : max;
+    if (w->n_rates < 2 || !max)
+        return row;
+    vf_canvas_graph(c, row, col, width, w->rates, w->n_rates, max);
+    return row + 1;
+}
+
+static int draw_disks(const struct vf_run_view *v, struct vf_canvas *c, int row, int bottom)
+{
+    const struct vf_watch *w = v->watch;
+    int room = bottom - row - 4 - MIN_NOTES; /* all, rates, graph, blank, messages */
+    size_t from = w->n_disks > (size_t)room && room > 0 ? w->n_disks - (size_t)room : 0;
+    for (size_t i = from; i < w->n_disks; i++)
+        draw_copy(&w->disks[i], w->disks[i].name, c, row++);
+    if (w->n_disks > 1)
+        draw_copy(&w->all, _("all"), c, row++);
+    if (w->n_disks && !w->end) {
+        row = draw_rates(v, c, row);
+        row = draw_graph(v, c, row);
+    }
+    return w->n_disks ? row + 1 : row;
+}
+
+static void draw_step(const struct vf_watch_step *s, int64_t now, struct vf_canvas *c, int row)
+{
+    bool done = vf_streq(s->state, "done"), failed = vf_streq(s->state, "failed");
+    double seconds = done || failed ? s->seconds : (double)(now - s->began) / 1000;
+    vf_autofree char *time = vf_format_duration(seconds);
+    const char *word = done ? _("done") : failed ? _("FAILED") : _("now");
+    vf_autofree char *text = vf_asprintf("%s  %s", time, word);
+    enum vf_look look = done ? VF_LOOK_GOOD : failed ? VF_LOOK_BAD : VF_LOOK_STRONG;
+    int end = vf_canvas_put_right(c, row, c->cols - MARGIN, look, text);
+    vf_canvas_put(c, row, MARGIN, end - 2 - MARGIN, VF_LOOK_TEXT, s->title ? s->title : s->name);
+}
+
+static int draw_steps(const struct vf_run_view *v, struct vf_canvas *c, int row, int rows)
+{
+    const struct vf_watch *w = v->watch;
+    size_t from = w->n_steps > (size_t)rows ? w->n_steps - (size_t)rows : 0;
+    for (size_t i = from; i < w->n_steps; i++)
+        draw_step(&w->steps[i], v->now, c, row++);
+    return row + 1;
+}
+
+static void draw_notes(const struct vf_run_view *v, struct vf_canvas *c, int row, int bottom)
+{
+    const struct vf_watch *w = v->watch;
+    size_t rows = bottom > row ? (size_t)(bottom - row) : 0;
+    for (size_t i = w->n_notes > rows ? w->n_notes - rows : 0; i < w->n_notes; i++, row++) {
+        const struct vf_watch_note *n = &w->notes[i];
+        int col = MARGIN;
+        col += vf_canvas_put(c, row, col, c->cols, VF_LOOK_FAINT, n->time) + 2;
+        if (n->warn)
+            col += vf_canvas_put(c, row, col, c->cols - col, VF_LOOK_WARN, _("warning: "));
+        vf_canvas_put(c, row, col, c->cols - MARGIN - col, VF_LOOK_TEXT, n->text);
+    }
+}
+
+static void draw_help(const struct vf_run_view *v, struct vf_canvas *c)
+{
+    vf_canvas_blank(c, c->rows - 1, 0, c->cols, VF_LOOK_TITLE);
+    vf_canvas_put(c, c->rows - 1, MARGIN, c->cols - 2 * MARGIN, VF_LOOK_TITLE, v->help);
+}
+
+void vf_run_draw(const struct vf_run_view *v, struct vf_canvas *c)
+{
+    if (c->rows < VF_RUN_MIN_ROWS || c->cols < VF_RUN_MIN_COLS) {
+        vf_canvas_print(c, 0, 0, c->cols, VF_LOOK_STRONG, _("need %dx%d, have %dx%d"),
+                        VF_RUN_MIN_COLS, VF_RUN_MIN_ROWS, c->cols, c->rows);
+        vf_canvas_put(c, 1, 0, c->cols, VF_LOOK_TEXT, _("The job goes on."));
+        return;
+    }
+    int bottom = c->rows - 1, row = draw_title(v, c);
+    row = draw_state(v, c, row);
+    row = draw_disks(v, c, row, bottom);
+    int rows = (bottom - row - 1 - MIN_NOTES);
+    if (rows > (bottom - row) * 2 / 3)
+        rows = (bottom - row) * 2 / 3;
+    if (rows > 0)
+        row = draw_steps(v, c, row, rows);
+    draw_notes(v, c, row, bottom);
+    if (v->reader)
+        vf_reader_draw(v->reader, c);
+    if (v->dialog)
+        vf_dialog_draw(v->dialog, c);
+    draw_help(v, c);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The screen of a running job, drawn on a canvas. */
+#ifndef VF_UI_RUN_DRAW_H
+#define VF_UI_RUN_DRAW_H
+
+#include "ui/dialog.h"
+#include "ui/run/watch.h"
+
+enum { VF_RUN_MIN_ROWS = 16, VF_RUN_MIN_COLS = 60 };
+
+struct vf_run_view {
+    const struct vf_watch *watch;
+    const struct vf_dialog *dialog; /* NULL: none */
+    struct vf_reader *reader;       /* NULL: none */
+    const char *help;               /* the keys, for the last row */
+    int64_t now;                    /* ms, vf_clock_ms() */
+    int64_t unix_now;               /* seconds */
+};
+
+void vf_run_draw(const struct vf_run_view *v, struct vf_canvas *c);
+
+#endif

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config.h"
+#include "ui/screen.h"
+#include "base/i18n.h"
+#include "base/str.h"
+
+#include <curses.h>
+#include <langinfo.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <term.h>
+#include <termios.h>
+#include <unistd.h>
+
+enum { ESC_DELAY_MS = 25, CTRL_C = 3, CTRL_L = 12, CTRL_Z = 26, DELETE = 127 };
+
+struct vf_screen {
+    bool ascii;
+    SCREEN *terminal;
+    attr_t looks[VF_LOOK_COUNT];
+};
+
+/* ---- the way back, also from a crash: prepared, because nothing can be computed then ---- */
+
+static struct termios before;
+static char goodbye[256];
+static size_t goodbye_len;
+static bool taken;
+
+static void add_goodbye(const char *capability)
+{
+    const char *s = tigetstr((char *)capability);
+    if (!s || s == (char *)-1) /* NOLINT: what curses returns */
+        return;
+    size_t n = strlen(s);
+    if (goodbye_len + n > sizeof goodbye)
+        return;
+    memcpy(goodbye + goodbye_len, s, n);
+    goodbye_len += n;
+}
+
+static void crashed(int sig)
+{
+    if (taken) {
+        ssize_t n = write(STDOUT_FILENO, goodbye, goodbye_len);
+        if (n >= 0)
+            n = write(STDOUT_FILENO, "\r\n", 2);
+        (void)n; /* nothing can be done about it now */
+        tcsetattr(STDIN_FILENO, TCSANOW, &before);
+    }
+    signal(sig, SIG_DFL);
+    raise(sig);
+}
+
+static void at_exit(void)
+{
+    if (taken)
+        endwin();
+    taken = false;
+}
+
+static void prepare_way_back(void)
+{
+    static bool once;
+    goodbye_len = 0;
+    add_goodbye("sgr0");
+    add_goodbye("cnorm");
+    add_goodbye("rmkx");
+    add_goodbye("rmcup");
+    if (once)
+        return;
+    once = true;
+    static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+    for (size_t i = 0; i < VF_COUNT(signals); i++)
+        signal(signals[i], crashed);
+    atexit(at_exit);
+}
+
+/* ---- looks ---- */
+
+static void set_looks(struct vf_screen *s, bool plain)
+{
+    static const struct {
+        attr_t attr;
+        short colour; /* -1: the terminal's own */
+    } looks[VF_LOOK_COUNT] = {
+        [VF_LOOK_TEXT] = {A_NORMAL, -1},          [VF_LOOK_TITLE] = {A_REVERSE, -1},
+        [VF_LOOK_STRONG] = {A_BOLD, -1},          [VF_LOOK_FAINT] = {A_NORMAL, -1},
+        [VF_LOOK_GOOD] = {A_NORMAL, COLOR_GREEN}, [VF_LOOK_WARN] = {A_BOLD, COLOR_YELLOW},
+        [VF_LOOK_BAD] = {A_BOLD, COLOR_RED},      [VF_LOOK_BAR] = {A_NORMAL, COLOR_CYAN},
+        [VF_LOOK_FOCUS] = {A_REVERSE, -1},
+    };
+    const char *no = getenv("NO_COLOR");
+    bool colours =
+        !plain && !(no && *no) && has_colors() && start_color() == OK && use_default_colors() == OK;
+    for (short i = 0; i < VF_LOOK_COUNT; i++) {
+        s->looks[i] = looks[i].attr;
+        if (colours && looks[i].colour >= 0 && init_pair((short)(i + 1), looks[i].colour, -1) == OK)
+            s->looks[i] |= (attr_t)COLOR_PAIR(i + 1);
+    }
+}
+
+/* ---- beginning and end ---- */
+
+struct vf_screen *vf_screen_open(const struct vf_screen_opts *opts, struct vf_error **err)
+{
+    const char *term = getenv("TERM");
+    if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO) || tcgetattr(STDIN_FILENO, &before) < 0) {
+        vf_fail(err, VF_E_UNSUPPORTED, _("there is no terminal"));
+        return NULL;
+    }
+    SCREEN *terminal = newterm(NULL, stdout, stdin);
+    if (!terminal || !tigetstr("cup") || tigetstr("cup") == (char *)-1) { /* NOLINT */
+        if (terminal) {
+            endwin();
+            delscreen(terminal);
+        }
+        vf_fail(err, VF_E_UNSUPPORTED, _("a terminal of type \"%s\" cannot show screens"),
+                term ? term : "");
+        return NULL;
+    }
+    struct vf_screen *s = vf_xcalloc(1, sizeof *s);
+    s->terminal = terminal;
+    s->ascii = opts->ascii || !vf_streq(nl_langinfo(CODESET), "UTF-8");
+    set_term(terminal);
+    raw();
+    noecho();
+    nonl();
+    keypad(stdscr, TRUE);
+    nodelay(stdscr, TRUE);
+    intrflush(stdscr, FALSE);
+    set_escdelay(ESC_DELAY_MS);
+    set_looks(s, opts->plain);
+    taken = true;
+    prepare_way_back();
+    return s;
+}
+
+void vf_screen_close(struct vf_screen *s)
+{
+    if (!s)
+        return;
+    endwin();
+    taken = false;
+    delscreen(s->terminal);
+    free(s);
+}
+
+/* ---- output ---- */
+
+struct vf_canvas *vf_screen_canvas(struct vf_screen *s)
+{
+    return vf_canvas_new(LINES, COLS, s->ascii);
+}
+
+static void show_row(struct vf_screen *s, const struct vf_canvas *c, int row)
+{
+    const struct vf_cell *cells = c->cells + (size_t)row * (size_t)c->cols;
+    for (int i = 0; i < c->cols && i < COLS; i++) {
+        if (!cells[i].text[0])
+            continue;
+        attrset(s->looks[cells[i].look]);
+        /* in the last place of all a terminal would scroll: curses refuses, having written it */
+        (void)mvaddstr(row, i, cells[i].text);
+    }
+}
+
+void vf_screen_show(struct vf_screen *s, const struct vf_canvas *c, bool whole)
+{
+    if (whole)
+        clearok(curscr, TRUE);
+    erase();
+    for (int i = 0; i < c->rows && i < LINES; i++)
+        show_row(s, c, i);
+    bool cursor = c->cursor_row >= 0 && c->cursor_row < LINES && c->cursor_col < COLS;
+    curs_set(cursor);
+    if (cursor)
+        move(c->cursor_row, c->cursor_col);
+    refresh();
+}
+
+void vf_screen_resize(struct vf_screen *s)
+{
+    struct winsize w;
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_row && w.ws_col)
+        resizeterm(w.ws_row, w.ws_col);
+}
+
+void vf_screen_bell(struct vf_screen *s)
+{
+    beep();
+}
+
+/* ---- input ---- */
+
+static const struct {
+    int curses, key;
+} function_keys[] = {
+    {KEY_UP, VF_KEY_UP},
+    {KEY_DOWN, VF_KEY_DOWN},
+    {KEY_LEFT, VF_KEY_LEFT},
+    {KEY_RIGHT, VF_KEY_RIGHT},
+    {KEY_PPAGE, VF_KEY_PAGE_UP},
+    {KEY_NPAGE, VF_KEY_PAGE_DOWN},
+    {KEY_HOME, VF_KEY_HOME},
+    {KEY_END, VF_KEY_END},
+    {KEY_ENTER, VF_KEY_ENTER},
+    {KEY_BTAB, VF_KEY_BACK_TAB},
+    {KEY_BACKSPACE, VF_KEY_BACKSPACE},
+    {KEY_RESIZE, VF_KEY_RESIZE},
+};
+
+static const struct {
+    wint_t typed;
+    int key;
+} control_keys[] = {
+    {'\r', VF_KEY_ENTER},       {'\n', VF_KEY_ENTER},       {'\t', VF_KEY_TAB},
+    {'\b', VF_KEY_BACKSPACE},   {DELETE, VF_KEY_BACKSPACE}, {'\033', VF_KEY_ESC},
+    {CTRL_C, VF_KEY_INTERRUPT}, {CTRL_L, VF_KEY_REDRAW},    {CTRL_Z, VF_KEY_SUSPEND},
+};
+
+int vf_screen_key(struct vf_screen *s)
+{
+    wint_t c;
+    int r = get_wch(&c);
+    if (r == ERR)
+        return VF_KEY_NONE;
+    if (r == KEY_CODE_YES) {
+        for (size_t i = 0; i < VF_COUNT(function_keys); i++)
+            if (function_keys[i].curses == (int)c)
+                return function_keys[i].key;
+        return c >= KEY_F(1) && c <= KEY_F(12) ? VF_KEY_F1 + (int)c - KEY_F(1) : VF_KEY_OTHER;
+    }
+    for (size_t i = 0; i < VF_COUNT(control_keys); i++)
+        if (control_keys[i].typed == c)
+            return control_keys[i].key;
+    return c < ' ' ? VF_KEY_OTHER : (int)c;
+}

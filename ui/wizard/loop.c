@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config.h"
+#include "ui/wizard/loop.h"
+#include "ui/plain.h"
+#include "ui/question.h"
+#include "ui/run/run.h"
+#include "ui/say.h"
+#include "ui/wizard/wizard.h"
+#include "job/bus.h"
+#include "job/journal.h"
+#include "job/state.h"
+#include "base/i18n.h"
+#include "base/str.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+struct wizard_loop {
+    const struct vf_conf *conf;
+    struct vf_screen *screen;
+    struct vf_wizard *wizard;
+    struct vf_survey *survey;
+    struct vf_bus *bus; /* what logins ask */
+    size_t heard;       /* lines of it */
+    struct vf_asker bus_asker;
+    struct vf_tty_cache *cache; /* what was answered: the job will ask it again */
+    struct vf_question question;
+    bool lost;
+};
+
+/* ---- what logins ask, on the survey's thread ---- */
+
+static int ask(void *opaque, const struct vf_ask *q, struct vf_cancel *cancel,
+               struct vf_answer *out, struct vf_error **err)
+{
+    struct wizard_loop *l = opaque;
+    if (vf_tty_cache_get(l->cache, q->id, q->kind, out))
+        return 0;
+    if (l->bus_asker.ask(l->bus_asker.opaque, q, cancel, out, err) < 0)
+        return -1;
+    if (q->kind == VF_ASK_SECRET && !q->once)
+        vf_tty_cache_put(l->cache, q->id, out->secret);
+    return 0;
+}
+
+static void remember(void *opaque, const char *id, const struct vf_secret *answer)
+{
+    struct wizard_loop *l = opaque;
+    vf_tty_cache_put(l->cache, id, answer);
+}
+
+/* ---- what comes in ---- */
+
+static void take_questions(struct wizard_loop *l)
+{
+    vf_bus_woken(l->bus);
+    for (;;) {
+        vf_autofree char *line = vf_bus_line(l->bus, l->heard);
+        if (!line)
+            return;
+        l->heard++;
+        vf_autojson json_t *e = vf_event_parse(line, strlen(line));
+        const char *type = e ? vf_json_str(e, "type") : NULL;
+        if (vf_streq(type, "ask")) {
+            vf_question_open(&l->question, e);
+            vf_screen_bell(l->screen);
+        } else if (vf_streq(type, "answered")) {
+            vf_question_close(&l->question);
+        }
+    }
+}
+
+static void take_answers(struct wizard_loop *l)
+{
+    struct vf_survey_answer *a;
+    while ((a = vf_survey_next(l->survey)))
+        vf_wizard_take(l->wizard, a);
+}
+
+/* Esc at a question of a login: nobody answers, and the look ends with that. */
+static void question_key(struct wizard_loop *l, int key)
+{
+    struct vf_answer a = {0};
+    enum vf_question_end end = vf_question_key(&l->question, key, &a);
+    if (end == VF_QUESTION_WAITS)
+        return;
+    vf_bus_answer(l->bus, vf_json_int(l->question.ask, "ask"), a.text, VF_STEAL(a.secret));
+    vf_answer_clear(&a);
+    vf_question_close(&l->question);
+}
+
+static enum vf_wizard_end take_keys(struct wizard_loop *l, bool *redraw)
+{
+    int key;
+    while ((key = vf_screen_key(l->screen)) != VF_KEY_NONE) {
+        *redraw = *redraw || key == VF_KEY_REDRAW;
+        if (l->question.ask) {
+            question_key(l, key);
+            continue;
+        }
+        bool waited = vf_wizard_waits(l->wizard);
+        enum vf_wizard_end end = vf_wizard_key(l->wizard, key);
+        if (waited && !vf_wizard_waits(l->wizard))
+            vf_survey_cancel(l->survey);
+        if (end != VF_WIZARD_GOES_ON)
+            return end;
+    }
+    return VF_WIZARD_GOES_ON;
+}
+
+static void look_up(struct wizard_loop *l)
+{
+    struct vf_survey_question q;
+    if (!vf_wizard_wants(l->wizard, &q))
+        return;
+    vf_tty_cache_rewind(l->cache); /* a new login may use what was answered to another */
+    vf_wizard_asked(l->wizard, vf_survey_ask(l->survey, &q));
+}
+
+static void take_signals(struct wizard_loop *l, int signals)
+{
+    struct signalfd_siginfo si;
+    while (read(signals, &si, sizeof si) == sizeof si) {
+        if (si.ssi_signo == SIGWINCH)
+            vf_screen_resize(l->screen);
+        else
+            l->lost = true;
+    }
+}
+
+static void draw(struct wizard_loop *l, bool whole)
+{
+    vf_auto(vf_canvas_free) struct vf_canvas *c = vf_screen_canvas(l->screen);
+    vf_wizard_draw(l->wizard, c);
+    const struct vf_dialog *d = vf_question_dialog(&l->question);
+    if (d)
+        vf_dialog_draw(d, c);
+    vf_screen_show(l->screen, c, whole);
+}
+
+static enum vf_wizard_end loop(struct wizard_loop *l, int signals)
+{
+    enum vf_wizard_end end = VF_WIZARD_GOES_ON;
+    bool whole = false;
+    while (end == VF_WIZARD_GOES_ON && !l->lost) {
+        look_up(l);
+        draw(l, whole);
+        whole = false;
+        struct pollfd p[] = {{.fd = STDIN_FILENO, .events = POLLIN},
+                             {.fd = signals, .events = POLLIN},
+                             {.fd = vf_survey_fd(l->survey), .events = POLLIN},
+                             {.fd = vf_bus_fd(l->bus), .events = POLLIN}};
+        if (vf_cancel_poll(NULL, p, VF_COUNT(p), -1, NULL) < 0)
+            break;
+        if (p[1].revents)
+            take_signals(l, signals);
+        if (p[0].revents & (POLLHUP | POLLERR))
+            l->lost = true;
+        if (p[2].revents)
+            take_answers(l);
+        if (p[3].revents)
+            take_questions(l);
+        if (!l->lost)
+            end = take_keys(l, &whole);
+    }
+    return end;
+}
+
+/* ---- before and after ---- */
+
+/* The last event of TYPE, borrowed; NULL: none. */
+static const json_t *last_event(const struct vf_journal *j, const char *type)
+{
+    const json_t *events = vf_journal_events(j);
+    for (size_t i = json_array_size(events); i-- > 0;)
+        if (vf_streq(vf_json_str(json_array_get(events, i), "type"), type))
+            return json_array_get(events, i);
+    return NULL;
+}
+
+static void add_jobs(struct vf_wizard *w)
+{
+    vf_autostrv char **ids = vf_job_ids();
+    for (size_t i = 0; ids[i]; i++) {
+        vf_autofree char *dir = vf_job_dir(ids[i]);
+        vf_auto(vf_journal_free) struct vf_journal *j = vf_journal_open(dir, true, NULL);
+        const json_t *job = j ? last_event(j, "job") : NULL;
+        bool runs = vf_job_is_locked(dir);
+        if (!job || (!runs && last_event(j, "end")))
+            continue;
+        vf_autofree char *what =
+            vf_asprintf("%s: %s -> %s", vf_json_str(job, "vm"), vf_json_str(job, "source"),
+                        vf_json_str(job, "target"));
+        vf_autofree char *next =
+            vf_asprintf(_("Interrupted. Undo what it did: vmferry rollback %s"), ids[i]);
+        vf_wizard_add_job(w, ids[i], what, runs, next);
+    }
+}
+
+/* The job that was planned, or NULL. */
+static char *start(struct wizard_loop *l, struct vf_error **err)
+{
+    const struct vf_prepared *p = vf_wizard_prepared(l->wizard);
+    vf_autofree char *id = vf_job_create(p->plan, l->conf->path, err);
+    return id && vf_job_spawn(id, VF_JOB_RUN, err) == 0 ? VF_STEAL(id) : NULL;
+}
+
+static int follow(struct wizard_loop *l, enum vf_wizard_end end, const struct vf_screen_opts *opts)
+{
+    vf_autoerror struct vf_error *err = NULL;
+    vf_autofree char *id =
+        end == VF_WIZARD_START ? start(l, &err) : vf_strdup(vf_wizard_job(l->wizard));
+    int code = id ? vf_run_follow(id, opts, l->cache, &err) : -1;
+    if (code >= 0)
+        return code;
+    vf_plain_error(err);
+    return VF_EXIT_FAILED;
+}
+
+int vf_wizard_run(const struct vf_conf *conf, const struct vf_screen_opts *opts,
+                  struct vf_error **err)
+{
+    struct wizard_loop l = {.conf = conf};
+    l.screen = vf_screen_open(opts, err);
+    if (!l.screen)
+        return -1;
+    sigset_t set, before;
+    sigemptyset(&set);
+    static const int heard[] = {SIGWINCH, SIGINT, SIGTERM, SIGHUP};
+    for (size_t i = 0; i < VF_COUNT(heard); i++)
+        sigaddset(&set, heard[i]);
+    pthread_sigmask(SIG_BLOCK, &set, &before);
+    vf_autofd int signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    l.bus = vf_bus_new();
+    l.bus_asker = vf_bus_asker(l.bus);
+    l.cache = vf_tty_cache_new();
+    struct vf_asker asker = {.ask = ask, .opaque = &l, .remember = remember};
+    l.survey = vf_survey_new(conf, &asker);
+    l.wizard = vf_wizard_new(conf);
+    add_jobs(l.wizard);
+    enum vf_wizard_end end = loop(&l, signals);
+    vf_survey_free(l.survey);
+    vf_screen_close(l.screen);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    int code = VF_EXIT_DONE;
+    if (end == VF_WIZARD_START || end == VF_WIZARD_ATTACH) {
+        vf_tty_cache_rewind(l.cache);
+        code = follow(&l, end, opts);
+    }
+    vf_wizard_free(l.wizard);
+    vf_question_close(&l.question);
+    vf_tty_cache_free(l.cache);
+    vf_bus_free(l.bus);
+    return code;
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the pages of the wizard share. */
+#ifndef VF_UI_WIZARD_PAGES_H
+#define VF_UI_WIZARD_PAGES_H
+
+#include "ui/dialog.h"
+#include "ui/list.h"
+#include "ui/question.h"
+#include "ui/wizard/wizard.h"
+
+enum page {
+    PAGE_START,
+    PAGE_SOURCE,
+    PAGE_VM,
+    PAGE_TARGET,
+    PAGE_NODE,
+    PAGE_STORAGE,
+    PAGE_SHEET,
+    PAGE_BRIDGE,
+    PAGES,
+};
+
+struct job_row {
+    char *id, *what, *what_next;
+    bool runs;
+};
+
+struct vf_wizard {
+    const struct vf_conf *conf;
+    struct job_row *jobs;
+    size_t n_jobs;
+    enum page page;
+    struct vf_list lists[PAGES]; /* cursors stay where they were left */
+    char *loaded[PAGES];         /* what the list is of; NULL: nothing yet */
+    bool want;                   /* the page's list has to be looked up */
+    unsigned number;             /* of the answer that is awaited; 0: none */
+    struct vf_error *error;      /* why there is no list */
+    /* chosen */
+    char *source, *vm, *vm_name, *target, *node, *storage;
+    char *bridge;  /* the source's that is being mapped */
+    char **rules;  /* "FROM=TO" */
+    bool no_start; /* leave it stopped at the target */
+    bool no_verify;
+    char **bridges; /* of the target node */
+    struct vf_move move;
+    struct vf_survey_answer *plan; /* NULL: none yet */
+    struct vf_question question;   /* ours: start? leave? */
+    struct vf_reader reader;       /* the whole plan; text NULL: not shown */
+    char *text;
+    char *job; /* to attach to */
+};
+
+struct page_ops {
+    const char *title; /* a question */
+    enum page back;
+    int survey; /* enum vf_survey_kind; -1: nothing is looked up */
+    /* What the list is of, to know whether it has to be looked up again; caller frees. */
+    char *(*key)(const struct vf_wizard *w);
+    /* Fills the list from what is known, or from the answer. */
+    void (*fill)(struct vf_wizard *w, struct vf_list *l, const struct vf_survey_answer *a);
+    /* ROW was chosen. */
+    enum vf_wizard_end (*choose)(struct vf_wizard *w, const struct vf_list_row *row);
+    const char *help; /* more keys than all pages have */
+};
+extern const struct page_ops vf_pages[PAGES];
+
+/* Goes to PAGE, asking for what it shows unless that is known. */
+void vf_wizard_go(struct vf_wizard *w, enum page page);
+
+#endif
