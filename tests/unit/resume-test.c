@@ -419,6 +419,28 @@ static void test_changed(void)
     unlink(to);
 }
 
+/* A comparison of both disks is gone on with, too. */
+static void test_cut_delta(void)
+{
+    const uint64_t size = 32 * MIB;
+    struct rig r;
+    if (!ok(rig_open(&r, false), "movers")) {
+        rig_close(&r);
+        return;
+    }
+    vf_autofree char *from = make_dense("src.raw", size), *to = make_target("dst.raw", "raw", size);
+    struct vf_copy_opts o = options(&r, from, to, 16 * MIB);
+    o.target_fresh = false;
+    o.delta = true;
+    ok(rig_start(&r, &o) && rig_wait(&r, size / 2), "a delta half done");
+    kill_target(&r);
+    ok(rig_end(&r) && identical(from, "raw", to, "raw"), "goes on");
+    ok(r.mark_then && r.result.sent == r.sent_then + size - r.mark_then, "where it was");
+    rig_close(&r);
+    unlink(from);
+    unlink(to);
+}
+
 /* ---- marks ---- */
 
 /* The process ends in the middle and leaves its mark. */
@@ -729,6 +751,7 @@ int main(void)
         if ((far || !kinds[i].remote))
             test_kills(&kinds[i]);
     test_changed();
+    test_cut_delta();
     test_marks();
     if (far)
         test_asleep();
