@@ -324,7 +324,7 @@ static const struct kind {
     {"the source's mover is killed", kill_source, false, false, false, KILLS},
     {"the target's mover is killed", kill_target, false, false, false, KILLS},
     {"the far mover is killed", kill_target, true, false, false, 2},
-    {"the streams are killed", kill_streams, true, false, false, KILLS},
+    {"the streams are killed", kill_streams, true, false, false, (KILLS + 1) / 2},
     {"the session is killed", kill_session, true, true, false, KILLS},
     {"all connections are killed", kill_all_logins, true, false, true, 2},
 };
