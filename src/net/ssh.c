@@ -385,10 +385,13 @@ int vf_ssh_exec(struct vf_ssh *s, const char *command, const void *input, size_t
         return -1;
     if (exchange(s, &c, input, input ? input_len : 0, out, err) < 0) {
         vf_ssh_finish(&c, 0, NULL);
+        vf_ssh_result_free(out);
         return -1;
     }
     /* both streams have ended; a command may have closed them and go on */
     out->status = vf_ssh_finish(&c, -1, err);
+    if (out->status < 0)
+        vf_ssh_result_free(out);
     return out->status < 0 ? -1 : 0;
 }
 
