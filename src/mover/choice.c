@@ -61,8 +61,9 @@ static void decide(struct vf_choice *c, const struct vf_window *w)
     bool tried = c->trying;
     c->trying = false;
     if (tried && cost * WORTH_IT > c->other) {
-        c->patience = c->patience * 4 < PATIENCE_MAX ? c->patience * 4 : PATIENCE_MAX;
         c->hold = c->patience;
+        if (c->patience < PATIENCE_MAX)
+            c->patience *= 4;
         change(c, !c->packing);
         return;
     }
