@@ -36,11 +36,11 @@ unsigned vf_route_streams_for(unsigned cores, uint64_t round_trip_us)
     return far <= near ? near : far < VF_ROUTE_STREAMS ? (unsigned)far : VF_ROUTE_STREAMS;
 }
 
-/* Microseconds over the first stream and back, the best of three; 0 when that cannot be told. */
+/* Microseconds over the first stream and back, the best of five; 0 when that cannot be told. */
 static uint64_t round_trip(struct vf_route *r)
 {
     uint64_t best = UINT64_MAX;
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 5; i++) {
         vf_auto(vf_message_free) struct vf_message *m = NULL;
         vf_autoerror struct vf_error *e = NULL;
         if (vf_session_call(r->source->session, VF_F_ECHO, r->stream, NULL, VF_F_OK, ECHO_MS, NULL,
