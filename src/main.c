@@ -34,6 +34,7 @@ static const struct command {
     {"limit", vf_cmd_limit, N_("change how fast a running job copies")},
     {"rollback", vf_cmd_rollback, N_("undo an interrupted job")},
     {"config", vf_cmd_config, N_("take over the configuration of proxmove")},
+    {"cleanup", vf_cmd_cleanup, N_("remove what lost jobs have left on the hosts")},
     {"demo", vf_cmd_demo, N_("two small clusters on this machine, and a move")},
     {"__job", cmd_job, NULL},
 };

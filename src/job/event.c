@@ -5,6 +5,7 @@
 #include "base/str.h"
 
 #include <string.h>
+#include <time.h>
 
 const char *vf_json_str(const json_t *o, const char *key)
 {
@@ -51,6 +52,13 @@ json_t *vf_event_parse(const char *line, size_t n)
         o = NULL;
     }
     return o;
+}
+
+int64_t vf_event_time(const json_t *event)
+{
+    const char *stamp = vf_json_str(event, "time");
+    struct tm tm = {0};
+    return stamp && strptime(stamp, "%Y-%m-%dT%H:%M:%SZ", &tm) ? (int64_t)timegm(&tm) : 0;
 }
 
 json_t *vf_event_error(const struct vf_error *e)

@@ -21,6 +21,9 @@ char *vf_event_line(json_t *event);
 /* Parses one line; NULL when it is not a JSON object with a type. */
 json_t *vf_event_parse(const char *line, size_t n);
 
+/* When it was made, unix seconds; 0: it does not say. */
+int64_t vf_event_time(const json_t *event);
+
 /* An error as {"code": "NET", "text": ...} and back. */
 json_t *vf_event_error(const struct vf_error *e);
 struct vf_error *vf_event_to_error(const json_t *o);

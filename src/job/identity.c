@@ -5,6 +5,7 @@
 #include "job/identity.h"
 #include "base/i18n.h"
 #include "base/str.h"
+#include "xfer/host.h"
 
 #include <string.h>
 
@@ -140,20 +141,17 @@ int vf_choose_id(struct vf_job *job, unsigned *id, struct vf_error **err)
  * else the machine (by its boot), device and inode. NULL: the host does not say. */
 static char *directory_identity(struct vf_ssh *ssh, const char *path)
 {
-    vf_autofree char *q = vf_shell_quote(path);
-    vf_autofree char *command =
-        vf_asprintf("set -- $(stat -Lc '%%d %%i' -- %s) $(findmnt -nro FSTYPE,SOURCE -T %s | tail "
-                    "-n 1); [ $# = 4 ] || exit 1\n"
-                    "case $3 in\n"
-                    "nfs*|cifs|smb3|ceph|fuse.glusterfs) echo \"$4 $2\" ;;\n"
-                    "*) echo \"$(cat /proc/sys/kernel/random/boot_id) $1 $2\" ;;\n"
-                    "esac\n",
-                    q, q);
-    struct vf_ssh_result r = {0};
-    char *out = NULL;
-    if (vf_ssh_exec(ssh, command, NULL, 0, &r, NULL) == 0 && r.status == 0 && r.out.len)
-        out = vf_strndup(vf_buf_str(&r.out), strcspn(vf_buf_str(&r.out), "\n"));
-    vf_ssh_result_free(&r);
+    static const char script[] =
+        "set -- $(stat -Lc '%d %i' -- \"$1\") $(findmnt -nro FSTYPE,SOURCE -T \"$1\" | tail -n 1)\n"
+        "[ $# = 4 ] || exit 1\n"
+        "case $3 in\n"
+        "nfs*|cifs|smb3|ceph|fuse.glusterfs) echo \"$4 $2\" ;;\n"
+        "*) echo \"$(cat /proc/sys/kernel/random/boot_id) $1 $2\" ;;\n"
+        "esac\n";
+    char *args[] = {(char *)path, NULL};
+    char *out = vf_host_shell(ssh, script, args, NULL, NULL);
+    if (out)
+        out[strcspn(out, "\n")] = 0;
     return out;
 }
 

@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
-#include <time.h>
 
 enum { RESERVE = 1024 * 1024, MAX_JOURNAL = 64 * 1024 * 1024 };
 
@@ -53,14 +52,6 @@ static int check_event(const struct vf_journal *j, const json_t *event, struct v
     return 0;
 }
 
-/* Of an event, unix seconds; 0: it has none. */
-static int64_t time_of(const json_t *event)
-{
-    const char *stamp = vf_json_str(event, "time");
-    struct tm tm = {0};
-    return stamp && strptime(stamp, "%Y-%m-%dT%H:%M:%SZ", &tm) ? (int64_t)timegm(&tm) : 0;
-}
-
 /* Takes a (checked) step event into the records. */
 static void take_step(struct vf_journal *j, json_t *event, bool earlier)
 {
@@ -84,7 +75,7 @@ static void take_step(struct vf_journal *j, json_t *event, bool earlier)
         r->result = data ? json_incref(data) : json_object();
     }
     r->state = (enum vf_record_state)state;
-    r->at = time_of(event);
+    r->at = vf_event_time(event);
     r->earlier = earlier;
 }
 

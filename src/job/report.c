@@ -43,6 +43,19 @@ static const char *const results[] = {
     [VF_EXIT_PERSON] = "needs a person",
 };
 
+/* Since the job was made, the time between its processes included. */
+static double job_seconds(struct vf_job *job)
+{
+    const json_t *events = vf_journal_events(job->journal);
+    int64_t made = 0;
+    for (size_t i = 0; i < json_array_size(events) && !made; i++)
+        if (vf_streq(vf_json_str(json_array_get(events, i), "type"), "job"))
+            made = vf_event_time(json_array_get(events, i));
+    double mine = (double)(vf_clock_ms() - job->started_ms) / 1000;
+    double all = made ? (double)(vf_clock_unix() - made) : 0;
+    return vf_job_starts(job) > 1 && all > mine ? all : mine;
+}
+
 json_t *vf_report(struct vf_job *job, enum vf_exit code, const struct vf_error *err)
 {
     const struct vf_record *hosts = vf_job_was_done(job, "hosts");
@@ -60,7 +73,8 @@ json_t *vf_report(struct vf_job *job, enum vf_exit code, const struct vf_error *
     json_object_set_new(r, "target_node", json_string(job->plan->target_node));
     if (create && create->state != VF_REC_UNDONE && code == VF_EXIT_DONE)
         json_object_set_new(r, "target_vmid", json_incref(json_object_get(create->intent, "vmid")));
-    json_object_set_new(r, "seconds", json_real((double)(vf_clock_ms() - job->started_ms) / 1000));
+    json_object_set_new(r, "starts", json_integer((json_int_t)vf_job_starts(job)));
+    json_object_set_new(r, "seconds", json_real(job_seconds(job)));
     json_object_set_new(r, "steps", json_incref(job->step_times));
     if (hosts)
         json_object_set_new(r, "route", json_incref(json_object_get(hosts->result, "route")));

@@ -4,6 +4,7 @@
 #include "job/identity.h"
 #include "job/job_text.h"
 #include "job/steps.h"
+#include "base/clock.h"
 #include "base/i18n.h"
 #include "base/str.h"
 
@@ -95,14 +96,19 @@ struct disk_copy {
     bool done;  /* by an earlier start */
 };
 
-static void clear_copy(struct disk_copy *c)
+static void clear_ends(struct disk_copy *c)
 {
-    free(c->key);
-    free(c->from);
-    free(c->to);
-    free(c->mark);
+    vf_str_set(&c->from, NULL);
+    vf_str_set(&c->to, NULL);
     vf_volume_clear(&c->source);
     vf_volume_clear(&c->target);
+}
+
+static void clear_copy(struct disk_copy *c)
+{
+    clear_ends(c);
+    free(c->key);
+    free(c->mark);
 }
 
 static int look_up(struct disk_copy *c, struct vf_error **err)
@@ -110,6 +116,7 @@ static int look_up(struct disk_copy *c, struct vf_error **err)
     struct vf_job *job = c->job;
     const struct vf_plan_disk *d = &job->plan->disks[c->i];
     const char *volume = job->disks[c->i].volume;
+    clear_ends(c);
     c->from = vf_job_volume_path(job, false, job->source->node, d->volume, &c->source, err);
     if (c->from)
         c->to = vf_job_volume_path(job, true, job->plan->target_node, volume, &c->target, err);
@@ -124,6 +131,33 @@ static int look_up(struct disk_copy *c, struct vf_error **err)
     return 0;
 }
 
+/* What was read is only good if nobody wrote meanwhile. */
+static int look_back(struct disk_copy *c, struct vf_error **err)
+{
+    return c->live ? 0 : vf_job_source_down(c->job, err);
+}
+
+/* The API may be out of reach for a while, as the hosts may: WHAT is tried again. */
+static int patiently(struct disk_copy *c, int (*what)(struct disk_copy *c, struct vf_error **err),
+                     struct vf_error **err)
+{
+    const int64_t end = vf_clock_awake_ms() + vf_clock_limit(VF_T_RECONNECT);
+    const int most = vf_clock_limit(VF_T_RETRY_MOST);
+    for (int delay = vf_clock_limit(VF_T_RETRY);; delay = 2 * delay < most ? 2 * delay : most) {
+        vf_autoerror struct vf_error *e = NULL;
+        pthread_mutex_lock(&c->job->hands);
+        int r = what(c, &e);
+        pthread_mutex_unlock(&c->job->hands);
+        if (r == 0)
+            return 0;
+        if (!vf_error_is_transient(e) || vf_clock_awake_ms() + delay > end)
+            return vf_fail_with(err, VF_STEAL(e));
+        vf_job_note(c->job, "warn", _("%s; trying again"), vf_error_text(e));
+        if (vf_cancel_sleep(c->cancel, delay, err) < 0)
+            return -1;
+    }
+}
+
 static int before_copy(struct disk_copy *c, struct vf_error **err)
 {
     struct vf_job *job = c->job;
@@ -136,7 +170,7 @@ static int before_copy(struct disk_copy *c, struct vf_error **err)
     if (c->done)
         return 0;
     c->first = !vf_journal_find(job->journal, live) && !vf_journal_find(job->journal, down);
-    return look_up(c, err) < 0
+    return patiently(c, look_up, err) < 0
                ? -1
                : vf_job_intend(job, c->key, json_pack("{s:s, s:s}", "from", c->from, "to", c->to),
                                err);
@@ -146,10 +180,7 @@ static int after_copy(struct disk_copy *c, struct vf_error **err)
 {
     struct vf_job *job = c->job;
     const struct vf_copy_result *r = &job->disks[c->i].result;
-    /* what was read is only good if nobody wrote meanwhile */
-    if (!c->live && vf_job_source_down(job, err) < 0)
-        return -1;
-    if (vf_job_done(job, c->key, result_json(r), err) < 0)
+    if (patiently(c, look_back, err) < 0 || vf_job_done(job, c->key, result_json(r), err) < 0)
         return -1;
     vf_copy_forget(c->mark);
     if (c->live)
@@ -189,15 +220,11 @@ static int copy_disk(struct vf_job *job, size_t i, bool live, struct vf_cancel *
                      struct vf_error **err)
 {
     struct disk_copy c = {.job = job, .i = i, .live = live, .cancel = cancel};
-    pthread_mutex_lock(&job->hands);
     int r = before_copy(&c, err);
-    pthread_mutex_unlock(&job->hands);
     if (r == 0 && !c.done)
         r = carry(&c, err);
-    pthread_mutex_lock(&job->hands);
     if (r == 0 && !c.done)
         r = after_copy(&c, err);
-    pthread_mutex_unlock(&job->hands);
     if (r == 0 && c.done && !live)
         atomic_store(&job->disks[i].progress.done, job->plan->disks[i].size);
     clear_copy(&c);

@@ -6,12 +6,13 @@ enum {
     SAMPLE_EVERY = 8,  /* chunks */
     SETTLE_BARE = 8,   /* chunks that only fill what buffers there are on the way ... */
     SETTLE_PACKED = 4, /* ... after a change */
-    WINDOW = 4,        /* chunks at least */
+    WINDOW = 2,        /* chunks at least */
     PATIENCE = 64,     /* chunks */
     PATIENCE_MAX = 4096,
     PATIENCE_SURE = 512, /* after a try that was better by far */
 };
 #define WINDOW_NS        40e6 /* and time, too */
+#define FULL_NS          10e6 /* a chunk that takes so long to send has found the buffers full */
 #define WORTH_A_TRY      1.15
 #define WORTH_IT         1.05
 #define BY_FAR           1.5
@@ -39,6 +40,7 @@ static void change(struct vf_choice *c, bool packing)
     c->packing = packing;
     c->thorough = false;
     c->since = 0;
+    c->settled = false;
     c->now = (struct vf_window){0};
     c->last[0] = c->last[1] = 0;
 }
@@ -59,8 +61,9 @@ static void decide(struct vf_choice *c, const struct vf_window *w)
     bool tried = c->trying;
     c->trying = false;
     if (tried && cost * WORTH_IT > c->other) {
-        c->patience = c->patience * 4 < PATIENCE_MAX ? c->patience * 4 : PATIENCE_MAX;
         c->hold = c->patience;
+        if (c->patience < PATIENCE_MAX)
+            c->patience *= 4;
         change(c, !c->packing);
         return;
     }
@@ -98,8 +101,11 @@ void vf_choice_sent(struct vf_choice *c, size_t in, size_t out, double pack, dou
 {
     c->since++;
     c->hold -= c->hold > 0;
-    if (c->since <= (c->packing ? SETTLE_PACKED : SETTLE_BARE))
+    if (!c->settled) {
+        unsigned most = c->packing ? SETTLE_PACKED : SETTLE_BARE;
+        c->settled = c->since >= most || (!c->packing && send >= FULL_NS);
         return;
+    }
     double busy = pack + send;
     struct vf_window *w = &c->now;
     w->chunks++;

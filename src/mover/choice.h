@@ -11,6 +11,7 @@
 struct vf_choice {
     bool packing;   /* the next chunk is */
     bool thorough;  /* at a higher level, because the link is what is slow */
+    bool settled;   /* what follows is measured */
     bool trying;    /* ... what was guessed to be better than the other way ... */
     double other;   /* ... which took so long */
     unsigned since; /* chunks since the last change */

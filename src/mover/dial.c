@@ -61,8 +61,7 @@ int vf_dial_ssh(struct owner *o, const struct vf_frame *f, struct vf_proc *out, 
     vf_autofree char *hosts = NULL;
     if (known_hosts(o, host_key, &hosts, err) < 0)
         return -1;
-    vf_autofd int key = key_file(f, err);
-    if (key < 0)
+    if (*key_fd < 0 && (*key_fd = key_file(f, err)) < 0)
         return -1;
     vf_autostrv char **argv = vf_strv_new();
     static const char *const fixed[] = {"ssh", "-T",
@@ -89,7 +88,7 @@ int vf_dial_ssh(struct owner *o, const struct vf_frame *f, struct vf_proc *out, 
     vf_strv_add(&argv, "-o");
     vf_strv_addf(&argv, "UserKnownHostsFile=%s", hosts);
     vf_strv_add(&argv, "-i");
-    vf_strv_addf(&argv, "/proc/%d/fd/%d", (int)getpid(), key);
+    vf_strv_addf(&argv, "/proc/%d/fd/%d", (int)getpid(), *key_fd);
     if (ciphers) {
         vf_strv_add(&argv, "-c");
         vf_strv_add(&argv, ciphers);
@@ -102,10 +101,7 @@ int vf_dial_ssh(struct owner *o, const struct vf_frame *f, struct vf_proc *out, 
     vf_strv_add(&argv, address);
     vf_strv_add(&argv, "vmferry-mover"); /* the key's forced command runs instead */
     unsigned flags = VF_PROC_STDIN | VF_PROC_STDOUT | VF_PROC_STDERR | VF_PROC_DIE;
-    if (vf_proc_start((const char *const *)argv, flags, -1, out, err) < 0)
-        return -1;
-    *key_fd = VF_STEAL_FD(key);
-    return 0;
+    return vf_proc_start((const char *const *)argv, flags, -1, out, err);
 }
 
 /* What ssh says, and what that means here. TEXT replaces it where ssh talks of files of ours. */
@@ -140,5 +136,6 @@ int vf_dial_failed(struct vf_proc *p, struct vf_error **err)
         if (strstr(text, meanings[i].says))
             return meanings[i].text ? vf_fail(err, meanings[i].code, "%s", meanings[i].text)
                                     : vf_fail(err, meanings[i].code, "ssh says: %s", safe);
-    return vf_fail(err, VF_E_NET, "ssh says: %s", safe);
+    vf_fail(err, VF_E_NET, "ssh says: %s", safe);
+    return strstr(text, "kex_exchange_identification: ") ? 1 : -1;
 }

@@ -4,6 +4,7 @@
 #include "config.h"
 #include "mover/owner.h"
 #include "base/fdio.h"
+#include "base/log.h"
 #include "base/str.h"
 
 #include <errno.h>
@@ -23,19 +24,32 @@ static bool last_word_is(const char *line, size_t n, const char *word)
     return n > w && memcmp(line + n - w, word, w) == 0 && strchr(" \t", line[n - w - 1]);
 }
 
-/* TEXT without the lines that end in MARK; how many those were. */
-static size_t without(const char *text, const char *mark, struct vf_buf *rest)
+/* TEXT without the lines that end in MARK; how many those were. *SAME: how much there is before the
+ * first of them. */
+static size_t without(const char *text, const char *mark, struct vf_buf *rest, size_t *same)
 {
     size_t found = 0;
     while (*text) {
         size_t n = strcspn(text, "\n"), whole = n + (text[n] == '\n');
-        if (last_word_is(text, n, mark))
-            found++;
-        else
+        if (!last_word_is(text, n, mark))
             vf_buf_add(rest, text, whole);
+        else if (found++ == 0)
+            *same = rest->len;
         text += whole;
     }
     return found;
+}
+
+/* For a file that cannot be replaced: its directory is read-only, or it is a mount. What changes is
+ * written first and the end cut off then, so that no key is missing at any time. */
+static int overwrite(const char *path, const struct vf_buf *rest, size_t same,
+                     struct vf_error **err)
+{
+    vf_autofd int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0 || vf_pwrite_full(fd, rest->data + same, rest->len - same, same) < 0 ||
+        fsync(fd) < 0 || ftruncate(fd, (off_t)rest->len) < 0)
+        return vf_fail_errno(err, errno, "%s", path);
+    return 0;
 }
 
 /* A file of the node's own is replaced as a whole. */
@@ -85,7 +99,13 @@ int vf_keyfile_remove(const char *path, const char *mark, struct vf_error **err)
     if (!text)
         return -1;
     vf_autobuf struct vf_buf rest = {0};
-    if (!without(text, mark, &rest))
+    size_t same = 0;
+    if (!without(text, mark, &rest, &same))
         return 0;
-    return S_ISREG(st.st_mode) ? replace(path, &st, &rest, err) : replace_shared(path, &rest, err);
+    vf_autoerror struct vf_error *why = NULL;
+    if ((S_ISREG(st.st_mode) ? replace(path, &st, &rest, &why)
+                             : replace_shared(path, &rest, &why)) == 0)
+        return 0;
+    vf_info("mover", "%s; writing it in place", vf_error_text(why));
+    return overwrite(path, &rest, same, err);
 }

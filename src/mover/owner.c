@@ -157,8 +157,8 @@ static void reap_passes(struct owner *o)
         } else {
             vf_field_add(&b, VF_TAG_HASH, p->hash.b, VF_HASH_LEN);
             vf_field_str(&b, VF_TAG_HOW, p->how);
-            add_counters(&b, p);
         }
+        add_counters(&b, p);
         vf_outcome_add(o, p->id, p->error ? VF_F_ERROR : VF_F_COPIED, p->echo ? VF_FF_ECHO : 0, &b);
         p->ops->free(p);
         free(r);

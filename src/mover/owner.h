@@ -17,7 +17,6 @@ struct stream {
     atomic_bool ready; /* both have greeted */
     struct vf_link link;
     struct vf_proc ssh; /* pid -1: none */
-    int key;            /* memory file with the key while ssh logs in; -1: none */
     int notify;         /* joined: closed at the end, so that `join` ends too; -1: none */
     pthread_t thread;
     atomic_bool ended;
@@ -155,11 +154,11 @@ bool vf_echo_frame(struct owner *o, struct vf_link *link, const struct vf_frame 
 /* True, once, when the answer has come over stream *ID, *TOOK_US after it was asked for. */
 bool vf_echo_came(struct owner *o, uint32_t *id, uint64_t *took_us);
 
-/* dial.c: starts ssh to the other host. KEY_FD holds the key; to be closed once ssh has logged in.
- */
+/* dial.c: starts ssh to the other host. KEY_FD (-1 the first time) holds the key; to be closed once
+ * ssh has logged in. */
 int vf_dial_ssh(struct owner *o, const struct vf_frame *f, struct vf_proc *out, int *key_fd,
                 struct vf_error **err);
-/* What ssh said, as an error. */
+/* What ssh said, as an error. -1, or 1 when the host hung up before it said who it is. */
 int vf_dial_failed(struct vf_proc *p, struct vf_error **err);
 
 /* fence.c: locks DIR for this owner; sees to it that older owners of JOB beside it are dead. */

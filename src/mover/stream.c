@@ -21,6 +21,8 @@ enum {
     LOGIN_MS = 60 * 1000, /* in a relay the other side's login may come after ours */
     PIPE_BYTES = 1 << 20,
     HANDED = 5, /* a letter and, where the program chose it, the ID of the stream */
+    DROPS = 20,
+    DROPPED_MS = 250,
 };
 
 static const char role[] = "mover"; /* of both sides: who dials says nothing about who sends */
@@ -209,7 +211,7 @@ static struct stream *new_stream(struct owner *o, int in, int out)
 {
     struct stream *s = vf_xcalloc(1, sizeof *s);
     s->owner = o;
-    s->notify = s->key = -1;
+    s->notify = -1;
     s->ssh.pid = -1;
     vf_link_init(&s->link, in, out);
     s->link.limit = &o->limit;
@@ -270,29 +272,20 @@ static struct stream *dial_local(struct owner *o, const char *path, struct vf_er
     return s;
 }
 
-static struct stream *dial_ssh(struct owner *o, const struct vf_frame *f, struct vf_error **err)
+static struct stream *dial_ssh(struct owner *o, const struct vf_frame *f, int *key,
+                               struct vf_error **err)
 {
     struct vf_proc p;
-    int key;
-    if (vf_dial_ssh(o, f, &p, &key, err) < 0)
+    if (vf_dial_ssh(o, f, &p, key, err) < 0)
         return NULL;
     struct stream *s = new_stream(o, p.out, p.in);
-    s->key = key;
     s->ssh = p;
     s->ssh.in = s->ssh.out = -1;
     return s;
 }
 
-static void forget_key(struct stream *s)
-{
-    if (s->key >= 0)
-        close(s->key);
-    s->key = -1;
-}
-
 static void drop(struct stream *s)
 {
-    forget_key(s);
     if (s->ssh.pid > 0) {
         kill(s->ssh.pid, SIGTERM);
         vf_proc_wait(&s->ssh, NULL, NULL);
@@ -304,28 +297,61 @@ static void drop(struct stream *s)
     free(s);
 }
 
+/* The login went well, and what answers is not the key's command. */
+static void not_ours(const struct stream *s, struct vf_error **err)
+{
+    const char *text = s->link.wire.said;
+    vf_autofree char *said = vf_escape_n(text, strcspn(text, "\r\n"));
+    if (s->link.wire.noise > VF_WIRE_NOISE)
+        vf_fail(err, VF_E_UNSUPPORTED,
+                "the login shell there prints more than %d bytes before any command (%.60s...)",
+                VF_WIRE_NOISE, said);
+    else
+        vf_fail(err, VF_E_UNSUPPORTED,
+                "another program answers there than the one-job key asks for (it says: %s): sshd "
+                "there forces a command on this login (ForceCommand)",
+                said);
+}
+
+/* 0, -1, or 1 when the host hung up before the login. */
+static int connect_once(struct owner *o, const struct vf_frame *f, const char *path, int *key,
+                        struct vf_error **err)
+{
+    struct stream *s = path ? dial_local(o, path, err) : dial_ssh(o, f, key, err);
+    if (!s)
+        return -1;
+    s->id = f->id;
+    vf_autoerror struct vf_error *e = NULL;
+    int r = -1;
+    /* a failing ssh ends its output; what it says on stderr tells more than that */
+    if (send_hello(s, &e) < 0 || receive_hello(s, HELLO_MS, &e) < 0) {
+        if (s->ssh.pid > 0 && s->link.wire.noise && !s->link.wire.greeted)
+            not_ours(s, err);
+        else if (s->ssh.pid > 0)
+            r = vf_dial_failed(&s->ssh, err);
+        vf_fail_with(err, VF_STEAL(e));
+        drop(s);
+        return r;
+    }
+    s->ready = true;
+    run(s);
+    return 0;
+}
+
 int vf_stream_connect(struct owner *o, const struct vf_frame *f, struct vf_error **err)
 {
     vf_autofree char *path = vf_field_text(f, VF_TAG_PATH);
     if (!f->id || vf_stream_find(o, f->id))
         return vf_fail(err, VF_E_INTERNAL, "stream %u exists", f->id);
-    struct stream *s = path ? dial_local(o, path, err) : dial_ssh(o, f, err);
-    if (!s)
-        return -1;
-    s->id = f->id;
-    vf_autoerror struct vf_error *e = NULL;
-    /* a failing ssh ends its output; what it says on stderr tells more than that */
-    if (send_hello(s, &e) < 0 || receive_hello(s, HELLO_MS, &e) < 0) {
-        if (s->ssh.pid > 0)
-            vf_dial_failed(&s->ssh, err);
-        vf_fail_with(err, VF_STEAL(e));
-        drop(s);
-        return -1;
+    vf_autofd int key = -1; /* needed while ssh logs in */
+    for (int i = 0;; i++) {
+        vf_autoerror struct vf_error *e = NULL;
+        int r = connect_once(o, f, path, &key, &e);
+        /* a host with more logins under way than its MaxStartups hangs up on some of them */
+        if (r == 1 && i < DROPS && vf_cancel_sleep(NULL, DROPPED_MS, NULL) == 0)
+            continue;
+        return r == 0 ? 0 : vf_fail_with(err, VF_STEAL(e));
     }
-    forget_key(s);
-    s->ready = true;
-    run(s);
-    return 0;
 }
 
 struct stream *vf_stream_find(struct owner *o, uint32_t id)

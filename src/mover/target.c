@@ -14,7 +14,8 @@
 
 enum {
     GROUP_MS = 2000, /* a group is committed at the latest after */
-    GROUP_RECORDS = 1 << 16,
+    GROUP_RECORDS = 1 << 14,
+    GROUP_MOST = 4 * GROUP_RECORDS, /* see GROUP_LIMIT */
 };
 #define GROUP_BYTES ((uint64_t)64 << 20)  /* and when it holds */
 #define GROUP_LIMIT ((uint64_t)512 << 20) /* the writer waits for the committer beyond */
@@ -368,6 +369,11 @@ static int finish_tail(struct target *t, struct group *g, struct vf_error **err)
     return 0;
 }
 
+static bool too_large(const struct group *g)
+{
+    return g->bytes > GROUP_LIMIT || g->n > GROUP_MOST;
+}
+
 /* Puts the group where the committer takes it. Waits while the committer is busy when the group is
  * the last or too large, but never while a chunk is asked for again: that comes through the same
  * stream. */
@@ -375,7 +381,7 @@ static void hand_over(struct target *t, struct group *g)
 {
     struct vf_pass *p = &t->pass;
     pthread_mutex_lock(&p->lock);
-    while (!p->error && t->has_ready && (g->last || (g->bytes > GROUP_LIMIT && !t->asking)))
+    while (!p->error && t->has_ready && (g->last || (too_large(g) && !t->asking)))
         pthread_cond_wait(&p->changed, &p->lock);
     if (!p->error && !t->has_ready) {
         t->ready = *g;

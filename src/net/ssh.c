@@ -12,8 +12,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* a refused session is asked for again, so often and after so many milliseconds */
-enum { REFUSALS = 20, REFUSED_MS = 100 };
+/* a refused session is asked for again, and a login at a host that hangs up at once, so often and
+ * after so many milliseconds */
+enum { REFUSALS = 20, REFUSED_MS = 100, DROPS = 20, DROPPED_MS = 250, MAX_CONNECTIONS = 8 };
 
 /* Why only the OpenSSH program will do, or NULL. */
 static const char *needs_openssh(const struct vf_ssh *s, const struct vf_ssh_conf *conf)
@@ -38,13 +39,30 @@ static const char *needs_openssh(const struct vf_ssh *s, const struct vf_ssh_con
     return NULL;
 }
 
+/* A host with more logins under way than its MaxStartups hangs up on some of them. */
+static int open_patiently(struct vf_ssh *s, const char **why, struct vf_error **err)
+{
+    for (int i = 0;; i++) {
+        vf_autoerror struct vf_error *e = NULL;
+        s->dropped = false;
+        int rc = s->ops->open(s, s->login, why, &e);
+        if (rc >= 0)
+            return rc;
+        if (!s->dropped || i == DROPS || vf_cancel_sleep(s->cancel, DROPPED_MS, NULL) < 0) {
+            vf_fail_with(err, VF_STEAL(e));
+            return s->dropped
+                       ? vf_fail_prefix(err, "the host hangs up before the login (too many "
+                                             "at a time? see MaxStartups in its sshd_config)")
+                       : -1;
+        }
+        vf_debug("ssh", "%s: %s; trying again", s->label, vf_error_text(e));
+    }
+}
+
 static int open_with(struct vf_ssh *s, const struct vf_ssh_conf *conf, struct vf_error **err)
 {
-    struct vf_ssh_login login = {.who = s->target->who,
-                                 .password_file = conf->password_file,
-                                 .password_command = conf->password_command,
-                                 .asker = s->asker,
-                                 .cancel = s->cancel};
+    vf_ssh_login_free(s->login);
+    s->login = vf_ssh_login_new(s->target->who, conf, s->asker, s->cancel);
     const char *why = needs_openssh(s, conf);
     s->forced = conf->transport == VF_SSH_LIBSSH2 || conf->transport == VF_SSH_OPENSSH;
     if (conf->transport == VF_SSH_LIBSSH2 && (s->jump || s->target->proxy))
@@ -53,14 +71,22 @@ static int open_with(struct vf_ssh *s, const struct vf_ssh_conf *conf, struct vf
                        s->jump ? "a jump host" : "the ProxyCommand or ProxyJump of ssh_config");
     bool openssh = conf->transport == VF_SSH_OPENSSH || (conf->transport != VF_SSH_LIBSSH2 && why);
     s->ops = openssh ? &vf_ssh_openssh : &vf_ssh_libssh2;
-    int rc = s->ops->open(s, &login, &why, err);
+    int rc = open_patiently(s, &why, err);
     if (rc == 1) {
         vf_info("ssh", "%s: %s, so the ssh program is used", s->label, why);
         s->ops = &vf_ssh_openssh;
-        rc = s->ops->open(s, &login, &why, err);
+        rc = open_patiently(s, &why, err);
     }
     return rc;
 }
+
+static const struct {
+    const char *says, *advice;
+} sudo_cures[] = {
+    {" tty", "take requiretty off for this user (Defaults:%s !requiretty in sudoers)"},
+    {"not found", "install sudo there for %s, or log in as root"},
+    {"", "allow it with a NOPASSWD rule for %s in sudoers, or log in as root"},
+};
 
 /* `sudo -n` must work before anything else is tried with it. */
 static int try_sudo(struct vf_ssh *s, struct vf_error **err)
@@ -73,11 +99,14 @@ static int try_sudo(struct vf_ssh *s, struct vf_error **err)
         vf_autostrv char **lines = vf_strv_split(vf_buf_str(&r.err), "\r\n");
         vf_autofree char *why =
             vf_escape(*lines ? lines[vf_strv_len(lines) - 1] : "no reason given");
-        rc = vf_fail(
-            err, VF_E_PERMISSION,
-            "%s: 'sudo -n' does not let %s run commands as root (%s): allow it with a NOPASSWD "
-            "rule in sudoers, or log in as root",
-            s->label, s->target->user, why);
+        size_t i = 0;
+        while (!strstr(why, sudo_cures[i].says))
+            i++;
+        const char *user = s->target->user, *advice = sudo_cures[i].advice;
+        const char *name = strstr(advice, "%s");
+        rc = vf_fail(err, VF_E_PERMISSION,
+                     "%s: 'sudo -n' does not let %s run commands as root (%s): %.*s%s%s", s->label,
+                     user, why, (int)(name - advice), advice, user, name + 2);
     }
     vf_ssh_result_free(&r);
     return rc;
@@ -139,10 +168,14 @@ void vf_ssh_free(struct vf_ssh *s)
 {
     if (!s)
         return;
+    vf_ssh_free(s->more);
     if (s->conn)
         s->ops->close(s);
-    vf_ssh_free(s->jump); /* after what goes through it */
-    vf_ssh_target_free(s->target);
+    if (!s->borrows) {
+        vf_ssh_free(s->jump); /* after what goes through it */
+        vf_ssh_target_free(s->target);
+        vf_ssh_login_free(s->login);
+    }
     free(s->label);
     free(s->host_key);
     free(s);
@@ -189,11 +222,68 @@ static int start_once(struct vf_ssh *s, const char *command, struct vf_ssh_child
                       struct vf_error **err)
 {
     *out = (struct vf_ssh_child){.in = -1, .out = -1, .err = -1};
-    if (vf_cancel_check(s->cancel, err) == 0 && s->ops->start(s, command, out, err) == 0)
-        return 0;
+    s->running++;
+    int rc = vf_cancel_check(s->cancel, err) < 0 ? -1 : s->ops->start(s, command, out, err);
     if (out->priv)
+        out->priv->ssh = s;
+    else
+        s->running--;
+    if (rc < 0 && out->priv)
         vf_ssh_finish(out, 0, NULL);
-    return -1;
+    return rc;
+}
+
+/* CONFLICT: this connection takes no more at a time, which is learned. */
+static int start_here(struct vf_ssh *s, const char *command, struct vf_ssh_child *out,
+                      struct vf_error **err)
+{
+    if (s->limit && s->running >= s->limit)
+        return vf_fail(err, VF_E_CONFLICT, "%s: %u commands run in this connection", s->label,
+                       s->running);
+    for (int i = 0;; i++) {
+        vf_autoerror struct vf_error *why = NULL;
+        if (start_once(s, command, out, &why) == 0)
+            return 0;
+        /* the host counts a session until it has buried it, a moment after we saw it end */
+        if (vf_error_code(why) == VF_E_CONFLICT && i < REFUSALS &&
+            vf_cancel_sleep(s->cancel, REFUSED_MS, NULL) == 0)
+            continue;
+        if (vf_error_code(why) == VF_E_CONFLICT && !s->running)
+            return vf_fail(err, VF_E_PERMISSION, "%s: " VF_SSH_NO_SESSION, s->label,
+                           s->target->user);
+        if (vf_error_code(why) == VF_E_CONFLICT)
+            s->limit = s->running;
+        return vf_fail_with(err, VF_STEAL(why));
+    }
+}
+
+/* Another connection like S, with what its login was answered. */
+static struct vf_ssh *another(struct vf_ssh *s, struct vf_error **err)
+{
+    vf_auto(vf_ssh_free) struct vf_ssh *c = vf_xcalloc(1, sizeof *c);
+    *c = (struct vf_ssh){.ops = s->ops,
+                         .jump = s->jump,
+                         .label = vf_strdup(s->label),
+                         .host_key = vf_strdup(s->host_key),
+                         .target = s->target,
+                         .sudo = s->sudo,
+                         .forced = true,
+                         .asker = s->asker,
+                         .cancel = s->cancel,
+                         .login = s->login,
+                         .limit = s->limit,
+                         .borrows = true};
+    vf_info("ssh", "%s: only %u commands at a time in a connection, so another one is made",
+            s->label, s->limit);
+    vf_ssh_login_rewind(c->login, true);
+    const char *why = NULL;
+    if (open_patiently(c, &why, err) == 0)
+        return VF_STEAL(c);
+    vf_fail_prefix(err,
+                   "%s: another connection, for more than %u commands at a time (see MaxSessions "
+                   "in its sshd_config, or log in with a key)",
+                   s->label, s->limit);
+    return NULL;
 }
 
 char *vf_ssh_as_root(const struct vf_ssh *s, const char *command)
@@ -206,14 +296,24 @@ int vf_ssh_start(struct vf_ssh *s, const char *command, struct vf_ssh_child *out
                  struct vf_error **err)
 {
     vf_autofree char *whole = vf_ssh_as_root(s, command);
-    for (int i = 0;; i++) {
+    struct vf_ssh *c = s, *before = NULL;
+    for (int n = 1;; n++) {
         vf_autoerror struct vf_error *why = NULL;
-        if (start_once(s, whole, out, &why) == 0)
+        if (start_here(c, whole, out, &why) == 0)
             return 0;
-        /* the host counts a session until it has buried it, a moment after we saw it end */
-        if (vf_error_code(why) != VF_E_CONFLICT || i == REFUSALS ||
-            vf_cancel_sleep(s->cancel, REFUSED_MS, NULL) < 0)
+        if (before && !c->running && vf_error_code(why) == VF_E_NET) {
+            before->more = VF_STEAL(c->more); /* it was cut while nothing ran in it */
+            vf_ssh_free(c);
+            c = before;
+        } else if (vf_error_code(why) != VF_E_CONFLICT) {
             return vf_fail_with(err, VF_STEAL(why));
+        }
+        if (n == MAX_CONNECTIONS)
+            return vf_fail_with(err, VF_STEAL(why));
+        if (!c->more && !(c->more = another(c, err)))
+            return -1;
+        before = c;
+        c = c->more;
     }
 }
 
@@ -225,6 +325,8 @@ int vf_ssh_finish(struct vf_ssh_child *c, int timeout_ms, struct vf_error **err)
     struct vf_ssh_child_priv *priv = VF_STEAL(c->priv);
     if (!priv)
         return vf_fail(err, VF_E_INTERNAL, "the command was finished before");
+    if (priv->ssh)
+        priv->ssh->running--;
     return priv->ops->finish(priv, timeout_ms, err);
 }
 
@@ -283,10 +385,13 @@ int vf_ssh_exec(struct vf_ssh *s, const char *command, const void *input, size_t
         return -1;
     if (exchange(s, &c, input, input ? input_len : 0, out, err) < 0) {
         vf_ssh_finish(&c, 0, NULL);
+        vf_ssh_result_free(out);
         return -1;
     }
     /* both streams have ended; a command may have closed them and go on */
     out->status = vf_ssh_finish(&c, -1, err);
+    if (out->status < 0)
+        vf_ssh_result_free(out);
     return out->status < 0 ? -1 : 0;
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* SSH to one host: two transports (libssh2, the OpenSSH program) behind one table. A connection may
- * be used by one thread at a time; the descriptors of a child may be used by any. */
+/* SSH to one host: two transports (libssh2, the OpenSSH program) behind one table. Where the host
+ * allows fewer commands at a time in a connection than are wanted (MaxSessions), more connections
+ * are made, without asking anybody again. A connection may be used by one thread at a time; the
+ * descriptors of a child may be used by any. */
 #ifndef VF_NET_SSH_H
 #define VF_NET_SSH_H
 

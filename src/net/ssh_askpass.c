@@ -103,11 +103,6 @@ void vf_ssh_askpass_free(struct vf_ssh_askpass *a)
     if (a->answer >= 0)
         close(a->answer);
     remove_dir(a->dir);
-    for (size_t i = 0; i < a->n_answered; i++) {
-        free(a->answered[i].prompt);
-        vf_secret_free(a->answered[i].secret);
-    }
-    free(a->answered);
     free(a->dir);
     free(a->alias);
     vf_buf_free(&a->in);
@@ -116,8 +111,6 @@ void vf_ssh_askpass_free(struct vf_ssh_askpass *a)
 
 void vf_ssh_askpass_rewind(struct vf_ssh_askpass *a)
 {
-    for (size_t i = 0; i < a->n_answered; i++)
-        a->answered[i].used = false;
     vf_buf_clear(&a->in);
 }
 
@@ -141,7 +134,8 @@ static int jump_host_key(struct vf_ssh_askpass *a, const char *prompt, struct vf
         vf_asprintf("The host key of %s, on the way to %s, is not known yet. Trust it?", shown,
                     a->target->known_name);
     vf_autofree char *detail = vf_escape(prompt);
-    int yes = vf_ssh_login_confirm(a->login->asker, a->login->cancel, id, title, detail, NULL, err);
+    const struct vf_asker *asker = a->login->again ? NULL : a->login->asker;
+    int yes = vf_ssh_login_confirm(asker, a->login->cancel, id, title, detail, NULL, err);
     if (yes < 0)
         return -1;
     if (!yes)
@@ -168,27 +162,7 @@ static int ask_other(struct vf_ssh_askpass *a, const char *prompt, struct vf_sec
     vf_autofree char *title = vf_escape(prompt);
     vf_autofree char *id = vf_asprintf("%s:%s", who ? "ssh-password" : "ssh-prompt", shown_who);
     struct vf_ask q = {.id = id, .kind = VF_ASK_SECRET, .title = title};
-    const struct vf_asker *asker = a->login->asker;
-    if (!asker)
-        return vf_fail(err, VF_E_AUTH, "%s: nobody is there to answer", title);
-    struct vf_answer answer = {0};
-    int rc = asker->ask(asker->opaque, &q, a->login->cancel, &answer, err);
-    if (rc == 0)
-        *out = answer.secret ? VF_STEAL(answer.secret)
-                             : vf_secret_new(answer.text ? answer.text : "",
-                                             answer.text ? strlen(answer.text) : 0);
-    vf_answer_clear(&answer);
-    return rc;
-}
-
-static struct vf_secret *once_more(struct vf_ssh_askpass *a, const char *prompt)
-{
-    for (size_t i = 0; i < a->n_answered; i++)
-        if (!a->answered[i].used && vf_streq(a->answered[i].prompt, prompt)) {
-            a->answered[i].used = true;
-            return vf_secret_copy(a->answered[i].secret);
-        }
-    return NULL;
+    return vf_ssh_login_ask(a->login, &q, false, out, err);
 }
 
 /* 0 with *out; 1: refuse, ssh goes on with the next key; -1: the login is over. */
@@ -200,7 +174,7 @@ static int decide(struct vf_ssh_askpass *a, const char *prompt, struct vf_secret
         return vf_ssh_login_password(a->login, out, err);
     if (is_about(prompt, user, a->alias, true))
         return vf_ssh_login_prompt(a->login, NULL, strchr(prompt, ')') + 2, false, out, err);
-    if ((*out = once_more(a, prompt)))
+    if ((*out = vf_ssh_login_recall(a->login, prompt)))
         return 0;
     int rc;
     if (strstr(prompt, "(yes/no")) {
@@ -216,11 +190,8 @@ static int decide(struct vf_ssh_askpass *a, const char *prompt, struct vf_secret
     } else {
         rc = ask_other(a, prompt, out, err);
     }
-    if (rc == 0) {
-        struct vf_ssh_answered *slot = vf_grow(&a->answered, &a->n_answered, sizeof *slot);
-        *slot = (struct vf_ssh_answered){
-            .prompt = vf_strdup(prompt), .secret = vf_secret_copy(*out), .used = true};
-    }
+    if (rc == 0)
+        vf_ssh_login_remember(a->login, prompt, *out);
     return rc;
 }
 

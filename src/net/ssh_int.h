@@ -14,6 +14,9 @@ enum {
     VF_SSH_KEEPALIVE = 15,        /* seconds */
 };
 
+/* %s: the user. */
+#define VF_SSH_NO_SESSION "the host lets %s in but run nothing (see MaxSessions in its sshd_config)"
+
 /* One address, after ssh_config and vmferry.conf have had their say. */
 struct vf_ssh_target {
     char *address; /* as the caller gave it */
@@ -59,16 +62,36 @@ char *vf_ssh_blob_type(const unsigned char *blob, size_t len);
 unsigned char *vf_base64_decode(const char *text, size_t n, size_t *len);
 char *vf_base64_encode(const unsigned char *data, size_t n);
 
-/* The secrets of one login and how often they were tried. */
+/* The secrets of one login and how often they were tried. What was answered is kept for as long as
+ * the connection lives: it may have to be made once more. */
 struct vf_ssh_login {
-    const char *who; /* USER@HOST */
-    const char *password_file, *password_command;
+    char *who; /* USER@HOST */
+    char *password_file, *password_command;
     const struct vf_asker *asker;
     struct vf_cancel *cancel;
+    bool again; /* nobody is asked: what was answered before has to do */
     bool configured_used;
     int typed, prompts;
+    struct vf_ssh_answered {
+        char *question;
+        struct vf_secret *secret;
+        bool used; /* since the last rewind */
+    } * answered;
+    size_t n_answered;
 };
 
+struct vf_ssh_login *vf_ssh_login_new(const char *who, const struct vf_ssh_conf *conf,
+                                      const struct vf_asker *asker, struct vf_cancel *cancel);
+void vf_ssh_login_free(struct vf_ssh_login *l);
+/* The same answers are about to be needed once more; AGAIN: and no others are to be had. */
+void vf_ssh_login_rewind(struct vf_ssh_login *l, bool again);
+/* What QUESTION was answered with, once after each rewind; NULL: nothing. Caller frees. */
+struct vf_secret *vf_ssh_login_recall(struct vf_ssh_login *l, const char *question);
+void vf_ssh_login_remember(struct vf_ssh_login *l, const char *question,
+                           const struct vf_secret *secret);
+/* Asks Q. Its title is the question to recall an answer by if KEEP. */
+int vf_ssh_login_ask(struct vf_ssh_login *l, const struct vf_ask *q, bool keep,
+                     struct vf_secret **out, struct vf_error **err);
 /* The next password worth trying: the configured one once, then at most VF_SSH_TYPED_PASSWORDS
  * typed ones. 0 with *out (owned by the caller), -1 with *err when there is none. */
 int vf_ssh_login_password(struct vf_ssh_login *l, struct vf_secret **out, struct vf_error **err);
@@ -110,6 +133,12 @@ struct vf_ssh {
     bool sudo, forced; /* forced: the configuration names the transport */
     const struct vf_asker *asker;
     struct vf_cancel *cancel;
+    struct vf_ssh_login *login;
+    unsigned running;    /* children */
+    unsigned limit;      /* so many at a time are allowed in this connection; 0: not known */
+    struct vf_ssh *more; /* another connection to the same host, for what this one does not allow */
+    bool borrows;        /* target, jump and login are those of the first */
+    bool dropped;        /* the host hung up before it said who it is */
 };
 
 /* COMMAND, through sudo where S has it; caller frees. */
@@ -118,6 +147,7 @@ char *vf_ssh_as_root(const struct vf_ssh *s, const char *command);
 /* The common head of what the transports put behind a child. */
 struct vf_ssh_child_priv {
     const struct vf_ssh_ops *ops;
+    struct vf_ssh *ssh; /* that it runs in; NULL: a connection of its own */
 };
 
 #endif

@@ -140,6 +140,14 @@ static char *replace(const char *text, const char *what, const char *by)
     return vf_buf_take(&b);
 }
 
+bool vf_ssh_keeper_dropped(struct vf_ssh_keeper *k)
+{
+    pthread_mutex_lock(&k->lock);
+    bool dropped = strstr(vf_buf_str(&k->said), "kex_exchange_identification: ");
+    pthread_mutex_unlock(&k->lock);
+    return dropped;
+}
+
 int vf_ssh_keeper_fail(struct vf_ssh_keeper *k, const char *alias, const char *host,
                        struct vf_error **err)
 {

@@ -68,6 +68,9 @@ static int handshake(struct vf_ssh_session *s, const char **why, struct vf_error
     VF_SSH_AWAIT(s, rc, VF_T_CONNECT, libssh2_session_handshake(s->session, s->link.fd), err);
     if (rc == 0)
         return 0;
+    /* a line that sshd may say about it is taken for its banner */
+    const char *banner = libssh2_session_banner_get(s->session);
+    s->ssh->dropped = (s->link.eof || s->link.error) && !vf_starts(banner ? banner : "", "SSH-");
     /* the host sees the same and hangs up, perhaps before we have looked: that is no other cause */
     if (no_common_algorithm(rc) && !s->ssh->forced) {
         *why = "libssh2 and the host have no algorithm in common";
@@ -98,6 +101,12 @@ static int verify(struct vf_ssh_session *s, char *const *known, const char **why
     if (!blob)
         return vf_fail(err, VF_E_NET, "the host showed no key");
     vf_autofree char *type = vf_ssh_blob_type((const unsigned char *)blob, len);
+    vf_autofree char *b64 = vf_base64_encode((const unsigned char *)blob, len);
+    vf_autofree char *shown = vf_asprintf("%s %s", type, b64);
+    if (ssh->borrows) /* once more to a host that was verified */
+        return vf_streq(shown, ssh->host_key)
+                   ? 0
+                   : vf_fail(err, VF_E_TRUST, "the host shows another host key than before");
     if (!ssh->forced && only_others_known(known, type)) {
         *why = "the host is known by a key that libssh2 cannot verify";
         return 1;
@@ -105,9 +114,7 @@ static int verify(struct vf_ssh_session *s, char *const *known, const char **why
     if (vf_trust_decide(ssh->label, ssh->target->known_files, ssh->target->known_name, blob, len,
                         ssh->asker, ssh->cancel, err) < 0)
         return -1;
-    vf_autofree char *b64 = vf_base64_encode((const unsigned char *)blob, len);
-    free(ssh->host_key);
-    ssh->host_key = vf_asprintf("%s %s", type, b64);
+    vf_str_set(&ssh->host_key, shown);
     return 0;
 }
 
@@ -140,7 +147,10 @@ static int go(struct vf_ssh_session *s, const char **why, struct vf_error **err)
     s->session = vf_ssh_link_session_new(s);
     vf_ssh_link_attach(&s->link, fd, s->session);
     libssh2_session_set_blocking(s->session, 0);
-    vf_autostrv char **known = vf_trust_types(t->known_files, t->known_name);
+    vf_autofree char *same =
+        s->ssh->borrows ? vf_strndup(s->ssh->host_key, strcspn(s->ssh->host_key, " ")) : NULL;
+    vf_autostrv char **known =
+        same ? vf_strv_split(same, " ") : vf_trust_types(t->known_files, t->known_name);
     if (prefer_known(s, known, err) < 0)
         return -1;
     int rc = handshake(s, why, err);

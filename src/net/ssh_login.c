@@ -8,9 +8,75 @@
 
 enum { MAX_PROMPTS = 20 }; /* a server that asks for ever is cut off */
 
-static int ask(struct vf_ssh_login *l, const struct vf_ask *q, struct vf_secret **out,
-               struct vf_error **err)
+struct vf_ssh_login *vf_ssh_login_new(const char *who, const struct vf_ssh_conf *conf,
+                                      const struct vf_asker *asker, struct vf_cancel *cancel)
 {
+    struct vf_ssh_login *l = vf_xcalloc(1, sizeof *l);
+    *l = (struct vf_ssh_login){.who = vf_strdup(who), .asker = asker, .cancel = cancel};
+    vf_str_set(&l->password_file, conf->password_file);
+    vf_str_set(&l->password_command, conf->password_command);
+    return l;
+}
+
+void vf_ssh_login_free(struct vf_ssh_login *l)
+{
+    if (!l)
+        return;
+    for (size_t i = 0; i < l->n_answered; i++) {
+        free(l->answered[i].question);
+        vf_secret_free(l->answered[i].secret);
+    }
+    free(l->answered);
+    free(l->who);
+    free(l->password_file);
+    free(l->password_command);
+    free(l);
+}
+
+void vf_ssh_login_rewind(struct vf_ssh_login *l, bool again)
+{
+    l->again = again;
+    l->configured_used = false;
+    l->typed = l->prompts = 0;
+    for (size_t i = 0; i < l->n_answered; i++)
+        l->answered[i].used = false;
+}
+
+struct vf_secret *vf_ssh_login_recall(struct vf_ssh_login *l, const char *question)
+{
+    for (size_t i = 0; i < l->n_answered; i++)
+        if (!l->answered[i].used && vf_streq(l->answered[i].question, question)) {
+            l->answered[i].used = true;
+            return vf_secret_copy(l->answered[i].secret);
+        }
+    return NULL;
+}
+
+void vf_ssh_login_remember(struct vf_ssh_login *l, const char *question,
+                           const struct vf_secret *secret)
+{
+    struct vf_ssh_answered *slot = NULL;
+    for (size_t i = 0; i < l->n_answered && !slot; i++)
+        if (vf_streq(l->answered[i].question, question))
+            slot = &l->answered[i]; /* the one before was wrong */
+    if (!slot) {
+        slot = vf_grow(&l->answered, &l->n_answered, sizeof *slot);
+        *slot = (struct vf_ssh_answered){.question = vf_strdup(question)};
+    }
+    vf_secret_free(slot->secret);
+    slot->secret = vf_secret_copy(secret);
+    slot->used = true;
+}
+
+int vf_ssh_login_ask(struct vf_ssh_login *l, const struct vf_ask *q, bool keep,
+                     struct vf_secret **out, struct vf_error **err)
+{
+    if (keep && (*out = vf_ssh_login_recall(l, q->title)))
+        return 0;
+    if (l->again)
+        return vf_fail(err, VF_E_AUTH,
+                       "%s: the login asks again (%s), and what was answered before does not do",
+                       l->who, q->title);
     if (!l->asker)
         return vf_fail(err, VF_E_AUTH, "%s: nobody is there to answer", q->title);
     struct vf_answer a = {0};
@@ -20,17 +86,26 @@ static int ask(struct vf_ssh_login *l, const struct vf_ask *q, struct vf_secret 
             *out = VF_STEAL(a.secret);
         else
             *out = vf_secret_new(a.text ? a.text : "", a.text ? strlen(a.text) : 0);
+        if (keep)
+            vf_ssh_login_remember(l, q->title, *out);
     }
     vf_answer_clear(&a);
     return rc;
 }
 
+/* A command may ask a person too, so that what it said is kept like an answer. */
 static int configured(struct vf_ssh_login *l, struct vf_secret **out, struct vf_error **err)
 {
+    static const char question[] = "configured";
     l->configured_used = true;
+    if ((*out = vf_ssh_login_recall(l, question)))
+        return 0;
     *out = l->password_file ? vf_secret_from_file(l->password_file, err)
                             : vf_secret_from_command(l->password_command, err);
-    return *out ? 0 : vf_fail_prefix(err, "the ssh password of %s", l->who);
+    if (!*out)
+        return vf_fail_prefix(err, "the ssh password of %s", l->who);
+    vf_ssh_login_remember(l, question, *out);
+    return 0;
 }
 
 int vf_ssh_login_password(struct vf_ssh_login *l, struct vf_secret **out, struct vf_error **err)
@@ -47,7 +122,7 @@ int vf_ssh_login_password(struct vf_ssh_login *l, struct vf_secret **out, struct
     else if (l->configured_used)
         q.detail = "The configured password was not accepted.";
     l->typed++;
-    return ask(l, &q, out, err);
+    return vf_ssh_login_ask(l, &q, true, out, err);
 }
 
 static bool asks_for_password(const char *prompt, bool echo)
@@ -69,7 +144,8 @@ int vf_ssh_login_prompt(struct vf_ssh_login *l, const char *instruction, const c
     vf_autofree char *detail = instruction && *instruction ? vf_escape(instruction) : NULL;
     struct vf_ask q = {
         .id = id, .kind = echo ? VF_ASK_TEXT : VF_ASK_SECRET, .title = title, .detail = detail};
-    return ask(l, &q, out, err);
+    /* what is no password may be a code that is good for one login */
+    return vf_ssh_login_ask(l, &q, false, out, err);
 }
 
 int vf_ssh_login_passphrase(struct vf_ssh_login *l, const char *file, struct vf_secret **out,
@@ -78,7 +154,7 @@ int vf_ssh_login_passphrase(struct vf_ssh_login *l, const char *file, struct vf_
     vf_autofree char *id = vf_asprintf("ssh-passphrase:%s", file);
     vf_autofree char *title = vf_asprintf("Passphrase of the key %s", file);
     struct vf_ask q = {.id = id, .kind = VF_ASK_SECRET, .title = title};
-    return ask(l, &q, out, err);
+    return vf_ssh_login_ask(l, &q, true, out, err);
 }
 
 int vf_ssh_login_confirm(const struct vf_asker *asker, struct vf_cancel *cancel, const char *id,

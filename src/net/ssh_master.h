@@ -15,13 +15,6 @@ struct vf_ssh_askpass {
     char *alias; /* HostKeyAlias of the target: tells its prompts from those of a jump host */
     struct vf_ssh_login *login;
     const struct vf_ssh_target *target;
-    /* answers given for others than the target, to be used once more by the second ssh */
-    struct vf_ssh_answered {
-        char *prompt;
-        struct vf_secret *secret;
-        bool used;
-    } * answered;
-    size_t n_answered;
     int asked;
 };
 
@@ -29,7 +22,7 @@ struct vf_ssh_askpass *vf_ssh_askpass_new(const struct vf_ssh_target *t, struct 
                                           struct vf_error **err);
 /* Removes the directory and what is in it. */
 void vf_ssh_askpass_free(struct vf_ssh_askpass *a);
-/* Another ssh starts: answers may be used again. */
+/* Another ssh starts: what the one before it has still asked is nobody's question now. */
 void vf_ssh_askpass_rewind(struct vf_ssh_askpass *a);
 /* Answers what has been asked; 1: a question was answered, 0: none, -1: the login is over. */
 int vf_ssh_askpass_serve(struct vf_ssh_askpass *a, struct vf_error **err);
@@ -75,6 +68,8 @@ struct vf_ssh_keeper {
 int vf_ssh_keeper_begin(struct vf_ssh_keeper *k, const char *const *argv, struct vf_cancel *cancel,
                         struct vf_error **err);
 void vf_ssh_keeper_end(struct vf_ssh_keeper *k);
+/* Did the host hang up before it said who it is? */
+bool vf_ssh_keeper_dropped(struct vf_ssh_keeper *k);
 /* What ssh's last words mean, as an error. Returns -1. */
 int vf_ssh_keeper_fail(struct vf_ssh_keeper *k, const char *alias, const char *host,
                        struct vf_error **err);

@@ -240,7 +240,7 @@ int vf_ssh_mux_forward(const char *path, const char *listen, const char *host, u
 static char *with_signals(const char *command)
 {
     vf_autofree char *quoted = vf_shell_quote(command);
-    return vf_asprintf("exec sh -c 'sh -c \"$0\"; exit $?' %s", quoted);
+    return vf_asprintf("sh -c 'sh -c \"$0\"; exit $?' %s", quoted);
 }
 
 int vf_ssh_mux_start(const char *path, const char *label, const char *command,

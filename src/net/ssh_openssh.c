@@ -146,6 +146,14 @@ static bool valid_algorithms(char **types)
     return true;
 }
 
+static int fail(struct vf_ssh *ssh, struct vf_ssh_keeper *k, struct vf_ssh_askpass *a,
+                struct vf_error **err)
+{
+    /* behind a proxy the same words are said of what the proxy could not do */
+    ssh->dropped = !ssh->jump && !ssh->target->proxy && vf_ssh_keeper_dropped(k);
+    return vf_ssh_keeper_fail(k, a->alias, ssh->target->host, err);
+}
+
 /* The key the host shows, as "TYPE BASE64". ssh writes it to an empty known_hosts of ours and then
  * cannot log in: no secret leaves before the key is verified. */
 static char *fetch_key(struct vf_ssh *ssh, struct vf_ssh_askpass *a, struct vf_error **err)
@@ -172,7 +180,7 @@ static char *fetch_key(struct vf_ssh *ssh, struct vf_ssh_askpass *a, struct vf_e
         if (vf_strv_len(f) >= 3 && vf_streq(f[0], a->alias))
             key = vf_asprintf("%s %s", f[1], f[2]);
         else
-            vf_ssh_keeper_fail(&k, a->alias, ssh->target->host, err);
+            fail(ssh, &k, a, err);
     }
     vf_ssh_keeper_end(&k);
     return key;
@@ -208,10 +216,11 @@ static int log_in(struct vf_ssh *ssh, struct connection *c, struct vf_error **er
     vf_strv_add(&c->argv, "-N");
     finish_argv(&c->argv, ssh->target, NULL);
     vf_ssh_askpass_rewind(c->askpass);
+    vf_ssh_login_rewind(c->askpass->login, c->askpass->login->again);
     if (vf_ssh_keeper_begin(&c->keeper, (const char *const *)c->argv, ssh->cancel, err) < 0)
         return -1;
     int rc = attend(ssh, &c->keeper, c->askpass, c->control, err);
-    return rc == 1 ? vf_ssh_keeper_fail(&c->keeper, c->askpass->alias, ssh->target->host, err) : rc;
+    return rc == 1 ? fail(ssh, &c->keeper, c->askpass, err) : rc;
 }
 
 static void free_connection(struct connection *c)

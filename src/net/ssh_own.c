@@ -152,6 +152,9 @@ int vf_ssh_start_own(struct vf_ssh *s, const char *command, const char *ciphers,
                      struct vf_ssh_child *out, struct vf_error **err)
 {
     *out = (struct vf_ssh_child){.in = -1, .out = -1, .err = -1};
+    /* to try in vain would count as an attack there, and do so again with every connection */
+    if (s->login && (s->login->n_answered || s->login->configured_used))
+        return vf_fail(err, VF_E_AUTH, "logging in takes more than keys");
     vf_autofd int known = known_hosts(s, err);
     if (known < 0)
         return -1;

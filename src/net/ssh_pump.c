@@ -428,9 +428,11 @@ int vf_ssh_pump_begin(struct vf_ssh_session *s, struct vf_error **err)
         if (vf_ssh_link_wait(&s->link, VF_T_API_STALL, s->ssh->cancel, err) < 0)
             return vf_fail_prefix(err, "opening a session");
     }
-    if (!s->drain)
-        return vf_ssh_session_fail(s, libssh2_session_last_errno(s->session), "opening a session",
-                                   err);
+    int why = s->drain ? 0 : libssh2_session_last_errno(s->session);
+    if (why == LIBSSH2_ERROR_CHANNEL_FAILURE)
+        return vf_fail(err, VF_E_PERMISSION, VF_SSH_NO_SESSION, s->ssh->target->user);
+    if (why)
+        return vf_ssh_session_fail(s, why, "opening a session", err);
     libssh2_keepalive_config(s->session, 1, VF_SSH_KEEPALIVE);
     /* signals belong to the main thread */
     sigset_t all, before;

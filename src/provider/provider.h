@@ -175,6 +175,8 @@ struct vf_provider_ops {
     /* 0 also when there is no such token. */
     int (*remove_token)(struct vf_provider *p, const char *user, const char *name,
                         struct vf_error **err);
+    /* Names of the tokens of password_user() that begin with PREFIX; caller frees. */
+    char **(*own_tokens)(struct vf_provider *p, const char *prefix, struct vf_error **err);
 
     /* From now on CANCEL (borrowed) ends what waits. */
     void (*set_cancel)(struct vf_provider *p, struct vf_cancel *cancel);

@@ -325,7 +325,7 @@ static void save_mark(struct vf_copy *c)
 static void on_message(struct vf_copy *c, struct side *s, struct vf_message *m)
 {
     const struct vf_frame *f = &m->frame;
-    if (f->type == VF_F_PROGRESS || f->type == VF_F_COPIED)
+    if (f->type == VF_F_PROGRESS || f->type == VF_F_COPIED || f->type == VF_F_ERROR)
         note_progress(c, s, f);
     if (s == &c->target && (f->type == VF_F_PROGRESS || f->type == VF_F_ERROR))
         note_mark(c, f);

@@ -131,6 +131,17 @@ int vf_copy_disk(struct vf_route *route, const struct vf_copy_opts *opts,
                  struct vf_progress *progress, struct vf_copy_result *out, struct vf_error **err);
 void vf_copy_result_free(struct vf_copy_result *r);
 
+/* What jobs have on a host: a one-job key in an authorized_keys file, or the directory of a helper.
+ */
+struct vf_trace {
+    bool is_key;
+    char *job, *path;
+    unsigned pid; /* of the mover that runs from the directory; 0: none */
+};
+/* Everything of any job on the host behind SSH. */
+int vf_mover_traces(struct vf_ssh *ssh, struct vf_trace **out, size_t *n, struct vf_error **err);
+void vf_traces_free(struct vf_trace *v, size_t n);
+
 /* Where this job's things on a host are listed and removed by a later process: keys in
  * authorized_keys files, helper directories. Returns how many were found (and removed, unless
  * LIST_ONLY); -1 with *err. */

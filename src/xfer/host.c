@@ -11,87 +11,46 @@
 #include <openssl/evp.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 
-enum { MAX_OUTPUT = 64 << 10, MAX_HELPER = 64 << 20, HELLO_MS = 30 * 1000, END_MS = 15 * 1000 };
-
-/* ---- shell ---- */
-
-static char *shell_result(int status, struct vf_buf *out, const struct vf_buf *said,
-                          struct vf_error **err)
-{
-    if (status == 0) {
-        while (out->len && out->data[out->len - 1] == '\n')
-            out->data[--out->len] = 0;
-        return vf_buf_take(out);
-    }
-    size_t n = said->len;
-    while (n && said->data[n - 1] == '\n')
-        n--;
-    vf_autofree char *safe = n ? vf_escape_n(said->data, n) : vf_strdup("no message");
-    vf_fail(err, VF_E_INTERNAL, "a command failed with status %d: %s", status, safe);
-    return NULL;
-}
-
-static char *local_shell(const char *script, char *const *args, struct vf_cancel *cancel,
-                         struct vf_error **err)
-{
-    vf_autostrv char **argv = vf_strv_new();
-    vf_strv_add(&argv, "sh");
-    vf_strv_add(&argv, "-s");
-    vf_strv_add(&argv, "--");
-    for (; args && *args; args++)
-        vf_strv_add(&argv, *args);
-    struct vf_proc_result r = {0};
-    char *text = NULL;
-    if (vf_proc_run((const char *const *)argv, script, strlen(script), MAX_OUTPUT, cancel, &r,
-                    err) == 0)
-        text = shell_result(r.status, &r.out, &r.err, err);
-    vf_proc_result_free(&r);
-    return text;
-}
-
-char *vf_host_shell(struct vf_ssh *ssh, const char *script, char *const *args,
-                    struct vf_cancel *cancel, struct vf_error **err)
-{
-    if (!ssh)
-        return local_shell(script, args, cancel, err);
-    vf_autobuf struct vf_buf command = {0};
-    vf_buf_puts(&command, "sh -s --");
-    for (; args && *args; args++) {
-        vf_autofree char *quoted = vf_shell_quote(*args);
-        vf_buf_printf(&command, " %s", quoted);
-    }
-    struct vf_ssh_result r = {0};
-    char *text = NULL;
-    if (vf_ssh_exec(ssh, vf_buf_str(&command), script, strlen(script), &r, err) == 0) {
-        text = shell_result(r.status, &r.out, &r.err, err);
-        vf_ssh_result_free(&r);
-    }
-    return text;
-}
+enum { MAX_HELPER = 64 << 20, ROOM_KIB = 64, HELLO_MS = 30 * 1000, END_MS = 15 * 1000 };
 
 /* ---- deploying ---- */
 
 /* The job's ID becomes part of file names and of a line in authorized_keys. */
-static int check_job(const char *job, struct vf_error **err)
+bool vf_job_name_ok(const char *job)
 {
     static const char good[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
     size_t n = job ? strlen(job) : 0;
-    if (!n || n > 40 || strspn(job, good) != n || job[0] == '.' || job[0] == '-')
+    return n && n <= 40 && strspn(job, good) == n && job[0] != '.' && job[0] != '-';
+}
+
+static int check_job(const char *job, struct vf_error **err)
+{
+    if (!vf_job_name_ok(job))
         return vf_fail(err, VF_E_USAGE, "\"%s\" cannot be a job ID", job ? job : "");
     return 0;
 }
 
-static int make_dir(struct vf_mover_host *h, uint64_t epoch, struct vf_error **err)
+static int make_dir(struct vf_mover_host *h, const char *helper, uint64_t epoch,
+                    struct vf_error **err)
 {
+    struct stat st = {0};
+    if (h->ssh && stat(helper, &st) < 0)
+        return vf_fail_errno(err, errno, "%s", helper);
     vf_autofree char *random = vf_random_hex(4);
     vf_autostrv char **args = vf_strv_new();
     vf_strv_addf(&args, "vmferry-%s-%llu-%s", h->job, (unsigned long long)epoch, random);
+    vf_strv_addf(&args, "%lld", (long long)(st.st_size >> 10) + ROOM_KIB);
     vf_autofree char *said = vf_host_shell(h->ssh, vf_script_prepare, args, h->cancel, err);
-    if (!said)
+    if (!said) {
+        /* it may have been made all the same, and the answer not understood */
+        char *what[] = {args[0], (char *)"remove", NULL};
+        vf_autofree char *gone = vf_host_shell(h->ssh, vf_script_dirs, what, NULL, NULL);
         return vf_fail_prefix(err, "making a directory for the helper");
+    }
     char *space = strchr(said, ' ');
     /* it must be ours: it is removed as a whole later */
     if (!space || space[1] != '/' || !vf_ends(space, args[0]) || strchr(space, '\n'))
@@ -133,12 +92,16 @@ static int upload(struct vf_mover_host *h, const char *local, struct vf_error **
     struct vf_ssh_result r = {0};
     if (vf_ssh_exec(h->ssh, command, helper, n, &r, err) < 0)
         return -1;
-    vf_autofree char *sum = shell_result(r.status, &r.out, &r.err, err);
-    vf_ssh_result_free(&r);
-    if (!sum)
-        return vf_fail_prefix(err, "copying the helper to %s", h->dir);
     vf_autofree char *want = sha256(helper, n);
-    if (!vf_starts(sum, want))
+    int status = r.status;
+    /* a login shell may have said something before */
+    bool whole = status == 0 && strstr(vf_buf_str(&r.out), want);
+    vf_autofree char *said = vf_shell_said(&r.err);
+    vf_ssh_result_free(&r);
+    if (status)
+        return vf_fail(err, strstr(said, "No space") ? VF_E_NOSPACE : VF_E_IO,
+                       "copying the helper to %s: %s", h->dir, said);
+    if (!whole)
         return vf_fail(err, VF_E_CORRUPT, "the helper did not arrive whole in %s", h->dir);
     return 0;
 }
@@ -155,10 +118,12 @@ static int begin_session(struct vf_mover_host *h, const char *const argv[], stru
         proc->in = proc->out = proc->err = -1; /* the session's now */
         return 0;
     }
+    /* by sh, because a restricted login shell starts nothing that is named by its path */
     vf_autobuf struct vf_buf command = {0};
+    vf_buf_puts(&command, "sh -c 'exec \"$0\" \"$@\"'");
     for (size_t i = 0; argv[i]; i++) {
         vf_autofree char *quoted = vf_shell_quote(argv[i]);
-        vf_buf_printf(&command, "%s%s", i ? " " : "", quoted);
+        vf_buf_printf(&command, " %s", quoted);
     }
     if (vf_ssh_start(h->ssh, vf_buf_str(&command), &h->child, err) < 0)
         return -1;
@@ -207,7 +172,7 @@ struct vf_mover_host *vf_mover_host_open(struct vf_ssh *ssh, const struct vf_mov
     h->proc = (struct vf_proc){.pid = -1, .in = -1, .out = -1, .err = -1};
     h->bringer = h->proc;
     h->child = (struct vf_ssh_child){.in = -1, .out = -1, .err = -1};
-    if (make_dir(h, opts->epoch, err) < 0 || (ssh && upload(h, local, err) < 0) ||
+    if (make_dir(h, local, opts->epoch, err) < 0 || (ssh && upload(h, local, err) < 0) ||
         start_owner(h, opts->epoch, err) < 0 || greet(h, opts->epoch, err) < 0) {
         vf_fail_prefix(err, "%s", h->label);
         vf_mover_host_free(h);
@@ -308,6 +273,7 @@ void vf_mover_host_free(struct vf_mover_host *h)
     free(h->dir);
     free(h->mover);
     free(h->identity);
+    free(h->lets_in);
     free(h);
 }
 

@@ -126,8 +126,8 @@ char *vf_key_mark(const char *job)
     return vf_asprintf("vmferry-job-%s", job);
 }
 
-int vf_key_install(struct vf_mover_host *target, const char *user, const char *public_half,
-                   struct vf_error **err)
+int vf_key_install(struct vf_mover_host *target, const char *user, const char *peer,
+                   const char *public_half, struct vf_error **err)
 {
     vf_autofree char *mark = vf_key_mark(target->job);
     vf_autostrv char **args = vf_strv_new();
@@ -136,12 +136,18 @@ int vf_key_install(struct vf_mover_host *target, const char *user, const char *p
     vf_strv_addf(&args, "%s join %s", target->mover, target->dir);
     vf_strv_add(&args, public_half);
     vf_strv_addf(&args, "%d", LIFETIME_S);
-    vf_autofree char *file =
+    vf_strv_add(&args, peer ? peer : "");
+    vf_autofree char *said =
         vf_host_shell(target->ssh, vf_script_key_add, args, target->cancel, err);
-    if (!file)
+    if (!said)
         return vf_fail_prefix(err, "%s: installing the one-job key", target->label);
+    char *more = strchr(said, '\n');
+    if (more)
+        *more++ = 0;
+    vf_autofree char *lets_in = more && *more ? vf_escape(more) : NULL;
+    vf_str_set(&target->lets_in, lets_in);
     vf_autobuf struct vf_buf b = {0};
-    vf_field_str(&b, VF_TAG_PATH, file);
+    vf_field_str(&b, VF_TAG_PATH, said);
     vf_field_str(&b, VF_TAG_TEXT, mark);
     return vf_session_call(target->session, VF_F_KEY_FILE, vf_session_new_id(), &b, VF_F_OK,
                            GUARD_MS, target->cancel, NULL, err);

@@ -58,26 +58,28 @@ static char *join_command(const struct vf_mover_host *h, uint32_t id)
     return vf_asprintf("%s join %s %u", mover, dir, (unsigned)id);
 }
 
+/* Begins to. Where a password was typed or a second factor asked for, nobody is asked again:
+ * *REFUSED tells it, and the connection we have has to do. */
 static int start_joint(const struct vf_mover_host *h, uint32_t id, const char *ciphers,
-                       struct joint *j, struct vf_error **err)
+                       struct joint *j, struct vf_error **refused, struct vf_error **err)
 {
     vf_autofree char *number = vf_asprintf("%u", (unsigned)id), *command = join_command(h, id);
-    return h->ssh ? vf_ssh_start_own(h->ssh, command, ciphers, &j->child, err)
-                  : start_here(h, number, j, err);
+    if (!h->ssh)
+        return start_here(h, number, j, err);
+    vf_ssh_start_own(h->ssh, command, ciphers, &j->child, refused);
+    return 0;
 }
 
-/* Its owner greets. Where a password was typed or a second factor asked for, nobody is asked again:
- * then the connection we have has to do. */
+/* Waits until its owner greets. */
 static int greeted(const struct vf_mover_host *h, uint32_t id, struct vf_cancel *cancel,
-                   struct joint *j, struct vf_error **err)
+                   struct joint *j, struct vf_error **refused, struct vf_error **err)
 {
-    vf_autoerror struct vf_error *why = NULL;
-    if (!h->ssh || vf_ssh_own_greeted(&j->child, cancel, &why) == 0)
+    if (!h->ssh || (!*refused && vf_ssh_own_greeted(&j->child, cancel, refused) == 0))
         return 0;
-    if (vf_error_code(why) == VF_E_TRUST || vf_cancel_check(cancel, NULL) < 0)
-        return vf_fail_with(err, VF_STEAL(why));
+    if (vf_error_code(*refused) == VF_E_TRUST || vf_cancel_check(cancel, NULL) < 0)
+        return vf_fail_with(err, VF_STEAL(*refused));
     vf_info("route", "%s: %s; disk data shares the connection that is there", h->label,
-            vf_error_text(why));
+            vf_error_text(*refused));
     end_joint(j);
     vf_autofree char *command = join_command(h, id);
     return vf_ssh_start(h->ssh, command, &j->child, err);
@@ -116,11 +118,14 @@ static int dial(struct vf_route *r, uint32_t id, const void *how, struct vf_erro
     for (int i = 0; i < 2; i++)
         l->joints[i] = (struct joint){.child = {.in = -1, .out = -1, .err = -1},
                                       .proc = {.pid = -1, .in = -1, .out = -1, .err = -1}};
+    struct vf_error *refused[2] = {NULL, NULL};
     for (int i = 0; i < 2 && result == 0; i++)
-        result = start_joint(hosts[i], id, o->ciphers, &l->joints[i], err);
+        result = start_joint(hosts[i], id, o->ciphers, &l->joints[i], &refused[i], err);
     for (int i = 0; i < 2 && result == 0; i++)
-        if ((result = greeted(hosts[i], id, o->cancel, &l->joints[i], err)) < 0)
+        if ((result = greeted(hosts[i], id, o->cancel, &l->joints[i], &refused[i], err)) < 0)
             vf_fail_prefix(err, "%s", labels[i]);
+    vf_error_free(refused[0]);
+    vf_error_free(refused[1]);
     if (result == 0) {
         struct vf_pump_side sides[2];
         for (int i = 0; i < 2; i++) {

@@ -67,10 +67,14 @@ static int try_addresses(struct vf_route *r, struct way *w, struct vf_error **er
             code = vf_error_code(e);
         vf_buf_printf(&tried, "%s%s: %s", tried.len ? "; " : "", *a, vf_error_text(e));
     }
+    if (code == VF_E_AUTH && w->to->lets_in)
+        vf_buf_printf(&tried, "; sshd there is told who may log in: %s", w->to->lets_in);
     return vf_fail(err, code, "%s cannot reach %s by ssh (%s)%s", w->from_label, w->to_label,
                    vf_buf_str(&tried),
-                   code == VF_E_TRUST ? ": find out which host that is; nothing was sent to it"
-                                      : "");
+                   code == VF_E_TRUST
+                       ? ": find out which host that is; nothing was sent to it, and no "
+                         "other route is taken unless one is asked for"
+                       : "");
 }
 
 static int open_way(struct vf_route *r, struct way *w, struct vf_error **err)
@@ -84,7 +88,8 @@ static int open_way(struct vf_route *r, struct way *w, struct vf_error **err)
         return -1;
     r->key_host = w->to;
     r->key_user = vf_strdup(end->user); /* removed from now on, whatever happens */
-    if (vf_key_install(w->to, end->user, public_half, err) < 0)
+    const char *peer = w->from->ssh ? vf_ssh_address(w->from->ssh) : NULL;
+    if (vf_key_install(w->to, end->user, peer, public_half, err) < 0)
         return -1;
     w->key = key;
     return try_addresses(r, w, err);

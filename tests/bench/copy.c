@@ -78,8 +78,7 @@ static int copy_all(char *dir, char *mover, char *address, uint16_t port, const 
     char *addresses[] = {address, NULL};
     struct vf_route_opts ro = {.target = {addresses, port, user, vf_ssh_host_key(ssh)},
                                .source_label = "a1",
-                               .target_label = "b2",
-                               .route = getenv("VMFERRY_BENCH_ROUTE")};
+                               .target_label = "b2"};
     vf_auto(vf_route_free) struct vf_route *route = vf_route_open(a, b, &ro, err);
     if (!route)
         return -1;

@@ -63,6 +63,7 @@ for n in 1 2 3; do
     }
 done
 run 0 "resumed at last it ends well" resume --yes
+file=$(job_dir)/journal.jsonl
 vmid=$(sed -n 's/.*"target_vmid":\([0-9]*\).*/\1/p' "$(job_dir)/journal.jsonl" | tail -n 1)
 source=$(config alpha a1 100 | sed -n 's/^scsi0: \([^,]*\).*/\1/p')
 target=$(config beta b1 "$vmid" | sed -n 's/^scsi0: \([^,]*\).*/\1/p')
@@ -72,8 +73,14 @@ keys_on alpha a1 >"$work/out"
 keys_on beta b1 >>"$work/out"
 ! grep -q vmferry-job "$work/out"
 ok $? "no key either"
-is "$(sed -n 's/.*"downtime":\([0-9]*\).*/\1/p' "$(job_dir)/journal.jsonl" | tail -n 1 | grep -c .)" 1 \
-    "the report has the downtime of all processes"
+report=$(job_dir)/report.json
+grep -q '"starts": 4' "$report"
+ok $? "the report counts all four processes"
+since=$(sed -n 's/.*"key":"shutdown","state":"intent".*"since":\([0-9]*\).*/\1/p' "$file")
+up=$(date -d "$(sed -n 's/.*"time":"\([^"]*\)","key":"start","state":"done".*/\1/p' "$file")" +%s)
+down=$(sed -n 's/.*"downtime": \([0-9]*\).*/\1/p' "$report")
+[ "$down" -ge $((up - since - 1)) ] && [ "$down" -le $((up - since + 1)) ]
+ok $? "and the downtime over all of them"
 "$lab" down --dir "$L" >/dev/null 2>&1
 mkdir -p "$L"
 lab_up

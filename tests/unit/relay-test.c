@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include "base/secret.h"
 #include "tests/unit/route-fixture.h"
+#include "xfer/pump.h"
 
 enum { MOST_PIDS = 32 };
 
@@ -101,8 +102,39 @@ static void test_killed(struct pair *p, size_t which)
     unlink(to);
 }
 
-/* Nobody is asked twice: where a key needs a passphrase (or a password was typed), the connection
- * that is there takes the data. */
+/* Two ends that were told different streams do not get together, and the program hears it. */
+static void test_numbers(void)
+{
+    struct pair p;
+    if (!open_movers(&p, NULL, NULL))
+        return close_pair(&p);
+    const char *source[] = {mover, "join", p.source->dir, "7001", NULL};
+    const char *target[] = {mover, "join", p.target->dir, "7002", NULL};
+    const char *const *argv[] = {source, target};
+    struct vf_proc proc[2];
+    struct vf_pump_side sides[2];
+    for (int i = 0; i < 2; i++) {
+        ok(vf_proc_start(argv[i], VF_PROC_STDIN | VF_PROC_STDOUT | VF_PROC_STDERR | VF_PROC_DIE, -1,
+                         &proc[i], NULL) == 0,
+           "one end joins");
+        sides[i] = (struct vf_pump_side){"an end", proc[i].in, proc[i].out, proc[i].err};
+        proc[i].in = proc[i].out = proc[i].err = -1;
+    }
+    struct vf_pump *pump = vf_pump_new(sides);
+    vf_autoerror struct vf_error *e = NULL;
+    ok(vf_session_call(p.source->session, VF_F_AWAIT, 7001, NULL, VF_F_OK, 30000, NULL, NULL, &e) <
+               0 &&
+           vf_error_code(e) == VF_E_CONFLICT,
+       "streams of different numbers are not joined");
+    show(e);
+    vf_pump_free(pump);
+    for (int i = 0; i < 2; i++)
+        ok(vf_proc_wait(&proc[i], NULL, NULL) == 0, "the end's owner lets it go");
+    close_pair(&p);
+}
+
+/* Nobody is asked twice, and nothing tried in vain: where a key needs a passphrase (or a password
+ * was typed), the connection that is there takes the data. */
 static int give_passphrase(void *opaque, const struct vf_ask *q, struct vf_cancel *cancel,
                            struct vf_answer *out, struct vf_error **err)
 {
@@ -119,6 +151,20 @@ static void allow(struct host *h, const char *pub)
     host_put(h, "cluster/authorized_keys", both);
 }
 
+/* What H's sshd has said of them so far. */
+static int failed_logins(struct host *h)
+{
+    vf_autobuf struct vf_buf said = {0};
+    ssize_t n = 1;
+    vf_set_nonblock(h->sshd.err, true);
+    while (n > 0 && (n = read(h->sshd.err, vf_buf_room(&said, 4096), 4096)) > 0)
+        said.len += (size_t)n;
+    int count = 0;
+    for (const char *s = vf_buf_str(&said); (s = strstr(s, " by authenticating user ")); s++)
+        count++;
+    return count;
+}
+
 static void test_shared(enum vf_ssh_transport transport)
 {
     struct pair p;
@@ -132,11 +178,14 @@ static void test_shared(enum vf_ssh_transport transport)
     if (!ok(ssh != NULL, "a login with a passphrase, by %s", how))
         return;
     int once = asked;
-    if (open_movers(&p, a1.ssh, ssh) && ok(open_route(&p, &o), "a relay")) {
+    bool movers = open_movers(&p, a1.ssh, ssh);
+    failed_logins(&b2); /* a connection that only fetches the host key ends like one */
+    if (movers && ok(open_route(&p, &o), "a relay")) {
         ok(stream_pids(pids) == 2 && asked == once, "by one's own connections to one host only");
         copies(&p, "through the connection that is there");
     }
     close_pair(&p);
+    ok(failed_logins(&b2) == 0, "no login was tried in vain");
 }
 
 /* The host shows another key since the login. */
@@ -169,6 +218,7 @@ int main(void)
             test_killed(&p, 1);
         }
         test_from_here();
+        test_numbers();
         ok(make_key(locked, "open sesame"), "a key with a passphrase");
         allow(&b2, "locked.pub");
         test_shared(VF_SSH_LIBSSH2);

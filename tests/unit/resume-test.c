@@ -318,14 +318,15 @@ static const struct kind {
     void (*kill)(struct rig *r);
     bool remote;
     bool stays; /* the pass is not touched */
+    bool apart; /* the source goes on for a moment when nobody looks */
     int kills;
 } kinds[] = {
-    {"the source's mover is killed", kill_source, false, false, KILLS},
-    {"the target's mover is killed", kill_target, false, false, KILLS},
-    {"the far mover is killed", kill_target, true, false, 2},
-    {"the streams are killed", kill_streams, true, false, KILLS},
-    {"the session is killed", kill_session, true, true, KILLS},
-    {"all connections are killed", kill_all_logins, true, false, 2},
+    {"the source's mover is killed", kill_source, false, false, false, KILLS},
+    {"the target's mover is killed", kill_target, false, false, false, KILLS},
+    {"the far mover is killed", kill_target, true, false, false, 2},
+    {"the streams are killed", kill_streams, true, false, false, (KILLS + 1) / 2},
+    {"the session is killed", kill_session, true, true, false, KILLS},
+    {"all connections are killed", kill_all_logins, true, false, true, 2},
 };
 
 static unsigned routes_of(struct rig *r)
@@ -368,6 +369,9 @@ static void test_kills(const struct kind *k)
     ok(good && identical(from, "raw", to, "raw"), "%s: the copy is identical", k->what);
     if (k->stays)
         ok(r.result.sent == size, "%s: nothing was sent twice", k->what);
+    else if (k->apart)
+        ok(r.mark_then && r.result.sent >= size && r.result.sent < 2 * size - r.mark_then,
+           "%s: it was not begun anew", k->what);
     else
         ok(r.mark_then && r.result.sent == r.sent_then + size - r.mark_then,
            "%s: what was committed is not sent again", k->what);
@@ -410,6 +414,28 @@ static void test_changed(void)
        "a source that changed is copied as it is");
     ok(!r.touched && r.result.same > size / 4 && r.result.sent < 2 * size - size / 4,
        "by what differs");
+    rig_close(&r);
+    unlink(from);
+    unlink(to);
+}
+
+/* A comparison of both disks is gone on with, too. */
+static void test_cut_delta(void)
+{
+    const uint64_t size = 32 * MIB;
+    struct rig r;
+    if (!ok(rig_open(&r, false), "movers")) {
+        rig_close(&r);
+        return;
+    }
+    vf_autofree char *from = make_dense("src.raw", size), *to = make_target("dst.raw", "raw", size);
+    struct vf_copy_opts o = options(&r, from, to, 16 * MIB);
+    o.target_fresh = false;
+    o.delta = true;
+    ok(rig_start(&r, &o) && rig_wait(&r, size / 2), "a delta half done");
+    kill_target(&r);
+    ok(rig_end(&r) && identical(from, "raw", to, "raw"), "goes on");
+    ok(r.mark_then && r.result.sent == r.sent_then + size - r.mark_then, "where it was");
     rig_close(&r);
     unlink(from);
     unlink(to);
@@ -496,39 +522,68 @@ static void put_head(const char *path, const char *head)
     vf_replace_file(path, edited, strlen(edited), 0600, NULL);
 }
 
-static void test_mark(size_t i)
+/* The state of things when the first process ended. */
+struct half {
+    struct rig rig;
+    const char *from, *to, *kept; /* what TO held */
+    uint64_t size;
+    char *mark;
+};
+
+/* A later process that finds mark number I. */
+static void test_mark(struct half *h, size_t i)
 {
-    const uint64_t size = 16 * MIB;
-    struct rig r;
+    struct rig *r = &h->rig;
     const char *what = marks[i].what;
-    vf_autofree char *from = make_dense("src.raw", size), *to = make_target("dst.raw", "raw", size);
-    if (ok(rig_open(&r, false) && leave_half(&r, from, to, size), "%s: a mark", what)) {
-        struct vf_copy_mark m = {0};
-        vf_copy_mark_load(r.mark, &m);
-        uint64_t done = m.done;
-        if (marks[i].edit) {
-            marks[i].edit(&m);
-            vf_copy_mark_save(r.mark, &m, NULL);
-        } else if (marks[i].head) {
-            put_head(r.mark, marks[i].head);
-        }
-        vf_copy_mark_clear(&m);
-        struct vf_copy_opts o = options(&r, from, to, 0);
-        o.target_fresh = false; /* as a job that has begun it before */
-        o.delta = true;
-        ok(rig_start(&r, &o) && rig_end(&r) && identical(from, "raw", to, "raw"),
-           "%s: the copy is identical", what);
-        printf("# mark %llu, same %llu, sent %llu\n", (unsigned long long)done,
-               (unsigned long long)r.result.same, (unsigned long long)r.result.sent);
-        if (marks[i].used)
-            ok(!r.result.same && r.result.sent == size - done, "%s: goes on there", what);
-        else
-            ok(r.result.same >= done && r.result.sent + r.result.same == size,
-               "%s: both disks are compared", what);
+    struct vf_copy_mark m = {0};
+    /* into the same file: it is the same volume */
+    vf_autofree char *in = vf_asprintf("if=%s", h->kept), *out = vf_asprintf("of=%s", h->to);
+    run((const char *const[]){"dd", "status=none", "conv=notrunc", "bs=1M", in, out, NULL});
+    vf_replace_file(r->mark, h->mark, strlen(h->mark), 0600, NULL);
+    bool loaded = vf_copy_mark_load(r->mark, &m);
+    uint64_t done = m.done;
+    if (marks[i].edit) {
+        marks[i].edit(&m);
+        vf_copy_mark_save(r->mark, &m, NULL);
+    } else if (marks[i].head) {
+        put_head(r->mark, marks[i].head);
     }
-    rig_close(&r);
+    vf_copy_mark_clear(&m);
+    struct vf_copy_opts o = options(r, h->from, h->to, 0);
+    o.target_fresh = false; /* as a job that has begun it before */
+    o.delta = true;
+    vf_copy_result_free(&r->result);
+    ok(loaded && rig_start(r, &o) && rig_end(r) && identical(h->from, "raw", h->to, "raw"),
+       "%s: the copy is identical", what);
+    printf("# mark %llu, same %llu, sent %llu\n", (unsigned long long)done,
+           (unsigned long long)r->result.same, (unsigned long long)r->result.sent);
+    if (marks[i].used)
+        ok(!r->result.same && r->result.sent == h->size - done, "%s: goes on there", what);
+    else
+        ok(r->result.same >= done && r->result.sent + r->result.same == h->size,
+           "%s: both disks are compared", what);
+}
+
+static void test_marks(void)
+{
+    struct half h = {.size = 16 * MIB};
+    vf_autofree char *from = make_dense("src.raw", h.size);
+    vf_autofree char *to = make_target("dst.raw", "raw", h.size), *kept = path_of("half.raw");
+    h.from = from;
+    h.to = to;
+    h.kept = kept;
+    if (ok(rig_open(&h.rig, false) && leave_half(&h.rig, from, to, h.size),
+           "a process ends and leaves a mark") &&
+        ok(run((const char *const[]){"cp", to, kept, NULL}) == 0 &&
+               (h.mark = vf_read_file(h.rig.mark, 1 << 20, NULL, NULL)),
+           "which is kept"))
+        for (size_t i = 0; i < VF_COUNT(marks); i++)
+            test_mark(&h, i);
+    rig_close(&h.rig);
+    free(h.mark);
     unlink(from);
     unlink(to);
+    unlink(kept);
 }
 
 /* ---- a full target ---- */
@@ -696,8 +751,8 @@ int main(void)
         if ((far || !kinds[i].remote))
             test_kills(&kinds[i]);
     test_changed();
-    for (size_t i = 0; i < VF_COUNT(marks); i++)
-        test_mark(i);
+    test_cut_delta();
+    test_marks();
     if (far)
         test_asleep();
     node_stop();

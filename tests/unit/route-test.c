@@ -181,7 +181,7 @@ static void test_lost(void)
         struct vf_mover_host *m = ends[i].mover;
         host_put(ends[i].host, "keys/authorized_keys2", "ssh-ed25519 AAAA somebody else\n");
         vf_autoerror struct vf_error *e = NULL;
-        ok(vf_key_install(m, user, "ssh-ed25519 AAAA", &e) == 0, "a key is installed");
+        ok(vf_key_install(m, user, NULL, "ssh-ed25519 AAAA", &e) == 0, "a key is installed");
         show(e);
         vf_autofree char *with = host_file(ends[i].host, "keys/authorized_keys2");
         ok(strstr(with, "vmferry-job-route-") != NULL, "beside somebody else's");
@@ -209,7 +209,7 @@ static void test_last_resort(void)
     if (!open_movers(&p, NULL, b2.ssh))
         return close_pair(&p);
     vf_autoerror struct vf_error *e = NULL;
-    ok(vf_key_install(p.target, user, "ssh-ed25519 AAAA", &e) == 0, "installed");
+    ok(vf_key_install(p.target, user, NULL, "ssh-ed25519 AAAA", &e) == 0, "installed");
     show(e);
     vf_autofree char *with = host_file(&b2, "cluster/authorized_keys");
     ok(vf_starts(with, before) && strlen(with) > strlen(before), "behind what was there");

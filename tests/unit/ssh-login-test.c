@@ -4,10 +4,11 @@
 #include "tests/unit/ssh-server.h"
 
 #include "base/clock.h"
+#include "net/ssh_int.h"
 
 #include <poll.h>
 
-static struct server first, second, rsa_only, noisy, odd;
+static struct server first, second, rsa_only, noisy, odd, dropping, none;
 
 static void test_choice(void)
 {
@@ -277,31 +278,79 @@ static void test_forced(void)
     }
 }
 
+/* More commands at a time than the host allows in a connection; nobody is ASKED again. */
+static void sessions_at(struct client *c, struct server *at, int asked)
+{
+    vf_autoerror struct vf_error *e = NULL;
+    struct vf_ssh *s = open_at(c, at, &e);
+    struct vf_ssh_child child[3] = {{0}};
+    char got[6] = "";
+    int n = 0;
+    while (s && n < 3 && vf_ssh_start(s, "cat", &child[n], &e) == 0)
+        n++;
+    ok(n == 3, "three commands at a time (%s)", vf_error_text(e));
+    ok(s && s->more && s->limit < 3, "in more than one connection");
+    ok(c->answerer.asked == asked, "with %d questions (%d)", asked, c->answerer.asked);
+    struct vf_ssh_result r = {0};
+    ok(s && vf_ssh_exec(s, "true", NULL, 0, &r, NULL) == 0, "and a fourth");
+    vf_ssh_result_free(&r);
+    for (int i = 0; i < n; i++)
+        ok(vf_write_full(child[i].in, "hello", 5) == 0 && vf_read_full(child[i].out, got, 5) == 5 &&
+               vf_ssh_finish(&child[i], 5000, NULL) == 0,
+           "each works");
+    ok(s && s->running == 0 && vf_ssh_exec(s, "true", NULL, 0, &r, NULL) == 0, "and a later one");
+    vf_ssh_result_free(&r);
+    vf_ssh_free(s);
+}
+
 static void test_sessions(void)
 {
     struct client c;
-    know(&rsa_only, "host_rsa");
     for (int t = VF_SSH_LIBSSH2; t <= VF_SSH_OPENSSH; t++) {
         struct server *at = t == VF_SSH_LIBSSH2 ? &second : &rsa_only; /* MaxSessions 2 and 1 */
         know(at, t == VF_SSH_LIBSSH2 ? "host_ed25519" : "host_rsa");
         client_init(&c, "client", t);
-        vf_autoerror struct vf_error *e = NULL;
-        struct vf_ssh *s = open_at(&c, at, &e);
-        struct vf_ssh_child child[3] = {{0}};
-        int n = 0;
-        while (s && n < 3 && vf_ssh_start(s, "cat", &child[n], &e) == 0)
-            n++;
-        ok(n == (t == VF_SSH_LIBSSH2 ? 2 : 1), "as many sessions as the host allows (%d)", n);
-        ok(vf_error_code(e) == VF_E_CONFLICT && strstr(vf_error_text(e), "MaxSessions"),
-           "then it says why not: %s", vf_error_text(e));
-        for (int i = 0; i < n; i++)
-            ok(vf_ssh_finish(&child[i], 5000, NULL) == 0, "and they work");
-        struct vf_ssh_result r = {0};
-        ok(s && vf_ssh_exec(s, "true", NULL, 0, &r, NULL) == 0, "and a later one too");
-        vf_ssh_result_free(&r);
-        vf_ssh_free(s);
+        sessions_at(&c, at, 0);
+        client_clear(&c);
+        know(&dropping, "host_ed25519");
+        client_init(&c, "client", t);
+        /* somebody is always about to log in there */
+        vf_autofd int other = connect_to(&dropping);
+        expect_login(&c, &dropping, t == VF_SSH_LIBSSH2 ? "libssh2" : "openssh", 0,
+                     "a host that hangs up on most");
         client_clear(&c);
     }
+    client_init(&c, "client", VF_SSH_LIBSSH2);
+    know(&none, "host_ed25519");
+    expect_failure(&c, &none, VF_E_PERMISSION, "MaxSessions", "no session at all");
+    client_clear(&c);
+}
+
+/* What a person has answered is used for one more login, but no code. */
+static void test_again(void)
+{
+    struct vf_ssh_conf conf = {0};
+    struct answerer a = {.replies = (struct reply[]){{"ssh-", "123456"}, {0}}};
+    struct vf_asker asker = {.ask = reply, .opaque = &a};
+    struct vf_ssh_login *l = vf_ssh_login_new("u@h", &conf, &asker, NULL);
+    vf_autoerror struct vf_error *e = NULL;
+    struct vf_secret *s[4] = {0};
+    ok(vf_ssh_login_prompt(l, NULL, "Password: ", false, &s[0], NULL) == 0 &&
+           vf_ssh_login_prompt(l, NULL, "Code: ", false, &s[1], NULL) == 0 && a.asked == 2,
+       "a password and a code are asked for");
+    vf_ssh_login_rewind(l, true);
+    ok(vf_ssh_login_prompt(l, NULL, "Password: ", false, &s[2], NULL) == 0 && a.asked == 2 &&
+           vf_streq(vf_secret_text(s[2]), "123456"),
+       "the password does once more");
+    ok(vf_ssh_login_prompt(l, NULL, "Code: ", false, &s[3], &e) < 0 && a.asked == 2 &&
+           vf_error_code(e) == VF_E_AUTH && strstr(vf_error_text(e), "asks again (u@h asks: Code"),
+       "the code does not: %s", vf_error_text(e));
+    vf_error_free(VF_STEAL(e));
+    ok(vf_ssh_login_prompt(l, NULL, "Password: ", false, &s[3], &e) < 0 && a.asked == 2,
+       "nor the password a second time");
+    for (int i = 0; i < 4; i++)
+        vf_secret_free(s[i]);
+    vf_ssh_login_free(l);
 }
 
 /* The password is "correct horse"; accounts as in no real /etc, mounted for this sshd alone. */
@@ -382,7 +431,7 @@ static void test_sudo(const struct server *s)
 
 static void test_passwords(void)
 {
-    struct server by_password = {0}, by_prompt = {0}, by_both = {0};
+    struct server by_password = {0}, by_prompt = {0}, by_both = {0}, by_one = {0};
     vf_autofree char *setup = vf_asprintf(accounts, dir);
     if (geteuid() != 0 || run((const char *[]){"unshare", "-m", "true", NULL}) != 0) {
         skip("passwords", "needs root and mount namespaces");
@@ -393,6 +442,8 @@ static void test_passwords(void)
                 serve(&by_prompt, "by_prompt", "127.0.0.37", "host_ed25519",
                       "PasswordAuthentication no\nKbdInteractiveAuthentication yes\nUsePAM yes\n",
                       setup) &&
+                serve(&by_one, "by_one", "127.0.0.43", "host_ed25519",
+                      "PasswordAuthentication yes\nMaxSessions 1\n", setup) &&
                 serve(&by_both, "by_both", "127.0.0.40", "host_ed25519",
                       "PasswordAuthentication yes\nAuthenticationMethods publickey,password\n",
                       setup),
@@ -403,6 +454,15 @@ static void test_passwords(void)
         password_logins(&by_password, t, name, "password");
         password_logins(&by_prompt, t, name, "keyboard-interactive");
     }
+    struct client c;
+    for (int t = VF_SSH_LIBSSH2; t <= VF_SSH_OPENSSH; t++) {
+        know(&by_one, "host_ed25519");
+        as_ferry(&c, t);
+        c.answerer.replies = (struct reply[]){{"ssh-password:", "correct horse"}, {0}};
+        sessions_at(&c, &by_one, 1);
+        client_clear(&c);
+    }
+    stop(&by_one);
     test_second_factor(&by_both);
     test_sudo(&by_password);
     stop(&by_both);
@@ -422,6 +482,9 @@ int main(int argc, char **argv)
                serve(&rsa_only, "rsa_only", "127.0.0.34", "host_rsa", "MaxSessions 1\n", NULL) &&
                serve(&noisy, "noisy", "127.0.0.35", "host_ed25519",
                      "ForceCommand echo noise; eval \"$SSH_ORIGINAL_COMMAND\"\n", NULL) &&
+               serve(&dropping, "dropping", "127.0.0.41", "host_ed25519", "MaxStartups 1:50:100\n",
+                     NULL) &&
+               serve(&none, "none", "127.0.0.42", "host_ed25519", "MaxSessions 0\n", NULL) &&
                serve(&odd, "odd", "127.0.0.38", "host_ed25519", "ChannelTimeout session:*=1s\n",
                      NULL),
            "servers")) {
@@ -433,6 +496,7 @@ int main(int argc, char **argv)
         test_jump();
         test_forced();
         test_sessions();
+        test_again();
         test_passwords();
     }
     stop(&first);
@@ -440,6 +504,8 @@ int main(int argc, char **argv)
     stop(&rsa_only);
     stop(&noisy);
     stop(&odd);
+    stop(&dropping);
+    stop(&none);
     end();
     return done_testing();
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Private sshd servers, keys and answers for ssh-test. */
+/* Private sshd servers, keys and answers for tests of ssh. */
 #ifndef VF_TESTS_SSH_SERVER_H
 #define VF_TESTS_SSH_SERVER_H
 
@@ -108,12 +108,26 @@ static inline uint16_t free_port(const char *address)
     return ntohs(sa.sin_port);
 }
 
-static inline bool answers(const struct server *s)
+/* A TCP connection to S, or -1. */
+static inline int connect_to(const struct server *s)
 {
     struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons(s->port)};
-    vf_autofd int fd = socket(AF_INET, SOCK_STREAM, 0);
+    vf_autofd int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     inet_pton(AF_INET, s->address, &sa.sin_addr);
-    return connect(fd, (struct sockaddr *)&sa, sizeof sa) == 0;
+    return connect(fd, (struct sockaddr *)&sa, sizeof sa) == 0 ? VF_STEAL_FD(fd) : -1;
+}
+
+static inline bool answers(const struct server *s)
+{
+    vf_autofd int fd = connect_to(s);
+    return fd >= 0;
+}
+
+/* Does CONF say KEYWORD outside of Match blocks? sshd takes the first it reads. */
+static inline bool says(const char *conf, const char *keyword)
+{
+    const char *at = strstr(conf, keyword), *match = strstr(conf, "Match ");
+    return at && (!match || at < match);
 }
 
 /* An sshd at ADDRESS with HOST_KEYS ("a b") and EXTRA configuration; SETUP (may be NULL) is shell
@@ -121,20 +135,29 @@ static inline bool answers(const struct server *s)
 static inline bool serve(struct server *s, const char *name, const char *address,
                          const char *host_keys, const char *extra, const char *setup)
 {
+    static const char *const usual[][2] = {
+        {"PidFile", "none"},
+        {"StrictModes", "no"},
+        {"LogLevel", "VERBOSE"},
+        {"PrintMotd", "no"},
+        {"UseDNS", "no"},
+        {"MaxStartups", "100"},
+        {"AcceptEnv", "LANG"},
+        {"UsePAM", "no"},
+        {"PasswordAuthentication", "no"},
+        {"KbdInteractiveAuthentication", "no"},
+    };
     *s = (struct server){.name = name, .address = address, .port = free_port(address)};
     vf_autobuf struct vf_buf b = {0};
-    vf_buf_printf(&b,
-                  "Port %u\nListenAddress %s\nPidFile none\nStrictModes no\nLogLevel VERBOSE\n"
-                  "AuthorizedKeysFile %s/authorized\nPrintMotd no\nUseDNS no\nMaxStartups 100\n"
-                  "AcceptEnv LANG\n",
-                  s->port, address, dir);
+    vf_buf_printf(&b, "Port %u\nListenAddress %s\n", s->port, address);
+    for (size_t i = 0; i < VF_COUNT(usual); i++)
+        if (!says(extra, usual[i][0]))
+            vf_buf_printf(&b, "%s %s\n", usual[i][0], usual[i][1]);
+    if (!says(extra, "AuthorizedKeysFile"))
+        vf_buf_printf(&b, "AuthorizedKeysFile %s/authorized\n", dir);
     vf_autostrv char **keys = vf_strv_split(host_keys, " ");
     for (char **k = keys; *k; k++)
         vf_buf_printf(&b, "HostKey %s/%s\n", dir, *k);
-    if (!strstr(extra, "UsePAM"))
-        vf_buf_puts(&b, "UsePAM no\n");
-    if (!strstr(extra, "PasswordAuthentication"))
-        vf_buf_puts(&b, "PasswordAuthentication no\nKbdInteractiveAuthentication no\n");
     vf_buf_puts(&b, extra);
     vf_autofree char *conf = in_dir("%s.conf", name), *log = in_dir("%s.log", name);
     put_file(conf, vf_buf_str(&b), 0600);

@@ -52,6 +52,7 @@ static const struct vf_provider_ops ops = {
     .password_user = vf_pve_password_user,
     .make_token = vf_pve_make_token,
     .remove_token = vf_pve_remove_token,
+    .own_tokens = vf_pve_own_tokens,
     .set_cancel = set_cancel,
     .free = pve_free,
     .native = &vf_pve_native,

@@ -109,6 +109,7 @@ int vf_pve_make_token(struct vf_provider *p, const char *name, const char *comme
                       struct vf_error **err);
 int vf_pve_remove_token(struct vf_provider *p, const char *user, const char *name,
                         struct vf_error **err);
+char **vf_pve_own_tokens(struct vf_provider *p, const char *prefix, struct vf_error **err);
 /* native.c */
 extern const struct vf_native_ops vf_pve_native;
 /* native_check.c */

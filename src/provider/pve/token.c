@@ -60,3 +60,24 @@ int vf_pve_remove_token(struct vf_provider *p, const char *user, const char *nam
     vf_fail_with(err, VF_STEAL(why));
     return vf_fail_prefix(err, "cannot remove the API token %s!%s", user, name);
 }
+
+char **vf_pve_own_tokens(struct vf_provider *p, const char *prefix, struct vf_error **err)
+{
+    struct vf_pve_client *c = vf_pve_of(p);
+    if (!c->user)
+        return vf_strv_new();
+    vf_autofree char *u = vf_url_encode(c->user);
+    vf_autofree char *path = vf_asprintf("/access/users/%s/token", u);
+    vf_autojson json_t *list = vf_pve_call(c, "GET", path, NULL, err);
+    if (!list) {
+        vf_fail_prefix(err, "cannot list the API tokens of %s", c->user);
+        return NULL;
+    }
+    char **names = vf_strv_new();
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *name = vf_json_text(json_array_get(list, i), "tokenid");
+        if (name && vf_starts(name, prefix))
+            vf_strv_add(&names, name);
+    }
+    return names;
+}

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config.h"
+#include "job/cleanup.h"
+#include "base/i18n.h"
+#include "base/str.h"
+#include "job/state.h"
+#include "job/vouch.h"
+
+#include <string.h>
+#include <unistd.h>
+
+static const char token_prefix[] = "vmferry-";
+
+/* A cluster that is logged in to, behind the parts of a job that reach its hosts. */
+struct place {
+    struct vf_cluster_conf conf; /* CONF's with another ca_file, all borrowed */
+    char *ca;
+    struct vf_job *job;
+    struct host {
+        char *name;
+        struct vf_ssh *ssh;
+    } * hosts;
+    size_t n_hosts;
+};
+
+struct vf_cleaner {
+    const struct vf_conf *conf;
+    const struct vf_asker *asker;
+    struct vf_cancel *cancel;
+    struct place **places; /* the provider borrows from one */
+    size_t n_places;
+    char **unreachable;
+    struct vf_leftover *left;
+    size_t n_left;
+};
+
+/* ---- reaching ---- */
+
+static void not_reached(struct vf_cleaner *c, const char *cluster, const char *host,
+                        const char *why)
+{
+    vf_strv_addf(&c->unreachable, "%s%s%s: %s", cluster, host ? " " : "", host ? host : "", why);
+}
+
+/* NODE and STORAGE as for vf_job_ssh(). */
+static void reach(struct vf_cleaner *c, struct place *p, const char *name, const char *node,
+                  const char *storage)
+{
+    for (size_t i = 0; i < p->n_hosts; i++)
+        if (vf_streq(p->hosts[i].name, name))
+            return;
+    vf_autoerror struct vf_error *why = NULL;
+    struct vf_ssh *ssh = vf_job_ssh(p->job, false, node, storage, &why);
+    if (!ssh) {
+        not_reached(c, p->conf.name, name, vf_error_text(why));
+        return;
+    }
+    *(struct host *)vf_grow(&p->hosts, &p->n_hosts, sizeof *p->hosts) =
+        (struct host){.name = vf_strdup(name), .ssh = ssh};
+}
+
+static void reach_hosts(struct vf_cleaner *c, struct place *p)
+{
+    struct vf_provider *pve = p->job->source_pve;
+    struct vf_node *nodes = NULL;
+    size_t n = 0;
+    vf_autoerror struct vf_error *why = NULL;
+    if (pve->ops->nodes(pve, &nodes, &n, &why) < 0)
+        not_reached(c, p->conf.name, NULL, vf_error_text(why));
+    for (size_t i = 0; i < n; i++) {
+        if (nodes[i].online)
+            reach(c, p, nodes[i].name, nodes[i].name, NULL);
+        else
+            not_reached(c, p->conf.name, nodes[i].name, _("it is offline"));
+    }
+    for (size_t i = 0; i < p->conf.n_storages; i++) {
+        const struct vf_storage_conf *s = &p->conf.storages[i];
+        if (s->address)
+            reach(c, p, s->address, s->node ? s->node : "", s->name);
+    }
+    vf_nodes_free(nodes, n);
+}
+
+static void open_place(struct vf_cleaner *c, const struct vf_cluster_conf *conf)
+{
+    struct place *p = vf_xcalloc(1, sizeof *p);
+    p->conf = *conf;
+    vf_autoerror struct vf_error *why = NULL;
+    struct vf_provider *pve =
+        vf_open_vouched(&p->conf, conf->verify, c->asker, c->cancel, &p->ca, &why);
+    if (!pve) {
+        not_reached(c, conf->name, NULL, vf_error_text(why));
+        free(p->ca);
+        free(p);
+        return;
+    }
+    p->job = vf_xcalloc(1, sizeof *p->job);
+    p->job->conf = (struct vf_conf *)c->conf;
+    p->job->plan = vf_plan_new();
+    vf_str_set(&p->job->plan->source, conf->name);
+    vf_str_set(&p->job->plan->target, conf->name);
+    p->job->source_pve = p->job->target_pve = pve;
+    p->job->cancel = c->cancel;
+    if (c->asker)
+        p->job->asker = *c->asker;
+    *(struct place **)vf_grow(&c->places, &c->n_places, sizeof *c->places) = p;
+}
+
+struct vf_cleaner *vf_cleaner_open(const struct vf_conf *conf, char *const *clusters,
+                                   const struct vf_asker *asker, struct vf_cancel *cancel,
+                                   struct vf_error **err)
+{
+    for (char *const *name = clusters; name && *name; name++)
+        if (!vf_conf_cluster(conf, *name, err))
+            return NULL;
+    struct vf_cleaner *c = vf_xcalloc(1, sizeof *c);
+    *c = (struct vf_cleaner){
+        .conf = conf, .asker = asker, .cancel = cancel, .unreachable = vf_strv_new()};
+    for (size_t i = 0; i < conf->n_clusters; i++)
+        if (!clusters || !*clusters || vf_strv_has(clusters, conf->clusters[i].name))
+            open_place(c, &conf->clusters[i]);
+    for (size_t i = 0; i < c->n_places; i++)
+        reach_hosts(c, c->places[i]);
+    return c;
+}
+
+char *const *vf_cleaner_unreachable(const struct vf_cleaner *c)
+{
+    return c->unreachable;
+}
+
+static void forget_left(struct vf_cleaner *c)
+{
+    for (size_t i = 0; i < c->n_left; i++) {
+        free(c->left[i].cluster);
+        free(c->left[i].host);
+        free(c->left[i].job);
+        free(c->left[i].what);
+    }
+    free(c->left);
+    c->left = NULL;
+    c->n_left = 0;
+}
+
+void vf_cleaner_free(struct vf_cleaner *c)
+{
+    if (!c)
+        return;
+    forget_left(c);
+    for (size_t i = 0; i < c->n_places; i++) {
+        struct place *p = c->places[i];
+        for (size_t k = 0; k < p->n_hosts; k++) {
+            vf_ssh_free(p->hosts[k].ssh);
+            free(p->hosts[k].name);
+        }
+        free(p->hosts);
+        for (size_t k = 0; k < VF_COUNT(p->job->vouchers); k++)
+            free(p->job->vouchers[k].node);
+        vf_provider_free(p->job->source_pve);
+        vf_plan_free(p->job->plan);
+        free(p->job);
+        free(p->ca);
+        free(p);
+    }
+    free(c->places);
+    vf_strv_free(c->unreachable);
+    free(c);
+}
+
+/* ---- looking ---- */
+
+/* *MIGRATES: by the platform's own means, which may go on without the job. */
+static enum vf_fate fate_of(const char *job, bool *migrates)
+{
+    vf_autofree char *dir = vf_job_dir(job);
+    *migrates = false;
+    if (access(dir, F_OK) < 0)
+        return VF_FATE_UNKNOWN;
+    if (vf_job_is_locked(dir, NULL, NULL))
+        return VF_FATE_RUNNING;
+    vf_auto(vf_journal_free) struct vf_journal *j = vf_journal_open(dir, true, NULL);
+    if (!j)
+        return VF_FATE_UNFINISHED;
+    const struct vf_record *m = vf_journal_find(j, "migrate");
+    *migrates = m && m->state == VF_REC_INTENT;
+    const json_t *events = vf_journal_events(j);
+    for (size_t i = json_array_size(events); i-- > 0;) {
+        const json_t *e = json_array_get(events, i);
+        if (vf_streq(vf_json_str(e, "type"), "end"))
+            return vf_json_int(e, "exit") == VF_EXIT_INTERRUPTED ? VF_FATE_UNFINISHED
+                                                                 : VF_FATE_OVER;
+    }
+    return VF_FATE_UNFINISHED;
+}
+
+static struct vf_leftover *add(struct vf_cleaner *c, enum vf_left_kind kind, const char *cluster,
+                               const char *host, const char *job, const char *what)
+{
+    struct vf_leftover *l = vf_grow(&c->left, &c->n_left, sizeof *l);
+    *l = (struct vf_leftover){.kind = kind,
+                              .cluster = vf_strdup(cluster),
+                              .host = host ? vf_strdup(host) : NULL,
+                              .job = vf_strdup(job),
+                              .what = vf_strdup(what)};
+    return l;
+}
+
+static int look_at_host(struct vf_cleaner *c, const struct place *p, const struct host *h,
+                        struct vf_error **err)
+{
+    struct vf_trace *v = NULL;
+    size_t n = 0;
+    if (vf_mover_traces(h->ssh, &v, &n, err) < 0)
+        return vf_fail_prefix(err, "%s", h->name);
+    for (size_t i = 0; i < n; i++)
+        add(c, v[i].is_key ? VF_LEFT_KEY : VF_LEFT_HELPER, p->conf.name, h->name, v[i].job,
+            v[i].path)
+            ->pid = v[i].pid;
+    vf_traces_free(v, n);
+    return 0;
+}
+
+static int look_for_tokens(struct vf_cleaner *c, const struct place *p, struct vf_error **err)
+{
+    struct vf_provider *pve = p->job->source_pve;
+    const char *user = pve->ops->password_user ? pve->ops->password_user(pve) : NULL;
+    if (!user)
+        return 0; /* a token sees no tokens, and makes none */
+    vf_autostrv char **names = pve->ops->own_tokens(pve, token_prefix, err);
+    if (!names)
+        return -1;
+    for (char **name = names; *name; name++) {
+        vf_autofree char *what = vf_asprintf("%s!%s", user, *name);
+        add(c, VF_LEFT_TOKEN, p->conf.name, NULL, *name + strlen(token_prefix), what);
+    }
+    return 0;
+}
+
+static bool has_living_helper(const struct vf_cleaner *c, const char *job)
+{
+    for (size_t i = 0; i < c->n_left; i++)
+        if (c->left[i].pid && vf_streq(c->left[i].job, job))
+            return true;
+    return false;
+}
+
+static void judge(struct vf_cleaner *c, struct vf_leftover *l)
+{
+    bool migrates;
+    l->fate = fate_of(l->job, &migrates);
+    if (l->fate == VF_FATE_RUNNING)
+        l->kept = _("the job runs");
+    else if (l->fate == VF_FATE_UNKNOWN && has_living_helper(c, l->job))
+        l->kept = _("its helper runs, perhaps for a job on another machine");
+    else if (l->fate == VF_FATE_UNKNOWN && l->kind == VF_LEFT_TOKEN)
+        l->kept = _("the job is not known here and may run on another machine");
+    else if (l->kind == VF_LEFT_TOKEN && migrates)
+        l->kept = _("Proxmox's migration may still be running with it");
+}
+
+int vf_cleaner_look(struct vf_cleaner *c, const struct vf_leftover **out, size_t *n,
+                    struct vf_error **err)
+{
+    forget_left(c);
+    for (size_t i = 0; i < c->n_places; i++) {
+        const struct place *p = c->places[i];
+        for (size_t k = 0; k < p->n_hosts; k++)
+            if (look_at_host(c, p, &p->hosts[k], err) < 0)
+                return -1;
+        if (look_for_tokens(c, p, err) < 0)
+            return -1;
+    }
+    for (size_t i = 0; i < c->n_left; i++)
+        judge(c, &c->left[i]);
+    *out = c->left;
+    *n = c->n_left;
+    return 0;
+}
+
+/* ---- removing ---- */
+
+static int remove_token(const struct place *p, const struct vf_leftover *l, struct vf_error **err)
+{
+    struct vf_provider *pve = p->job->source_pve;
+    vf_autofree char *user = vf_strndup(l->what, strcspn(l->what, "!"));
+    return pve->ops->remove_token(pve, user, l->what + strlen(user) + 1, err);
+}
+
+static int remove_one(struct vf_cleaner *c, const struct vf_leftover *l, struct vf_error **err)
+{
+    for (size_t i = 0; i < c->n_places; i++) {
+        const struct place *p = c->places[i];
+        if (!vf_streq(p->conf.name, l->cluster))
+            continue;
+        if (l->kind == VF_LEFT_TOKEN)
+            return remove_token(p, l, err);
+        for (size_t k = 0; k < p->n_hosts; k++)
+            if (vf_streq(p->hosts[k].name, l->host))
+                return vf_mover_cleanup(p->hosts[k].ssh, l->job, false, err) < 0
+                           ? vf_fail_prefix(err, "%s", l->host)
+                           : 0;
+    }
+    return 0;
+}
+
+int vf_cleaner_remove(struct vf_cleaner *c, struct vf_error **err)
+{
+    int failed = 0;
+    for (size_t i = 0; i < c->n_left; i++) {
+        const struct vf_leftover *l = &c->left[i];
+        if (l->kept)
+            continue;
+        /* held while its things go, so that nobody goes on with the job just now */
+        vf_autofree char *dir = vf_job_dir(l->job);
+        vf_autoerror struct vf_error *why = NULL;
+        vf_autofd int lock = l->fate == VF_FATE_UNKNOWN ? -1 : vf_job_lock(dir, &why);
+        if ((l->fate != VF_FATE_UNKNOWN && lock < 0) || remove_one(c, l, &why) < 0) {
+            vf_fail_with(err, VF_STEAL(why));
+            failed = -1;
+        }
+    }
+    return failed;
+}
