@@ -80,6 +80,14 @@ static int open_with(struct vf_ssh *s, const struct vf_ssh_conf *conf, struct vf
     return rc;
 }
 
+static const struct {
+    const char *says, *advice;
+} sudo_cures[] = {
+    {" tty", "take requiretty off for this user (Defaults:%s !requiretty in sudoers)"},
+    {"not found", "install sudo there for %s, or log in as root"},
+    {"", "allow it with a NOPASSWD rule for %s in sudoers, or log in as root"},
+};
+
 /* `sudo -n` must work before anything else is tried with it. */
 static int try_sudo(struct vf_ssh *s, struct vf_error **err)
 {
@@ -91,11 +99,14 @@ static int try_sudo(struct vf_ssh *s, struct vf_error **err)
         vf_autostrv char **lines = vf_strv_split(vf_buf_str(&r.err), "\r\n");
         vf_autofree char *why =
             vf_escape(*lines ? lines[vf_strv_len(lines) - 1] : "no reason given");
-        rc = vf_fail(
-            err, VF_E_PERMISSION,
-            "%s: 'sudo -n' does not let %s run commands as root (%s): allow it with a NOPASSWD "
-            "rule in sudoers, or log in as root",
-            s->label, s->target->user, why);
+        size_t i = 0;
+        while (!strstr(why, sudo_cures[i].says))
+            i++;
+        const char *user = s->target->user, *advice = sudo_cures[i].advice;
+        const char *name = strstr(advice, "%s");
+        rc = vf_fail(err, VF_E_PERMISSION,
+                     "%s: 'sudo -n' does not let %s run commands as root (%s): %.*s%s%s", s->label,
+                     user, why, (int)(name - advice), advice, user, name + 2);
     }
     vf_ssh_result_free(&r);
     return rc;

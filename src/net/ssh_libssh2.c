@@ -68,7 +68,9 @@ static int handshake(struct vf_ssh_session *s, const char **why, struct vf_error
     VF_SSH_AWAIT(s, rc, VF_T_CONNECT, libssh2_session_handshake(s->session, s->link.fd), err);
     if (rc == 0)
         return 0;
-    s->ssh->dropped = (s->link.eof || s->link.error) && !s->link.taken;
+    /* a line that sshd may say about it is taken for its banner */
+    const char *banner = libssh2_session_banner_get(s->session);
+    s->ssh->dropped = (s->link.eof || s->link.error) && !vf_starts(banner ? banner : "", "SSH-");
     /* the host sees the same and hangs up, perhaps before we have looked: that is no other cause */
     if (no_common_algorithm(rc) && !s->ssh->forced) {
         *why = "libssh2 and the host have no algorithm in common";

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Hosts whose shells, clocks, programs, sudo or file systems are not as usual. */
+#include "config.h"
+#include "tests/unit/odd-hosts.h"
+
+#define NOISE(file, line) "cat >~/" file " <<'EOF'\n" line "\nEOF"
+#define SMALL_RUN(how)    "mount -t tmpfs -o mode=755," how " none /run && mkdir /run/sshd"
+#define FERRY_KEYS        "home/.ssh/authorized_keys"
+/* The user ferry, with the operator's key, and what sudoers allows. */
+#define SUDO(what)                                                                                 \
+    "cp $A home/.ssh/authorized_keys && chown -R 4711 home && "                                    \
+    "echo \"ferry:x:4711:4711::$W/home:/bin/sh\" >>passwd && "                                     \
+    "(cat /etc/shadow; echo 'ferry:*:19000:0:99999:7:::') >shadow && chmod 600 shadow && "         \
+    "mount --bind shadow /etc/shadow && cat >sudoers <<'EOF' && chmod 440 sudoers && "             \
+    "mount --bind sudoers /etc/sudoers\nferry ALL=(ALL) " what "\nEOF\n:"
+
+static const struct row rows[] = {
+    {.name = "a time zone east",
+     .extra = OWN_KEYS,
+     .setup = KEYS " && export TZ=Pacific/Kiritimati",
+     .key_in = "~/.ssh/authorized_keys"},
+    {.name = "a time zone west of the user's own",
+     .extra = OWN_KEYS "SetEnv TZ=Pacific/Pago_Pago\n",
+     .setup = KEYS,
+     .key_in = "~/.ssh/authorized_keys"},
+    {.name = "an sshd that knows local time only",
+     .extra = OWN_KEYS "SetEnv TZ=Pacific/Kiritimati PATH=$W:/usr/bin:/bin\n",
+     .setup = KEYS " && cp sshd.sh sshd && chmod 755 sshd",
+     .needs = "test \"$(date +%Z)\" = UTC && cat >sshd.sh <<'EOF'\n#!/bin/sh\n"
+              "[ \"$1\" != -V ] || { echo 'OpenSSH_8.4p1 Debian-5, OpenSSL 1.1.1n' >&2; exit 1; }\n"
+              "exec /usr/sbin/sshd \"$@\"\nEOF",
+     .key_in = "~/.ssh/authorized_keys"},
+    {.name = "a clock that is an hour ahead",
+     .extra = OWN_KEYS "SetEnv LD_PRELOAD=$F FAKETIME=+1h\n",
+     .setup = KEYS " && export LD_PRELOAD=$F FAKETIME=+1h",
+     .key_in = "~/.ssh/authorized_keys",
+     .needs = "test -n \"$F\"",
+     .hours = 1},
+    {.name = "a clock that is an hour behind",
+     .extra = OWN_KEYS "SetEnv LD_PRELOAD=$F FAKETIME=-1h\n",
+     .setup = KEYS " && export LD_PRELOAD=$F FAKETIME=-1h",
+     .key_in = "~/.ssh/authorized_keys",
+     .needs = "test -n \"$F\"",
+     .hours = -1},
+    {.name = "bash that prints", .shell = "/bin/bash", .setup = NOISE(".bashrc", "echo noise")},
+    {.name = "a shell that prints a lot",
+     .shell = "/bin/bash",
+     .setup = NOISE(".bashrc", "head -c 5000 /dev/zero | tr '\\0' x"),
+     .code = VF_E_UNSUPPORTED,
+     .words = "prints 5000 bytes before any command"},
+    {.name = "a shell that prints a lot to others",
+     .extra = "ListenAddress 127.0.2.3\n",
+     .shell = "/bin/bash",
+     .setup = NOISE(".bashrc", "case $SSH_CONNECTION in *' 127.0.2.3 '*) "
+                               "head -c 5000 /dev/zero | tr '\\0' x;; esac"),
+     .dial = "127.0.2.3",
+     .code = VF_E_UNSUPPORTED,
+     .words = "prints more than 4096 bytes before any command"},
+    {.name = "tcsh that prints",
+     .shell = "/bin/tcsh",
+     .setup = NOISE(".tcshrc", "echo noise"),
+     .both = true},
+    {.name = "fish that prints",
+     .shell = "/usr/bin/fish",
+     .setup = "mkdir -p ~/.config/fish && " NOISE(".config/fish/config.fish", "echo noise"),
+     .both = true},
+    {.name = "zsh that prints", .shell = "/bin/zsh", .setup = NOISE(".zshenv", "echo noise")},
+    {.name = "busybox's ash",
+     .shell = "$W/ash",
+     .needs = "busybox=$(command -v busybox) && ln -s \"$busybox\" ash"},
+    {.name = "a restricted shell", .shell = "/bin/rbash", .both = true},
+    {.name = "a restricted shell without sh",
+     .shell = "/bin/rbash",
+     .setup = NOISE(".bashrc", "PATH=/nowhere"),
+     .code = VF_E_UNSUPPORTED,
+     .words = "sh: command not found"},
+    {.name = "nologin",
+     .shell = "/usr/sbin/nologin",
+     .code = VF_E_UNSUPPORTED,
+     .words = "(it answers: This account is currently not available.)"},
+    {.name = "false", .shell = "/bin/false", .code = VF_E_UNSUPPORTED, .words = "no commands"},
+    {.name = "sudo",
+     .extra = OWN_KEYS,
+     .setup = SUDO("NOPASSWD: ALL"),
+     .sudo = true,
+     .key_in = FERRY_KEYS},
+    {.name = "sudo that prints",
+     .extra = OWN_KEYS "SetEnv PATH=$W:/usr/bin:/bin\n",
+     .setup = SUDO("NOPASSWD: ALL") " && cat >sudo <<'EOF' && chmod 755 sudo\n#!/bin/sh\n"
+                                    "echo We trust you have received the usual lecture\n"
+                                    "exec /usr/bin/sudo \"$@\"\nEOF",
+     .sudo = true,
+     .key_in = FERRY_KEYS},
+    {.name = "sudo with a password",
+     .extra = OWN_KEYS,
+     .setup = SUDO("ALL"),
+     .sudo = true,
+     .code = VF_E_PERMISSION,
+     .words = "a password is required): allow it with a NOPASSWD rule"},
+    {.name = "sudo for something else",
+     .extra = OWN_KEYS,
+     .setup = SUDO("NOPASSWD: /usr/bin/apt"),
+     .sudo = true,
+     .code = VF_E_PERMISSION,
+     .words = "NOPASSWD"},
+    {.name = "sudo that wants a terminal",
+     .extra = OWN_KEYS,
+     .setup = SUDO("NOPASSWD: ALL\nDefaults requiretty"),
+     .sudo = true,
+     .code = VF_E_PERMISSION,
+     .words = "Defaults:ferry !requiretty"},
+    {.name = "no sudo",
+     .extra = OWN_KEYS "SetEnv PATH=$W\n",
+     .setup = SUDO("NOPASSWD: ALL") " && ln -s /bin/sh sh",
+     .sudo = true,
+     .code = VF_E_PERMISSION,
+     .words = "install sudo there"},
+    {.name = "a PATH without sbin",
+     .extra = "AuthorizedKeysFile $W/keys/%u\nSetEnv PATH=/usr/bin:/bin\n",
+     .setup = "mkdir keys && cp $A keys/root",
+     .key_in = "keys/root"},
+    {.name = "busybox before all else",
+     .extra = OWN_KEYS "SetEnv PATH=$W/bin\n",
+     .setup = KEYS " && mkdir bin && $(command -v busybox) --install -s $W/bin",
+     .key_in = "~/.ssh/authorized_keys",
+     .needs = "command -v busybox"},
+    {.name = "no flock and no getent",
+     .extra = OWN_KEYS,
+     .setup = KEYS " && for p in flock getent; do mount --bind /dev/null $(command -v $p); done",
+     .key_in = "~/.ssh/authorized_keys"},
+    {.name = "no awk",
+     .setup = "mount --bind /dev/null $(readlink -f $(command -v awk))",
+     .code = VF_E_UNSUPPORTED,
+     .words = "the program awk is missing there"},
+    {.name = "umask 000", .extra = OWN_KEYS, .setup = KEYS " && umask 000"},
+    {.name = "umask 077", .extra = OWN_KEYS, .setup = KEYS " && umask 077"},
+    {.name = "a home directory that is read-only",
+     .setup = "mount --bind ~ ~ && mount -o remount,bind,ro ~"},
+    {.name = "/run without programs", .setup = SMALL_RUN("noexec")},
+    {.name = "/run without room", .setup = SMALL_RUN("size=1m")},
+    {.name = "no place for programs",
+     .setup = SMALL_RUN("noexec") " && for d in /tmp /var/tmp ~; do "
+                                  "mount --bind $d $d && mount -o remount,bind,noexec $d; done",
+     .code = VF_E_PERMISSION,
+     .words = "none of these may hold programs"},
+    {.name = "no room anywhere",
+     .setup =
+         SMALL_RUN("size=1m") " && mount --bind /tmp /tmp && "
+                              "mount -o remount,bind,noexec /tmp && "
+                              "for d in /var/tmp ~; do mount -t tmpfs -o size=1m none $d; done",
+     .code = VF_E_NOSPACE,
+     .words = "/run (full), /tmp, /var/tmp (full), "},
+    {.name = "an upload that is cut short",
+     .extra = "SetEnv PATH=$W:/usr/bin:/bin\n",
+     .setup = "printf '#!/bin/sh\\nexec head -c 1000\\n' >cat && chmod 755 cat",
+     .code = VF_E_CORRUPT,
+     .words = "did not arrive whole"},
+    {.name = "a connection that is cut",
+     .extra = OWN_KEYS,
+     .setup = KEYS,
+     .key_in = "~/.ssh/authorized_keys",
+     .cut = true},
+};
+
+int main(int argc, char **argv)
+{
+    return try_rows(rows, VF_COUNT(rows), argc, argv);
+}
