@@ -50,7 +50,7 @@ static char *next(const struct vf_outcome *o)
         return vf_strdup("");
     case VF_EXIT_INTERRUPTED:
         return dir ? vf_asprintf(vf_job_is_locked(dir, NULL, NULL) ? "vmferry attach %s"
-                                                                   : "vmferry rollback %s",
+                                                                   : "vmferry resume %s",
                                  o->job)
                    : vf_strdup("");
     case VF_EXIT_PERSON:
