@@ -14,9 +14,9 @@ done
 says out '^ +101  db1 .* copy/live +40 MiB  unknown$' "how, how much, and that nobody knows how long"
 says out '^ +100  web1 .* copy +96 MiB  unknown$' "what cannot go live is copied"
 says out '^ +104  golden .* no +-  - +a template' "a template cannot"
-says out '^ +107  clone1 .* no .*linked clone' "nor a linked clone, with why"
+says out '^ +107  clone1 +copy +64 MiB' "a linked clone moves as a whole"
 says out '^ +110  ct1 .* no .*a container' "nor a container"
-says out '^6 of 9 VMs can be moved, together 239 MiB; the storage has ' "and what it comes to"
+says out '^7 of 9 VMs can be moved, together 303 MiB; the storage has ' "and what it comes to"
 
 run 3 "with a speed" check -c "$conf" --all --speed 8 alpha beta b2 local
 says out '^To node b2, storage local' "to a node that was named"

@@ -106,18 +106,12 @@ has beta b1 150 "$(config beta b1 150 | grep '^scsi0: local:150/vm-150-disk-1.qc
 # --- a volume that somebody puts in the place of ours is neither written nor freed
 theirs=$L/alpha/a2/vz/images/160/vm-160-disk-1.qcow2
 rm -rf "$XDG_STATE_HOME"
-"$vmferry" move -c "$conf" --yes --bwlimit 20 --vmid 160 beta alpha a2 local db1 >"$work/out" 2>"$work/err" </dev/null &
-front=$!
-i=0
-until grep -q '"copy/scsi0"' "$XDG_STATE_HOME"/vmferry/jobs/*/journal.jsonl 2>/dev/null || [ $i = 200 ]; do
-    i=$((i + 1))
-    sleep 0.1
-done
+killed after copy/scsi0:intent move -c "$conf" --yes --vmid 160 beta alpha a2 local db1
 qemu-img create -q -f qcow2 "$work/theirs" 1M
 cp "$work/theirs" "$work/put" && mv "$work/put" "$theirs"
-wait $front
-is $? 5 "a person is needed"
-says err 'vm-160-disk-1.qcow2 at the target is not the one this job made: nothing is written' "it is not written"
+run 3 "resume stops" resume --yes
+says out 'vm-160-disk-1.qcow2: this volume for scsi1 has another size or format now' "it is not written"
+run 5 "to go back, a person is needed" rollback
 says out 'no longer the one this job made: it is left alone' "nor freed, and that is said"
 cmp -s "$work/theirs" "$theirs"
 ok $? "it is as it was put there"
