@@ -178,11 +178,11 @@ set_pairs() {
     for s in "$dir"/source*; do
         t=$dir/target${s#"$dir/source"}
         rm -f "$t" "$dir"/near.* "$dir"/far.*
-        if [ -e "$dir/base" ]; then
-            cp "$dir/base" "$t" || die "no room for the disks in $BENCH_DIR"
-        else
-            case $1 in vmferry-*) : >"$t" ;; esac
-        fi
+        case $1$mode in
+        vmferry-*,resume) : >"$t" ;; # is cut by itself
+        *) [ ! -e "$dir/base" ] || cp "$dir/base" "$t" || die "no room for the disks in $BENCH_DIR" ;;
+        esac
+        case $1 in vmferry-*) : >>"$t" ;; esac
         pairs="$pairs $s $t"
     done
     sync
@@ -211,6 +211,9 @@ compete() {
     shift
     [ ! -e "$dir/best/$contender.out" ] || return 0
     set_pairs "$contender"
+    case $contender$mode in
+    vmferry-*,resume) run "$tools/copy" "$dir" "$mover" $host $port "${5%resume}cut" $pairs && sync ;;
+    esac
     run "$@" $pairs
     case $? in
     0) check_copies 2>/dev/null || over="the copy differs" ;;
@@ -326,7 +329,8 @@ delta() {
 }
 case_delta() { on lo; delta $BENCH_SIZE; }
 case_link_delta() { on link; delta $((BENCH_SIZE / 4)); }
-# A copy was cut at 80 %: who can goes on with what is there, the others begin again.
+# A copy was cut at 80 %: who can goes on with what is there, the others begin again. Ours is one of our
+# own that was cut, with the mark it has left.
 case_resume() {
     on lo
     make_disk dense $((data = BENCH_SIZE))
