@@ -278,16 +278,28 @@ static void fill_sheet(struct vf_wizard *w, struct vf_list *l, const struct vf_s
                                          : _("yes, every disk is read back and compared"));
 }
 
+static bool precopies(const struct vf_prepared *p)
+{
+    for (size_t i = 0; i < p->plan->n_disks; i++)
+        if (vf_plan_precopies(p->plan, p->source, i))
+            return true;
+    return false;
+}
+
 static void ask_start(struct vf_wizard *w)
 {
     const struct vf_prepared *p = &w->plan->prepared;
-    bool down = p->source->state != VF_VM_STOPPED;
-    vf_autofree char *title = down ? vf_asprintf(_("Shut %s down and move it now?"), w->vm_name)
-                                   : vf_asprintf(_("Move %s now?"), w->vm_name);
-    vf_autofree char *detail = vf_asprintf(
-        down ? _("It is down until its disks are copied and compared. What goes wrong is put back; "
-                 "the source is never deleted.")
-             : _("What goes wrong is put back; the source is never deleted."));
+    bool down = p->source->state != VF_VM_STOPPED, later = down && precopies(p);
+    vf_autofree char *title = down && !later
+                                  ? vf_asprintf(_("Shut %s down and move it now?"), w->vm_name)
+                                  : vf_asprintf(_("Move %s now?"), w->vm_name);
+    const char *when = later ? _("It runs on while its raw disks are copied; then it is shut down, "
+                                 "and is down until "
+                                 "all are compared. ")
+                       : down ? _("It is down until its disks are copied and compared. ")
+                              : "";
+    vf_autofree char *detail =
+        vf_asprintf("%s%s", when, _("What goes wrong is put back; the source is never deleted."));
     vf_autojson json_t *ask =
         json_pack("{s:s, s:s, s:s, s:s, s:s, s:[{s:s, s:s}, {s:s, s:s}]}", "id", "start", "kind",
                   "choice", "title", title, "detail", detail, "safe", "no", "choices", "key", "no",
