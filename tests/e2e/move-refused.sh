@@ -98,8 +98,17 @@ unchanged "and nothing was changed"
 if [ "$namespaces" ]; then
     ctl beta set-space small 10000000000
     snapshot "$work/before"
-    move 1 "a target that fills up while it is written ends the move" alpha beta b1 small big1
-    says err '[Nn]o space' "and says so"
+    "$vmferry" move -c "$L/vmferry.conf" --yes alpha beta b1 small big1 >"$work/out" 2>"$work/err" </dev/null &
+    front=$!
+    i=0
+    until grep -q 'storage small of b1 is full' "$work/out" || [ $i = 300 ]; do
+        i=$((i + 1))
+        sleep 0.1
+    done
+    says out 'warning: storage small of b1 is full: make room' "a target that fills up while it is written"
+    kill -INT $front
+    wait $front
+    is $? 1 "is waited for until the operator has had enough"
     unchanged "and everything is put back"
     ctl beta set-space small real
 else
@@ -131,4 +140,25 @@ move 1 "a guest that does not shut down is never stopped hard without an answer"
 says err 'shut down' "and it is said"
 is "$(status alpha a2 103)" running "it still runs"
 unchanged "and everything is put back"
+# --- room that is made in the middle
+if [ "$namespaces" ]; then
+    ctl beta set-space small 10000000000
+    "$vmferry" move -c "$L/vmferry.conf" --yes alpha beta b1 small big1 >"$work/out" 2>"$work/err" </dev/null &
+    front=$!
+    i=0
+    until grep -q 'storage small of b1 is full' "$work/out" || [ $i = 300 ]; do
+        i=$((i + 1))
+        sleep 0.1
+    done
+    on beta b1 'mount -o remount,size=300M /mnt/pve/small'
+    wait $front
+    is $? 0 "a copy goes on by itself when there is room again"
+    id=$(on beta b1 'qm list' | awk '$2 == "big1" {print $1}')
+    volume=$(config beta b1 "$id" | sed -n 's/^scsi0: \([^,]*\),.*/\1/p')
+    on beta b1 "cat /mnt/pve/small/images/${volume#small:}" >"$work/image"
+    same "$(image alpha a1 "$(config alpha a1 105 | sed -n 's/^scsi0: \([^,]*\),.*/\1/p')")" "$work/image" \
+        "and is identical"
+else
+    skip "room that is made in the middle" "no file system of its own without namespaces"
+fi
 done_testing
