@@ -24,6 +24,7 @@ struct follow {
     int64_t begun, said; /* ms: the job, the last line of progress (0: none) */
     const char *id;
     int exit;    /* -1: not over */
+    bool ended;  /* that is the job's own */
     int signals; /* signalfd: a question does not keep ^C from being heard */
     int interrupts;
 };
@@ -156,6 +157,7 @@ static void on_end(struct follow *f, const json_t *e)
 {
     const json_t *report = json_object_get(e, "report"), *error = json_object_get(e, "error");
     f->exit = (int)vf_json_int(e, "exit");
+    f->ended = true;
     if (report && f->form != VF_PROGRESS_JSON) {
         vf_autofree char *text = vf_report_text(report);
         vf_say(stdout, "%s", text);
@@ -248,7 +250,7 @@ int vf_plain_follow(const char *id, enum vf_progress_form form, struct vf_tty_ca
         vf_say(stderr, _("Go on: vmferry resume %s; or undo what it did: vmferry rollback %s\n"),
                id, id);
         f.exit = VF_EXIT_INTERRUPTED;
-    } else if (f.exit != VF_EXIT_INTERRUPTED)
+    } else if (f.ended)
         vf_client_wait_end(f.client, END_WAIT_MS);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     vf_client_free(f.client);
