@@ -225,7 +225,8 @@ static int loop(struct follow *f, int signals, const char *id, struct vf_error *
     return 0;
 }
 
-int vf_plain_follow(const char *id, enum vf_progress_form form, struct vf_tty_cache *cache)
+int vf_plain_follow(const char *id, enum vf_progress_form form, struct vf_tty_cache *cache,
+                    bool *stopped)
 {
     vf_autoerror struct vf_error *err = NULL;
     struct follow f = {.id = id, .form = form, .cache = cache, .begun = vf_clock_ms(), .exit = -1};
@@ -252,5 +253,7 @@ int vf_plain_follow(const char *id, enum vf_progress_form form, struct vf_tty_ca
         vf_client_wait_end(f.client, END_WAIT_MS);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     vf_client_free(f.client);
+    if (stopped)
+        *stopped = f.interrupts > 0;
     return f.exit;
 }
