@@ -140,6 +140,29 @@ static void test_run(void)
     vf_watch_free(&w);
 }
 
+/* A disk whose last event says so is whole, and nothing is missed while nothing is copied. */
+static void test_over(void)
+{
+    struct vf_watch w;
+    vf_watch_init(&w);
+    tell(&w, 1000,
+         "{\"type\":\"progress\",\"all\":{\"total\":90,\"done\":10,\"idle\":0},"
+         "\"disks\":[{\"disk\":\"scsi0\",\"stage\":\"copy\",\"total\":50,\"done\":10}]}");
+    tell(&w, 30000,
+         "{\"type\":\"progress\",\"all\":{\"total\":90,\"done\":10,\"idle\":2},"
+         "\"disks\":[{\"disk\":\"scsi0\",\"stage\":\"verify\",\"total\":50,\"done\":10}]}");
+    ok(!vf_watch_stalled(&w, 30000), "reading back is no standstill");
+    ok(vf_watch_stalled(&w, 50000) == 22, "and a standstill is known by what the job says");
+    tell(&w, 60000,
+         "{\"type\":\"progress\",\"all\":{\"total\":90,\"done\":50,\"idle\":0},"
+         "\"disks\":[{\"disk\":\"scsi0\",\"stage\":\"finish\",\"total\":50,\"done\":50,"
+         "\"over\":true}]}");
+    ok(w.disks[0].done == 50 && !w.disks[0].stage, "what a disk came to is kept");
+    ok(!w.copying && !vf_watch_stalled(&w, 90000),
+       "while a person is waited for nothing has to move");
+    vf_watch_free(&w);
+}
+
 static void test_asks(void)
 {
     struct vf_watch w;
@@ -167,6 +190,7 @@ int main(void)
     }
     test_cells();
     test_run();
+    test_over();
     test_asks();
     return done_testing();
 }

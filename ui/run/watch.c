@@ -116,7 +116,10 @@ static void take_copy(struct vf_watch_copy *c, const json_t *e, int64_t now)
 {
     uint64_t done = (uint64_t)vf_json_int(e, "done");
     const json_t *left = json_object_get(e, "left");
-    if (done != c->done || !c->moved)
+    /* other counters may have moved: the job sees all of them */
+    if (json_is_integer(json_object_get(e, "idle")))
+        c->moved = now - 1000 * vf_json_int(e, "idle");
+    else if (done != c->done || !c->moved)
         c->moved = now;
     c->total = (uint64_t)vf_json_int(e, "total");
     c->done = done;
@@ -137,19 +140,20 @@ static void take_disk(struct vf_watch *w, const json_t *disk, int64_t now)
     struct vf_watch_copy *c =
         i < w->n_disks ? &w->disks[i] : vf_grow(&w->disks, &w->n_disks, sizeof *c);
     set_text(&c->name, name);
-    set_text(&c->stage, vf_json_str(disk, "stage"));
+    bool over = vf_json_true(disk, "over");
+    set_text(&c->stage, over ? NULL : vf_json_str(disk, "stage"));
+    w->copying = w->copying || !over;
     take_copy(c, disk, now);
 }
 
 static void on_progress(struct vf_watch *w, const json_t *e, int64_t now)
 {
     const json_t *all = json_object_get(e, "all"), *disks = json_object_get(e, "disks");
+    w->copying = false;
     for (size_t i = 0; i < json_array_size(disks); i++)
         take_disk(w, json_array_get(disks, i), now);
-    if (!json_is_object(all))
-        return;
-    take_copy(&w->all, all, now);
-    w->copying = true;
+    if (json_is_object(all))
+        take_copy(&w->all, all, now);
 }
 
 static void on_ask(struct vf_watch *w, const json_t *e, int64_t now)
