@@ -68,6 +68,8 @@ static void tell_start(struct vf_watch *w)
         "a terminal of eighty columns\"}",
         "{\"type\":\"phase\",\"time\":\"2026-11-21T02:14:08Z\",\"step\":\"copy\","
         "\"title\":\"Copy the disks\",\"state\":\"begin\",\"seconds\":0}",
+        "{\"type\":\"step\",\"time\":\"2026-11-21T02:14:03Z\",\"key\":\"shutdown\","
+        "\"state\":\"intent\",\"data\":{\"running\":true,\"since\":1795227243}}",
     };
     for (size_t i = 0; i < VF_COUNT(events); i++)
         tell(w, 1000 * (int64_t)i, events[i]);
@@ -137,6 +139,10 @@ static void test_run(void)
     struct vf_reader r = {.title = "Messages", .text = vf_buf_str(&text), .top = 1 << 20};
     v.reader = &r;
     check_screen("reader-60x16", &v, 16, 60, false);
+    tell(&w, 140000, "{\"type\":\"phase\",\"step\":\"copy\",\"state\":\"failed\"}");
+    ok(w.down_since != 0, "a step that fails does not bring the VM back");
+    tell(&w, 140000, "{\"type\":\"step\",\"key\":\"shutdown\",\"state\":\"undone\"}");
+    ok(!w.down_since, "its start at the source does");
     vf_watch_free(&w);
 }
 

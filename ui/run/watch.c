@@ -70,13 +70,15 @@ static void on_job(struct vf_watch *w, const json_t *e, int64_t now)
     w->began = parse_time(vf_json_str(e, "time"));
 }
 
-/* From the shutdown at the source to the start at the target. What a failure leads to is not known
- * before the end. */
-static void note_downtime(struct vf_watch *w, const struct vf_watch_step *s, const json_t *e)
+/* From the shutdown at the source to the start at the target, or back at the source. */
+static void on_step(struct vf_watch *w, const json_t *e, int64_t now)
 {
-    if (vf_streq(s->name, "shutdown") && vf_streq(s->state, "begin"))
-        w->down_since = parse_time(vf_json_str(e, "time"));
-    if ((vf_streq(s->name, "start") && vf_streq(s->state, "done")) || vf_streq(s->state, "failed"))
+    const char *key = vf_json_str(e, "key"), *state = vf_json_str(e, "state");
+    const json_t *data = json_object_get(e, "data");
+    if (vf_streq(key, "shutdown") && vf_streq(state, "intent") && vf_json_true(data, "running"))
+        w->down_since = vf_json_int(data, "since");
+    if ((vf_streq(key, "start") && vf_streq(state, "done")) ||
+        (vf_streq(key, "shutdown") && vf_streq(state, "undone")))
         w->down_since = 0;
 }
 
@@ -95,7 +97,6 @@ static void on_phase(struct vf_watch *w, const json_t *e, int64_t now)
     set_text(&s->title, vf_json_str(e, "title"));
     set_text(&s->state, vf_json_str(e, "state"));
     s->seconds = vf_json_num(e, "seconds");
-    note_downtime(w, s, e);
 }
 
 static void on_note(struct vf_watch *w, const json_t *e, int64_t now)
@@ -184,8 +185,9 @@ void vf_watch_event(struct vf_watch *w, const json_t *e, int64_t now)
         const char *type;
         void (*on)(struct vf_watch *w, const json_t *e, int64_t now);
     } handlers[] = {
-        {"job", on_job}, {"phase", on_phase},       {"note", on_note}, {"progress", on_progress},
-        {"ask", on_ask}, {"answered", on_answered}, {"end", on_end},
+        {"job", on_job},           {"phase", on_phase},       {"step", on_step},
+        {"note", on_note},         {"progress", on_progress}, {"ask", on_ask},
+        {"answered", on_answered}, {"end", on_end},
     };
     for (size_t i = 0; i < VF_COUNT(handlers); i++)
         if (vf_streq(handlers[i].type, vf_json_str(e, "type")))
