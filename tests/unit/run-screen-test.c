@@ -99,6 +99,8 @@ static void test_run(void)
     struct vf_watch w;
     vf_watch_init(&w);
     tell_start(&w);
+    ok(vf_watch_current(&w)->began == w.began + 8,
+       "a step runs since it began, not since it was heard of");
     ok(w.down_since == w.began + 3, "the VM is down since it was told to shut down");
     for (int i = 0; i < 90; i++) {
         if (i % 30 < 25)

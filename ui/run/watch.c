@@ -90,7 +90,7 @@ static void on_phase(struct vf_watch *w, const json_t *e, int64_t now)
         return;
     if (!s || !vf_streq(s->name, name)) {
         s = vf_grow(&w->steps, &w->n_steps, sizeof *s);
-        s->began = now;
+        s->began = parse_time(vf_json_str(e, "time"));
         w->copying = false;
     }
     set_text(&s->name, name);
