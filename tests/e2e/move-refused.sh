@@ -98,7 +98,9 @@ unchanged "and nothing was changed"
 if [ "$namespaces" ]; then
     ctl beta set-space small 10000000000
     snapshot "$work/before"
+    export VMFERRY_TEST_HASTE=40 # room is waited for
     move 1 "a target that fills up while it is written ends the move" alpha beta b1 small big1
+    unset VMFERRY_TEST_HASTE
     says err '[Nn]o space' "and says so"
     unchanged "and everything is put back"
     ctl beta set-space small real
