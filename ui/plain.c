@@ -27,6 +27,9 @@ struct follow {
     bool ended;  /* that is the job's own */
     int signals; /* signalfd: a question does not keep ^C from being heard */
     int interrupts;
+    json_t *held;   /* events that came while a question was open, to be shown after it */
+    int64_t asking; /* number of the open question */
+    bool settled;   /* somebody else has answered it, or the job has ended */
 };
 
 int vf_progress_form(const char *word)
@@ -118,6 +121,25 @@ static void left_open(struct follow *f)
         f->exit = VF_EXIT_INTERRUPTED;
 }
 
+/* Does what has come on the job's line or as a signal end the open question? */
+static bool is_settled(void *opaque)
+{
+    struct follow *f = opaque;
+    vf_autoerror struct vf_error *gone = NULL;
+    json_t *e;
+    while ((e = vf_client_next(f->client, &gone))) {
+        const char *type = vf_json_str(e, "type");
+        f->settled = f->settled || vf_streq(type, "end") ||
+                     (vf_streq(type, "answered") && vf_json_int(e, "ask") == f->asking);
+        if (vf_streq(type, "progress")) /* old news by then */
+            json_decref(e);
+        else
+            json_array_append_new(f->held, e);
+    }
+    struct pollfd p = {.fd = f->signals, .events = POLLIN};
+    return f->settled || gone || poll(&p, 1, 0) > 0;
+}
+
 static void on_ask(struct follow *f, const json_t *e)
 {
     static const char *const kinds[] = {"choice", "text", "secret"};
@@ -139,9 +161,16 @@ static void on_ask(struct follow *f, const json_t *e)
                        .once = vf_json_true(e, "once"),
                        .waits = vf_json_true(e, "waits")};
     struct vf_answer a = {0};
+    struct vf_tty_other other = {
+        .fds = {f->signals, vf_client_fd(f->client)}, .settled = is_settled, .opaque = f};
     fflush(stdout);
-    if (vf_tty_cache_ask(f->cache, &q, NULL, f->signals, &a) == VF_TTY_LEFT)
+    f->asking = vf_json_int(e, "ask");
+    f->settled = false;
+    if (vf_tty_cache_ask(f->cache, &q, NULL, &other, &a) == VF_TTY_LEFT) {
+        if (f->settled)
+            vf_say(stderr, _("\nNo answer is needed any more.\n"));
         return; /* no answer of ours: the job waits for one, from here or another terminal */
+    }
     if (q.waits && vf_streq(a.text, q.safe)) {
         left_open(f);
         vf_answer_clear(&a);
@@ -210,7 +239,11 @@ static int loop(struct follow *f, int signals, const char *id, struct vf_error *
 {
     while (f->exit < 0) {
         vf_autoerror struct vf_error *why = NULL;
-        vf_autojson json_t *e = vf_client_next(f->client, &why);
+        vf_autojson json_t *e = json_incref(json_array_get(f->held, 0));
+        if (e)
+            json_array_remove(f->held, 0);
+        else
+            e = vf_client_next(f->client, &why);
         if (e) {
             handle(f, e);
             continue;
@@ -227,12 +260,19 @@ static int loop(struct follow *f, int signals, const char *id, struct vf_error *
     return 0;
 }
 
-int vf_plain_follow(const char *id, enum vf_progress_form form, struct vf_tty_cache *cache)
+int vf_plain_follow(const char *id, enum vf_progress_form form, struct vf_tty_cache *cache,
+                    bool *stopped)
 {
     vf_autoerror struct vf_error *err = NULL;
-    struct follow f = {.id = id, .form = form, .cache = cache, .begun = vf_clock_ms(), .exit = -1};
+    struct follow f = {.id = id,
+                       .form = form,
+                       .cache = cache,
+                       .begun = vf_clock_ms(),
+                       .exit = -1,
+                       .held = json_array()};
     f.client = vf_client_open(id, &err);
     if (!f.client) {
+        json_decref(f.held);
         vf_plain_error(err);
         return VF_EXIT_FAILED;
     }
@@ -254,5 +294,8 @@ int vf_plain_follow(const char *id, enum vf_progress_form form, struct vf_tty_ca
         vf_client_wait_end(f.client, END_WAIT_MS);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     vf_client_free(f.client);
+    json_decref(f.held);
+    if (stopped)
+        *stopped = f.interrupts > 0;
     return f.exit;
 }

@@ -12,8 +12,10 @@ enum vf_progress_form { VF_PROGRESS_PLAIN, VF_PROGRESS_JSON, VF_PROGRESS_NONE };
 int vf_progress_form(const char *word);
 
 /* Follows job ID to its end; returns its exit code. ^C asks the job to stop and put things back; a
- * second one leaves it running. A lost terminal leaves it running too. */
-int vf_plain_follow(const char *id, enum vf_progress_form form, struct vf_tty_cache *cache);
+ * second one leaves it running. A lost terminal leaves it running too. *STOPPED (may be NULL):
+ * somebody here pressed ^C. */
+int vf_plain_follow(const char *id, enum vf_progress_form form, struct vf_tty_cache *cache,
+                    bool *stopped);
 
 /* "no limit", "at most 800 Mbit/s (95 MiB/s)"; RATE in bytes per second. Caller frees. */
 char *vf_plain_limit(uint64_t rate);

@@ -24,7 +24,7 @@ static const char *other_stage(const json_t *disk)
                   {"flush", N_("flushing")},
                   {"verify", N_("reading back")},
                   {"finish", N_("finishing")}};
-    for (size_t i = 0; i < VF_COUNT(stages); i++)
+    for (size_t i = 0; i < VF_COUNT(stages) && !vf_json_true(disk, "over"); i++)
         if (vf_streq(vf_json_str(disk, "stage"), stages[i].stage))
             return _(stages[i].text);
     return NULL;

@@ -30,10 +30,29 @@ static void put(int fd, const char *s)
     }
 }
 
+/* Waits until FD has something to read: 1; 0 when cancelled; -1 when it hung up or OTHER ended it.
+ */
+static int await_line(int fd, struct vf_cancel *cancel, const struct vf_tty_other *other)
+{
+    struct pollfd p[] = {{.fd = fd, .events = POLLIN},
+                         {.fd = other ? other->fds[0] : -1, .events = POLLIN},
+                         {.fd = other ? other->fds[1] : -1, .events = POLLIN}};
+    for (;;) {
+        if (vf_cancel_poll(cancel, p, VF_COUNT(p), -1, NULL) <= 0)
+            return 0;
+        if (p[0].revents & (POLLHUP | POLLERR))
+            return -1;
+        if ((p[1].revents || p[2].revents) && other->settled(other->opaque))
+            return -1;
+        if (p[0].revents)
+            return 1;
+    }
+}
+
 /* One line without its newline; -1 at end of file or when cancelled, -2 when the terminal is gone
- * or OTHER (-1: none) became readable. HIDDEN: no echo. */
-static int read_line(int fd, bool hidden, struct vf_cancel *cancel, int other, char *line,
-                     size_t size)
+ * or OTHER ended it. HIDDEN: no echo. */
+static int read_line(int fd, bool hidden, struct vf_cancel *cancel,
+                     const struct vf_tty_other *other, char *line, size_t size)
 {
     struct termios was, now;
     bool changed = hidden && tcgetattr(fd, &was) == 0;
@@ -43,11 +62,9 @@ static int read_line(int fd, bool hidden, struct vf_cancel *cancel, int other, c
         now.c_lflag |= ECHONL;
         tcsetattr(fd, TCSAFLUSH, &now);
     }
-    struct pollfd p[] = {{.fd = fd, .events = POLLIN}, {.fd = other, .events = POLLIN}};
-    bool ready = vf_cancel_poll(cancel, p, 2, -1, NULL) > 0;
-    bool left = ready && (p[1].revents || p[0].revents & (POLLHUP | POLLERR));
-    ssize_t n = ready && !left ? read(fd, line, size - 1) : -1;
-    left = left || (ready && n < 0);
+    int ready = await_line(fd, cancel, other);
+    ssize_t n = ready > 0 ? read(fd, line, size - 1) : -1;
+    bool left = ready < 0 || (ready > 0 && n < 0);
     if (changed)
         tcsetattr(fd, TCSAFLUSH, &was);
     if (n <= 0)
@@ -100,7 +117,8 @@ static int nobody(const struct vf_ask *q, struct vf_answer *out)
     return 1;
 }
 
-int vf_tty_ask(const struct vf_ask *q, struct vf_cancel *cancel, int other, struct vf_answer *out)
+int vf_tty_ask(const struct vf_ask *q, struct vf_cancel *cancel, const struct vf_tty_other *other,
+               struct vf_answer *out)
 {
     *out = (struct vf_answer){0};
     vf_autofd int fd = open("/dev/tty", O_RDWR | O_CLOEXEC);
@@ -138,7 +156,7 @@ bool vf_tty_confirm(const char *question)
                        .n_choices = VF_COUNT(yes_no),
                        .safe = "no"};
     struct vf_answer a = {0};
-    vf_tty_ask(&q, NULL, -1, &a);
+    vf_tty_ask(&q, NULL, NULL, &a);
     bool yes = vf_streq(a.text, "yes");
     vf_answer_clear(&a);
     return yes;
@@ -230,7 +248,7 @@ bool vf_tty_cache_get(struct vf_tty_cache *c, const char *id, enum vf_ask_kind k
 }
 
 int vf_tty_cache_ask(struct vf_tty_cache *c, const struct vf_ask *q, struct vf_cancel *cancel,
-                     int other, struct vf_answer *out)
+                     const struct vf_tty_other *other, struct vf_answer *out)
 {
     if (vf_tty_cache_get(c, q->id, q->kind, out))
         return 0;
@@ -243,7 +261,7 @@ int vf_tty_cache_ask(struct vf_tty_cache *c, const struct vf_ask *q, struct vf_c
 static int cache_ask(void *opaque, const struct vf_ask *q, struct vf_cancel *cancel,
                      struct vf_answer *out, struct vf_error **err)
 {
-    if (vf_tty_cache_ask(opaque, q, cancel, -1, out) == 0 || out->text)
+    if (vf_tty_cache_ask(opaque, q, cancel, NULL, out) == 0 || out->text)
         return 0;
     if (vf_cancel_check(cancel, err) < 0)
         return -1;

@@ -8,12 +8,21 @@
 /* Is there a person: /dev/tty can be opened and stdin is a terminal. */
 bool vf_tty_there(void);
 
+/* What else may end a question: when one of FDS (-1: none) is readable, SETTLED says whether it
+ * does. */
+struct vf_tty_other {
+    int fds[2];
+    bool (*settled)(void *opaque);
+    void *opaque;
+};
+
 /* Puts Q on the terminal and reads the answer. 0 with *OUT filled; 1 when nobody is there or it was
  * left with end of file: *OUT then is the safe answer, if the question has one, else empty.
- * VF_TTY_LEFT, *OUT empty: the terminal hung up, or the descriptor OTHER (-1: none) became readable
- * before there was an answer. */
+ * VF_TTY_LEFT, *OUT empty: the terminal hung up, or OTHER (may be NULL) ended it before there was
+ * an answer. */
 enum { VF_TTY_LEFT = 2 };
-int vf_tty_ask(const struct vf_ask *q, struct vf_cancel *cancel, int other, struct vf_answer *out);
+int vf_tty_ask(const struct vf_ask *q, struct vf_cancel *cancel, const struct vf_tty_other *other,
+               struct vf_answer *out);
 
 /* "y" or "yes" (in the user's language too); false without a terminal. */
 bool vf_tty_confirm(const char *question);
@@ -29,7 +38,7 @@ struct vf_asker vf_tty_cache_asker(struct vf_tty_cache *c);
 /* Answers Q from the cache (once more than once is a wrong secret: the second time it is asked),
  * else from the terminal. Returns as vf_tty_ask(). */
 int vf_tty_cache_ask(struct vf_tty_cache *c, const struct vf_ask *q, struct vf_cancel *cancel,
-                     int other, struct vf_answer *out);
+                     const struct vf_tty_other *other, struct vf_answer *out);
 /* What was answered to ID before, if that was not offered yet since the last rewind; and an answer
  * to be kept. From any thread. */
 bool vf_tty_cache_get(struct vf_tty_cache *c, const char *id, enum vf_ask_kind kind,

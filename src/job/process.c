@@ -241,6 +241,19 @@ static void *work(void *arg)
     return NULL;
 }
 
+/* Who watches is to know since when the VM is down, also when an earlier process shut it down. */
+static void say_outage(struct vf_job *job)
+{
+    const json_t *events = vf_journal_events(job->journal);
+    for (size_t i = 0; i < json_array_size(events); i++) {
+        const json_t *e = json_array_get(events, i);
+        const char *key = vf_json_str(e, "key");
+        if (vf_streq(vf_json_str(e, "type"), "step") &&
+            (vf_streq(key, "shutdown") || vf_streq(key, "start")))
+            vf_bus_say(job->bus, vf_event_line(json_deep_copy(e)));
+    }
+}
+
 static int serve(struct vf_job *job, enum vf_job_mode mode, struct vf_server *server)
 {
     sigset_t set;
@@ -260,6 +273,7 @@ static int serve(struct vf_job *job, enum vf_job_mode mode, struct vf_server *se
         if (e)
             vf_bus_say(job->bus, vf_event_line(json_deep_copy(e)));
     }
+    say_outage(job);
     pthread_t thread;
     if (signals < 0 || pthread_create(&thread, NULL, work, &w) != 0)
         return VF_EXIT_INTERRUPTED;

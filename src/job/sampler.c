@@ -25,7 +25,7 @@ struct numbers {
 
 struct disk {
     struct vf_meter meter;
-    bool preparing; /* the last time */
+    bool copying, preparing; /* the last time */
 };
 
 struct vf_sampler {
@@ -83,6 +83,8 @@ static json_t *sample_disk(struct vf_sampler *s, const struct vf_job_disk *d, st
                            int64_t now)
 {
     struct vf_meter *m = &seen->meter, before = *m;
+    seen->copying =
+        atomic_load(&d->copying); /* before the counters, which are the last ones then */
     enum vf_stage stage = (enum vf_stage)atomic_load(&d->progress.stage);
     struct numbers n = numbers_of(&d->progress);
     struct vf_amounts a = {.sent = n.n[SENT], .done = n.n[DONE]};
@@ -99,6 +101,8 @@ static json_t *sample_disk(struct vf_sampler *s, const struct vf_job_disk *d, st
     json_object_set_new(o, "disk", json_string(d->slot));
     json_object_set_new(o, "stage", json_string(vf_stage_name(stage)));
     put_all(o, atomic_load(&d->progress.total), &n, m);
+    if (!seen->copying)
+        json_object_set_new(o, "over", json_true());
     return o;
 }
 
@@ -122,18 +126,21 @@ json_t *vf_sampler_take(struct vf_sampler *s, int64_t now)
 {
     const struct vf_job *job = s->job;
     json_t *disks = json_array();
+    bool busy = false;
     for (size_t i = 0; i <= job->plan->n_disks; i++) {
         const struct vf_job_disk *d = i < job->plan->n_disks ? &job->disks[i] : &job->memory;
-        if (atomic_load(&d->copying))
-            json_array_append_new(disks, sample_disk(s, d, &s->disks[i], now));
-        else
-            s->disks[i] = (struct disk){0};
+        struct disk *seen = &s->disks[i];
+        /* once more when it is over: what it came to in the end */
+        if (atomic_load(&d->copying) || seen->copying)
+            json_array_append_new(disks, sample_disk(s, d, seen, now));
+        if (!seen->copying)
+            *seen = (struct disk){0};
+        busy = busy || seen->copying;
     }
-    bool busy = json_array_size(disks) > 0;
     if (s->last)
         s->busy += now - s->last;
     s->last = busy ? now : 0;
-    if (!busy) {
+    if (!json_array_size(disks)) {
         json_decref(disks);
         return NULL;
     }

@@ -90,9 +90,28 @@ wait $front
 unchanged "everything is as before"
 
 slow
+kill -9 "$(pgrep -f "__job [a-z]* $(job_dir)\$")"
+wait $front
+is $? 4 "a job whose process dies"
 screen 80 24 "$vmferry attach"
+sees 'Go on: vmferry resume' "is told of with what can be done"
+"$vmferry" resume --yes >"$work/slow" 2>&1 </dev/null &
+front=$!
+i=0
+until running || [ $i = 300 ]; do
+    i=$((i + 1))
+    sleep 0.1
+done
+screen 80 24 "$vmferry attach"
+sees 'Copy the disks' "goes on"
+sees 'VM down for 0:00:' "and the screen knows of the outage, which began with the first process"
+keys c
+sees 'Stop this job' "a question whether to stop it"
 wait $front
 is $? 0 "a job that ends while it is watched"
+sees 'Result' "takes it away"
+seen
+is "$(count_of 'Stop this job')" 0 "with its end"
 sees 'Report: web1' "shows its report"
 keys q
 sees 'exit=0' "and its success"

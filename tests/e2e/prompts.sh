@@ -41,7 +41,7 @@ tmux -L "$screen" kill-server
 sleep 1
 run 0 "the terminal is lost" jobs
 says out ' running .*stubborn' "the job waits for an answer"
-at_terminal "'$vmferry' attach"
+at_terminal "'$vmferry' attach --plain"
 sees 'What now' "who comes back is asked again"
 keys C-c
 sees 'exit=1' "interrupted in the question, the job ends"

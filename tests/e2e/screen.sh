@@ -11,6 +11,10 @@ trap 'tmux -L "$screen" kill-server 2>/dev/null; finish' EXIT
 # runs COMMAND
 at_terminal() {
     tmux -L "$screen" kill-server 2>/dev/null
+    at_terminal_too "$1"
+}
+# at_terminal_too COMMAND: the same beside the screen that is there
+at_terminal_too() {
     screens=$((${screens:-0} + 1))
     screen=vmferry-e2e-$$-$screens
     tmux -L "$screen" -f /dev/null new-session -d -x 200 -y 60 \

@@ -39,4 +39,20 @@ while pgrep -f "__job run $(job_dir)\$" >/dev/null && [ $i -lt 300 ]; do
 done
 [ $i -lt 300 ]
 ok $? "the job ends when told to"
+
+# without an interactive shell a background command does not hear INT: TERM is the same
+"$vmferry" move -c "$L/vmferry.conf" --yes --bwlimit 1 alpha beta b1 local big1 clone1 \
+    >"$work/slow" 2>"$work/slow.err" </dev/null &
+front=$!
+i=0
+until grep -q 'Copy the disks' "$work/slow" || [ $i = 300 ]; do
+    i=$((i + 1))
+    sleep 0.1
+done
+kill -TERM $front
+wait $front
+is $? 1 "who stops one of several means all"
+cp "$work/slow" "$work/out"
+says out '^  big1 +stopped, put back +move it again$' "the one is put back"
+says out '^  clone1 +not begun +move it again$' "the others are not begun"
 done_testing

@@ -77,6 +77,25 @@ for at in stop start; do
     unchanged "and everything is put back"
 done
 
+# --- answered on another terminal: the one that asked too goes on by itself
+: >"$work/move.err"
+"$vmferry" move -c "$conf" --yes --wait-before-stop alpha beta b1 local web1 \
+    >"$work/move" 2>"$work/move.err" </dev/null &
+front=$!
+said_to_wait "once more a job waits"
+at_terminal "'$vmferry' attach --plain"
+sees 'Ready to shut down web1' "two terminals are asked"
+first=$screen
+at_terminal_too "'$vmferry' attach --plain"
+sees 'Ready to shut down web1' "at the same time"
+keys 3 Enter
+sees 'exit=1' "the second one gives up"
+second=$screen screen=$first
+sees 'exit=1' "the first one needs no Enter to see it"
+says out 'No answer is needed' "and is told"
+tmux -L "$second" kill-server
+wait $front
+
 # --- nothing to wait for
 move 0 "a VM that is stopped is not asked about" --wait-before-stop --wait-before-start \
     alpha beta b1 local old1

@@ -136,7 +136,11 @@ static void test_resumed(void)
     has(disk(e, 0), "left", 20);
     has(json_object_get(e, "all"), "left", 20);
     disks[2].copying = false;
-    ok(!vf_sampler_take(s, 61250), "a pause");
+    vf_autojson json_t *end = vf_sampler_take(s, 61250);
+    has(disk(end, 0), "done", 810 * MB);
+    ok(vf_json_true(disk(end, 0), "over") && !vf_json_true(disk(e, 0), "over"),
+       "what it came to is said once more");
+    ok(!vf_sampler_take(s, 61500), "a pause");
     ok(!vf_sampler_take(s, 900000), "for a person to answer");
     set(2, VF_STAGE_COPY, 0);
     json_decref(vf_sampler_take(s, 900250));

@@ -68,6 +68,8 @@ static void tell_start(struct vf_watch *w)
         "a terminal of eighty columns\"}",
         "{\"type\":\"phase\",\"time\":\"2026-11-21T02:14:08Z\",\"step\":\"copy\","
         "\"title\":\"Copy the disks\",\"state\":\"begin\",\"seconds\":0}",
+        "{\"type\":\"step\",\"time\":\"2026-11-21T02:14:03Z\",\"key\":\"shutdown\","
+        "\"state\":\"intent\",\"data\":{\"running\":true,\"since\":1795227243}}",
     };
     for (size_t i = 0; i < VF_COUNT(events); i++)
         tell(w, 1000 * (int64_t)i, events[i]);
@@ -97,6 +99,8 @@ static void test_run(void)
     struct vf_watch w;
     vf_watch_init(&w);
     tell_start(&w);
+    ok(vf_watch_current(&w)->began == w.began + 8,
+       "a step runs since it began, not since it was heard of");
     ok(w.down_since == w.began + 3, "the VM is down since it was told to shut down");
     for (int i = 0; i < 90; i++) {
         if (i % 30 < 25)
@@ -137,6 +141,33 @@ static void test_run(void)
     struct vf_reader r = {.title = "Messages", .text = vf_buf_str(&text), .top = 1 << 20};
     v.reader = &r;
     check_screen("reader-60x16", &v, 16, 60, false);
+    tell(&w, 140000, "{\"type\":\"phase\",\"step\":\"copy\",\"state\":\"failed\"}");
+    ok(w.down_since != 0, "a step that fails does not bring the VM back");
+    tell(&w, 140000, "{\"type\":\"step\",\"key\":\"shutdown\",\"state\":\"undone\"}");
+    ok(!w.down_since, "its start at the source does");
+    vf_watch_free(&w);
+}
+
+/* A disk whose last event says so is whole, and nothing is missed while nothing is copied. */
+static void test_over(void)
+{
+    struct vf_watch w;
+    vf_watch_init(&w);
+    tell(&w, 1000,
+         "{\"type\":\"progress\",\"all\":{\"total\":90,\"done\":10,\"idle\":0},"
+         "\"disks\":[{\"disk\":\"scsi0\",\"stage\":\"copy\",\"total\":50,\"done\":10}]}");
+    tell(&w, 30000,
+         "{\"type\":\"progress\",\"all\":{\"total\":90,\"done\":10,\"idle\":2},"
+         "\"disks\":[{\"disk\":\"scsi0\",\"stage\":\"verify\",\"total\":50,\"done\":10}]}");
+    ok(!vf_watch_stalled(&w, 30000), "reading back is no standstill");
+    ok(vf_watch_stalled(&w, 50000) == 22, "and a standstill is known by what the job says");
+    tell(&w, 60000,
+         "{\"type\":\"progress\",\"all\":{\"total\":90,\"done\":50,\"idle\":0},"
+         "\"disks\":[{\"disk\":\"scsi0\",\"stage\":\"finish\",\"total\":50,\"done\":50,"
+         "\"over\":true}]}");
+    ok(w.disks[0].done == 50 && !w.disks[0].stage, "what a disk came to is kept");
+    ok(!w.copying && !vf_watch_stalled(&w, 90000),
+       "while a person is waited for nothing has to move");
     vf_watch_free(&w);
 }
 
@@ -167,6 +198,7 @@ int main(void)
     }
     test_cells();
     test_run();
+    test_over();
     test_asks();
     return done_testing();
 }

@@ -87,7 +87,7 @@ static enum vf_exit save(const struct vf_carry *o, const struct vf_prepared *p)
 
 static enum vf_exit begin(const struct vf_conf *conf, const struct vf_carry *o,
                           const struct vf_prepared *p, const char *vm, struct vf_tty_cache *cache,
-                          char **id)
+                          char **id, bool *stopped)
 {
     vf_autoerror struct vf_error *err = NULL;
     vf_autofree char *question = vf_asprintf(_("Begin to move %s?"), p->plan->vm_name);
@@ -102,12 +102,12 @@ static enum vf_exit begin(const struct vf_conf *conf, const struct vf_carry *o,
     *id = vf_job_create(p->plan, conf->path, &err);
     if (!*id || vf_job_spawn(*id, VF_JOB_RUN, &err) < 0)
         return vf_carry_failed(err, vm);
-    return (enum vf_exit)vf_plain_follow(*id, o->progress, cache);
+    return (enum vf_exit)vf_plain_follow(*id, o->progress, cache, stopped);
 }
 
 enum vf_exit vf_carry_out(const struct vf_conf *conf, const struct vf_carry *o,
                           const struct vf_prepared *p, const char *vm, struct vf_tty_cache *cache,
-                          char **id)
+                          char **id, bool *stopped)
 {
     bool stop = vf_findings_stop(&p->findings), json = o->progress == VF_PROGRESS_JSON;
     vf_autofree char *own = NULL;
@@ -129,5 +129,5 @@ enum vf_exit vf_carry_out(const struct vf_conf *conf, const struct vf_carry *o,
                                : _("Dry run: nothing was changed."));
         return VF_EXIT_DONE;
     }
-    return begin(conf, o, p, vm, cache, id ? id : &own);
+    return begin(conf, o, p, vm, cache, id ? id : &own, stopped);
 }

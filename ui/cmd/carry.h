@@ -32,10 +32,10 @@ enum { VF_CARRY_YES = 1000, VF_CARRY_PROGRESS, VF_CARRY_DEBUG };
 int vf_carry_word(const char *name, const char *text, const char *const *words, size_t n);
 
 /* Does with P what O says. VM names it in messages. *ID: the job, when one was made (caller frees);
- * may be NULL. */
+ * may be NULL. *STOPPED: as of vf_plain_follow(). */
 enum vf_exit vf_carry_out(const struct vf_conf *conf, const struct vf_carry *o,
                           const struct vf_prepared *p, const char *vm, struct vf_tty_cache *cache,
-                          char **id);
+                          char **id, bool *stopped);
 
 /* Says why there is no plan, and that nothing was changed (unless VM is NULL). */
 enum vf_exit vf_carry_failed(const struct vf_error *e, const char *vm);

@@ -66,7 +66,7 @@ static int attach(const char *id, bool plain, const struct vf_screen_opts *opts)
         vf_plain_error(err);
         return VF_EXIT_FAILED;
     }
-    return vf_plain_follow(id, VF_PROGRESS_PLAIN, cache);
+    return vf_plain_follow(id, VF_PROGRESS_PLAIN, cache, NULL);
 }
 
 int vf_cmd_attach(int argc, char **argv)
@@ -123,5 +123,5 @@ int vf_cmd_rollback(int argc, char **argv)
         vf_plain_error(err);
         return VF_EXIT_FAILED;
     }
-    return vf_plain_follow(id, VF_PROGRESS_PLAIN, cache);
+    return vf_plain_follow(id, VF_PROGRESS_PLAIN, cache, NULL);
 }

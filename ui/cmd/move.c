@@ -231,7 +231,7 @@ static int take(struct options *o, int c)
 }
 
 static enum vf_exit move_one(const struct vf_conf *conf, const struct options *o, const char *vm,
-                             struct vf_tty_cache *cache, char **job)
+                             struct vf_tty_cache *cache, struct vf_outcome *to)
 {
     struct vf_move m = o->move;
     m.vm = vm;
@@ -241,7 +241,7 @@ static enum vf_exit move_one(const struct vf_conf *conf, const struct options *o
     vf_tty_cache_rewind(cache);
     if (vf_prepare(conf, &m, &asker, NULL, &p, &err) < 0)
         return vf_carry_failed(err, vm);
-    enum vf_exit code = vf_carry_out(conf, &o->carry, &p, vm, cache, job);
+    enum vf_exit code = vf_carry_out(conf, &o->carry, &p, vm, cache, &to->job, &to->stopped);
     vf_prepared_free(&p);
     return code;
 }
@@ -257,10 +257,11 @@ static int move_all(const struct vf_conf *conf, const struct options *o, char *c
         v[i] = (struct vf_outcome){.vm = vms[i], .code = -1};
         if (!go)
             continue;
-        v[i].code = (int)move_one(conf, o, vms[i], cache, &v[i].job);
+        v[i].code = (int)move_one(conf, o, vms[i], cache, &v[i]);
         worst = v[i].code > worst ? v[i].code : worst;
         /* ^C means all of them */
-        go = v[i].code != VF_EXIT_INTERRUPTED && (v[i].code == VF_EXIT_DONE || !o->stop_on_failure);
+        go = v[i].code != VF_EXIT_INTERRUPTED && !v[i].stopped &&
+             (v[i].code == VF_EXIT_DONE || !o->stop_on_failure);
     }
     if (n > 1 && !o->carry.dry_run && o->carry.progress != VF_PROGRESS_JSON) {
         vf_autofree char *table = vf_outcome_table(v, n);

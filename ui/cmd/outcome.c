@@ -38,6 +38,8 @@ static const char *result(const struct vf_outcome *o)
 {
     if (o->code < 0 || (size_t)o->code >= VF_COUNT(results))
         return _("not begun");
+    if (o->code == VF_EXIT_FAILED && o->stopped)
+        return _("stopped, put back");
     return o->code == VF_EXIT_FAILED && !o->job ? _("not moved") : _(results[o->code]);
 }
 
@@ -57,7 +59,7 @@ static char *next(const struct vf_outcome *o)
         return dir ? vf_asprintf(_("see %s/log"), dir) : vf_strdup("");
     case VF_EXIT_STOPPED:
     case VF_EXIT_FAILED:
-        return vf_strdup(_("mend the cause, move it again"));
+        return vf_strdup(o->stopped ? _("move it again") : _("mend the cause, move it again"));
     default:
         return vf_strdup(_("move it again"));
     }

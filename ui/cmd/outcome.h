@@ -9,6 +9,7 @@ struct vf_outcome {
     const char *vm; /* as it was named */
     char *job;      /* NULL: none was made */
     int code;       /* enum vf_exit; -1: not begun */
+    bool stopped;   /* by ^C */
 };
 
 /* A table: name, result, downtime, what can follow. Caller frees. */

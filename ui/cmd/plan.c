@@ -63,7 +63,7 @@ static enum vf_exit plan_file(const struct vf_carry *o, const char *path)
     const char *name = plan->vm_name ? plan->vm_name : vm;
     if (vf_prepare_plan(conf, plan, &asker, NULL, &p, &err) < 0)
         return vf_carry_failed(err, name);
-    enum vf_exit code = vf_carry_out(conf, o, &p, name, cache, NULL);
+    enum vf_exit code = vf_carry_out(conf, o, &p, name, cache, NULL, NULL);
     vf_prepared_free(&p);
     return code;
 }

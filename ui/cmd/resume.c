@@ -206,7 +206,7 @@ static int go_on(const char *id, const struct options *o, struct vf_tty_cache *c
         vf_plain_error(err);
         return VF_EXIT_FAILED;
     }
-    return vf_plain_follow(id, o->progress, cache);
+    return vf_plain_follow(id, o->progress, cache, NULL);
 }
 
 /* A process works on it still: nothing is to be taken up. */
@@ -216,7 +216,7 @@ static int join(const char *id, pid_t pid, int64_t since, const struct options *
     vf_autofree char *stamp = vf_clock_stamp(since);
     vf_say(stderr, _("Job %s is being worked on already (process %d, since %s).\n"), id, (int)pid,
            stamp);
-    return o->check ? VF_EXIT_DONE : vf_plain_follow(id, o->progress, cache);
+    return o->check ? VF_EXIT_DONE : vf_plain_follow(id, o->progress, cache, NULL);
 }
 
 int vf_cmd_resume(int argc, char **argv)

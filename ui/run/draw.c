@@ -146,10 +146,12 @@ static int draw_disks(const struct vf_run_view *v, struct vf_canvas *c, int row,
     return w->n_disks ? row + 1 : row;
 }
 
-static void draw_step(const struct vf_watch_step *s, int64_t now, struct vf_canvas *c, int row)
+static void draw_step(const struct vf_watch_step *s, int64_t unix_now, struct vf_canvas *c, int row)
 {
     bool done = vf_streq(s->state, "done"), failed = vf_streq(s->state, "failed");
-    double seconds = done || failed ? s->seconds : (double)(now - s->began) / 1000;
+    double seconds = done || failed                    ? s->seconds
+                     : s->began && unix_now > s->began ? (double)(unix_now - s->began)
+                                                       : 0;
     vf_autofree char *time = vf_format_duration(seconds);
     const char *word = done ? _("done") : failed ? _("FAILED") : _("now");
     vf_autofree char *text = vf_asprintf("%s  %s", time, word);
@@ -163,7 +165,7 @@ static int draw_steps(const struct vf_run_view *v, struct vf_canvas *c, int row,
     const struct vf_watch *w = v->watch;
     size_t from = w->n_steps > (size_t)rows ? w->n_steps - (size_t)rows : 0;
     for (size_t i = from; i < w->n_steps; i++)
-        draw_step(&w->steps[i], v->now, c, row++);
+        draw_step(&w->steps[i], v->unix_now, c, row++);
     return row + 1;
 }
 

@@ -286,6 +286,7 @@ static int take_events(struct run *r, struct vf_error **err)
         r->front = FRONT_NONE;
     }
     if (r->watch.end && r->front != FRONT_RESULT) {
+        vf_question_close(&r->question); /* also ours whether to stop */
         do_result(r);
         vf_screen_bell(r->screen);
     }
@@ -349,25 +350,33 @@ int vf_run_follow(const char *id, const struct vf_screen_opts *opts, struct vf_t
 {
     struct run r = {.id = id, .cache = cache};
     vf_auto(vf_client_free) struct vf_client *client = vf_client_open(id, err);
-    r.screen = client ? vf_screen_open(opts, err) : NULL;
-    if (!r.screen)
+    if (!client)
         return -1;
-    r.client = client;
-    vf_watch_init(&r.watch);
     sigset_t set, before;
     sigemptyset(&set);
     static const int heard[] = {SIGWINCH, SIGINT, SIGTERM, SIGHUP};
     for (size_t i = 0; i < VF_COUNT(heard); i++)
         sigaddset(&set, heard[i]);
+    /* first: a change of size while the screen is opened is not to be missed */
     pthread_sigmask(SIG_BLOCK, &set, &before);
+    r.screen = vf_screen_open(opts, err);
+    if (!r.screen) {
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+        return -1;
+    }
+    r.client = client;
+    vf_watch_init(&r.watch);
     vf_autofd int signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     vf_autoerror struct vf_error *why = NULL;
     int code = loop(&r, signals, &why);
     vf_screen_close(r.screen);
-    if (code < 0)
+    if (code < 0) {
         vf_plain_error(why);
-    else
+        vf_say(stderr, _("Go on: vmferry resume %s; or undo what it did: vmferry rollback %s\n"),
+               id, id);
+    } else {
         farewell(&r);
+    }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     code = code < 0 || !r.watch.end ? VF_EXIT_INTERRUPTED : (int)vf_json_int(r.watch.end, "exit");
     vf_watch_free(&r.watch);

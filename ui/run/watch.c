@@ -70,13 +70,15 @@ static void on_job(struct vf_watch *w, const json_t *e, int64_t now)
     w->began = parse_time(vf_json_str(e, "time"));
 }
 
-/* From the shutdown at the source to the start at the target. What a failure leads to is not known
- * before the end. */
-static void note_downtime(struct vf_watch *w, const struct vf_watch_step *s, const json_t *e)
+/* From the shutdown at the source to the start at the target, or back at the source. */
+static void on_step(struct vf_watch *w, const json_t *e, int64_t now)
 {
-    if (vf_streq(s->name, "shutdown") && vf_streq(s->state, "begin"))
-        w->down_since = parse_time(vf_json_str(e, "time"));
-    if ((vf_streq(s->name, "start") && vf_streq(s->state, "done")) || vf_streq(s->state, "failed"))
+    const char *key = vf_json_str(e, "key"), *state = vf_json_str(e, "state");
+    const json_t *data = json_object_get(e, "data");
+    if (vf_streq(key, "shutdown") && vf_streq(state, "intent") && vf_json_true(data, "running"))
+        w->down_since = vf_json_int(data, "since");
+    if ((vf_streq(key, "start") && vf_streq(state, "done")) ||
+        (vf_streq(key, "shutdown") && vf_streq(state, "undone")))
         w->down_since = 0;
 }
 
@@ -88,14 +90,13 @@ static void on_phase(struct vf_watch *w, const json_t *e, int64_t now)
         return;
     if (!s || !vf_streq(s->name, name)) {
         s = vf_grow(&w->steps, &w->n_steps, sizeof *s);
-        s->began = now;
+        s->began = parse_time(vf_json_str(e, "time"));
         w->copying = false;
     }
     set_text(&s->name, name);
     set_text(&s->title, vf_json_str(e, "title"));
     set_text(&s->state, vf_json_str(e, "state"));
     s->seconds = vf_json_num(e, "seconds");
-    note_downtime(w, s, e);
 }
 
 static void on_note(struct vf_watch *w, const json_t *e, int64_t now)
@@ -116,7 +117,10 @@ static void take_copy(struct vf_watch_copy *c, const json_t *e, int64_t now)
 {
     uint64_t done = (uint64_t)vf_json_int(e, "done");
     const json_t *left = json_object_get(e, "left");
-    if (done != c->done || !c->moved)
+    /* other counters may have moved: the job sees all of them */
+    if (json_is_integer(json_object_get(e, "idle")))
+        c->moved = now - 1000 * vf_json_int(e, "idle");
+    else if (done != c->done || !c->moved)
         c->moved = now;
     c->total = (uint64_t)vf_json_int(e, "total");
     c->done = done;
@@ -137,19 +141,20 @@ static void take_disk(struct vf_watch *w, const json_t *disk, int64_t now)
     struct vf_watch_copy *c =
         i < w->n_disks ? &w->disks[i] : vf_grow(&w->disks, &w->n_disks, sizeof *c);
     set_text(&c->name, name);
-    set_text(&c->stage, vf_json_str(disk, "stage"));
+    bool over = vf_json_true(disk, "over");
+    set_text(&c->stage, over ? NULL : vf_json_str(disk, "stage"));
+    w->copying = w->copying || !over;
     take_copy(c, disk, now);
 }
 
 static void on_progress(struct vf_watch *w, const json_t *e, int64_t now)
 {
     const json_t *all = json_object_get(e, "all"), *disks = json_object_get(e, "disks");
+    w->copying = false;
     for (size_t i = 0; i < json_array_size(disks); i++)
         take_disk(w, json_array_get(disks, i), now);
-    if (!json_is_object(all))
-        return;
-    take_copy(&w->all, all, now);
-    w->copying = true;
+    if (json_is_object(all))
+        take_copy(&w->all, all, now);
 }
 
 static void on_ask(struct vf_watch *w, const json_t *e, int64_t now)
@@ -180,8 +185,9 @@ void vf_watch_event(struct vf_watch *w, const json_t *e, int64_t now)
         const char *type;
         void (*on)(struct vf_watch *w, const json_t *e, int64_t now);
     } handlers[] = {
-        {"job", on_job}, {"phase", on_phase},       {"note", on_note}, {"progress", on_progress},
-        {"ask", on_ask}, {"answered", on_answered}, {"end", on_end},
+        {"job", on_job},           {"phase", on_phase},       {"step", on_step},
+        {"note", on_note},         {"progress", on_progress}, {"ask", on_ask},
+        {"answered", on_answered}, {"end", on_end},
     };
     for (size_t i = 0; i < VF_COUNT(handlers); i++)
         if (vf_streq(handlers[i].type, vf_json_str(e, "type")))

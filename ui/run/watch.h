@@ -10,7 +10,7 @@
 struct vf_watch_step {
     char *name, *title, *state; /* "begin", "done", "failed" */
     double seconds;             /* once it has ended */
-    int64_t began;
+    int64_t began; /* unix seconds; 0: not known */
 };
 
 /* Of a disk, or of all of them. */
@@ -18,7 +18,7 @@ struct vf_watch_copy {
     char *name, *stage;
     uint64_t total, done, zero, rate, average; /* bytes, and bytes per second */
     int64_t left;                              /* seconds; -1: not known */
-    int64_t moved;                             /* when DONE last changed */
+    int64_t moved;                             /* when any counter last changed */
 };
 
 struct vf_watch_note {
@@ -39,7 +39,7 @@ struct vf_watch {
     struct vf_watch_note *notes;
     size_t n_steps, n_disks, n_notes;
     struct vf_watch_copy all;
-    bool copying;                   /* a disk was heard of in this step */
+    bool copying;                   /* a disk is being copied */
     uint64_t rates[VF_WATCH_RATES]; /* bytes per second, one a second, oldest first */
     size_t n_rates;
     int64_t sampled;

@@ -224,15 +224,18 @@ int vf_wizard_run(const struct vf_conf *conf, const struct vf_screen_opts *opts,
                   struct vf_error **err)
 {
     struct wizard_loop l = {.conf = conf};
-    l.screen = vf_screen_open(opts, err);
-    if (!l.screen)
-        return -1;
     sigset_t set, before;
     sigemptyset(&set);
     static const int heard[] = {SIGWINCH, SIGINT, SIGTERM, SIGHUP};
     for (size_t i = 0; i < VF_COUNT(heard); i++)
         sigaddset(&set, heard[i]);
+    /* first: a change of size while the screen is opened is not to be missed */
     pthread_sigmask(SIG_BLOCK, &set, &before);
+    l.screen = vf_screen_open(opts, err);
+    if (!l.screen) {
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+        return -1;
+    }
     vf_autofd int signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     l.bus = vf_bus_new();
     l.bus_asker = vf_bus_asker(l.bus);
