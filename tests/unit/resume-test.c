@@ -670,15 +670,34 @@ static void test_asleep(void)
 
 /* ---- left alone ---- */
 
-/* A program that is killed while its movers copy. Their time-outs are shorter still: they wait 9 s
- * for it to come back. */
-static int run_killed(const char *from, const char *to, int tell)
+/* H has a disk open and was told to receive it; nobody sends. */
+static bool told_to_receive(struct vf_mover_host *h, const char *path)
 {
-    struct pair p;
+    vf_autobuf struct vf_buf b = {0};
+    vf_autoerror struct vf_error *e = NULL;
+    uint32_t id = vf_session_new_id();
+    vf_field_str(&b, VF_TAG_PATH, path);
+    vf_field_str(&b, VF_TAG_FORMAT, "raw");
+    vf_field_u64(&b, VF_TAG_WRITE, 1);
+    vf_field_u64(&b, VF_TAG_OURS, 1);
+    int r = vf_session_call(h->session, VF_F_OPEN, id, &b, VF_F_OPENED, 60000, NULL, NULL, &e);
+    vf_field_u64(&b, VF_TAG_SIZE, MIB);
+    if (r == 0)
+        r = vf_session_call(h->session, VF_F_RECEIVE, id, &b, VF_F_OK, 60000, NULL, NULL, &e);
+    show(e);
+    return r == 0;
+}
+
+/* A program that is killed while its movers copy, and others were just going to. Their time-outs
+ * are shorter still: they wait 9 s for it to come back. */
+static int run_killed(const char *from, const char *to, const char *idle, int tell)
+{
+    struct pair p, q;
     struct later l;
     setenv("VMFERRY_TEST_HASTE", "100", 1);
-    if (!open_pair(&p) || !start_slow(&l, &p, from, to, NULL) ||
-        dprintf(tell, "%s\n%s\n", p.source->dir, p.target->dir) < 0)
+    if (!open_pair(&q) || !told_to_receive(q.target, idle) || !open_pair(&p) ||
+        !start_slow(&l, &p, from, to, NULL) ||
+        dprintf(tell, "%s\n%s\n%s\n", p.source->dir, p.target->dir, q.target->dir) < 0)
         return 1;
     return 0;
 }
@@ -693,13 +712,14 @@ static void test_left_alone(void)
 {
     const uint64_t size = 6 * MIB;
     vf_autofree char *from = make_dense("src.raw", size), *to = make_target("dst.raw", "raw", size);
+    vf_autofree char *idle = make_target("idle.raw", "raw", MIB);
     int tell[2];
     if (!ok(pipe(tell) == 0, "a pipe"))
         return;
     fflush(stdout);
     pid_t pid = fork();
     if (pid == 0)
-        _exit(run_killed(from, to, tell[1]));
+        _exit(run_killed(from, to, idle, tell[1]));
     close(tell[1]);
     char text[1024] = "", *rest = NULL;
     ssize_t n = vf_read_full(tell[0], text, sizeof text - 1);
@@ -707,7 +727,8 @@ static void test_left_alone(void)
     int raw = 0;
     waitpid(pid, &raw, 0);
     const char *source = strtok_r(text, "\n", &rest), *target = strtok_r(NULL, "\n", &rest);
-    ok(n > 0 && target && WIFEXITED(raw) && WEXITSTATUS(raw) == 0 && is_there(source) &&
+    const char *waiting = strtok_r(NULL, "\n", &rest);
+    ok(n > 0 && waiting && WIFEXITED(raw) && WEXITSTATUS(raw) == 0 && is_there(source) &&
            is_there(target),
        "a program dies, its movers do not");
     int64_t end = vf_clock_ms() + 60000;
@@ -720,6 +741,10 @@ static void test_left_alone(void)
         usleep(100000);
     ok(target && !is_there(source) && !is_there(target),
        "and leave when nobody comes back for them");
+    while (waiting && vf_clock_ms() < end && is_there(waiting))
+        usleep(100000);
+    ok(waiting && !is_there(waiting), "so does one that nobody has begun to send to");
+    unlink(idle);
     unlink(from);
     unlink(to);
 }
