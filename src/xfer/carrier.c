@@ -375,10 +375,21 @@ static int wait_for_room(struct ride *r, const struct vf_error *why, struct vf_e
     return 0;
 }
 
+/* Between copies nobody looks, and an operator's word may be waited for for hours: an outage does
+ * not last since then. */
+static void begin(struct vf_carrier *c)
+{
+    pthread_mutex_lock(&c->lock);
+    if (c->up)
+        c->worked_ms = vf_clock_awake_ms();
+    pthread_mutex_unlock(&c->lock);
+}
+
 int vf_carrier_copy(struct vf_carrier *c, struct vf_copy *copy, const struct vf_progress *progress,
                     struct vf_cancel *cancel, struct vf_copy_result *out, struct vf_error **err)
 {
     struct ride r = {.c = c, .progress = progress, .cancel = cancel};
+    begin(c);
     for (;;) {
         vf_autoerror struct vf_error *e = NULL;
         if (take(&r, err) < 0)

@@ -749,6 +749,50 @@ static void test_left_alone(void)
     unlink(to);
 }
 
+/* ---- a long wait before ---- */
+
+/* Connections that broke while nothing was copied, for longer than an outage may last: 4.5 s here.
+ */
+static int run_late(void)
+{
+    setenv("VMFERRY_TEST_HASTE", "200", 1);
+    const uint64_t size = 4 * MIB;
+    struct rig r;
+    bool good = rig_open(&r, false);
+    vf_autofree char *from = make_dense("late.raw", size);
+    vf_autofree char *to = make_target("late-dst.raw", "raw", size);
+    struct vf_copy_opts o = options(&r, from, to, 0);
+    if (good)
+        kill_source(&r);
+    int64_t end = vf_clock_awake_ms() + vf_clock_limit(VF_T_RECONNECT) + 500;
+    while (vf_clock_awake_ms() < end)
+        usleep(50000);
+    good = good && rig_start(&r, &o) && rig_end(&r) && r.lost && identical(from, "raw", to, "raw");
+    rig_close(&r);
+    unlink(from);
+    unlink(to);
+    return good ? 0 : 1;
+}
+
+static pid_t start_late(void)
+{
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0) {
+        int status = run_late();
+        fflush(stdout);
+        _exit(status);
+    }
+    return pid;
+}
+
+static void test_late(pid_t pid)
+{
+    int raw = 0;
+    ok(waitpid(pid, &raw, 0) == pid && WIFEXITED(raw) && WEXITSTATUS(raw) == 0,
+       "what broke long before a copy began is made again");
+}
+
 int main(void)
 {
     setenv("VMFERRY_TEST_HASTE", HASTE, 1);
@@ -768,7 +812,9 @@ int main(void)
     test_full("raw");
     test_full("qcow2");
     rmdir(mnt);
+    pid_t late = start_late();
     test_left_alone();
+    test_late(late);
     bool far = node_start("SetEnv VMFERRY_TEST_HASTE=" HASTE "\n");
     if (!far)
         skip("copies to another host", "no sshd or no mount namespaces here");
