@@ -112,10 +112,20 @@ bool vf_control_lost(struct owner *o, const struct vf_error *why)
     return stays;
 }
 
+/* A target that was told to receive, by a program that never came to tell the source, waits for a
+ * BEGIN that nobody sends. Only the main thread changes the list. */
+static bool copies(const struct owner *o)
+{
+    const struct running *r = o->passes;
+    while (r && !r->pass->n_links)
+        r = r->next;
+    return r != NULL;
+}
+
 bool vf_control_given_up(struct owner *o)
 {
     int64_t now = vf_clock_ms();
-    if (o->passes)
+    if (copies(o))
         o->away_ms = now;
     return !o->control && now - o->away_ms > vf_clock_limit(VF_T_RECONNECT);
 }

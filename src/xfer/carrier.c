@@ -27,6 +27,8 @@ struct vf_carrier {
     void *opaque;
     struct end ends[2]; /* source, target */
     struct vf_route *route;
+    struct vf_ssh **past; /* lost connections, which a relay's streams may have shared */
+    size_t n_past;
     uint64_t epoch;
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -72,9 +74,17 @@ struct vf_carrier *vf_carrier_new(const struct vf_carrier_opts *opts,
     return c;
 }
 
-static void close_movers(struct vf_carrier *c)
+static void close_route(struct vf_carrier *c)
 {
     vf_route_free(VF_STEAL(c->route));
+    while (c->n_past)
+        vf_ssh_free(c->past[--c->n_past]);
+    free(VF_STEAL(c->past));
+}
+
+static void close_movers(struct vf_carrier *c)
+{
+    close_route(c);
     for (int i = 0; i < 2; i++) {
         vf_mover_host_free(VF_STEAL(c->ends[i].mover));
         c->ends[i].deaf = 0;
@@ -175,7 +185,8 @@ static int find_again(struct vf_carrier *c, int i, struct vf_error **err)
         return -1;
     vf_autoerror struct vf_error *why = NULL;
     int r = vf_mover_host_attach(e->mover, ssh, c->epoch, &why);
-    vf_ssh_free(e->ssh);
+    if (e->ssh) /* not before the route, whose children count on it */
+        *(struct vf_ssh **)vf_grow(&c->past, &c->n_past, sizeof *c->past) = e->ssh;
     e->ssh = ssh;
     if (r < 0 && ++e->deaf < MAX_DEAF)
         return vf_fail_with(err, VF_STEAL(why));
@@ -206,7 +217,7 @@ static int reconnect(struct vf_carrier *c, struct vf_error **err)
     /* movers that were only out of sight still have their route, or say that it broke */
     if (were_lost && c->route)
         return 0;
-    vf_route_free(VF_STEAL(c->route));
+    close_route(c);
     return open_route(c, err);
 }
 
@@ -375,10 +386,21 @@ static int wait_for_room(struct ride *r, const struct vf_error *why, struct vf_e
     return 0;
 }
 
+/* Between copies nobody looks, and an operator's word may be waited for for hours: an outage does
+ * not last since then. */
+static void begin(struct vf_carrier *c)
+{
+    pthread_mutex_lock(&c->lock);
+    if (c->up)
+        c->worked_ms = vf_clock_awake_ms();
+    pthread_mutex_unlock(&c->lock);
+}
+
 int vf_carrier_copy(struct vf_carrier *c, struct vf_copy *copy, const struct vf_progress *progress,
                     struct vf_cancel *cancel, struct vf_copy_result *out, struct vf_error **err)
 {
     struct ride r = {.c = c, .progress = progress, .cancel = cancel};
+    begin(c);
     for (;;) {
         vf_autoerror struct vf_error *e = NULL;
         if (take(&r, err) < 0)

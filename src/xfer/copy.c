@@ -385,7 +385,7 @@ static void settle(struct vf_copy *c)
 {
     cancel_side(c, &c->source);
     cancel_side(c, &c->target);
-    int64_t end = vf_clock_ms() + SETTLE_MS, left;
+    int64_t end = vf_clock_ms() + vf_clock_limit(SETTLE_MS), left;
     while (((c->source.started && !c->source.ended) || (c->target.started && !c->target.ended)) &&
            (left = end - vf_clock_ms()) > 0)
         if (wait_messages(c, (int)left, NULL, NULL) < 0)
@@ -490,6 +490,12 @@ static int find_pass(struct vf_copy *c, const struct vf_route *route, struct vf_
 
 /* ---- the end ---- */
 
+/* Its part of the pass does not end: the storage takes long to write what has come. */
+static bool is_busy(const struct side *s)
+{
+    return s->started && !s->ended;
+}
+
 static int close_side(struct vf_copy *c, struct side *s, struct vf_error **err)
 {
     if (!s->owner)
@@ -500,7 +506,7 @@ static int close_side(struct vf_copy *c, struct side *s, struct vf_error **err)
     else
         vf_str_set(&s->owner, NULL);
     int r = s->owner ? -1 : 0;
-    if (!vf_session_ended(s->session))
+    if (!vf_session_ended(s->session) && !is_busy(s))
         vf_str_set(&s->owner, NULL); /* closed all the same, or never open */
     return r;
 }
@@ -519,7 +525,12 @@ static int leave_side(struct vf_copy *c, struct side *s, const struct vf_mover_h
     s->started = r == 1;
     settle(c);
     vf_autoerror struct vf_error *e = NULL;
-    return close_side(c, s, &e) < 0 && s->owner ? vf_fail_with(err, VF_STEAL(e)) : 0;
+    if (close_side(c, s, &e) == 0 || !s->owner)
+        return 0;
+    if (is_busy(s)) /* that passes */
+        return vf_fail(err, VF_E_NET, "%s (%s): the storage is still writing what had come",
+                       side_name(c, s), s->label);
+    return vf_fail_with(err, VF_STEAL(e));
 }
 
 static int leave(struct vf_copy *c, const struct vf_route *route, struct vf_error **err)
@@ -684,6 +695,7 @@ static void stop(struct vf_copy *c, bool for_good)
     if (apart)
         settle(c);
     close_both(c, NULL);
+    c->source.started = c->target.started = false; /* nothing that a later run could go on with */
 }
 
 static int run_once(struct vf_copy *c, struct vf_route *route, bool for_good,
