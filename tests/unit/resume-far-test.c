@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Copies to another host that are cut: whatever ends in the middle, they go on where they were, and
+ * what arrives is what the source has. */
+#include "config.h"
+#include "tests/unit/resume-fixture.h"
+
+static void kill_streams(struct rig *r)
+{
+    signal_logins((const char *const[]){r->job, " join "}, SIGKILL);
+}
+
+static void kill_session(struct rig *r)
+{
+    signal_logins((const char *const[]){r->job, " serve "}, SIGKILL);
+    signal_logins((const char *const[]){r->job, " attach "}, SIGKILL);
+}
+
+static void kill_all_logins(struct rig *r)
+{
+    signal_logins((const char *const[]){r->job, ""}, SIGKILL);
+}
+
+static const struct kind kinds[] = {
+    {"the far mover is killed", kill_target, true, false, false, 2},
+    {"the streams are killed", kill_streams, true, false, false, (KILLS + 1) / 2},
+    {"the session is killed", kill_session, true, true, false, KILLS},
+    {"all connections are killed", kill_all_logins, true, false, true, 2},
+};
+
+static unsigned routes_of(struct rig *r)
+{
+    pthread_mutex_lock(&r->lock);
+    unsigned n = r->routes;
+    pthread_mutex_unlock(&r->lock);
+    return n;
+}
+
+/* ---- out of sight ---- */
+
+/* The connection stands still for longer than a peer may be silent: the movers copy on. */
+static void test_asleep(void)
+{
+    const uint64_t size = 64 * MIB;
+    struct rig r;
+    if (!ok(rig_open(&r, true), "movers")) {
+        rig_close(&r);
+        return;
+    }
+    vf_autofree char *from = make_dense("src.raw", size), *to = make_target("dst.raw", "raw", size);
+    struct vf_copy_opts o = options(&r, from, to, 8 * MIB);
+    ok(rig_start(&r, &o) && rig_wait(&r, MIB), "a copy has begun");
+    unsigned routes = routes_of(&r);
+    ok(signal_logins((const char *const[]){r.job, " serve "}, SIGSTOP) > 0, "the session stops");
+    int64_t end = vf_clock_ms() + 60000;
+    while (!r.ended && !r.back && vf_clock_ms() < end)
+        usleep(10000);
+    ok(r.back == 1 && !r.ended, "a new one is made");
+    signal_logins((const char *const[]){r.job, " serve "}, SIGKILL);
+    ok(rig_end(&r) && identical(from, "raw", to, "raw"), "the copy is identical");
+    ok(r.result.sent == size && routes_of(&r) == routes, "and was never interrupted");
+    rig_close(&r);
+    unlink(from);
+    unlink(to);
+}
+
+int main(void)
+{
+    if (begin_cuts("resume-far") != 0)
+        return 99;
+    if (!have_qemu_img()) {
+        skip("copies that are cut", "no qemu-img");
+        return end_copies();
+    }
+    if (!node_start("SetEnv VMFERRY_TEST_HASTE=" HASTE "\n")) {
+        skip("copies to another host", "no sshd or no mount namespaces here");
+        node_stop();
+        return end_copies();
+    }
+    for (size_t i = 0; i < VF_COUNT(kinds); i++)
+        test_kills(&kinds[i]);
+    test_asleep();
+    node_stop();
+    return end_copies();
+}
