@@ -21,10 +21,10 @@ static void kill_all_logins(struct rig *r)
 }
 
 static const struct kind kinds[] = {
-    {"the far mover is killed", kill_target, true, false, false, 2},
+    {"the far mover is killed", kill_target, true, false, false, FEW_KILLS},
     {"the streams are killed", kill_streams, true, false, false, (KILLS + 1) / 2},
     {"the session is killed", kill_session, true, true, false, KILLS},
-    {"all connections are killed", kill_all_logins, true, false, true, 2},
+    {"all connections are killed", kill_all_logins, true, false, true, FEW_KILLS},
 };
 
 static unsigned routes_of(struct rig *r)

@@ -10,9 +10,9 @@
 #include "xfer/mark.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { KILLS = 2 };
+enum { KILLS = 2, FEW_KILLS = 1 };
 #else
-enum { KILLS = 20 };
+enum { KILLS = 20, FEW_KILLS = 2 };
 #endif
 
 /* Time-outs are so much shorter here: a peer is dead after 3 s, a commit is due after 100 ms. */
