@@ -262,7 +262,7 @@ static int put_storage(struct maker *m, const struct section *s, struct vf_error
     } else if (s->node) {
         put_node(m, s, &p);
         note(m, s->v[PATH].line, tells);
-    } else if (vf_ends(path, "/images") && path[strlen("/images")]) {
+    } else if (*path == '/' && vf_ends(path, "/images") && path[strlen("/images")]) {
         vf_autofree char *dir = vf_strndup(path, strlen(path) - strlen("/images"));
         vf_buf_puts(&m->storages, m->storages.len ? ",\n      {" : "      {");
         put(&m->storages, " ", "name", s->storage);
