@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Copies to another host that are cut: whatever ends in the middle, they go on where they were, and
- * what arrives is what the source has. */
+/* Copies to another host whose session is cut: the movers go on, and what arrives is what the
+ * source has. */
 #include "config.h"
 #include "tests/unit/resume-fixture.h"
-
-static void kill_streams(struct rig *r)
-{
-    signal_logins((const char *const[]){r->job, " join "}, SIGKILL);
-}
 
 static void kill_session(struct rig *r)
 {
@@ -21,8 +16,6 @@ static void kill_all_logins(struct rig *r)
 }
 
 static const struct kind kinds[] = {
-    {"the far mover is killed", kill_target, true, false, false, FEW_KILLS},
-    {"the streams are killed", kill_streams, true, false, false, (KILLS + 1) / 2},
     {"the session is killed", kill_session, true, true, false, KILLS},
     {"all connections are killed", kill_all_logins, true, false, true, FEW_KILLS},
 };
@@ -56,6 +49,7 @@ static void test_asleep(void)
         usleep(10000);
     ok(r.back == 1 && !r.ended, "a new one is made");
     signal_logins((const char *const[]){r.job, " serve "}, SIGKILL);
+    atomic_store(&r.rate, 0);
     ok(rig_end(&r) && identical(from, "raw", to, "raw"), "the copy is identical");
     ok(r.result.sent == size && routes_of(&r) == routes, "and was never interrupted");
     rig_close(&r);
@@ -65,20 +59,5 @@ static void test_asleep(void)
 
 int main(void)
 {
-    if (begin_cuts("resume-far") != 0)
-        return 99;
-    if (!have_qemu_img()) {
-        skip("copies that are cut", "no qemu-img");
-        return end_copies();
-    }
-    if (!node_start("SetEnv VMFERRY_TEST_HASTE=" HASTE "\n")) {
-        skip("copies to another host", "no sshd or no mount namespaces here");
-        node_stop();
-        return end_copies();
-    }
-    for (size_t i = 0; i < VF_COUNT(kinds); i++)
-        test_kills(&kinds[i]);
-    test_asleep();
-    node_stop();
-    return end_copies();
+    return main_far("resume-far", kinds, VF_COUNT(kinds), test_asleep);
 }

@@ -319,4 +319,26 @@ static inline int begin_cuts(const char *name)
     return begin_copies(name);
 }
 
+/* The program NAME of N kinds over a real sshd, and what comes AFTER them (NULL: nothing). */
+static inline int main_far(const char *name, const struct kind *kinds, size_t n,
+                           void (*after)(void))
+{
+    if (begin_cuts(name) != 0)
+        return 99;
+    bool tools = have_qemu_img();
+    if (!tools) {
+        skip("copies that are cut", "no qemu-img");
+    } else if (!node_start("SetEnv VMFERRY_TEST_HASTE=" HASTE "\n")) {
+        skip("copies to another host", "no sshd or no mount namespaces here");
+    } else {
+        for (size_t i = 0; i < n; i++)
+            test_kills(&kinds[i]);
+        if (after)
+            after();
+    }
+    if (tools)
+        node_stop();
+    return end_copies();
+}
+
 #endif
