@@ -249,8 +249,9 @@ static int put_storage(struct maker *m, const struct section *s, struct vf_error
     const char *path = s->v[PATH].text;
     if (read_place(s->v[SSH].text, &p) < 0)
         return bad(err, m->ini, s->v[SSH].line, "ssh must be USER@HOST or USER@HOST:PORT");
-    if (*path != '/' && !vf_starts(path, "zfs:"))
-        return bad(err, m->ini, s->v[PATH].line, "path must be absolute, or zfs:POOL/DATASET");
+    if ((*path != '/' && !vf_starts(path, "zfs:")) || vf_cfg_check_line(path))
+        return bad(err, m->ini, s->v[PATH].line,
+                   "path must be absolute, or zfs:POOL/DATASET, without control characters");
     if (*s->v[TEMP].text != '/')
         return bad(err, m->ini, s->v[TEMP].line, "temp must be an absolute path");
     note(m, s->v[TEMP].line, "temp is not needed: disks are written to where they are to be");
@@ -262,7 +263,7 @@ static int put_storage(struct maker *m, const struct section *s, struct vf_error
     } else if (s->node) {
         put_node(m, s, &p);
         note(m, s->v[PATH].line, tells);
-    } else if (vf_ends(path, "/images") && path[strlen("/images")]) {
+    } else if (*path == '/' && vf_ends(path, "/images") && path[strlen("/images")]) {
         vf_autofree char *dir = vf_strndup(path, strlen(path) - strlen("/images"));
         vf_buf_puts(&m->storages, m->storages.len ? ",\n      {" : "      {");
         put(&m->storages, " ", "name", s->storage);

@@ -19,7 +19,7 @@ struct question {
     struct vf_cancel *cancel;
 };
 
-/* A cluster that was looked at: the login is kept. */
+/* A cluster that was looked at: the login is kept. The provider borrows CONF: it never moves. */
 struct door {
     struct vf_cluster_conf conf; /* shallow */
     char *ca;
@@ -37,7 +37,7 @@ struct vf_survey {
     bool ending;
     unsigned numbers;
     struct vf_queue *answers;
-    struct door *doors; /* the thread's own */
+    struct door **doors; /* the thread's own */
     size_t n_doors;
 };
 
@@ -109,34 +109,40 @@ void vf_survey_cancel(struct vf_survey *s)
 
 /* ---- looking ---- */
 
+static void close_door(struct door *d)
+{
+    vf_provider_free(d->provider);
+    free(d->ca);
+    free(d);
+}
+
 static struct vf_provider *open_door(struct vf_survey *s, const struct question *q,
                                      struct vf_error **err)
 {
     for (size_t i = 0; i < s->n_doors; i++)
-        if (vf_streq(s->doors[i].conf.name, q->cluster)) {
-            s->doors[i].provider->ops->set_cancel(s->doors[i].provider, q->cancel);
-            return s->doors[i].provider;
+        if (vf_streq(s->doors[i]->conf.name, q->cluster)) {
+            s->doors[i]->provider->ops->set_cancel(s->doors[i]->provider, q->cancel);
+            return s->doors[i]->provider;
         }
     const struct vf_cluster_conf *c = vf_conf_cluster(s->conf, q->cluster, err);
     if (!c)
         return NULL;
-    struct door d = {.conf = *c};
-    d.provider = vf_open_vouched(&d.conf, true, &s->asker, q->cancel, &d.ca, err);
-    if (!d.provider) {
-        free(d.ca);
+    struct door *d = vf_xcalloc(1, sizeof *d);
+    d->conf = *c;
+    d->provider = vf_open_vouched(&d->conf, true, &s->asker, q->cancel, &d->ca, err);
+    if (!d->provider) {
+        close_door(d);
         return NULL;
     }
-    *(struct door *)vf_grow(&s->doors, &s->n_doors, sizeof d) = d;
-    return d.provider;
+    *(struct door **)vf_grow(&s->doors, &s->n_doors, sizeof d) = d;
+    return d->provider;
 }
 
 /* A login that failed is not kept: the next look begins with a new one. */
 static void close_doors(struct vf_survey *s)
 {
-    for (size_t i = 0; i < s->n_doors; i++) {
-        vf_provider_free(s->doors[i].provider);
-        free(s->doors[i].ca);
-    }
+    for (size_t i = 0; i < s->n_doors; i++)
+        close_door(s->doors[i]);
     s->n_doors = 0;
 }
 
@@ -218,7 +224,7 @@ static int look(struct vf_survey *s, const struct question *q, struct vf_survey_
     struct vf_provider *p = open_door(s, q, err);
     int r = p ? looks[q->kind](p, q, a, err) : -1;
     for (size_t i = 0; i < s->n_doors; i++)
-        s->doors[i].provider->ops->set_cancel(s->doors[i].provider, NULL);
+        s->doors[i]->provider->ops->set_cancel(s->doors[i]->provider, NULL);
     return r;
 }
 

@@ -80,7 +80,8 @@ static int send_again(struct sender *w, uint64_t offset, struct vf_error **err)
     struct item it = {.type = VF_F_DATA, .offset = offset};
     uint64_t left = s->pass.size - offset;
     it.len = it.bytes = left < VF_DISK_CHUNK ? (size_t)left : VF_DISK_CHUNK;
-    vf_autofree void *buf = it.buf = vf_disk_buffer();
+    vf_autofree void *buf = vf_disk_buffer();
+    it.buf = buf;
     int r = vf_disk_read(s->pass.disk, it.buf, it.len, offset, err);
     if (r == 0) {
         it.hash = vf_hash_chunk(it.buf, it.len);
@@ -308,7 +309,8 @@ struct vf_pass *vf_source_start(const struct vf_source_opts *o)
     if (s->known)
         s->known->end = o->from;
     s->hasher = o->hasher ? o->hasher : vf_hasher_new();
-    s->pass.from = s->pass.counters.done = o->from;
+    s->pass.from = o->from;
+    s->pass.counters.done = o->from;
     s->compress = o->compress;
     s->cancel = vf_cancel_new(NULL);
     s->n_senders = o->n_links;

@@ -536,7 +536,8 @@ struct vf_pass *vf_target_start(const struct vf_target_opts *o)
         t->known->end = o->from;
     /* An earlier pass of this job has committed and, where this one verifies, compared what lies
      * before: it counts, so that in the end all of the disk has to be accounted for. */
-    t->pass.counters.done = t->pass.counters.committed = o->from;
+    t->pass.counters.done = o->from;
+    t->pass.counters.committed = o->from;
     t->pass.counters.verified = o->verify ? o->from : 0;
     if (o->verify)
         t->pass.how = o->disk->media ? "media" : "through cache";

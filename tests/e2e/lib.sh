@@ -127,11 +127,12 @@ move() {
 }
 
 # killed WHERE KEY:STATE ARGUMENT…: vmferry with a job whose process dies at that write of its journal,
-# see killat.c
+# see killat.c (what is preloaded comes before the runtime of a sanitizer)
 killed() {
     KILLAT_WHERE=$1 KILLAT_WRITE=$2
     shift 2
     KILLAT_WHERE=$KILLAT_WHERE KILLAT_WRITE=$KILLAT_WRITE \
+        ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0 \
         LD_PRELOAD=$top_builddir/tests/e2e/killat.so "$vmferry" "$@" \
         >"$work/out" 2>"$work/err" </dev/null
 }

@@ -28,7 +28,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     for (size_t i = 0; i < p->n_logins; i++) {
         const char *secret = vf_secret_text(p->logins[i].password);
-        if (strlen(secret) > 20 && strstr(p->text, secret))
+        const char *there = strstr(text, secret);
+        /* what is there a second time is not the password only */
+        if (strlen(secret) > 20 && there && !strstr(there + 1, secret) && strstr(p->text, secret))
             abort();
     }
     return 0;

@@ -97,19 +97,22 @@ static void test_prompts(void)
     struct answerer a = {.replies = (struct reply[]){
                              {"ssh-password:u@h", "typed"}, {"ssh-prompt:u@h", "123456"}, {0}}};
     struct vf_asker asker = {.ask = reply, .opaque = &a};
-    struct vf_ssh_login l = {.who = "u@h", .password_file = file, .asker = &asker};
-    prompt_is(&l, "Password: ", false, "configured", "first the configured password");
+    struct vf_ssh_conf conf = {.password_file = file}, none = {0};
+    struct vf_ssh_login *l = vf_ssh_login_new("u@h", &conf, &asker, NULL);
+    prompt_is(l, "Password: ", false, "configured", "first the configured password");
     ok(a.asked == 0, "... nobody is asked");
-    prompt_is(&l, "Verification code: ", false, "123456", "another prompt is asked");
-    prompt_is(&l, "Your name: ", true, "123456", "one with echo too");
+    prompt_is(l, "Verification code: ", false, "123456", "another prompt is asked");
+    prompt_is(l, "Your name: ", true, "123456", "one with echo too");
     ok(a.asked == 2, "... both");
     for (int i = 0; i < VF_SSH_TYPED_PASSWORDS; i++)
-        prompt_is(&l, "u's PASSWORD:", false, "typed", "then the typed one");
-    prompt_is(&l, "Password: ", false, "AUTH", "but not for ever");
-    struct vf_ssh_login endless = {.who = "u@h", .asker = &asker};
+        prompt_is(l, "u's PASSWORD:", false, "typed", "then the typed one");
+    prompt_is(l, "Password: ", false, "AUTH", "but not for ever");
+    struct vf_ssh_login *endless = vf_ssh_login_new("u@h", &none, &asker, NULL);
     for (int i = 0; i < 20; i++)
-        prompt_is(&endless, "More? ", true, "123456", "a prompt");
-    prompt_is(&endless, "More? ", true, "AUTH", "a host that never ends asking");
+        prompt_is(endless, "More? ", true, "123456", "a prompt");
+    prompt_is(endless, "More? ", true, "AUTH", "a host that never ends asking");
+    vf_ssh_login_free(l);
+    vf_ssh_login_free(endless);
 }
 
 int main(int argc, char **argv)

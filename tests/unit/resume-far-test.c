@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Copies to another host whose session is cut: the movers go on, and what arrives is what the
+ * source has. */
+#include "config.h"
+#include "tests/unit/resume-fixture.h"
+
+static void kill_session(struct rig *r)
+{
+    signal_logins((const char *const[]){r->job, " serve "}, SIGKILL);
+    signal_logins((const char *const[]){r->job, " attach "}, SIGKILL);
+}
+
+static void kill_all_logins(struct rig *r)
+{
+    signal_logins((const char *const[]){r->job, ""}, SIGKILL);
+}
+
+static const struct kind kinds[] = {
+    {"the session is killed", kill_session, true, true, false, KILLS},
+    {"all connections are killed", kill_all_logins, true, false, true, FEW_KILLS},
+};
+
+static unsigned routes_of(struct rig *r)
+{
+    pthread_mutex_lock(&r->lock);
+    unsigned n = r->routes;
+    pthread_mutex_unlock(&r->lock);
+    return n;
+}
+
+/* ---- out of sight ---- */
+
+/* The connection stands still for longer than a peer may be silent: the movers copy on. */
+static void test_asleep(void)
+{
+    const uint64_t size = 64 * MIB;
+    struct rig r;
+    if (!ok(rig_open(&r, true), "movers")) {
+        rig_close(&r);
+        return;
+    }
+    vf_autofree char *from = make_dense("src.raw", size), *to = make_target("dst.raw", "raw", size);
+    struct vf_copy_opts o = options(&r, from, to, 8 * MIB);
+    ok(rig_start(&r, &o) && rig_wait(&r, MIB), "a copy has begun");
+    unsigned routes = routes_of(&r);
+    ok(signal_logins((const char *const[]){r.job, " serve "}, SIGSTOP) > 0, "the session stops");
+    int64_t end = vf_clock_ms() + 60000;
+    while (!r.ended && !r.back && vf_clock_ms() < end)
+        usleep(10000);
+    ok(r.back == 1 && !r.ended, "a new one is made");
+    signal_logins((const char *const[]){r.job, " serve "}, SIGKILL);
+    atomic_store(&r.rate, 0);
+    ok(rig_end(&r) && identical(from, "raw", to, "raw"), "the copy is identical");
+    ok(r.result.sent == size && routes_of(&r) == routes, "and was never interrupted");
+    rig_close(&r);
+    unlink(from);
+    unlink(to);
+}
+
+/* ---- a connection that is shared ---- */
+
+/* Without a program ssh here, the streams of a relay share the connection of the session, which is
+ * lost with them; the route is closed later. What is used too late, sanitizers see. */
+static void test_shared(void)
+{
+    const uint64_t size = 16 * MIB;
+    vf_autofree char *bin = path_of("bin"), *sh = path_of("bin/sh");
+    vf_autofree char *path = vf_strdup(getenv("PATH"));
+    struct rig r;
+    bool good = mkdir(bin, 0700) == 0 && symlink("/bin/sh", sh) == 0;
+    far_route = "relay";
+    setenv("PATH", bin, 1);
+    good = rig_open(&r, true) && good;
+    setenv("PATH", path, 1);
+    vf_autofree char *from = make_dense("src.raw", size), *to = make_target("dst.raw", "raw", size);
+    struct vf_copy_opts o = options(&r, from, to, 4 * MIB);
+    if (good && rig_start(&r, &o)) {
+        rig_wait(&r, MIB);
+        kill_session(&r);
+        int64_t end = vf_clock_ms() + 60000;
+        while (!r.ended && routes_of(&r) < 2 && vf_clock_ms() < end)
+            usleep(2000);
+        atomic_store(&r.rate, 0);
+        good = rig_end(&r) && routes_of(&r) == 2;
+    }
+    ok(good && identical(from, "raw", to, "raw"), "a relay whose connection was lost is made anew");
+    rig_close(&r);
+    far_route = "direct";
+    unlink(sh);
+    rmdir(bin);
+    unlink(from);
+    unlink(to);
+}
+
+static void test_sessions(void)
+{
+    test_shared();
+    test_asleep();
+}
+
+int main(void)
+{
+    return main_far("resume-far", kinds, VF_COUNT(kinds), test_sessions);
+}
