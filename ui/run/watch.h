@@ -10,7 +10,7 @@
 struct vf_watch_step {
     char *name, *title, *state; /* "begin", "done", "failed" */
     double seconds;             /* once it has ended */
-    int64_t began; /* unix seconds; 0: not known */
+    int64_t began;              /* unix seconds; 0: not known */
 };
 
 /* Of a disk, or of all of them. */
