@@ -676,8 +676,10 @@ static int run_on(struct vf_copy *c, struct vf_route *route, struct vf_error **e
             there = -1;
         if (there < 0)
             return -1;
-        if (there)
+        if (there) {
+            c->rate = UINT64_MAX; /* what was told last may have been lost: it is told again */
             return run(c, route, err);
+        }
         listen(c, false);
     }
     c->id = vf_session_new_id();
