@@ -212,7 +212,7 @@ compete() {
     [ ! -e "$dir/best/$contender.out" ] || return 0
     set_pairs "$contender"
     case $contender$mode in
-    vmferry-*,resume) run "$tools/copy" "$dir" "$mover" $host $port "${5%resume}cut" $pairs && sync ;;
+    vmferry-*,resume) run "$tools/copy" "$dir" "$mover" $host $port "${6%resume}cut" $pairs && sync ;;
     esac
     run "$@" $pairs
     case $? in
