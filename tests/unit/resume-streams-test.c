@@ -13,7 +13,7 @@ static void kill_streams(struct rig *r)
 
 static const struct kind kinds[] = {
     {"the far mover is killed", kill_target, true, false, false, FEW_KILLS},
-    {"the streams are killed", kill_streams, true, false, false, (KILLS + 1) / 2},
+    {"the streams are killed", kill_streams, true, false, false, KILLS},
 };
 
 /* ---- a storage that takes long ---- */
