@@ -132,6 +132,27 @@ static int number(const char *name, const char *text, uint64_t min, uint64_t max
     return -1;
 }
 
+/* Options that are given or not; false: C is none of them. */
+static bool take_switch(struct options *o, int c)
+{
+    struct vf_move *m = &o->move;
+    const struct {
+        int option;
+        bool *where, value;
+    } switches[] = {
+        {O_STOP_ON_FAILURE, &o->stop_on_failure, true}, {O_SKIP_START, &m->skip_start, true},
+        {O_SKIP_DISKS, &m->skip_disks, true},           {O_NO_PRECOPY, &m->no_precopy, true},
+        {O_IGNORE_EXISTS, &m->ignore_exists, true},     {O_WAIT_STOP, &m->wait_before_stop, true},
+        {O_WAIT_START, &m->wait_before_start, true},    {O_NO_VERIFY, &m->verify_tls, false},
+    };
+    for (size_t i = 0; i < VF_COUNT(switches); i++)
+        if (switches[i].option == c) {
+            *switches[i].where = switches[i].value;
+            return true;
+        }
+    return false;
+}
+
 static int take(struct options *o, int c)
 {
     static const char *const formats[] = {"raw", "qcow2"};
@@ -141,10 +162,9 @@ static int take(struct options *o, int c)
     int i = vf_carry_option(&o->carry, c, optarg);
     if (i)
         return i < 0 ? -1 : 0;
-    switch (c) {
-    case O_STOP_ON_FAILURE:
-        o->stop_on_failure = true;
+    if (take_switch(o, c))
         return 0;
+    switch (c) {
     case O_CIPHERS:
         m->ciphers = optarg;
         if (!vf_ciphers_check(optarg))
@@ -153,27 +173,6 @@ static int take(struct options *o, int c)
         return -1;
     case O_SAVE:
         o->carry.save = optarg;
-        return 0;
-    case O_SKIP_START:
-        m->skip_start = true;
-        return 0;
-    case O_SKIP_DISKS:
-        m->skip_disks = true;
-        return 0;
-    case O_NO_PRECOPY:
-        m->no_precopy = true;
-        return 0;
-    case O_IGNORE_EXISTS:
-        m->ignore_exists = true;
-        return 0;
-    case O_WAIT_STOP:
-        m->wait_before_stop = true;
-        return 0;
-    case O_WAIT_START:
-        m->wait_before_start = true;
-        return 0;
-    case O_NO_VERIFY:
-        m->verify_tls = false;
         return 0;
     case O_MAC:
         m->mac = optarg;
