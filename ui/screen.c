@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/signalfd.h>
 #include <term.h>
 #include <termios.h>
 #include <unistd.h>
@@ -19,6 +20,8 @@ enum { ESC_DELAY_MS = 25, CTRL_C = 3, CTRL_L = 12, CTRL_Z = 26, DELETE = 127 };
 struct vf_screen {
     bool ascii;
     SCREEN *terminal;
+    int signals;
+    sigset_t before; /* the mask */
     attr_t looks[VF_LOOK_COUNT];
 };
 
@@ -104,6 +107,26 @@ static void set_looks(struct vf_screen *s, bool plain)
 
 /* ---- beginning and end ---- */
 
+/* From here on signals are only read: also one that comes while the screen is being opened. */
+static void hear_signals(struct vf_screen *s)
+{
+    static const int heard[] = {SIGWINCH, SIGINT, SIGTERM, SIGHUP};
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < VF_COUNT(heard); i++)
+        sigaddset(&set, heard[i]);
+    pthread_sigmask(SIG_BLOCK, &set, &s->before);
+    s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (s->signals < 0)
+        abort(); /* like memory: nothing to be done */
+}
+
+static void forget_signals(struct vf_screen *s)
+{
+    close(s->signals);
+    pthread_sigmask(SIG_SETMASK, &s->before, NULL);
+}
+
 struct vf_screen *vf_screen_open(const struct vf_screen_opts *opts, struct vf_error **err)
 {
     const char *term = getenv("TERM");
@@ -111,17 +134,20 @@ struct vf_screen *vf_screen_open(const struct vf_screen_opts *opts, struct vf_er
         vf_fail(err, VF_E_UNSUPPORTED, _("there is no terminal"));
         return NULL;
     }
+    struct vf_screen *s = vf_xcalloc(1, sizeof *s);
+    hear_signals(s);
     SCREEN *terminal = newterm(NULL, stdout, stdin);
     if (!terminal || !tigetstr("cup") || tigetstr("cup") == (char *)-1) { /* NOLINT */
         if (terminal) {
             endwin();
             delscreen(terminal);
         }
+        forget_signals(s);
+        free(s);
         vf_fail(err, VF_E_UNSUPPORTED, _("a terminal of type \"%s\" cannot show screens"),
                 term ? term : "");
         return NULL;
     }
-    struct vf_screen *s = vf_xcalloc(1, sizeof *s);
     s->terminal = terminal;
     s->ascii = opts->ascii || !vf_streq(nl_langinfo(CODESET), "UTF-8");
     set_term(terminal);
@@ -145,6 +171,7 @@ void vf_screen_close(struct vf_screen *s)
     endwin();
     taken = false;
     delscreen(s->terminal);
+    forget_signals(s);
     free(s);
 }
 
@@ -181,11 +208,28 @@ void vf_screen_show(struct vf_screen *s, const struct vf_canvas *c, bool whole)
     refresh();
 }
 
-void vf_screen_resize(struct vf_screen *s)
+static void resize(void)
 {
     struct winsize w;
     if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_row && w.ws_col)
         resizeterm(w.ws_row, w.ws_col);
+}
+
+int vf_screen_signals(const struct vf_screen *s)
+{
+    return s->signals;
+}
+
+bool vf_screen_hear(struct vf_screen *s)
+{
+    struct signalfd_siginfo si;
+    bool stay = true;
+    while (read(s->signals, &si, sizeof si) == sizeof si)
+        if (si.ssi_signo == SIGWINCH)
+            resize();
+        else
+            stay = false;
+    return stay;
 }
 
 void vf_screen_bell(struct vf_screen *s)

@@ -26,8 +26,11 @@ struct vf_canvas *vf_screen_canvas(struct vf_screen *s);
 void vf_screen_show(struct vf_screen *s, const struct vf_canvas *c, bool whole);
 /* The next key that was pressed; never waits: poll stdin. */
 int vf_screen_key(struct vf_screen *s);
-/* After SIGWINCH. */
-void vf_screen_resize(struct vf_screen *s);
+/* Readable when a signal came; owned by S. While a screen is open, SIGWINCH and those that tell a
+ * program to go are only heard here. */
+int vf_screen_signals(const struct vf_screen *s);
+/* Takes them: a new size is taken over; false when one told us to go. */
+bool vf_screen_hear(struct vf_screen *s);
 void vf_screen_bell(struct vf_screen *s);
 
 #endif

@@ -13,10 +13,8 @@
 #include "base/str.h"
 
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 enum { REDRAW_MS = 250, TICK_MS = 1000, END_WAIT_MS = 5000 };
@@ -293,18 +291,7 @@ static int take_events(struct run *r, struct vf_error **err)
     return 0;
 }
 
-static void on_signal(struct run *r, int signals)
-{
-    struct signalfd_siginfo si;
-    while (read(signals, &si, sizeof si) == sizeof si) {
-        if (si.ssi_signo == SIGWINCH)
-            vf_screen_resize(r->screen);
-        else
-            r->left = true; /* told to go, or the terminal is lost: the job stays */
-    }
-}
-
-static int loop(struct run *r, int signals, struct vf_error **err)
+static int loop(struct run *r, struct vf_error **err)
 {
     while (!r->left && !r->over) {
         if (!r->watch.end && take_events(r, err) < 0)
@@ -312,12 +299,13 @@ static int loop(struct run *r, int signals, struct vf_error **err)
         vf_watch_tick(&r->watch, vf_clock_ms());
         draw(r, false);
         struct pollfd p[] = {{.fd = STDIN_FILENO, .events = POLLIN},
-                             {.fd = signals, .events = POLLIN},
+                             {.fd = vf_screen_signals(r->screen), .events = POLLIN},
                              {.fd = r->watch.end ? -1 : vf_client_fd(r->client), .events = POLLIN}};
         if (vf_cancel_poll(NULL, p, VF_COUNT(p), TICK_MS, err) < 0)
             return -1;
-        if (p[1].revents)
-            on_signal(r, signals);
+        /* told to go, or the terminal is lost: the job stays */
+        if (p[1].revents && !vf_screen_hear(r->screen))
+            r->left = true;
         if (p[0].revents & (POLLHUP | POLLERR))
             r->left = true;
         bool typed = false;
@@ -352,23 +340,13 @@ int vf_run_follow(const char *id, const struct vf_screen_opts *opts, struct vf_t
     vf_auto(vf_client_free) struct vf_client *client = vf_client_open(id, err);
     if (!client)
         return -1;
-    sigset_t set, before;
-    sigemptyset(&set);
-    static const int heard[] = {SIGWINCH, SIGINT, SIGTERM, SIGHUP};
-    for (size_t i = 0; i < VF_COUNT(heard); i++)
-        sigaddset(&set, heard[i]);
-    /* first: a change of size while the screen is opened is not to be missed */
-    pthread_sigmask(SIG_BLOCK, &set, &before);
     r.screen = vf_screen_open(opts, err);
-    if (!r.screen) {
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (!r.screen)
         return -1;
-    }
     r.client = client;
     vf_watch_init(&r.watch);
-    vf_autofd int signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     vf_autoerror struct vf_error *why = NULL;
-    int code = loop(&r, signals, &why);
+    int code = loop(&r, &why);
     vf_screen_close(r.screen);
     if (code < 0) {
         vf_plain_error(why);
@@ -377,7 +355,6 @@ int vf_run_follow(const char *id, const struct vf_screen_opts *opts, struct vf_t
     } else {
         farewell(&r);
     }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     code = code < 0 || !r.watch.end ? VF_EXIT_INTERRUPTED : (int)vf_json_int(r.watch.end, "exit");
     vf_watch_free(&r.watch);
     vf_question_close(&r.question);

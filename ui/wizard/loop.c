@@ -13,10 +13,8 @@
 #include "base/str.h"
 
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 struct wizard_loop {
@@ -121,17 +119,6 @@ static void look_up(struct wizard_loop *l)
     vf_wizard_asked(l->wizard, vf_survey_ask(l->survey, &q));
 }
 
-static void take_signals(struct wizard_loop *l, int signals)
-{
-    struct signalfd_siginfo si;
-    while (read(signals, &si, sizeof si) == sizeof si) {
-        if (si.ssi_signo == SIGWINCH)
-            vf_screen_resize(l->screen);
-        else
-            l->lost = true;
-    }
-}
-
 static void draw(struct wizard_loop *l, bool whole)
 {
     vf_auto(vf_canvas_free) struct vf_canvas *c = vf_screen_canvas(l->screen);
@@ -142,7 +129,7 @@ static void draw(struct wizard_loop *l, bool whole)
     vf_screen_show(l->screen, c, whole);
 }
 
-static enum vf_wizard_end loop(struct wizard_loop *l, int signals)
+static enum vf_wizard_end loop(struct wizard_loop *l)
 {
     enum vf_wizard_end end = VF_WIZARD_GOES_ON;
     bool whole = false;
@@ -151,13 +138,13 @@ static enum vf_wizard_end loop(struct wizard_loop *l, int signals)
         draw(l, whole);
         whole = false;
         struct pollfd p[] = {{.fd = STDIN_FILENO, .events = POLLIN},
-                             {.fd = signals, .events = POLLIN},
+                             {.fd = vf_screen_signals(l->screen), .events = POLLIN},
                              {.fd = vf_survey_fd(l->survey), .events = POLLIN},
                              {.fd = vf_bus_fd(l->bus), .events = POLLIN}};
         if (vf_cancel_poll(NULL, p, VF_COUNT(p), -1, NULL) < 0)
             break;
-        if (p[1].revents)
-            take_signals(l, signals);
+        if (p[1].revents && !vf_screen_hear(l->screen))
+            l->lost = true;
         if (p[0].revents & (POLLHUP | POLLERR))
             l->lost = true;
         if (p[2].revents)
@@ -224,19 +211,9 @@ int vf_wizard_run(const struct vf_conf *conf, const struct vf_screen_opts *opts,
                   struct vf_error **err)
 {
     struct wizard_loop l = {.conf = conf};
-    sigset_t set, before;
-    sigemptyset(&set);
-    static const int heard[] = {SIGWINCH, SIGINT, SIGTERM, SIGHUP};
-    for (size_t i = 0; i < VF_COUNT(heard); i++)
-        sigaddset(&set, heard[i]);
-    /* first: a change of size while the screen is opened is not to be missed */
-    pthread_sigmask(SIG_BLOCK, &set, &before);
     l.screen = vf_screen_open(opts, err);
-    if (!l.screen) {
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (!l.screen)
         return -1;
-    }
-    vf_autofd int signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     l.bus = vf_bus_new();
     l.bus_asker = vf_bus_asker(l.bus);
     l.cache = vf_tty_cache_new();
@@ -244,10 +221,9 @@ int vf_wizard_run(const struct vf_conf *conf, const struct vf_screen_opts *opts,
     l.survey = vf_survey_new(conf, &asker);
     l.wizard = vf_wizard_new(conf);
     add_jobs(l.wizard);
-    enum vf_wizard_end end = loop(&l, signals);
+    enum vf_wizard_end end = loop(&l);
     vf_survey_free(l.survey);
     vf_screen_close(l.screen);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     int code = VF_EXIT_DONE;
     if (end == VF_WIZARD_START || end == VF_WIZARD_ATTACH) {
         vf_tty_cache_rewind(l.cache);
