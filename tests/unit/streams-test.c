@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* How many streams a route opens, and how it knows how long the way is. */
 #include "config.h"
+#include <dirent.h>
 #include "tests/unit/copy-fixture.h"
 
 static void test_number(void)
@@ -31,6 +32,34 @@ static uint64_t echo(struct pair *p, uint32_t stream)
     return vf_field_num(&m->frame, VF_TAG_USEC, 0);
 }
 
+/* A stop takes hold of each thread when it is next looked at: waits for all of them. */
+static bool stop(pid_t pid)
+{
+    vf_autofree char *tasks = vf_asprintf("/proc/%d/task", (int)pid);
+    kill(pid, SIGSTOP);
+    for (int tries = 0; tries < 1000; tries++, usleep(10 * 1000)) {
+        DIR *list = opendir(tasks);
+        if (!list)
+            return false;
+        bool all = true;
+        for (struct dirent *d; (d = readdir(list));) {
+            if (d->d_name[0] == '.')
+                continue;
+            vf_autofree char *path = vf_asprintf("%s/%s/stat", tasks, d->d_name);
+            FILE *file = fopen(path, "re");
+            char state = 0;
+            if (file) {
+                all = fscanf(file, "%*d (%*[^)]) %c", &state) == 1 && state == 'T' && all;
+                fclose(file);
+            }
+        }
+        closedir(list);
+        if (all)
+            return true;
+    }
+    return false;
+}
+
 static void *go_on(void *arg)
 {
     usleep(200 * 1000);
@@ -48,8 +77,8 @@ static void test_echo(void)
     ok(echo(&p, p.route->stream + 1) == 0, "not where there is no stream");
     pid_t target = p.target->proc.pid;
     pthread_t thread;
-    kill(target, SIGSTOP);
-    ok(pthread_create(&thread, NULL, go_on, &target) == 0, "the other mover is slow");
+    ok(stop(target), "the other mover is stopped");
+    ok(pthread_create(&thread, NULL, go_on, &target) == 0, "for a moment");
     uint64_t took = echo(&p, p.route->stream);
     pthread_join(thread, NULL);
     ok(took >= 100000, "which shows: %llu us", (unsigned long long)took);
