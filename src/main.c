@@ -41,7 +41,7 @@ static const struct command {
 
 static void print_usage(FILE *out)
 {
-    fputs(_("usage: vmferry [-c FILE] [--ascii] [--color=WHEN]\n"
+    fputs(_("usage: vmferry [-c FILE] [--plain] [--ascii] [--color=WHEN]\n"
             "       vmferry COMMAND [OPTION]...\n\n"
             "Moves virtual machines between clusters: step by step on a terminal, or by\n"
             "command.\n\n"),
@@ -70,7 +70,10 @@ int main(int argc, char **argv)
     for (size_t i = 0; name && i < VF_COUNT(commands); i++)
         if (vf_streq(name, commands[i].name))
             return commands[i].run(argc - 1, argv + 1);
-    if (isatty(0) && isatty(1) && (!name || name[0] == '-'))
+    bool plain = false;
+    for (int i = 1; name && name[0] == '-' && i < argc; i++)
+        plain = plain || vf_streq(argv[i], "--plain");
+    if (plain || (isatty(0) && isatty(1) && (!name || name[0] == '-')))
         return vf_cmd_wizard(argc, argv);
     if (name) {
         fprintf(stderr, _("vmferry: there is no command '%s'; see vmferry --help\n"), name);

@@ -4,11 +4,8 @@
 #include "ui/plain.h"
 #include "ui/question.h"
 #include "ui/run/run.h"
-#include "ui/unfinished.h"
-#include "ui/wizard/wizard.h"
+#include "ui/wizard/begin.h"
 #include "job/bus.h"
-#include "job/journal.h"
-#include "job/state.h"
 #include "base/i18n.h"
 #include "base/str.h"
 
@@ -159,47 +156,10 @@ static enum vf_wizard_end loop(struct wizard_loop *l)
 
 /* ---- before and after ---- */
 
-/* The last event of TYPE, borrowed; NULL: none. */
-static const json_t *last_event(const struct vf_journal *j, const char *type)
-{
-    const json_t *events = vf_journal_events(j);
-    for (size_t i = json_array_size(events); i-- > 0;)
-        if (vf_streq(vf_json_str(json_array_get(events, i), "type"), type))
-            return json_array_get(events, i);
-    return NULL;
-}
-
-static void add_jobs(struct vf_wizard *w)
-{
-    vf_autostrv char **ids = vf_unfinished_jobs();
-    for (size_t i = 0; ids[i]; i++) {
-        vf_autofree char *dir = vf_job_dir(ids[i]);
-        vf_auto(vf_journal_free) struct vf_journal *j = vf_journal_open(dir, true, NULL);
-        const json_t *job = j ? last_event(j, "job") : NULL;
-        if (!job)
-            continue;
-        vf_autofree char *what =
-            vf_asprintf("%s: %s -> %s", vf_json_str(job, "vm"), vf_json_str(job, "source"),
-                        vf_json_str(job, "target"));
-        vf_autofree char *next = vf_asprintf(
-            _("Go on: vmferry resume %s. Undo what it did: vmferry rollback %s"), ids[i], ids[i]);
-        vf_wizard_add_job(w, ids[i], what, vf_job_is_locked(dir, NULL, NULL), next);
-    }
-}
-
-/* The job that was planned, or NULL. */
-static char *start(struct wizard_loop *l, struct vf_error **err)
-{
-    const struct vf_prepared *p = vf_wizard_prepared(l->wizard);
-    vf_autofree char *id = vf_job_create(p->plan, l->conf->path, err);
-    return id && vf_job_spawn(id, VF_JOB_RUN, err) == 0 ? VF_STEAL(id) : NULL;
-}
-
 static int follow(struct wizard_loop *l, enum vf_wizard_end end, const struct vf_screen_opts *opts)
 {
     vf_autoerror struct vf_error *err = NULL;
-    vf_autofree char *id =
-        end == VF_WIZARD_START ? start(l, &err) : vf_strdup(vf_wizard_job(l->wizard));
+    vf_autofree char *id = vf_wizard_begin(l->wizard, end, l->conf, &err);
     int code = id ? vf_run_follow(id, opts, l->cache, &err) : -1;
     if (code >= 0)
         return code;
@@ -220,7 +180,7 @@ int vf_wizard_run(const struct vf_conf *conf, const struct vf_screen_opts *opts,
     struct vf_asker asker = {.ask = ask, .opaque = &l, .remember = remember};
     l.survey = vf_survey_new(conf, &asker);
     l.wizard = vf_wizard_new(conf);
-    add_jobs(l.wizard);
+    vf_wizard_add_jobs(l.wizard);
     enum vf_wizard_end end = loop(&l);
     vf_survey_free(l.survey);
     vf_screen_close(l.screen);
