@@ -71,7 +71,7 @@ static int check_fit(const struct view *v, struct vf_provider *dst, struct vf_fi
 static void check_source(const struct view *v, struct vf_findings *f)
 {
     const struct vf_vm *s = v->source;
-    static const char *const suffixes[] = {VF_CREATING, VF_CLONING, VF_MIGRATED};
+    static const char *const suffixes[] = {VF_CREATING, VF_CLONING, VF_MIGRATED, VF_RETURNED};
     vf_autofree char *owner = vf_marker_find(s->description);
     if (owner && !vf_streq(owner, v->job_id))
         vf_finding_add(f, VF_STOP, s->name, _("wait for it, or undo it with vmferry rollback"),
