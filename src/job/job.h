@@ -49,6 +49,7 @@ struct vf_move {
     const char *mac;     /* "keep", "new", an address; NULL: keep */
     unsigned target_id;  /* 0: next free */
     enum vf_method method;
+    unsigned fixes;     /* as in a plan */
     const char *format; /* NULL: as the source's disk where the storage takes it */
     bool skip_start, skip_disks, no_precopy, verify_tls, ignore_exists;
     bool wait_before_stop, wait_before_start;
