@@ -53,7 +53,10 @@ void vf_say_job(FILE *out, const char *id)
     }
     const json_t *job = last(j, "job");
     bool runs = vf_job_is_locked(dir, NULL, NULL);
-    const char *word = runs ? _("running") : result(j), *way = runs ? "" : ways[vf_journal_way(j)];
+    const char *word = runs                       ? _("running")
+                       : vf_journal_taken_over(j) ? _("taken over")
+                                                  : result(j),
+               *way = runs ? "" : ways[vf_journal_way(j)];
     const char *vm = vf_json_str(job, "vm"), *source = vf_json_str(job, "source"),
                *target = vf_json_str(job, "target");
     vf_say(out, "%-24s  %-14s  %s: %s -> %s%s\n", id, word ? word : _("INTERRUPTED"), vm ? vm : "?",
