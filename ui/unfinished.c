@@ -59,7 +59,10 @@ void vf_say_job(FILE *out, const char *id)
     }
     const json_t *job = last(j, "job");
     bool runs = vf_job_is_locked(dir, NULL, NULL);
-    const char *word = runs ? _("running") : result(j), *way = runs ? "" : ways[vf_journal_way(j)];
+    const char *word = runs                       ? _("running")
+                       : vf_journal_taken_over(j) ? _("taken over")
+                                                  : result(j),
+               *way = runs ? "" : ways[vf_journal_way(j)];
     const char *vm = vf_json_str(job, "vm"), *source = vf_json_str(job, "source"),
                *target = vf_json_str(job, "target");
     vf_say(out, "%-24s  %-14s  %s: %s -> %s%s\n", id, word ? word : _("INTERRUPTED"), vm ? vm : "?",
@@ -93,7 +96,8 @@ char *vf_only_unfinished(int *code)
         return vf_strdup(ids[0]);
     *code = VF_EXIT_USAGE;
     if (!n) {
-        vf_say(stderr, _("vmferry: there is no unfinished job; vmferry jobs lists all\n"));
+        vf_say(stderr, _("vmferry: there is no unfinished job; vmferry jobs lists all. One that "
+                         "another machine began: vmferry resume --at CLUSTER\n"));
         return NULL;
     }
     vf_say(stderr, _("vmferry: several jobs are unfinished; give one of them:\n"));

@@ -28,6 +28,8 @@ struct vf_voucher {
     bool retry;
 };
 
+struct vf_lease;
+
 struct vf_job {
     char *id, *dir, *marker; /* marker: "vmferry-job: ID" */
     struct vf_conf *conf;
@@ -46,6 +48,7 @@ struct vf_job {
     struct vf_job_disk *disks;  /* one for each of plan->disks */
     struct vf_job_disk memory;  /* of the guest, while it is migrated live */
     struct vf_carrier *carrier; /* ssh, movers and route; NULL: not connected */
+    struct vf_lease *lease;     /* lease.h; NULL: the job has no record on a host */
     /* Held by threads that copy around all but the copying: providers and what else there is one
      * of is for one thread at a time. */
     pthread_mutex_t hands;

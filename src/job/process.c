@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Making a job and its process: `vmferry __job MODE DIR`, detached from terminal and parent. */
 #include "config.h"
-#include "job/job_priv.h"
+#include "job/lease.h"
+#include "job/resume.h"
 #include "job/server.h"
 #include "job/state.h"
 #include "base/clock.h"
@@ -86,6 +87,7 @@ void vf_job_free(struct vf_job *job)
 {
     if (!job)
         return;
+    vf_lease_free(job->lease);
     vf_job_hosts_close(job);
     vf_provider_free(job->source_pve);
     vf_provider_free(job->target_pve);
@@ -192,7 +194,11 @@ static enum vf_exit roll_back(struct vf_job *job, struct vf_error **err)
         return VF_EXIT_DONE; /* nothing was touched */
     if (vf_job_connect(job, err) < 0)
         return VF_EXIT_INTERRUPTED;
-    if (vf_job_load_source(job, err) < 0 || vf_job_roll_back(job, err) < 0)
+    if (vf_job_load_source(job, err) < 0)
+        return VF_EXIT_PERSON;
+    if (vf_lease_again(job, err) < 0)
+        return vf_error_code(*err) == VF_E_CONFLICT ? VF_EXIT_PERSON : VF_EXIT_INTERRUPTED;
+    if (vf_job_roll_back(job, err) < 0)
         return vf_error_code(*err) == VF_E_CANCELLED || vf_error_is_transient(*err)
                    ? VF_EXIT_INTERRUPTED
                    : VF_EXIT_PERSON;
@@ -258,10 +264,16 @@ static void *work(void *arg)
         w->code = vf_job_run(w->job, &failed);
     if (failed)
         vf_log(VF_LOG_ERROR, "job", "%s: %s", vf_error_code_name(failed->code), failed->text);
+    if (vf_lease_lost(w->job)) {
+        w->code = VF_EXIT_INTERRUPTED;
+        vf_carrier_leave(w->job->carrier);
+        vf_lease_note_lost(w->job, vf_error_text(failed));
+    }
     vf_job_hosts_close(w->job);
     if (w->code != VF_EXIT_INTERRUPTED) /* else the rest of it is still to come */
         vf_job_drop_tokens(w->job);
     conclude(w, failed);
+    vf_lease_end(w->job, vf_journal_way(w->job->journal) == VF_WAY_NONE);
     atomic_store(&w->over, true);
     return NULL;
 }

@@ -2,7 +2,7 @@
 /* What a job writes down and says: steps go to the journal first, notes only to log and watchers.
  */
 #include "config.h"
-#include "job/job_priv.h"
+#include "job/lease.h"
 #include "base/i18n.h"
 #include "base/log.h"
 #include "base/str.h"
@@ -27,11 +27,15 @@ static int write_step(struct vf_job *job, const char *key, const char *state, js
 
 int vf_job_intend(struct vf_job *job, const char *key, json_t *data, struct vf_error **err)
 {
-    if (vf_cancel_check(job->cancel, err) < 0) {
+    if (vf_cancel_check(job->cancel, err) < 0 || vf_lease_glance(job, err) < 0) {
         json_decref(data);
         return -1;
     }
-    return write_step(job, key, "intent", data, NULL, err);
+    if (write_step(job, key, "intent", data, NULL, err) < 0)
+        return -1;
+    /* what is about to be done is known elsewhere before it is */
+    vf_lease_flush(job);
+    return 0;
 }
 
 int vf_job_fact(struct vf_job *job, const char *key, json_t *data, struct vf_error **err)

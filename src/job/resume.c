@@ -143,14 +143,21 @@ static int ask_clusters(struct vf_job *job, struct vf_standing *out, struct vf_e
 int vf_job_look(const char *id, const struct vf_asker *asker, struct vf_standing *out,
                 struct vf_error **err)
 {
-    *out = (struct vf_standing){0};
     vf_autofree char *dir = vf_job_dir(id);
+    return vf_job_look_in(dir, asker, out, err);
+}
+
+int vf_job_look_in(const char *dir, const struct vf_asker *asker, struct vf_standing *out,
+                   struct vf_error **err)
+{
+    *out = (struct vf_standing){0};
     vf_auto(vf_job_free) struct vf_job *job = vf_job_load(dir, true, err);
     if (!job)
         return -1;
     job->asker = *asker;
     out->way = vf_journal_way(job->journal);
     out->done = vf_job_was_done(job, "finish/description") && !vf_job_was_done(job, "return");
+    out->taken = vf_strdup(vf_journal_taken_over(job->journal));
     out->touched = vf_journal_find(job->journal, "claim") != NULL;
     out->last = vf_strdup(last_step(job->journal));
     out->disks = job->plan->copy_disks && !vf_job_is_native(job) ? job->plan->n_disks : 0;
@@ -169,6 +176,7 @@ void vf_standing_clear(struct vf_standing *s)
 {
     free(s->service);
     free(s->unseen);
+    free(s->taken);
     free(s->last);
     vf_findings_free(&s->changes);
     *s = (struct vf_standing){0};

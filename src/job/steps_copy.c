@@ -3,6 +3,7 @@
 #include "config.h"
 #include "job/identity.h"
 #include "job/job_text.h"
+#include "job/lease.h"
 #include "job/steps.h"
 #include "base/clock.h"
 #include "base/i18n.h"
@@ -19,7 +20,8 @@ int vf_step_hosts(struct vf_job *job, struct vf_error **err)
     }
     if (all)
         return 0;
-    if (vf_job_hosts_open(job, err) < 0 || vf_job_find_shared(job, err) < 0)
+    if (vf_job_hosts_open(job, err) < 0 || vf_lease_begin(job, err) < 0 ||
+        vf_job_find_shared(job, err) < 0)
         return -1;
     const char *route = vf_route_text(vf_carrier_route(job->carrier));
     return vf_job_done(job, "hosts", json_pack("{s:s}", "route", route), err);

@@ -16,6 +16,21 @@ bool vf_journal_target_ran(struct vf_journal *j)
            (handover && handover->state == VF_REC_DONE);
 }
 
+const char *vf_journal_taken_over(struct vf_journal *j)
+{
+    const json_t *events = vf_journal_events(j);
+    const char *text = NULL;
+    for (size_t i = 0; i < json_array_size(events); i++) {
+        const json_t *e = json_array_get(events, i);
+        const char *type = vf_json_str(e, "type");
+        if (vf_streq(type, "taken-over"))
+            text = vf_json_str(e, "text");
+        else if (vf_streq(type, "mirror"))
+            text = NULL;
+    }
+    return text;
+}
+
 enum vf_way vf_journal_way(struct vf_journal *j)
 {
     const json_t *events = vf_journal_events(j);
@@ -37,6 +52,8 @@ enum vf_way vf_journal_way(struct vf_journal *j)
         if (end == VF_EXIT_DONE)
             return VF_WAY_NONE;
     }
+    if (vf_journal_taken_over(j))
+        return VF_WAY_NONE;
     const struct vf_record *back = vf_journal_find(j, "rollback");
     if (end == VF_EXIT_FAILED || end == VF_EXIT_STOPPED || (back && back->state == VF_REC_DONE))
         return VF_WAY_NONE;
