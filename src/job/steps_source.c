@@ -65,15 +65,31 @@ int vf_undo_claim(struct vf_job *job, const struct vf_record *rec, struct vf_err
                                              err);
 }
 
-/* Hard stop, wait on or give up: never decided without an answer. */
-static int ask_about_shutdown(struct vf_job *job, const struct vf_error *why, const char **choice,
-                              struct vf_error **err)
+/* Does the guest go down after all, while nobody has answered yet? */
+static bool went_down(void *opaque)
 {
-    static const char *const keys[] = {"wait", "stop", "back"};
+    struct vf_job *job = opaque;
+    enum vf_vm_state state;
+    return job->source_pve->ops->state(job->source_pve, job->source->node, job->source->id, &state,
+                                       NULL) == 0 &&
+           state == VF_VM_STOPPED;
+}
+
+enum after_timeout { NOT_YET, ASK_AGAIN, HARD_STOP, GIVE_UP };
+
+/* Hard stop, wait on or give up: never decided without an answer; the job waits for one. */
+static int ask_about_shutdown(struct vf_job *job, const struct vf_error *why,
+                              enum after_timeout *out, struct vf_error **err)
+{
+    static const char *const keys[] = {
+        [ASK_AGAIN] = "again", [HARD_STOP] = "stop", [GIVE_UP] = "back", [NOT_YET] = "wait"};
+    vf_autofree char *again = vf_asprintf(_("ask it once more to shut down, and wait another %u s"),
+                                          job->plan->shutdown_timeout);
     const struct vf_ask_choice choices[] = {
-        {keys[0], _("wait again")},
-        {keys[1], _("stop (hard): as if the power was cut")},
-        {keys[2], _("give up and put everything back")},
+        {keys[ASK_AGAIN], again},
+        {keys[HARD_STOP], _("stop (hard): as if the power was cut")},
+        {keys[GIVE_UP], _("give up and put everything back")},
+        {keys[NOT_YET], _("not yet: the job waits, and goes on by itself when it is down")},
     };
     vf_autofree char *id = vf_asprintf("shutdown-force:%s", job->source->name);
     vf_autofree char *title = vf_asprintf(_("%s did not shut down. What now?"), job->source->name);
@@ -83,38 +99,58 @@ static int ask_about_shutdown(struct vf_job *job, const struct vf_error *why, co
                        .detail = vf_error_text(why),
                        .choices = choices,
                        .n_choices = VF_COUNT(choices),
-                       .safe = "back"};
+                       .safe = keys[NOT_YET],
+                       .waits = true,
+                       .settled = went_down,
+                       .opaque = job};
     struct vf_answer a = {0};
+    *out = NOT_YET;
     if (job->asker.ask(job->asker.opaque, &q, job->cancel, &a, err) < 0)
         return -1;
     for (size_t i = 0; i < VF_COUNT(keys); i++)
         if (vf_streq(a.text, keys[i]))
-            *choice = keys[i];
+            *out = (enum after_timeout)i;
     vf_answer_clear(&a);
     return 0;
+}
+
+/* 0 when it is down, 1 when it did not within the time it has, with *WHY. */
+static int ask_guest(struct vf_job *job, struct vf_error **why, struct vf_error **err)
+{
+    const struct vf_vm *s = job->source;
+    struct vf_provider *p = job->source_pve;
+    if (p->ops->power(p, s->node, s->id, VF_POWER_SHUTDOWN, job->plan->shutdown_timeout, why) ==
+            0 ||
+        went_down(job)) /* while we gave up waiting */
+        return 0;
+    return vf_error_code(*why) == VF_E_CONFLICT ? 1 : vf_fail_with(err, VF_STEAL(*why));
 }
 
 static int shut_down(struct vf_job *job, struct vf_error **err)
 {
     const struct vf_vm *s = job->source;
     struct vf_provider *p = job->source_pve;
+    enum after_timeout choice = ASK_AGAIN;
+    vf_autoerror struct vf_error *why = NULL;
     for (;;) {
-        vf_autoerror struct vf_error *why = NULL;
-        if (p->ops->power(p, s->node, s->id, VF_POWER_SHUTDOWN, job->plan->shutdown_timeout,
-                          &why) == 0)
-            return 0;
-        enum vf_vm_state state;
-        if (p->ops->state(p, s->node, s->id, &state, NULL) == 0 && state == VF_VM_STOPPED)
-            return 0; /* it went down while we gave up waiting */
-        if (vf_error_code(why) != VF_E_CONFLICT)
-            return vf_fail_with(err, VF_STEAL(why));
-        const char *choice = "back";
+        if (choice == ASK_AGAIN) {
+            vf_error_free(VF_STEAL(why));
+            int r = ask_guest(job, &why, err);
+            if (r <= 0)
+                return r;
+        }
         if (ask_about_shutdown(job, why, &choice, err) < 0)
             return -1;
-        if (!strcmp(choice, "stop"))
+        if (went_down(job)) {
+            vf_job_note(job, "info", _("%s has shut down after all"), s->name);
+            return 0;
+        }
+        if (choice == HARD_STOP) {
+            vf_job_note(job, "warn", _("%s is stopped hard, as was answered"), s->name);
             return p->ops->power(p, s->node, s->id, VF_POWER_STOP, job->plan->shutdown_timeout,
                                  err);
-        if (!strcmp(choice, "back"))
+        }
+        if (choice == GIVE_UP)
             return vf_fail_with(err, VF_STEAL(why));
     }
 }
