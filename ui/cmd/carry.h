@@ -11,6 +11,7 @@ struct vf_carry {
     const char *config;
     const char *save; /* write the plan there and stop; NULL: carry it out */
     bool dry_run, yes, debug, help;
+    bool forecast;   /* measure at both hosts how long it will take */
     bool only_check; /* of `check`: like a dry run, with a verdict at the end */
     enum vf_progress_form progress;
 };
@@ -18,11 +19,12 @@ struct vf_carry {
 /* 1 when the option C of getopt was one of the common ones (long_options: VF_CARRY_OPTIONS), 0 when
  * not, -1 when its argument is wrong, which was said. */
 int vf_carry_option(struct vf_carry *o, int c, const char *argument);
-enum { VF_CARRY_YES = 1000, VF_CARRY_PROGRESS, VF_CARRY_DEBUG };
+enum { VF_CARRY_YES = 1000, VF_CARRY_PROGRESS, VF_CARRY_DEBUG, VF_CARRY_FORECAST };
 #define VF_CARRY_OPTIONS                                                                           \
     {"config", required_argument, NULL, 'c'}, {"dry-run", no_argument, NULL, 'n'},                 \
         {"help", no_argument, NULL, 'h'}, {"yes", no_argument, NULL, VF_CARRY_YES},                \
         {"progress", required_argument, NULL, VF_CARRY_PROGRESS},                                  \
+        {"forecast", no_argument, NULL, VF_CARRY_FORECAST},                                        \
     {                                                                                              \
         "debug", no_argument, NULL, VF_CARRY_DEBUG                                                 \
     }
