@@ -64,6 +64,8 @@ struct vf_prepared {
     struct vf_vm *source; /* as it is now; NULL likewise */
     struct vf_findings findings;
     uint64_t bytes; /* allocated bytes to copy, as far as known */
+    /* By vf_forecast(): how long it takes, and of that how long the VM is down; < 0: not known. */
+    double forecast_seconds, forecast_down_seconds;
 };
 
 /* Looks at both clusters, makes the plan MOVE asks for and checks it. Nothing is changed. 0 also
@@ -75,6 +77,13 @@ int vf_prepare(const struct vf_conf *conf, const struct vf_move *move, const str
 int vf_prepare_plan(const struct vf_conf *conf, const struct vf_plan *plan,
                     const struct vf_asker *asker, struct vf_cancel *cancel, struct vf_prepared *out,
                     struct vf_error **err);
+/* Fills OUT's forecast from what some seconds of measuring at both hosts show; nothing is written
+ * there. -1 with *err when it is not known: no ssh, or something would have to be asked (ASKER,
+ * which may be NULL, is asked for passwords of the API alone: it has been before). */
+int vf_forecast(const struct vf_conf *conf, struct vf_prepared *out, const struct vf_asker *asker,
+                struct vf_cancel *cancel, struct vf_error **err);
+/* "about 2 to 5 min", NULL for one that is not known; caller frees. */
+char *vf_forecast_text(double seconds);
 /* One VM of many. */
 struct vf_checked {
     const struct vf_vm *vm;             /* as it is listed */

@@ -62,7 +62,9 @@ struct vf_job {
     double down_seconds; /* measured, 0: was not down or still is */
     bool source_locked;  /* by a migration, for good: nobody could take it off */
     bool stand_still;    /* what failed is for a person: nothing is put back */
-    json_t *step_times;  /* [{"step":...,"seconds":...}] */
+    pthread_mutex_t warn_lock;
+    json_t *warnings;   /* texts of those said so far; under warn_lock */
+    json_t *step_times; /* [{"step":...,"seconds":...}] */
 };
 
 /* The journal, before and after: both return when the line is on disk. DATA (taken) may be NULL. */
@@ -189,6 +191,12 @@ void vf_job_sweep_hosts(struct vf_job *job);
  * was copied, and the copy that counts compares both disks. Its key in the journal is "copy/SLOT",
  * or "precopy/SLOT"; done by an earlier start, nothing happens. */
 int vf_job_copy_disk(struct vf_job *job, size_t i, bool live, struct vf_error **err);
+/* precopy.c: has the source disks that are copied while it runs? Copies them again, what has
+ * changed of them; cut off, the next start does. */
+bool vf_job_can_refresh(const struct vf_job *job);
+int vf_job_refresh(struct vf_job *job, struct vf_error **err);
+/* What of the disks is copied, since when, and how long the VM would be down; caller frees. */
+char *vf_job_precopied_text(struct vf_job *job);
 /* The file that keeps how far the copy of SLOT has come; caller frees. */
 char *vf_job_mark_path(const struct vf_job *job, const char *slot);
 /* The path of VOLUME as its host sees it, honouring storage paths of the configuration; caller
@@ -256,5 +264,9 @@ json_t *vf_job_left_changed(const struct vf_job *job);
 
 /* report.json's object. */
 json_t *vf_report(struct vf_job *job, enum vf_exit code, const struct vf_error *err);
+/* account.c: adds to it who, when, what was expected, what was warned of, what is left to do. */
+void vf_report_account(struct vf_job *job, enum vf_exit code, json_t *report);
+/* Who works here, "jdoe@laptop"; caller frees. */
+char *vf_who(void);
 
 #endif

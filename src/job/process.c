@@ -42,6 +42,8 @@ static int write_job(const char *id, const char *dir, const char *conf, const st
     json_object_set_new(e, "job", json_string(id));
     json_object_set_new(e, "conf", json_string(conf));
     json_object_set_new(e, "vm", json_string(plan->vm_name));
+    vf_autofree char *who = vf_who();
+    json_object_set_new(e, "by", json_string(who));
     json_object_set_new(e, "source", json_string(plan->source));
     json_object_set_new(e, "target", json_string(plan->target));
     return vf_journal_write(j, e, NULL, err);
@@ -100,6 +102,8 @@ void vf_job_free(struct vf_job *job)
     free(job->disks);
     for (size_t i = 0; i < VF_COUNT(job->vouchers); i++)
         free(job->vouchers[i].node);
+    pthread_mutex_destroy(&job->warn_lock);
+    json_decref(job->warnings);
     json_decref(job->step_times);
     vf_plan_free(job->plan);
     vf_conf_free(job->conf);
@@ -135,6 +139,15 @@ static const json_t *last_event(const struct vf_journal *j, const char *type)
     return NULL;
 }
 
+/* Those in the report of the process before this one. */
+static json_t *earlier_warnings(const char *dir)
+{
+    vf_autofree char *path = vf_asprintf("%s/report.json", dir);
+    vf_autojson json_t *report = json_load_file(path, 0, NULL);
+    json_t *list = json_object_get(report, "warnings");
+    return json_is_array(list) ? json_incref(list) : json_array();
+}
+
 struct vf_job *vf_job_load(const char *dir, bool read_only, struct vf_error **err)
 {
     vf_auto(vf_job_free) struct vf_job *job = vf_xcalloc(1, sizeof *job);
@@ -149,6 +162,8 @@ struct vf_job *vf_job_load(const char *dir, bool read_only, struct vf_error **er
     job->cancel = vf_cancel_new(NULL);
     pthread_mutex_init(&job->stop_lock, NULL);
     pthread_mutex_init(&job->hands, NULL);
+    pthread_mutex_init(&job->warn_lock, NULL);
+    job->warnings = earlier_warnings(dir);
     vf_autofree char *path = vf_asprintf("%s/plan.cfg", dir);
     job->plan = vf_plan_load(path, err);
     job->journal = job->plan ? vf_journal_open(dir, read_only, err) : NULL;

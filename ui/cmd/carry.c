@@ -3,6 +3,7 @@
 #include "ui/cmd/carry.h"
 #include "ui/plan_text.h"
 #include "ui/say.h"
+#include "job/forecast.h"
 #include "base/i18n.h"
 #include "base/str.h"
 
@@ -38,6 +39,9 @@ int vf_carry_option(struct vf_carry *o, int c, const char *argument)
         return 1;
     case VF_CARRY_DEBUG:
         o->debug = true;
+        return 1;
+    case VF_CARRY_FORECAST:
+        o->forecast = true;
         return 1;
     case VF_CARRY_PROGRESS:
         i = vf_carry_word("--progress", argument, forms, VF_COUNT(forms));
@@ -138,13 +142,28 @@ static enum vf_exit begin(const struct vf_conf *conf, const struct vf_carry *o,
     return (enum vf_exit)vf_plain_follow(*id, o->progress, cache, stopped);
 }
 
+/* Not knowing it stops nothing. */
+static void forecast(const struct vf_conf *conf, struct vf_prepared *p, struct vf_tty_cache *cache)
+{
+    struct vf_asker asker = vf_tty_cache_asker(cache);
+    vf_autoerror struct vf_error *why = NULL;
+    vf_tty_cache_rewind(cache);
+    if (vf_forecast(conf, p, &asker, NULL, &why) < 0)
+        vf_say(stderr, _("vmferry: how long it takes is not known: %s\n"), vf_error_text(why));
+}
+
 enum vf_exit vf_carry_out(const struct vf_conf *conf, const struct vf_carry *o,
                           const struct vf_prepared *p, const char *vm, struct vf_tty_cache *cache,
                           char **id, bool *stopped)
 {
     bool stop = vf_findings_stop(&p->findings), json = o->progress == VF_PROGRESS_JSON;
     vf_autofree char *own = NULL;
-    show_plan(o, p, stop);
+    struct vf_prepared shown = *p; /* borrows all of it */
+    /* who is about to be asked whether to begin wants to know it */
+    bool person = !o->yes && !o->dry_run && !o->only_check && !o->save && !json && vf_tty_there();
+    if (!stop && (o->forecast || (person && vf_forecast_worth(p->plan))))
+        forecast(conf, &shown, cache);
+    show_plan(o, &shown, stop);
     if (o->save && p->plan) {
         enum vf_exit code = save(o, p);
         if (code != VF_EXIT_DONE)

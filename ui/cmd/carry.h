@@ -12,6 +12,7 @@ struct vf_carry {
     const char *save; /* write the plan there and stop; NULL: carry it out */
     bool dry_run, yes, debug, help;
     unsigned fixes;  /* as in a plan */
+    bool forecast;   /* measure at both hosts how long it will take */
     bool only_check; /* of `check`: like a dry run, with a verdict at the end */
     enum vf_progress_form progress;
 };
@@ -19,12 +20,13 @@ struct vf_carry {
 /* 1 when the option C of getopt was one of the common ones (long_options: VF_CARRY_OPTIONS), 0 when
  * not, -1 when its argument is wrong, which was said. */
 int vf_carry_option(struct vf_carry *o, int c, const char *argument);
-enum { VF_CARRY_YES = 1000, VF_CARRY_PROGRESS, VF_CARRY_DEBUG, VF_CARRY_FIX };
+enum { VF_CARRY_YES = 1000, VF_CARRY_PROGRESS, VF_CARRY_DEBUG, VF_CARRY_FIX, VF_CARRY_FORECAST };
 #define VF_CARRY_OPTIONS                                                                           \
     {"config", required_argument, NULL, 'c'}, {"dry-run", no_argument, NULL, 'n'},                 \
         {"help", no_argument, NULL, 'h'}, {"yes", no_argument, NULL, VF_CARRY_YES},                \
         {"progress", required_argument, NULL, VF_CARRY_PROGRESS},                                  \
         {"fix", required_argument, NULL, VF_CARRY_FIX},                                            \
+        {"forecast", no_argument, NULL, VF_CARRY_FORECAST},                                        \
     {                                                                                              \
         "debug", no_argument, NULL, VF_CARRY_DEBUG                                                 \
     }
@@ -33,8 +35,8 @@ enum { VF_CARRY_YES = 1000, VF_CARRY_PROGRESS, VF_CARRY_DEBUG, VF_CARRY_FIX };
 /* The index of TEXT in the N WORDS; -1, said, when option NAME cannot be that. */
 int vf_carry_word(const char *name, const char *text, const char *const *words, size_t n);
 
-/* The fixes for what was found that somebody at a terminal agrees to, as bits; 0: none, or nobody is
- * asked (--yes, no terminal, nothing is carried out). P has to be prepared again with them. */
+/* The fixes for what was found that somebody at a terminal agrees to, as bits; 0: none, or nobody
+ * is asked (--yes, no terminal, nothing is carried out). P has to be prepared again with them. */
 unsigned vf_carry_offer(const struct vf_carry *o, const struct vf_prepared *p);
 
 /* Does with P what O says. VM names it in messages. *ID: the job, when one was made (caller frees);

@@ -4,8 +4,11 @@
 #include "ui/cmd/cmd.h"
 #include "ui/plain.h"
 #include "ui/run/run.h"
+#include "ui/say.h"
 #include "ui/unfinished.h"
 #include "job/client.h"
+#include "job/job.h"
+#include "job/job_text.h"
 #include "job/state.h"
 #include "base/i18n.h"
 #include "base/str.h"
@@ -19,14 +22,53 @@ static bool wants_help(int argc, char **argv)
     return argc > 1 && (vf_streq(argv[1], "--help") || vf_streq(argv[1], "-h"));
 }
 
+/* The report of a job that is over; of another one how it stands. */
+static int show_report(const char *ref)
+{
+    vf_autoerror struct vf_error *err = NULL;
+    vf_autofree char *id = vf_job_resolve(ref, &err);
+    if (!id) {
+        vf_plain_error(err);
+        return VF_EXIT_USAGE;
+    }
+    vf_autofree char *dir = vf_job_dir(id);
+    vf_autofree char *path = vf_asprintf("%s/report.json", dir);
+    vf_autojson json_t *report = json_load_file(path, 0, NULL);
+    bool runs = vf_job_is_locked(dir, NULL, NULL);
+    if (runs || !report) {
+        vf_say_job(stdout, id);
+        vf_say(stdout,
+               runs ? _("It has no report yet. Follow it: vmferry attach %s\n")
+                    : _("Its process ended before it could write a report; its log: "
+                        "%s/log\n"),
+               runs ? id : dir);
+        return VF_EXIT_DONE;
+    }
+    vf_autofree char *text = vf_report_text(report);
+    vf_say(stdout, "%s", text);
+    if (json_object_get(report, "error")) {
+        vf_autojson json_t *end =
+            json_pack("{s:O, s:O, s:O}", "exit", json_object_get(report, "exit"), "report", report,
+                      "error", json_object_get(report, "error"));
+        vf_autofree char *failed = end ? vf_failure_text(end) : vf_strdup("");
+        vf_say(stdout, "%s", failed);
+    }
+    return VF_EXIT_DONE;
+}
+
 int vf_cmd_jobs(int argc, char **argv)
 {
-    if (argc > 1) {
-        fputs(_("usage: vmferry jobs\n\nLists this user's jobs, oldest first, each with how it "
-                "ended\nand, where it is unfinished, what can be done about it.\n"),
-              wants_help(argc, argv) ? stdout : stderr);
+    if (argc > 2 || wants_help(argc, argv)) {
+        fputs(
+            _("usage: vmferry jobs [JOB]\n\nLists this user's jobs, oldest first, each with how "
+              "it ended\nand, where it is unfinished, what can be done about it. With JOB (an ID "
+              "or its\nbeginning) its report, as text for a ticket; report.json beside it has the "
+              "same.\n"),
+            wants_help(argc, argv) ? stdout : stderr);
         return wants_help(argc, argv) ? VF_EXIT_DONE : VF_EXIT_USAGE;
     }
+    if (argc > 1)
+        return show_report(argv[1]);
     vf_autostrv char **ids = vf_job_ids();
     if (!ids[0])
         puts(_("There are no jobs."));

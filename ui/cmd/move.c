@@ -68,6 +68,8 @@ static const char usage[] =
        "      --no-verify-ssl  do not check the API's certificates\n"
        "      --progress FORM  plain (default), json (events, one a line), or none (only\n"
        "                       the closing report)\n"
+       "      --forecast       measure for some seconds at both hosts how long it would\n"
+       "                       take, and how long the VM would be down\n"
        "      --debug          say what planning does, on standard error\n"
        "  -h, --help           this text\n");
 

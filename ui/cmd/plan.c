@@ -26,6 +26,7 @@ static const char run_usage[] =
        "      --fix WHAT       as for move, beside those of the plan\n"
        "      --progress FORM  plain (default), json (events, one a line), or none (only\n"
        "                       the closing report)\n"
+       "      --forecast       measure for some seconds how long it would take\n"
        "      --debug          say what planning does, on standard error\n"
        "  -h, --help           this text\n");
 
@@ -46,6 +47,7 @@ static const char check_usage[] =
        "      --fix WHAT       as for move, beside those of the plan\n"
        "      --no-verify-ssl  with --all: do not check the API's certificates\n"
        "      --progress FORM  of a plan: plain (default), or json (one event)\n"
+       "      --forecast       of a plan: measure for some seconds how long it would take\n"
        "      --debug          say what planning does, on standard error\n"
        "  -h, --help           this text\n");
 
