@@ -2,6 +2,7 @@
 #include "config.h"
 #include "base/i18n.h"
 #include "base/str.h"
+#include "job/batch.h"
 #include "job/job.h"
 #include "ui/cmd/cmd.h"
 #include "ui/unfinished.h"
@@ -17,6 +18,12 @@ static int cmd_job(int argc, char **argv)
 {
     int mode = argc == 3 ? vf_job_mode(argv[1]) : -1;
     return mode < 0 ? VF_EXIT_USAGE : (int)vf_job_process(argv[2], (enum vf_job_mode)mode);
+}
+
+/* `__batch DIR`: the process that begins the jobs of a batch. */
+static int cmd_batch(int argc, char **argv)
+{
+    return argc == 2 ? vf_batch_process(argv[1]) : VF_EXIT_USAGE;
 }
 
 static const struct command {
@@ -36,6 +43,7 @@ static const struct command {
     {"cleanup", vf_cmd_cleanup, N_("remove what lost jobs have left on the hosts")},
     {"demo", vf_cmd_demo, N_("two small clusters on this machine, and a move")},
     {"__job", cmd_job, NULL},
+    {"__batch", cmd_batch, NULL},
 };
 
 static void print_usage(FILE *out)

@@ -19,4 +19,7 @@ char *vf_only_unfinished(int *code);
 /* Lists them on standard error, if there are any. */
 void vf_remind_unfinished(void);
 
+/* One line about batch ID on OUT; its jobs are listed by vf_say_job(). */
+void vf_say_batch(FILE *out, const char *id);
+
 #endif

@@ -2,10 +2,12 @@
 /* vmferry jobs, attach: what there is, come back to it. */
 #include "config.h"
 #include "ui/cmd/cmd.h"
+#include "ui/cmd/several.h"
 #include "ui/plain.h"
 #include "ui/run/run.h"
 #include "ui/say.h"
 #include "ui/unfinished.h"
+#include "job/batch.h"
 #include "job/client.h"
 #include "job/job.h"
 #include "job/job_text.h"
@@ -61,7 +63,8 @@ int vf_cmd_jobs(int argc, char **argv)
     if (argc > 2 || wants_help(argc, argv)) {
         fputs(
             _("usage: vmferry jobs [JOB]\n\nLists this user's jobs, oldest first, each with how "
-              "it ended\nand, where it is unfinished, what can be done about it. With JOB (an ID "
+              "it ended\nand, where it is unfinished, what can be done about it; then "
+              "the\nbatches, which are several jobs that were begun together. With JOB (an ID "
               "or its\nbeginning) its report, as text for a ticket; report.json beside it has the "
               "same.\n"),
             wants_help(argc, argv) ? stdout : stderr);
@@ -69,11 +72,13 @@ int vf_cmd_jobs(int argc, char **argv)
     }
     if (argc > 1)
         return show_report(argv[1]);
-    vf_autostrv char **ids = vf_job_ids();
+    vf_autostrv char **ids = vf_job_ids(), **batches = vf_batch_ids();
     if (!ids[0])
         puts(_("There are no jobs."));
     for (size_t i = 0; ids[i]; i++)
         vf_say_job(stdout, ids[i]);
+    for (size_t i = 0; batches[i]; i++)
+        vf_say_batch(stdout, batches[i]);
     return VF_EXIT_DONE;
 }
 
@@ -95,6 +100,27 @@ static char *job_argument(int argc, char **argv, const char *usage, int *code)
     return id;
 }
 
+/* The jobs of a batch, as lines. */
+static int attach_batch(const char *id)
+{
+    vf_auto(vf_tty_cache_free) struct vf_tty_cache *cache = vf_tty_cache_new();
+    bool stopped = false;
+    if (vf_plain_follow_batch(id, VF_PROGRESS_PLAIN, cache, false, &stopped) < 0)
+        return VF_EXIT_FAILED;
+    return (int)vf_several_outcome(id, stopped, VF_PROGRESS_PLAIN);
+}
+
+/* The batch that REF names; NULL: the one of the newest job, while it goes on. NULL also when there
+ * is none, or (then *ERR) it is not clear which. Caller frees. */
+static char *batch_argument(const char *ref, struct vf_error **err)
+{
+    if (ref)
+        return vf_batch_resolve(ref, err);
+    vf_autofree char *job = vf_job_resolve(NULL, NULL), *batch = job ? vf_batch_of(job) : NULL;
+    vf_autofree char *dir = batch ? vf_batch_dir(batch) : NULL;
+    return dir && vf_job_is_locked(dir, NULL, NULL) ? VF_STEAL(batch) : NULL;
+}
+
 /* Where there is a screen to be had, on it; else as lines. */
 static int attach(const char *id, bool plain, const struct vf_screen_opts *opts)
 {
@@ -112,14 +138,14 @@ static int attach(const char *id, bool plain, const struct vf_screen_opts *opts)
 
 int vf_cmd_attach(int argc, char **argv)
 {
-    static const char usage[] =
-        N_("usage: vmferry attach [OPTION]... [JOB]\n\nFollows a running job (default: the newest; "
-           "an ID or its beginning) and\nanswers its questions, on the whole screen where the "
-           "terminal can.\n\n"
-           "      --plain          lines instead of a screen\n"
-           "      --ascii          only ASCII characters\n"
-           "      --color=WHEN     auto or never\n"
-           "  -h, --help\n");
+    static const char usage[] = N_(
+        "usage: vmferry attach [OPTION]... [JOB|BATCH]\n\nFollows a running job, or all of a "
+        "batch (default: the newest; an ID or its\nbeginning), and answers its questions, of one "
+        "job on the whole screen where the\nterminal can.\n\n"
+        "      --plain          lines instead of a screen\n"
+        "      --ascii          only ASCII characters\n"
+        "      --color=WHEN     auto or never\n"
+        "  -h, --help\n");
     static const struct option options[] = {{"plain", no_argument, NULL, 'p'},
                                             {"ascii", no_argument, NULL, 'a'},
                                             {"color", required_argument, NULL, 'c'},
@@ -142,6 +168,14 @@ int vf_cmd_attach(int argc, char **argv)
         }
     }
     argv[optind - 1] = argv[0];
+    vf_autoerror struct vf_error *err = NULL;
+    vf_autofree char *batch = batch_argument(argv[optind], &err);
+    if (err) {
+        vf_plain_error(err);
+        return VF_EXIT_USAGE;
+    }
+    if (batch && argc - optind <= 1)
+        return attach_batch(batch);
     vf_autofree char *id = job_argument(argc - optind + 1, argv + optind - 1, _(usage), &code);
     return id ? attach(id, plain, &opts) : code;
 }
