@@ -277,6 +277,7 @@ static enum vf_exit move_several(const struct vf_conf *conf, const struct option
                                  char *const *vms, size_t n)
 {
     struct nth each = {.conf = conf, .move = o->move, .vms = vms};
+    each.move.fixes = o->carry.fixes;
     size_t at_once = o->carry.parallel < n ? o->carry.parallel : n;
     if (at_once > 1)
         each.move.rate /= at_once;

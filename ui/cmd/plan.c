@@ -57,7 +57,7 @@ static const char check_usage[] =
        "  -h, --help           this text\n");
 
 static enum vf_exit one_plan(const struct vf_conf *conf, const struct vf_carry *o,
-                             const struct vf_plan *plan)
+                             struct vf_plan *plan)
 {
     vf_auto(vf_tty_cache_free) struct vf_tty_cache *cache = vf_tty_cache_new();
     vf_autoerror struct vf_error *err = NULL;
@@ -84,19 +84,21 @@ static enum vf_exit one_plan(const struct vf_conf *conf, const struct vf_carry *
 struct nth {
     const struct vf_conf *conf;
     struct vf_plan *const *plans;
+    unsigned fixes;
 };
 
 static int prepare_nth(void *opaque, size_t i, const struct vf_asker *asker,
                        struct vf_prepared *out, struct vf_error **err)
 {
     const struct nth *n = opaque;
+    n->plans[i]->fixes |= n->fixes;
     return vf_prepare_plan(n->conf, n->plans[i], asker, NULL, out, err);
 }
 
 static enum vf_exit several_plans(const struct vf_conf *conf, const struct vf_carry *o,
                                   struct vf_plan *const *plans, size_t n)
 {
-    struct nth each = {.conf = conf, .plans = plans};
+    struct nth each = {.conf = conf, .plans = plans, .fixes = o->fixes};
     vf_autostrv char **names = vf_strv_new();
     for (size_t i = 0; i < n; i++)
         if (plans[i]->vm_name)
