@@ -183,7 +183,7 @@ static void answered(struct run *r, const struct vf_answer *a)
     else if (vf_streq(a->text, "leave"))
         r->left = true;
     else if (vf_streq(a->text, "stop"))
-        vf_client_cancel(r->client, NULL); /* a job that is gone shows as its end */
+        vf_client_cancel(r->client, false, NULL); /* a job that is gone shows as its end */
 }
 
 static void question_key(struct run *r, int key)
