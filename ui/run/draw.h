@@ -12,7 +12,11 @@ struct vf_run_view {
     const struct vf_watch *watch;
     const struct vf_dialog *dialog; /* NULL: none */
     struct vf_reader *reader;       /* NULL: none */
-    const char *help;               /* the keys, for the last row */
+    const char *help;               /* for the last row; NULL: KEYS */
+    const struct vf_help_key *keys;
+    size_t n_keys;
+    const char *notice; /* of other jobs; NULL: nothing */
+    bool details;       /* a second line for each disk */
     int64_t now;                    /* ms, vf_clock_ms() */
     int64_t unix_now;               /* seconds */
 };
