@@ -2,6 +2,7 @@
 #include "config.h"
 #include "base/i18n.h"
 #include "base/str.h"
+#include "job/batch.h"
 #include "job/job.h"
 #include "ui/cmd/cmd.h"
 #include "ui/unfinished.h"
@@ -18,6 +19,12 @@ static int cmd_job(int argc, char **argv)
     if (argc != 3)
         return VF_EXIT_USAGE;
     return vf_job_process(argv[2], vf_streq(argv[1], "rollback") ? VF_JOB_ROLLBACK : VF_JOB_RUN);
+}
+
+/* `__batch DIR`: the process that begins the jobs of a batch. */
+static int cmd_batch(int argc, char **argv)
+{
+    return argc == 2 ? vf_batch_process(argv[1]) : VF_EXIT_USAGE;
 }
 
 static const struct command {
@@ -39,6 +46,7 @@ static const struct command {
     {"cleanup", vf_cmd_cleanup, N_("remove what lost jobs have left on the hosts")},
     {"demo", vf_cmd_demo, N_("two small clusters on this machine, and a move")},
     {"__job", cmd_job, NULL},
+    {"__batch", cmd_batch, NULL},
 };
 
 static void print_usage(FILE *out)
