@@ -51,7 +51,7 @@ static const struct command {
 
 static void print_usage(FILE *out)
 {
-    fputs(_("usage: vmferry [-c FILE] [--ascii] [--color=WHEN]\n"
+    fputs(_("usage: vmferry [-c FILE] [--ascii] [--color=WHEN] [--mouse]\n"
             "       vmferry COMMAND [OPTION]...\n\n"
             "Moves virtual machines between clusters: step by step on a terminal, or by\n"
             "command.\n\n"),

@@ -119,6 +119,13 @@ void vf_dialog_draw(const struct vf_dialog *d, struct vf_canvas *c)
         draw_field(d, c, row, col + 2, inner);
 }
 
+void vf_help_text(struct vf_canvas *c, const char *text)
+{
+    int row = c->rows - 1;
+    vf_canvas_blank(c, row, 0, c->cols, VF_LOOK_TITLE);
+    vf_canvas_put(c, row, MARGIN, c->cols - 2 * MARGIN, VF_LOOK_TITLE, text);
+}
+
 void vf_help_draw(struct vf_canvas *c, const struct vf_help_key *keys, size_t n)
 {
     int row = c->rows - 1, col = MARGIN, end = c->cols - MARGIN;

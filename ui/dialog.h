@@ -32,6 +32,8 @@ struct vf_help_key {
 
 /* The last row of C: as many of the keys as there is room for, the last one always. */
 void vf_help_draw(struct vf_canvas *c, const struct vf_help_key *keys, size_t n);
+/* That row as text. */
+void vf_help_text(struct vf_canvas *c, const char *text);
 void vf_dialog_draw(const struct vf_dialog *d, struct vf_canvas *c);
 void vf_reader_draw(struct vf_reader *r, struct vf_canvas *c);
 /* True when KEY scrolled. */

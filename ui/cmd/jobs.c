@@ -78,12 +78,12 @@ int vf_cmd_attach(int argc, char **argv)
            "      --plain          lines instead of a screen\n"
            "      --ascii          only ASCII characters\n"
            "      --color=WHEN     auto or never\n"
+           "      --mouse          clicks choose, the wheel scrolls\n"
            "  -h, --help\n");
-    static const struct option options[] = {{"plain", no_argument, NULL, 'p'},
-                                            {"ascii", no_argument, NULL, 'a'},
-                                            {"color", required_argument, NULL, 'c'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {0}};
+    static const struct option options[] = {
+        {"plain", no_argument, NULL, 'p'},       {"ascii", no_argument, NULL, 'a'},
+        {"color", required_argument, NULL, 'c'}, {"mouse", no_argument, NULL, 'm'},
+        {"help", no_argument, NULL, 'h'},        {0}};
     struct vf_screen_opts opts = {0};
     bool plain = false;
     int c, code;
@@ -93,6 +93,8 @@ int vf_cmd_attach(int argc, char **argv)
             plain = true;
         else if (c == 'a')
             opts.ascii = true;
+        else if (c == 'm')
+            opts.mouse = true;
         else if (never)
             opts.plain = true;
         else if (c != 'c' || !vf_streq(optarg, "auto")) {

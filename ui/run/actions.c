@@ -98,8 +98,8 @@ static void put_choices(struct run *r, const char *id, const char *title, const 
                                         title, "safe", v[0].key);
     json_t *choices = json_array();
     for (size_t i = 0; i < n; i++)
-        json_array_append_new(
-            choices, json_pack("{s:s, s:s}", "key", v[i].key, "label", _(v[i].label)));
+        json_array_append_new(choices,
+                              json_pack("{s:s, s:s}", "key", v[i].key, "label", _(v[i].label)));
     json_object_set_new(ask, "choices", choices);
     if (detail)
         json_object_set_new(ask, "detail", json_string(detail));
@@ -362,8 +362,8 @@ size_t vf_run_keys(const struct run *r, struct vf_help_key *keys, size_t max)
     size_t n = 0;
     for (size_t i = 0; i < VF_COUNT(bindings) && n < max; i++)
         if (bindings[i].when(r))
-            keys[n++] = (struct vf_help_key){bindings[i].key, bindings[i].name,
-                                             _(bindings[i].label)};
+            keys[n++] =
+                (struct vf_help_key){bindings[i].key, bindings[i].name, _(bindings[i].label)};
     return n;
 }
 

@@ -109,25 +109,26 @@ static void put_parts(struct vf_canvas *c, int row, int col, int end, char **tex
     }
 }
 
-static char *zero_text(const struct vf_watch_copy *d)
+/* "LABEL 1.2 GiB" of AMOUNT (freed); NULL when there is none. Caller frees. */
+static char *labelled(const char *label, char *amount)
 {
-    vf_autofree char *zero = d->zero ? vf_format_bytes(d->zero) : NULL;
-    return zero ? vf_asprintf(_("%s of zeroes skipped"), zero) : NULL;
+    vf_autofree char *text = amount;
+    return text ? vf_asprintf("%s %s", label, text) : NULL;
 }
 
-static char *bytes_text(const char *format, uint64_t n)
+static char *bytes_text(const char *label, uint64_t n)
 {
-    vf_autofree char *bytes = n ? vf_format_bytes(n) : NULL;
-    return bytes ? vf_asprintf(format, bytes) : NULL;
+    return labelled(label, n ? vf_format_bytes(n) : NULL);
 }
 
-static char *rate_text(const char *format, uint64_t n)
+static char *rate_text(const char *label, uint64_t n)
 {
-    vf_autofree char *rate = n ? vf_format_rate(n) : NULL;
-    return rate ? vf_asprintf(format, rate) : NULL;
+    return labelled(label, n ? vf_format_rate(n) : NULL);
 }
 
-static void draw_copy(const struct vf_watch_copy *d, const char *name, struct vf_canvas *c, int row)
+/* RATE: also how fast it goes. */
+static void draw_copy(const struct vf_watch_copy *d, const char *name, bool rate,
+                      struct vf_canvas *c, int row)
 {
     int col = MARGIN, end = c->cols - MARGIN;
     const char *stage = stage_text(d);
@@ -142,16 +143,17 @@ static void draw_copy(const struct vf_watch_copy *d, const char *name, struct vf
     vf_canvas_print(c, row, col, end - col, VF_LOOK_TEXT, "%3d %%", (int)(part_of(d) * 100));
     col += 7;
     col += vf_canvas_put(c, row, col, end - col, VF_LOOK_TEXT, size) + 2;
-    char *parts[] = {stage ? vf_strdup(stage) : NULL, rate_text("%s", d->over ? 0 : d->rate)};
+    char *parts[] = {stage ? vf_strdup(stage) : NULL,
+                     !rate || d->over || !d->rate ? NULL : vf_format_rate(d->rate)};
     put_parts(c, row, col, end, parts, VF_COUNT(parts));
 }
 
 /* The second line of a disk. */
 static void draw_detail(const struct vf_watch_copy *d, struct vf_canvas *c, int row)
 {
-    char *parts[] = {zero_text(d), bytes_text(_("%s were there"), d->same),
-                     d->over ? NULL : left_text(d), rate_text(_("average %s"), d->average),
-                     bytes_text(_("%s on the network"), d->wire)};
+    char *parts[] = {bytes_text(_("zeroes skipped"), d->zero),
+                     bytes_text(_("there already"), d->same), d->over ? NULL : left_text(d),
+                     rate_text(_("average"), d->average), bytes_text(_("on the network"), d->wire)};
     put_parts(c, row, MARGIN + NAME_COLS, c->cols - MARGIN, parts, VF_COUNT(parts));
 }
 
@@ -189,11 +191,11 @@ static int draw_sums(const struct vf_run_view *v, struct vf_canvas *c, int row)
 {
     const struct vf_watch *w = v->watch;
     char *parts[] = {
-        zero_text(&w->all),
+        bytes_text(_("zeroes skipped"), w->all.zero),
         w->retries ? vf_asprintf(ngettext("%d retry", "%d retries", (unsigned long)w->retries),
                                  (int)w->retries)
                    : NULL,
-        rate_text(_("at most %s"), w->limit), bytes_text(_("%s on the network"), w->all.wire)};
+        rate_text(_("at most"), w->limit), bytes_text(_("on the network"), w->all.wire)};
     bool any = false;
     for (size_t i = 0; i < VF_COUNT(parts); i++)
         any = any || parts[i];
@@ -208,13 +210,13 @@ static int draw_graph(const struct vf_run_view *v, struct vf_canvas *c, int row)
     uint64_t max = 0;
     for (size_t i = 0; i < w->n_rates; i++)
         max = w->rates[i] > max ? w->rates[i] : max;
-    if (w->n_rates < 2 || !max)
-        return row;
-    vf_canvas_graph(c, row, col, width, w->rates, w->n_rates, max);
-    return row + 1;
+    if (w->n_rates > 1 && max)
+        vf_canvas_graph(c, row, col, width, w->rates, w->n_rates, max);
+    return row + 1; /* it comes soon: nothing is to jump then */
 }
 
-/* The first of N disks that are shown where there is room for ROOM: what is being copied is seen. */
+/* The first of N disks that are shown where there is room for ROOM: what is being copied is seen.
+ */
 static size_t first_disk(const struct vf_watch *w, size_t room)
 {
     size_t active = 0;
@@ -233,12 +235,12 @@ static int draw_disks(const struct vf_run_view *v, struct vf_canvas *c, int row,
     room = room ? room : 1;
     size_t from = first_disk(w, room);
     for (size_t i = from; i < w->n_disks && i < from + room; i++, row += (int)lines) {
-        draw_copy(&w->disks[i], w->disks[i].name, c, row);
+        draw_copy(&w->disks[i], w->disks[i].name, true, c, row);
         if (v->details)
             draw_detail(&w->disks[i], c, row + 1);
     }
     if (w->n_disks > 1)
-        draw_copy(&w->all, _("all"), c, row++);
+        draw_copy(&w->all, _("all"), false, c, row++);
     if (w->n_disks && !w->end) {
         row = draw_rates(v, c, row);
         row = draw_graph(v, c, row);
@@ -284,24 +286,20 @@ static void draw_notes(const struct vf_run_view *v, struct vf_canvas *c, int row
     }
 }
 
-static void draw_help(const struct vf_run_view *v, struct vf_canvas *c)
+bool vf_run_too_small(struct vf_canvas *c)
 {
-    if (!v->help) {
-        vf_help_draw(c, v->keys, v->n_keys);
-        return;
-    }
-    vf_canvas_blank(c, c->rows - 1, 0, c->cols, VF_LOOK_TITLE);
-    vf_canvas_put(c, c->rows - 1, MARGIN, c->cols - 2 * MARGIN, VF_LOOK_TITLE, v->help);
+    if (c->rows >= VF_RUN_MIN_ROWS && c->cols >= VF_RUN_MIN_COLS)
+        return false;
+    vf_canvas_print(c, 0, 0, c->cols, VF_LOOK_STRONG, _("need %dx%d, have %dx%d"), VF_RUN_MIN_COLS,
+                    VF_RUN_MIN_ROWS, c->cols, c->rows);
+    vf_canvas_put(c, 1, 0, c->cols, VF_LOOK_TEXT, _("The job goes on."));
+    return true;
 }
 
 void vf_run_draw(const struct vf_run_view *v, struct vf_canvas *c)
 {
-    if (c->rows < VF_RUN_MIN_ROWS || c->cols < VF_RUN_MIN_COLS) {
-        vf_canvas_print(c, 0, 0, c->cols, VF_LOOK_STRONG, _("need %dx%d, have %dx%d"),
-                        VF_RUN_MIN_COLS, VF_RUN_MIN_ROWS, c->cols, c->rows);
-        vf_canvas_put(c, 1, 0, c->cols, VF_LOOK_TEXT, _("The job goes on."));
+    if (vf_run_too_small(c))
         return;
-    }
     int bottom = c->rows - 1, row = draw_title(v, c);
     vf_canvas_put(c, 1, MARGIN, c->cols - 2 * MARGIN, VF_LOOK_WARN, v->notice);
     row = draw_state(v, c, row);
@@ -318,5 +316,8 @@ void vf_run_draw(const struct vf_run_view *v, struct vf_canvas *c)
         vf_canvas_put(c, 0, MARGIN, c->cols - 2 * MARGIN, VF_LOOK_TITLE, v->notice);
     if (v->dialog)
         vf_dialog_draw(v->dialog, c);
-    draw_help(v, c);
+    if (v->help)
+        vf_help_text(c, v->help);
+    else
+        vf_help_draw(c, v->keys, v->n_keys);
 }

@@ -17,10 +17,12 @@ struct vf_run_view {
     size_t n_keys;
     const char *notice; /* of other jobs; NULL: nothing */
     bool details;       /* a second line for each disk */
-    int64_t now;                    /* ms, vf_clock_ms() */
-    int64_t unix_now;               /* seconds */
+    int64_t now;        /* ms, vf_clock_ms() */
+    int64_t unix_now;   /* seconds */
 };
 
+/* Says so on C, and that all goes on, when that is too small for these screens. */
+bool vf_run_too_small(struct vf_canvas *c);
 void vf_run_draw(const struct vf_run_view *v, struct vf_canvas *c);
 
 #endif

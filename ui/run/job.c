@@ -163,17 +163,17 @@ void vf_run_show(struct run *r, struct vf_canvas *c, const char *notice)
     }
     if (!reading(r) || r->front == FRONT_RESULT)
         n += vf_run_keys(r, keys + n, MAX_KEYS - n);
-    struct vf_run_view v = {
-        .watch = &r->watch,
-        .dialog = vf_question_dialog(&r->question),
-        .reader = reading(r) ? &r->reader : NULL,
-        .help = r->front == FRONT_QUESTION ? vf_question_help(&r->question) : NULL,
-        .keys = keys,
-        .n_keys = n,
-        .notice = notice,
-        .details = r->details,
-        .now = now,
-        .unix_now = vf_clock_unix()};
+    struct vf_run_view v = {.watch = &r->watch,
+                            .dialog = vf_question_dialog(&r->question),
+                            .reader = reading(r) ? &r->reader : NULL,
+                            .help =
+                                r->front == FRONT_QUESTION ? vf_question_help(&r->question) : NULL,
+                            .keys = keys,
+                            .n_keys = n,
+                            .notice = notice,
+                            .details = r->details,
+                            .now = now,
+                            .unix_now = vf_clock_unix()};
     vf_run_draw(&v, c);
 }
 

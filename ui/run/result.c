@@ -13,6 +13,7 @@
 #include "base/str.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 enum { LABEL = 17 };
 
@@ -113,13 +114,13 @@ static void put_warnings(struct vf_buf *b, const struct vf_watch *w)
 
 static void put_files(struct vf_buf *b, const json_t *r)
 {
-    const char *log = vf_json_str(r, "log"), *job = vf_json_str(r, "job");
-    vf_autofree char *dir = job ? vf_job_dir(job) : NULL;
-    vf_autofree char *report = dir ? vf_asprintf("%s/report.json", dir) : NULL;
-    if (report)
-        put(b, _("report"), report);
-    if (log)
-        put(b, _("log"), log);
+    const char *log = vf_json_str(r, "log"), *slash = log ? strrchr(log, '/') : NULL;
+    if (!slash)
+        return;
+    vf_autofree char *dir = vf_strndup(log, (size_t)(slash - log));
+    vf_autofree char *report = vf_asprintf("%s/report.json", dir);
+    put(b, _("report"), report);
+    put(b, _("log"), log);
 }
 
 static bool good(const json_t *end)
@@ -192,7 +193,7 @@ static const json_t *last(const struct vf_journal *j, const char *type)
 static json_t *lost_report(const char *id, struct vf_journal *j)
 {
     static const char *const ways[] = {"none", "both", "on", "back"}, *const taken[] = {
-        "vm", "source", "target"};
+                                                                          "vm", "source", "target"};
     const json_t *job = last(j, "job");
     vf_autofree char *dir = vf_job_dir(id);
     vf_autofree char *service = vf_service_text(j, VF_VM_UNKNOWN, VF_VM_UNKNOWN);

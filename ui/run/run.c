@@ -4,7 +4,7 @@
 #include "ui/run/run.h"
 #include "ui/plain.h"
 #include "ui/run/run_priv.h"
-#include "ui/run/several.h"
+#include "ui/run/overview.h"
 #include "ui/say.h"
 #include "base/clock.h"
 #include "base/i18n.h"
@@ -17,30 +17,30 @@
 
 enum { REDRAW_MS = 250, TICK_MS = 1000, END_WAIT_MS = 5000 };
 
-/* What is on the terminal: the job AT, or with several the list of them. */
+/* What is on the terminal: a job, or several with a list of them. */
 struct desk {
     struct vf_screen *screen;
-    struct run *run;           /* the one; NULL: SEVERAL */
-    struct vf_several *several; /* NULL: one */
-    bool left;                 /* the screen is to be closed */
-    int64_t drawn;             /* ms */
+    struct run *run;              /* the one; NULL: OVERVIEW */
+    struct vf_overview *overview; /* of several; NULL: RUN */
+    bool left;                    /* the screen is to be closed */
+    int64_t drawn;                /* ms */
 };
 
 static struct run *front_run(struct desk *d)
 {
-    return d->several ? vf_several_opened(d->several) : d->run;
+    return d->overview ? vf_overview_opened(d->overview) : d->run;
 }
 
 static void draw(struct desk *d, bool whole)
 {
     vf_auto(vf_canvas_free) struct vf_canvas *c = vf_screen_canvas(d->screen);
     struct run *r = front_run(d);
-    vf_autofree char *notice = d->several ? vf_several_notice(d->several) : NULL;
-    vf_autofree char *title = r ? vf_run_title(r) : vf_several_title(d->several);
+    vf_autofree char *notice = d->overview ? vf_overview_notice(d->overview) : NULL;
+    vf_autofree char *title = r ? vf_run_title(r) : vf_overview_title(d->overview);
     if (r)
         vf_run_show(r, c, notice);
     else
-        vf_several_show(d->several, c);
+        vf_overview_show(d->overview, c);
     vf_screen_title(d->screen, title);
     vf_screen_show(d->screen, c, whole);
     d->drawn = vf_clock_ms();
@@ -50,8 +50,8 @@ static void draw(struct desk *d, bool whole)
 static void take(struct desk *d)
 {
     bool ring = false;
-    if (d->several)
-        ring = vf_several_take(d->several);
+    if (d->overview)
+        ring = vf_overview_take(d->overview);
     if (d->run) {
         vf_run_take(d->run);
         vf_watch_tick(&d->run->watch, vf_clock_ms());
@@ -64,8 +64,8 @@ static void take(struct desk *d)
 
 static void on_key(struct desk *d, int key)
 {
-    if (d->several) {
-        d->left = vf_several_key(d->several, key);
+    if (d->overview) {
+        d->left = vf_overview_key(d->overview, key);
         return;
     }
     vf_run_key(d->run, key);
@@ -77,8 +77,8 @@ static size_t fill(struct desk *d, struct pollfd *p, size_t max)
 {
     p[0] = (struct pollfd){.fd = STDIN_FILENO, .events = POLLIN};
     p[1] = (struct pollfd){.fd = vf_screen_signals(d->screen), .events = POLLIN};
-    if (d->several)
-        return 2 + vf_several_poll(d->several, p + 2, max - 2);
+    if (d->overview)
+        return 2 + vf_overview_poll(d->overview, p + 2, max - 2);
     p[2] = (struct pollfd){.fd = d->run->watch.end ? -1 : vf_client_fd(d->run->client),
                            .events = POLLIN};
     return 3;
@@ -86,7 +86,7 @@ static size_t fill(struct desk *d, struct pollfd *p, size_t max)
 
 static int loop(struct desk *d, struct vf_error **err)
 {
-    struct pollfd p[2 + VF_SEVERAL_MOST];
+    struct pollfd p[2 + VF_OVERVIEW_MOST];
     while (!d->left) {
         take(d);
         draw(d, false);
@@ -144,13 +144,13 @@ int vf_run_follow(const char *id, const struct vf_screen_opts *opts, struct vf_t
     return code;
 }
 
-int vf_run_follow_several(const struct vf_several_source *source, const struct vf_screen_opts *opts,
-                          struct vf_tty_cache *cache, struct vf_error **err)
+int vf_run_batch(const char *id, const struct vf_screen_opts *opts, struct vf_tty_cache *cache,
+                 struct vf_error **err)
 {
-    struct desk d = {.several = vf_several_new(source, cache)};
-    d.screen = vf_screen_open(opts, err);
+    struct desk d = {.overview = vf_overview_new(id, cache, err)};
+    d.screen = d.overview ? vf_screen_open(opts, err) : NULL;
     if (!d.screen) {
-        vf_several_free(d.several);
+        vf_overview_free(d.overview);
         return -1;
     }
     vf_autoerror struct vf_error *why = NULL;
@@ -159,7 +159,7 @@ int vf_run_follow_several(const struct vf_several_source *source, const struct v
     vf_screen_close(d.screen);
     if (why)
         vf_plain_error(why);
-    int code = vf_several_farewell(d.several);
-    vf_several_free(d.several);
+    int code = vf_overview_farewell(d.overview);
+    vf_overview_free(d.overview);
     return code;
 }

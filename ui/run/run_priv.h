@@ -30,11 +30,11 @@ struct run {
     struct vf_reader reader;
     char *text; /* the reader's */
     bool details;
-    bool member;       /* of several: Esc goes back to their list */
-    bool back;         /* told so */
-    bool left, over;   /* told to close the screen: the job goes on, or has ended */
-    bool ring;         /* something has come that is to be heard; whoever rings clears it */
-    int64_t log_read;  /* ms */
+    bool member;      /* of several: Esc goes back to their list */
+    bool back;        /* told so */
+    bool left, over;  /* told to close the screen: the job goes on, or has ended */
+    bool ring;        /* something has come that is to be heard; whoever rings clears it */
+    int64_t log_read; /* ms */
 };
 
 /* Follows job ID. */

@@ -209,7 +209,7 @@ void vf_watch_event(struct vf_watch *w, const json_t *e, int64_t now)
     } handlers[] = {
         {"job", on_job},           {"phase", on_phase},       {"step", on_step},
         {"note", on_note},         {"progress", on_progress}, {"ask", on_ask},
-        {"answered", on_answered}, {"end", on_end}, {"rate", on_rate},
+        {"answered", on_answered}, {"end", on_end},           {"rate", on_rate},
     };
     for (size_t i = 0; i < VF_COUNT(handlers); i++)
         if (vf_streq(handlers[i].type, vf_json_str(e, "type")))

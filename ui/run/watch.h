@@ -18,9 +18,9 @@ struct vf_watch_copy {
     char *name, *stage;
     uint64_t total, done, zero, same, wire; /* bytes */
     uint64_t rate, average;                 /* bytes per second */
-    bool over;                                 /* nothing is done with it any more */
-    int64_t left;                              /* seconds; -1: not known */
-    int64_t moved;                             /* when any counter last changed */
+    bool over;                              /* nothing is done with it any more */
+    int64_t left;                           /* seconds; -1: not known */
+    int64_t moved;                          /* when any counter last changed */
 };
 
 struct vf_watch_note {
