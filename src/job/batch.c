@@ -2,6 +2,7 @@
 /* The batch on disk: which jobs it has and how they stand. Its process is batch_process.c. */
 #include "config.h"
 #include "job/batch_priv.h"
+#include "job/client.h"
 #include "job/journal.h"
 #include "job/resume.h"
 #include "job/state.h"
@@ -190,6 +191,27 @@ int vf_batch_stop(const char *id, struct vf_error **err)
 {
     vf_autofree char *path = stop_path(id);
     return vf_replace_file(path, "", 0, 0600, err);
+}
+
+int vf_batch_cancel(const char *id, struct vf_error **err)
+{
+    struct vf_batch_entry *v;
+    size_t n;
+    bool runs;
+    if (vf_batch_stop(id, err) < 0 || vf_batch_read(id, &v, &n, &runs, err) < 0)
+        return -1;
+    int r = 0;
+    for (size_t i = 0; i < n; i++) {
+        vf_autoerror struct vf_error *why = NULL;
+        if (v[i].state != VF_BATCH_RUNS)
+            continue;
+        vf_auto(vf_client_free) struct vf_client *c = vf_client_open(v[i].job, &why);
+        /* one that has just ended need not be stopped */
+        if ((!c || vf_client_cancel(c, false, &why) < 0) && vf_error_code(why) != VF_E_NOTFOUND && r == 0)
+            r = vf_fail_with(err, VF_STEAL(why));
+    }
+    vf_batch_entries_free(v, n);
+    return r;
 }
 
 int vf_batch_unstop(const char *id, struct vf_error **err)

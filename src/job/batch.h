@@ -40,6 +40,8 @@ void vf_batch_entries_free(struct vf_batch_entry *v, size_t n);
 
 /* Begins no other job; those that run are left alone. */
 int vf_batch_stop(const char *id, struct vf_error **err);
+/* That, and asks those that run to stop and put things back. */
+int vf_batch_cancel(const char *id, struct vf_error **err);
 /* Takes that back, for vf_batch_spawn(). */
 int vf_batch_unstop(const char *id, struct vf_error **err);
 bool vf_batch_is_stopped(const char *id);

@@ -4,6 +4,7 @@
  * next one, and a job whose batch has died runs on. */
 #include "config.h"
 #include "job/batch_priv.h"
+#include "job/client.h"
 #include "job/detach.h"
 #include "job/journal.h"
 #include "job/resume.h"
@@ -66,6 +67,14 @@ static void note_refusal(const struct vf_batch_entry *e, const struct vf_error *
         vf_warn("batch", "%s: its journal cannot be written", e->job);
 }
 
+static void cancel(const struct vf_batch_entry *e)
+{
+    vf_autoerror struct vf_error *why = NULL;
+    vf_auto(vf_client_free) struct vf_client *c = vf_client_open(e->job, &why);
+    if ((!c || vf_client_cancel(c, false, &why) < 0) && vf_error_code(why) != VF_E_NOTFOUND)
+        vf_warn("batch", "%s: %s", e->job, vf_error_text(why));
+}
+
 static void begin(struct batch *b, size_t i)
 {
     vf_autoerror struct vf_error *why = NULL;
@@ -75,6 +84,8 @@ static void begin(struct batch *b, size_t i)
     vf_info("batch", "%s %s (%s)", again ? "going on with" : "beginning", e->job, e->vm);
     if (vf_job_spawn(e->job, VF_JOB_RUN, &why) == 0) {
         e->state = VF_BATCH_RUNS;
+        if (vf_batch_is_stopped(b->id)) /* who stopped it in between has not seen this one run */
+            cancel(e);
         return;
     }
     vf_batch_look(e); /* somebody else may have begun it by hand */

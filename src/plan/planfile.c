@@ -221,7 +221,7 @@ static int check_pair(const struct vf_plan *a, const struct vf_plan *b, struct v
                        b->vm_id, a->target_id, a->target);
     const char *x = a->target_name ? a->target_name : a->vm_name,
                *y = b->target_name ? b->target_name : b->vm_name;
-    if (x && vf_streq(x, y) && !(a->ignore_exists && b->ignore_exists))
+    if (x && vf_streq(x, y))
         return vf_fail(err, VF_E_USAGE, "VMs %u and %u would both be called %s at %s", a->vm_id,
                        b->vm_id, x, a->target);
     return 0;
