@@ -38,6 +38,8 @@ static const struct command {
     {"attach", vf_cmd_attach, N_("follow a running job")},
     {"resume", vf_cmd_resume, N_("go on with an interrupted job")},
     {"limit", vf_cmd_limit, N_("change how fast a running job copies")},
+    {"pause", vf_cmd_pause, N_("stop a running job's copying for a while")},
+    {"continue", vf_cmd_continue, N_("let a paused job copy again")},
     {"rollback", vf_cmd_rollback, N_("undo a job, or return to its source")},
     {"config", vf_cmd_config, N_("take over the configuration of proxmove")},
     {"cleanup", vf_cmd_cleanup, N_("remove what lost jobs have left on the hosts")},
@@ -48,7 +50,7 @@ static const struct command {
 
 static void print_usage(FILE *out)
 {
-    fputs(_("usage: vmferry [-c FILE] [--plain] [--ascii] [--color=WHEN]\n"
+    fputs(_("usage: vmferry [-c FILE] [--plain] [--ascii] [--color=WHEN] [--mouse]\n"
             "       vmferry COMMAND [OPTION]...\n\n"
             "Moves virtual machines between clusters: step by step on a terminal, or by\n"
             "command.\n\n"),

@@ -96,7 +96,9 @@ static void on_rate(struct vf_follow *f, const json_t *e)
 {
     if (json_object_get(e, "error"))
         return;
-    vf_autofree char *limit = vf_plain_limit((uint64_t)vf_json_int(e, "rate"));
+    vf_autofree char *limit = vf_json_true(e, "paused")
+                                  ? vf_strdup(_("paused (go on with: vmferry continue)"))
+                                  : vf_plain_limit((uint64_t)vf_json_int(e, "rate"));
     vf_autofree char *text = vf_asprintf(_("Copying: %s"), limit);
     line(f, "", text);
 }
@@ -278,7 +280,7 @@ static int on_signal(struct vf_follow *f)
         return -1;
     }
     vf_say(stderr, _("Stopping; what a move did is put back (again: leave the job running) ...\n"));
-    return vf_client_cancel(f->client, NULL);
+    return vf_client_cancel(f->client, false, NULL);
 }
 
 static int loop(struct vf_follow *f, struct vf_error **err)

@@ -188,7 +188,8 @@ struct vf_job *vf_job_load(const char *dir, bool read_only, struct vf_error **er
     for (size_t i = 0; i < job->plan->n_disks; i++)
         job->disks[i].slot = job->plan->disks[i].slot;
     const json_t *rate = last_event(job->journal, "rate");
-    atomic_store(&job->rate, rate ? (uint64_t)vf_json_int(rate, "rate") : job->plan->rate);
+    atomic_store(&job->limit, rate ? (uint64_t)vf_json_int(rate, "rate") : job->plan->rate);
+    atomic_store(&job->rate, atomic_load(&job->limit));
     return VF_STEAL(job);
 }
 
@@ -329,8 +330,11 @@ static int serve(struct vf_job *job, enum vf_job_mode mode, struct vf_server *se
     static const char *const known[] = {"job", "rate"};
     for (size_t i = 0; i < VF_COUNT(known); i++) {
         const json_t *e = last_event(job->journal, known[i]);
-        if (e)
-            vf_bus_say(job->bus, vf_event_line(json_deep_copy(e)));
+        json_t *now = e ? json_deep_copy(e) : NULL;
+        if (!now)
+            continue;
+        json_object_del(now, "paused"); /* that was an earlier process */
+        vf_bus_say(job->bus, vf_event_line(now));
     }
     say_outage(job);
     pthread_t thread;

@@ -100,16 +100,6 @@ static char *job_argument(int argc, char **argv, const char *usage, int *code)
     return id;
 }
 
-/* The jobs of a batch, as lines. */
-static int attach_batch(const char *id)
-{
-    vf_auto(vf_tty_cache_free) struct vf_tty_cache *cache = vf_tty_cache_new();
-    bool stopped = false;
-    if (vf_plain_follow_batch(id, VF_PROGRESS_PLAIN, cache, false, &stopped) < 0)
-        return VF_EXIT_FAILED;
-    return (int)vf_several_outcome(id, stopped, VF_PROGRESS_PLAIN);
-}
-
 /* The batch that REF names; NULL: the one of the newest job, while it goes on. NULL also when there
  * is none, or (then *ERR) it is not clear which. Caller frees. */
 static char *batch_argument(const char *ref, struct vf_error **err)
@@ -136,21 +126,39 @@ static int attach(const char *id, bool plain, const struct vf_screen_opts *opts)
     return vf_plain_follow(id, VF_PROGRESS_PLAIN, cache, NULL);
 }
 
+/* The jobs of a batch, likewise. */
+static int attach_batch(const char *id, bool plain, const struct vf_screen_opts *opts)
+{
+    vf_autoerror struct vf_error *err = NULL;
+    vf_auto(vf_tty_cache_free) struct vf_tty_cache *cache = vf_tty_cache_new();
+    bool stopped = false;
+    int code = plain ? -1 : vf_run_batch(id, opts, cache, &err);
+    if (code >= 0)
+        return code;
+    if (err && vf_error_code(err) != VF_E_UNSUPPORTED) {
+        vf_plain_error(err);
+        return VF_EXIT_FAILED;
+    }
+    if (vf_plain_follow_batch(id, VF_PROGRESS_PLAIN, cache, false, &stopped) < 0)
+        return VF_EXIT_FAILED;
+    return (int)vf_several_outcome(id, stopped, VF_PROGRESS_PLAIN);
+}
+
 int vf_cmd_attach(int argc, char **argv)
 {
     static const char usage[] = N_(
         "usage: vmferry attach [OPTION]... [JOB|BATCH]\n\nFollows a running job, or all of a "
-        "batch (default: the newest; an ID or its\nbeginning), and answers its questions, of one "
-        "job on the whole screen where the\nterminal can.\n\n"
+        "batch (default: the newest; an ID or its\nbeginning), and answers its questions, on the "
+        "whole screen where the terminal can.\n\n"
         "      --plain          lines instead of a screen\n"
         "      --ascii          only ASCII characters\n"
         "      --color=WHEN     auto or never\n"
+        "      --mouse          clicks choose, the wheel scrolls\n"
         "  -h, --help\n");
-    static const struct option options[] = {{"plain", no_argument, NULL, 'p'},
-                                            {"ascii", no_argument, NULL, 'a'},
-                                            {"color", required_argument, NULL, 'c'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {0}};
+    static const struct option options[] = {
+        {"plain", no_argument, NULL, 'p'},       {"ascii", no_argument, NULL, 'a'},
+        {"color", required_argument, NULL, 'c'}, {"mouse", no_argument, NULL, 'm'},
+        {"help", no_argument, NULL, 'h'},        {0}};
     struct vf_screen_opts opts = {0};
     bool plain = false;
     int c, code;
@@ -160,6 +168,8 @@ int vf_cmd_attach(int argc, char **argv)
             plain = true;
         else if (c == 'a')
             opts.ascii = true;
+        else if (c == 'm')
+            opts.mouse = true;
         else if (never)
             opts.plain = true;
         else if (c != 'c' || !vf_streq(optarg, "auto")) {
@@ -175,7 +185,7 @@ int vf_cmd_attach(int argc, char **argv)
         return VF_EXIT_USAGE;
     }
     if (batch && argc - optind <= 1)
-        return attach_batch(batch);
+        return attach_batch(batch, plain, &opts);
     vf_autofree char *id = job_argument(argc - optind + 1, argv + optind - 1, _(usage), &code);
     return id ? attach(id, plain, &opts) : code;
 }

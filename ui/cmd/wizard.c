@@ -18,6 +18,7 @@ int vf_cmd_wizard(int argc, char **argv)
                                             {"ascii", no_argument, NULL, 'a'},
                                             {"color", required_argument, NULL, 'C'},
                                             {"plain", no_argument, NULL, 'p'},
+                                            {"mouse", no_argument, NULL, 'm'},
                                             {0}};
     struct vf_screen_opts opts = {0};
     const char *config = NULL;
@@ -30,6 +31,8 @@ int vf_cmd_wizard(int argc, char **argv)
             opts.ascii = true;
         else if (c == 'p')
             plain = true;
+        else if (c == 'm')
+            opts.mouse = true;
         else if (c == 'C' && vf_streq(optarg, "never"))
             opts.plain = true;
         else if (c != 'C' || !vf_streq(optarg, "auto")) {
