@@ -61,10 +61,19 @@ struct page_ops {
     /* ROW was chosen. */
     enum vf_wizard_end (*choose)(struct vf_wizard *w, const struct vf_list_row *row);
     const char *help; /* more keys than all pages have */
+    /* Draws what there is between the rows; NULL: the list. */
+    void (*draw)(struct vf_wizard *w, struct vf_canvas *c, int row, int bottom);
+    /* A key that neither the list nor all pages know; false: not known here either. NULL: none. */
+    bool (*press)(struct vf_wizard *w, int key);
 };
 extern const struct page_ops vf_pages[PAGES];
 
 /* Goes to PAGE, asking for what it shows unless that is known. */
 void vf_wizard_go(struct vf_wizard *w, enum page page);
+
+/* The N heads NAMES (N_()) of L; RIGHT: bits of those with numbers. */
+void vf_page_heads(struct vf_list *l, const char *const *names, size_t n, unsigned right);
+/* TEXT wrapped, from ROW on and above BOTTOM; returns the row behind it. */
+int vf_page_text(struct vf_canvas *c, int row, int bottom, enum vf_look look, const char *text);
 
 #endif

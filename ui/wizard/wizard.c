@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config.h"
-#include "ui/plan_text.h"
 #include "ui/say.h"
 #include "ui/wizard/pages.h"
 #include "base/buf.h"
@@ -164,13 +163,6 @@ static enum vf_wizard_end question_key(struct vf_wizard *w, int key)
     return !yes ? VF_WIZARD_GOES_ON : start ? VF_WIZARD_START : VF_WIZARD_QUIT;
 }
 
-static void show_plan(struct vf_wizard *w)
-{
-    free(w->text);
-    w->text = vf_plan_summary(&w->plan->prepared);
-    w->reader = (struct vf_reader){.title = _("The whole plan"), .text = w->text};
-}
-
 enum vf_wizard_end vf_wizard_key(struct vf_wizard *w, int key)
 {
     if (w->question.ask)
@@ -189,8 +181,8 @@ enum vf_wizard_end vf_wizard_key(struct vf_wizard *w, int key)
     if (key == VF_KEY_F1 + 4 || key == 'r') {
         if (vf_pages[w->page].survey >= 0)
             refresh(w);
-    } else if (key == 'p' && w->page == PAGE_SHEET && w->plan && w->loaded[PAGE_SHEET]) {
-        show_plan(w);
+    } else if (vf_pages[w->page].press && vf_pages[w->page].press(w, key)) {
+        return VF_WIZARD_GOES_ON;
     } else if (key == 'q' || key == VF_KEY_F1 + 9 || key == VF_KEY_INTERRUPT) {
         ask_leave(w);
     }
@@ -213,8 +205,7 @@ static char *way(const struct vf_wizard *w)
     return vf_buf_take(&b);
 }
 
-/* TEXT wrapped, from ROW on and above BOTTOM; returns the row behind it. */
-static int put_text(struct vf_canvas *c, int row, int bottom, enum vf_look look, const char *text)
+int vf_page_text(struct vf_canvas *c, int row, int bottom, enum vf_look look, const char *text)
 {
     vf_autofree char *wrapped = vf_wrap(text, (size_t)(c->cols - 2 * MARGIN));
     for (char *p = wrapped, *end; *p && row < bottom; p = end, row++) {
@@ -226,26 +217,6 @@ static int put_text(struct vf_canvas *c, int row, int bottom, enum vf_look look,
     return row;
 }
 
-static int draw_findings(struct vf_wizard *w, struct vf_canvas *c, int row, int bottom)
-{
-    static const enum vf_look looks[] = {VF_LOOK_TEXT, VF_LOOK_WARN, VF_LOOK_BAD};
-    static const char *const words[] = {N_("note"), N_("warning"), N_("STOP")};
-    const struct vf_findings *f = &w->plan->prepared.findings;
-    for (int severity = VF_STOP; severity >= VF_INFO; severity--)
-        for (size_t i = 0; i < f->n; i++) {
-            if ((int)f->v[i].severity != severity)
-                continue;
-            vf_autofree char *text =
-                vf_asprintf("%s  %s: %s%s%s", _(words[severity]), f->v[i].subject, f->v[i].text,
-                            f->v[i].cure ? "; " : "", f->v[i].cure ? f->v[i].cure : "");
-            vf_autofree char *safe = vf_escape(text);
-            if (row == bottom - 1)
-                return put_text(c, row, bottom, VF_LOOK_FAINT, _("more: p shows the whole plan"));
-            row = put_text(c, row, bottom - 1, looks[severity], safe);
-        }
-    return row;
-}
-
 /* What goes on, what went wrong, or why the row under the cursor cannot be chosen. */
 static void draw_status(struct vf_wizard *w, struct vf_canvas *c, int row, int bottom)
 {
@@ -253,17 +224,17 @@ static void draw_status(struct vf_wizard *w, struct vf_canvas *c, int row, int b
     if (w->error) {
         vf_autofree char *safe = vf_escape(vf_error_text(w->error));
         vf_autofree char *text = vf_asprintf(_("%s\nEnter tries again, Esc goes back."), safe);
-        put_text(c, row, bottom, VF_LOOK_BAD, text);
+        vf_page_text(c, row, bottom, VF_LOOK_BAD, text);
     } else if (vf_wizard_waits(w)) {
         bool plan = w->page == PAGE_SHEET;
         vf_autofree char *text =
             plan ? vf_asprintf(_("Checking at %s and %s ..."), w->source, w->target)
                  : vf_asprintf(_("Looking at %s ..."), w->page == PAGE_VM ? w->source : w->target);
-        put_text(c, row, bottom, VF_LOOK_STRONG, text);
+        vf_page_text(c, row, bottom, VF_LOOK_STRONG, text);
     } else if (r && r->why_not) {
-        put_text(c, row, bottom, VF_LOOK_WARN, r->why_not);
+        vf_page_text(c, row, bottom, VF_LOOK_WARN, r->why_not);
     } else if (!list(w)->n_rows) {
-        put_text(c, row, bottom, VF_LOOK_WARN, _("There is nothing to choose from."));
+        vf_page_text(c, row, bottom, VF_LOOK_WARN, _("There is nothing to choose from."));
     }
 }
 
@@ -293,16 +264,10 @@ void vf_wizard_draw(struct vf_wizard *w, struct vf_canvas *c)
     vf_canvas_blank(c, 0, 0, c->cols, VF_LOOK_TITLE);
     vf_canvas_put(c, 0, MARGIN, c->cols - 2 * MARGIN, VF_LOOK_TITLE, title);
     vf_canvas_put(c, 2, MARGIN, c->cols - 2 * MARGIN, VF_LOOK_STRONG, _(question));
-    if (w->page == PAGE_SHEET) {
-        int rows = (int)list(w)->n_rows + 2;
-        if (rows > status - row)
-            rows = status - row;
-        vf_list_draw(list(w), c, row - 1, rows);
-        if (w->plan && w->loaded[PAGE_SHEET])
-            draw_findings(w, c, row + rows - 1, status);
-    } else {
+    if (vf_pages[w->page].draw)
+        vf_pages[w->page].draw(w, c, row, status);
+    else
         vf_list_draw(list(w), c, row, status - row);
-    }
     draw_status(w, c, status, bottom);
     if (w->reader.text)
         vf_reader_draw(&w->reader, c);
