@@ -92,6 +92,14 @@ void vf_twins_free(struct vf_twins *t)
     *t = (struct vf_twins){0};
 }
 
+void vf_outline_clear(struct vf_outline *o)
+{
+    vf_vm_free(o->vm);
+    free(o->why);
+    free(o->description);
+    *o = (struct vf_outline){0};
+}
+
 void vf_volume_clear(struct vf_volume *v)
 {
     free(v->path);
