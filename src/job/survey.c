@@ -2,6 +2,7 @@
 #include "config.h"
 #include "job/survey.h"
 #include "job/vouch.h"
+#include "base/log.h"
 #include "base/queue.h"
 #include "base/str.h"
 
@@ -15,6 +16,7 @@ struct question {
     enum vf_survey_kind kind;
     char *cluster, *node;
     struct vf_move move; /* its strings are in TEXTS */
+    struct vf_plan *plan;
     char **texts;
     struct vf_cancel *cancel;
 };
@@ -50,6 +52,7 @@ static void question_free(struct question *q)
     free(q->cluster);
     free(q->node);
     vf_strv_free(q->texts);
+    vf_plan_free(q->plan);
     vf_cancel_free(q->cancel);
     free(q);
 }
@@ -91,6 +94,8 @@ unsigned vf_survey_ask(struct vf_survey *s, const struct vf_survey_question *q)
     new->cancel = vf_cancel_new(NULL);
     if (q->move)
         keep_move(new, q->move);
+    if (q->plan)
+        new->plan = vf_plan_copy(q->plan);
     pthread_mutex_lock(&s->lock);
     unsigned number = new->number = ++s->numbers;
     drop_all(s);
@@ -117,14 +122,14 @@ static void close_door(struct door *d)
 }
 
 static struct vf_provider *open_door(struct vf_survey *s, const struct question *q,
-                                     struct vf_error **err)
+                                     const char *cluster, struct vf_error **err)
 {
     for (size_t i = 0; i < s->n_doors; i++)
-        if (vf_streq(s->doors[i]->conf.name, q->cluster)) {
+        if (vf_streq(s->doors[i]->conf.name, cluster)) {
             s->doors[i]->provider->ops->set_cancel(s->doors[i]->provider, q->cancel);
             return s->doors[i]->provider;
         }
-    const struct vf_cluster_conf *c = vf_conf_cluster(s->conf, q->cluster, err);
+    const struct vf_cluster_conf *c = vf_conf_cluster(s->conf, cluster, err);
     if (!c)
         return NULL;
     struct door *d = vf_xcalloc(1, sizeof *d);
@@ -182,13 +187,13 @@ static int look_nodes(struct vf_provider *p, const struct question *q, struct vf
     return 0;
 }
 
-static int look_places(struct vf_provider *p, const struct question *q, struct vf_survey_answer *a,
+static int look_around(struct vf_provider *p, const char *node, struct vf_survey_answer *a,
                        struct vf_error **err)
 {
     struct vf_storage *storages = NULL;
     struct vf_bridge *bridges = NULL;
     size_t n = 0, n_bridges = 0;
-    if (p->ops->storages(p, q->node, &storages, &n, err) < 0)
+    if (p->ops->storages(p, node, &storages, &n, err) < 0)
         return -1;
     for (size_t i = 0; i < n; i++) {
         if (!storages[i].images || !storages[i].active)
@@ -199,14 +204,36 @@ static int look_places(struct vf_provider *p, const struct question *q, struct v
                                        .shared = storages[i].shared,
                                        .total = storages[i].total,
                                        .avail = storages[i].avail};
+        to->formats = VF_STEAL(storages[i].formats);
     }
     vf_storages_free(storages, n);
-    if (p->ops->bridges(p, q->node, &bridges, &n_bridges, err) < 0)
+    if (p->ops->bridges(p, node, &bridges, &n_bridges, err) < 0)
         return -1;
     a->bridges = vf_strv_new();
     for (size_t i = 0; i < n_bridges; i++)
         vf_strv_add(&a->bridges, bridges[i].name);
     vf_bridges_free(bridges, n_bridges);
+    return 0;
+}
+
+static int look_places(struct vf_provider *p, const struct question *q, struct vf_survey_answer *a,
+                       struct vf_error **err)
+{
+    return look_around(p, q->node, a, err);
+}
+
+/* What else of the target could be chosen: where that cannot be seen, the checks say so. */
+static int look_plan(struct vf_survey *s, const struct question *q, struct vf_survey_answer *a,
+                     struct vf_error **err)
+{
+    int r = q->plan ? vf_prepare_plan(s->conf, q->plan, &s->asker, q->cancel, &a->prepared, err)
+                    : vf_prepare(s->conf, &q->move, &s->asker, q->cancel, &a->prepared, err);
+    if (r < 0)
+        return -1;
+    vf_autoerror struct vf_error *why = NULL;
+    struct vf_provider *p = open_door(s, q, q->plan ? q->plan->target : q->move.target, &why);
+    if (!p || look_around(p, q->plan ? q->plan->target_node : q->move.node, a, &why) < 0)
+        vf_info("survey", "places of the target: %s", vf_error_text(why));
     return 0;
 }
 
@@ -219,10 +246,9 @@ static int look(struct vf_survey *s, const struct question *q, struct vf_survey_
         [VF_SURVEY_NODES] = look_nodes,
         [VF_SURVEY_PLACES] = look_places,
     };
-    if (q->kind == VF_SURVEY_PLAN)
-        return vf_prepare(s->conf, &q->move, &s->asker, q->cancel, &a->prepared, err);
-    struct vf_provider *p = open_door(s, q, err);
-    int r = p ? looks[q->kind](p, q, a, err) : -1;
+    bool plan = q->kind == VF_SURVEY_PLAN;
+    struct vf_provider *p = plan ? NULL : open_door(s, q, q->cluster, err);
+    int r = plan ? look_plan(s, q, a, err) : p ? looks[q->kind](p, q, a, err) : -1;
     for (size_t i = 0; i < s->n_doors; i++)
         s->doors[i]->provider->ops->set_cancel(s->doors[i]->provider, NULL);
     return r;
@@ -272,6 +298,7 @@ void vf_survey_answer_free(struct vf_survey_answer *a)
     for (size_t i = 0; i < a->n_storages; i++) {
         free(a->storages[i].name);
         free(a->storages[i].type);
+        vf_strv_free(a->storages[i].formats);
     }
     free(a->nodes);
     free(a->storages);

@@ -10,7 +10,8 @@ enum vf_survey_kind {
     VF_SURVEY_VMS,    /* of a cluster: containers and templates among them */
     VF_SURVEY_NODES,  /* of a cluster */
     VF_SURVEY_PLACES, /* storages for disks, and bridges, of a node */
-    VF_SURVEY_PLAN,   /* the plan a move asks for, and its checks */
+    VF_SURVEY_PLAN, /* the plan a move asks for, or one there is, and its checks; and the places of
+                     * its target node as far as they can be seen */
 };
 
 struct vf_seen_node {
@@ -21,6 +22,7 @@ struct vf_seen_node {
 
 struct vf_seen_storage {
     char *name, *type;
+    char **formats; /* of disks that it takes, default first */
     bool shared;
     uint64_t total, avail; /* bytes */
 };
@@ -44,7 +46,8 @@ VF_DEFINE_CLEANUP(struct vf_survey_answer *, vf_survey_answer_free)
 struct vf_survey_question {
     enum vf_survey_kind kind;
     const char *cluster, *node; /* but for PLAN */
-    const struct vf_move *move; /* PLAN */
+    const struct vf_move *move; /* PLAN: makes one */
+    const struct vf_plan *plan; /* PLAN: checks this one instead; NULL: MOVE */
 };
 
 struct vf_survey;
