@@ -2,6 +2,7 @@
 #include "config.h"
 #include "job/survey_priv.h"
 #include "job/vouch.h"
+#include "base/log.h"
 #include "base/queue.h"
 #include "base/str.h"
 
@@ -129,14 +130,15 @@ static void close_door(struct door *d)
 }
 
 static struct vf_provider *open_door(struct vf_survey *s, const struct vf_survey_job *q,
-                                     struct vf_seen_login *login, struct vf_error **err)
+                                     const char *cluster, struct vf_seen_login *login,
+                                     struct vf_error **err)
 {
     for (size_t i = 0; i < s->n_doors; i++)
-        if (vf_streq(s->doors[i]->conf.name, q->cluster)) {
+        if (vf_streq(s->doors[i]->conf.name, cluster)) {
             s->doors[i]->provider->ops->set_cancel(s->doors[i]->provider, q->cancel);
             return s->doors[i]->provider;
         }
-    const struct vf_cluster_conf *c = vf_conf_cluster(q->conf, q->cluster, err);
+    const struct vf_cluster_conf *c = vf_conf_cluster(q->conf, cluster, err);
     if (!c)
         return NULL;
     struct door *d = vf_xcalloc(1, sizeof *d);
@@ -172,18 +174,33 @@ static void forget_door(struct vf_survey *s, const char *cluster)
         }
 }
 
+/* What else of the target could be chosen: where that cannot be seen, the checks say so. */
+static int look_plan(struct vf_survey *s, const struct vf_survey_job *q, struct vf_survey_answer *a,
+                     struct vf_error **err)
+{
+    int r = q->plan ? vf_prepare_plan(q->conf, q->plan, &s->asker, q->cancel, &a->prepared, err)
+                    : vf_prepare(q->conf, &q->move, &s->asker, q->cancel, &a->prepared, err);
+    if (r < 0)
+        return -1;
+    vf_autoerror struct vf_error *why = NULL;
+    struct vf_provider *p =
+        open_door(s, q, q->plan ? q->plan->target : q->move.target, &a->login, &why);
+    if (!p || vf_survey_places(p, q->plan ? q->plan->target_node : q->move.node, a, &why) < 0)
+        vf_info("survey", "places of the target: %s", vf_error_text(why));
+    return 0;
+}
+
 static int look(struct vf_survey *s, const struct vf_survey_job *q, struct vf_survey_answer *a,
                 struct vf_error **err)
 {
-    if (q->kind == VF_SURVEY_PLAN)
-        return q->plan ? vf_prepare_plan(q->conf, q->plan, &s->asker, q->cancel, &a->prepared, err)
-                       : vf_prepare(q->conf, &q->move, &s->asker, q->cancel, &a->prepared, err);
     if (q->kind == VF_SURVEY_STANDING)
         return vf_job_look(q->job, &s->asker, &a->standing, err);
     if (q->kind == VF_SURVEY_LOGIN)
         forget_door(s, q->cluster);
-    struct vf_provider *p = open_door(s, q, &a->login, err);
-    int r = !p                              ? -1
+    bool plan = q->kind == VF_SURVEY_PLAN;
+    struct vf_provider *p = plan ? NULL : open_door(s, q, q->cluster, &a->login, err);
+    int r = plan                            ? look_plan(s, q, a, err)
+            : !p                            ? -1
             : q->kind == VF_SURVEY_OUTLINES ? vf_survey_outlines(p, q, s->answers, err)
             : vf_survey_looks[q->kind]      ? vf_survey_looks[q->kind](p, q, a, err)
                                             : 0;
@@ -245,6 +262,7 @@ void vf_survey_answer_free(struct vf_survey_answer *a)
     for (size_t i = 0; i < a->n_storages; i++) {
         free(a->storages[i].name);
         free(a->storages[i].type);
+        vf_strv_free(a->storages[i].formats);
     }
     vf_seen_vm_clear(&a->outline);
     free(a->login.user);

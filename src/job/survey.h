@@ -12,8 +12,9 @@ enum vf_survey_kind {
     VF_SURVEY_OUTLINES, /* what is configured of VMs: an answer for each */
     VF_SURVEY_NODES,    /* of a cluster */
     VF_SURVEY_PLACES,   /* storages for disks, and bridges, of a node */
-    VF_SURVEY_PLAN,     /* the plan a move asks for, or one that is there, and its checks */
-    VF_SURVEY_LOGIN,    /* can the cluster be logged in to? What is not known is asked */
+    VF_SURVEY_PLAN,  /* the plan a move asks for, or one there is, and its checks; and the places of
+                      * its target node as far as they can be seen */
+    VF_SURVEY_LOGIN, /* can the cluster be logged in to? What is not known is asked */
     VF_SURVEY_STANDING, /* how a job stands */
 };
 
@@ -46,6 +47,7 @@ struct vf_seen_login {
 
 struct vf_seen_storage {
     char *name, *type;
+    char **formats; /* of disks that it takes, default first */
     bool shared;
     uint64_t total, avail; /* bytes */
 };

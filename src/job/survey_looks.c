@@ -54,13 +54,13 @@ static int look_vms(struct vf_provider *p, const struct vf_survey_job *q,
     return 0;
 }
 
-static int look_places(struct vf_provider *p, const struct vf_survey_job *q,
-                       struct vf_survey_answer *a, struct vf_error **err)
+int vf_survey_places(struct vf_provider *p, const char *node, struct vf_survey_answer *a,
+                     struct vf_error **err)
 {
     struct vf_storage *storages = NULL;
     struct vf_bridge *bridges = NULL;
     size_t n = 0, n_bridges = 0;
-    if (p->ops->storages(p, q->node, &storages, &n, err) < 0)
+    if (p->ops->storages(p, node, &storages, &n, err) < 0)
         return -1;
     for (size_t i = 0; i < n; i++) {
         if (!storages[i].images || !storages[i].active)
@@ -71,15 +71,22 @@ static int look_places(struct vf_provider *p, const struct vf_survey_job *q,
                                        .shared = storages[i].shared,
                                        .total = storages[i].total,
                                        .avail = storages[i].avail};
+        to->formats = VF_STEAL(storages[i].formats);
     }
     vf_storages_free(storages, n);
-    if (p->ops->bridges(p, q->node, &bridges, &n_bridges, err) < 0)
+    if (p->ops->bridges(p, node, &bridges, &n_bridges, err) < 0)
         return -1;
     a->bridges = vf_strv_new();
     for (size_t i = 0; i < n_bridges; i++)
         vf_strv_add(&a->bridges, bridges[i].name);
     vf_bridges_free(bridges, n_bridges);
     return 0;
+}
+
+static int look_places(struct vf_provider *p, const struct vf_survey_job *q,
+                       struct vf_survey_answer *a, struct vf_error **err)
+{
+    return vf_survey_places(p, q->node, a, err);
 }
 
 vf_survey_look *const vf_survey_looks[] = {

@@ -25,6 +25,9 @@ typedef int vf_survey_look(struct vf_provider *p, const struct vf_survey_job *q,
                            struct vf_survey_answer *a, struct vf_error **err);
 /* survey_looks.c, by kind; NULL: nothing is looked up but the login. */
 extern vf_survey_look *const vf_survey_looks[];
+/* Storages for disks, and bridges, of NODE. */
+int vf_survey_places(struct vf_provider *p, const char *node, struct vf_survey_answer *a,
+                     struct vf_error **err);
 /* Pushes an answer for each of Q's VMs on ANSWERS. */
 int vf_survey_outlines(struct vf_provider *p, const struct vf_survey_job *q,
                        struct vf_queue *answers, struct vf_error **err);
