@@ -117,9 +117,14 @@ bool vf_list_key(struct vf_list *l, int key)
     } moves[] = {{VF_KEY_UP, -1},           {'k', -1},
                  {VF_KEY_DOWN, 1},          {'j', 1},
                  {VF_KEY_PAGE_UP, -PAGE},   {VF_KEY_PAGE_DOWN, PAGE},
-                 {VF_KEY_HOME, -(1 << 20)}, {VF_KEY_END, 1 << 20}};
+                 {VF_KEY_HOME, -(1 << 20)}, {VF_KEY_END, 1 << 20},
+                 {VF_KEY_WHEEL_UP, -1},     {VF_KEY_WHEEL_DOWN, 1}};
     if (l->filtering && filter_key(l, key))
         return true;
+    if (key >= VF_KEY_ROW && (size_t)(key - VF_KEY_ROW) < l->n_rows) {
+        l->cursor = (size_t)(key - VF_KEY_ROW);
+        return true;
+    }
     if (key == '/') {
         l->filtering = true;
         return true;
@@ -191,6 +196,7 @@ static void draw_row(const struct vf_list *l, size_t i, const int *widths, size_
         c->cursor_row = row;
         c->cursor_col = MARGIN;
     }
+    vf_canvas_spot(c, row, 0, 1, c->cols, focus ? VF_KEY_ENTER : VF_KEY_ROW + (int)i);
     vf_canvas_put(c, row, MARGIN, 1, look, focus ? ">" : r->why_not ? "-" : " ");
     vf_canvas_put(c, row, MARGIN + 1, 1, look, r->marked ? "*" : " ");
     draw_cells(l, (const char *const *)r->cells, widths, n, c, row, look);

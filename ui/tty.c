@@ -165,13 +165,14 @@ bool vf_tty_confirm(const char *question)
 struct entry {
     char *id;
     struct vf_secret *secret;
-    bool given; /* offered already to the process that asks now */
+    char **given; /* the askers it was offered to already; NULL: none */
 };
 
 struct vf_tty_cache {
     pthread_mutex_t lock;
     struct entry *v;
     size_t n;
+    char *asker;
 };
 
 struct vf_tty_cache *vf_tty_cache_new(void)
@@ -188,8 +189,10 @@ void vf_tty_cache_free(struct vf_tty_cache *c)
     for (size_t i = 0; i < c->n; i++) {
         free(c->v[i].id);
         vf_secret_free(c->v[i].secret);
+        vf_strv_free(c->v[i].given);
     }
     free(c->v);
+    free(c->asker);
     pthread_mutex_destroy(&c->lock);
     free(c);
 }
@@ -197,9 +200,30 @@ void vf_tty_cache_free(struct vf_tty_cache *c)
 void vf_tty_cache_rewind(struct vf_tty_cache *c)
 {
     pthread_mutex_lock(&c->lock);
-    for (size_t i = 0; i < c->n; i++)
-        c->v[i].given = false;
+    for (size_t i = 0; i < c->n; i++) {
+        vf_strv_free(c->v[i].given);
+        c->v[i].given = NULL;
+    }
     pthread_mutex_unlock(&c->lock);
+}
+
+void vf_tty_cache_turn(struct vf_tty_cache *c, const char *asker)
+{
+    pthread_mutex_lock(&c->lock);
+    vf_str_set(&c->asker, asker);
+    pthread_mutex_unlock(&c->lock);
+}
+
+static bool is_given(const struct vf_tty_cache *c, const struct entry *e)
+{
+    return e->given && vf_strv_has(e->given, c->asker ? c->asker : "");
+}
+
+static void give(const struct vf_tty_cache *c, struct entry *e)
+{
+    if (!e->given)
+        e->given = vf_strv_new();
+    vf_strv_add(&e->given, c->asker ? c->asker : "");
 }
 
 static struct entry *find(struct vf_tty_cache *c, const char *id)
@@ -220,7 +244,9 @@ void vf_tty_cache_put(struct vf_tty_cache *c, const char *id, const struct vf_se
     }
     vf_secret_free(e->secret);
     e->secret = vf_secret_copy(answer);
-    e->given = true; /* this process knows it */
+    vf_strv_free(e->given);
+    e->given = NULL;
+    give(c, e); /* this process knows it */
     pthread_mutex_unlock(&c->lock);
 }
 
@@ -235,9 +261,9 @@ bool vf_tty_cache_get(struct vf_tty_cache *c, const char *id, enum vf_ask_kind k
     *out = (struct vf_answer){0};
     pthread_mutex_lock(&c->lock);
     struct entry *e = find(c, id);
-    bool have = e && !e->given;
+    bool have = e && !is_given(c, e);
     if (have) {
-        e->given = true;
+        give(c, e);
         if (kind == VF_ASK_SECRET)
             out->secret = vf_secret_copy(e->secret);
         else

@@ -46,5 +46,7 @@ bool vf_tty_cache_get(struct vf_tty_cache *c, const char *id, enum vf_ask_kind k
 void vf_tty_cache_put(struct vf_tty_cache *c, const char *id, const struct vf_secret *answer);
 /* Secrets may be offered once more: another process begins to ask. */
 void vf_tty_cache_rewind(struct vf_tty_cache *c);
+/* From here on ASKER (a job; NULL: who has no name) asks: each is offered a secret once. */
+void vf_tty_cache_turn(struct vf_tty_cache *c, const char *asker);
 
 #endif

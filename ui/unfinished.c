@@ -2,6 +2,7 @@
 #include "config.h"
 #include "ui/unfinished.h"
 #include "ui/say.h"
+#include "job/batch.h"
 #include "job/resume.h"
 #include "job/state.h"
 #include "base/i18n.h"
@@ -49,6 +50,19 @@ static const char *const ways[] = {
     N_("; rollback"),
 };
 
+/* Of a job that never began and is of a BATCH: what can be expected. */
+static const char *not_begun(const char *batch, const char **way)
+{
+    vf_autofree char *dir = vf_batch_dir(batch);
+    *way = "";
+    if (vf_batch_is_stopped(batch))
+        return _("not begun");
+    if (vf_job_is_locked(dir, NULL, NULL))
+        return _("waiting");
+    *way = N_("; resume (its batch)");
+    return _("WAITING");
+}
+
 void vf_say_job(FILE *out, const char *id)
 {
     vf_autofree char *dir = vf_job_dir(id);
@@ -62,6 +76,9 @@ void vf_say_job(FILE *out, const char *id)
     const json_t *job = last(j, "job");
     bool runs = vf_job_is_locked(dir, NULL, NULL);
     const char *word = runs ? _("running") : result(j), *way = runs ? "" : ways[vf_journal_way(j)];
+    const char *batch = vf_json_str(job, "batch");
+    if (batch && !runs && !last(j, "start"))
+        word = not_begun(batch, &way);
     const char *vm = vf_json_str(job, "vm"), *source = vf_json_str(job, "source"),
                *target = vf_json_str(job, "target");
     vf_say(out, "%-24s  %-14s  %s: %s -> %s%s\n", id, word ? word : _("INTERRUPTED"), vm ? vm : "?",
@@ -74,7 +91,32 @@ static bool is_unfinished(const char *id)
     if (vf_job_is_locked(dir, NULL, NULL))
         return true;
     vf_auto(vf_journal_free) struct vf_journal *j = vf_journal_open(dir, true, NULL);
+    const char *batch = j ? vf_json_str(last(j, "job"), "batch") : NULL;
+    if (batch && !last(j, "start") && vf_batch_is_stopped(batch))
+        return false; /* it was decided that it does not begin */
     return j && vf_journal_way(j) != VF_WAY_NONE;
+}
+
+void vf_say_batch(FILE *out, const char *id)
+{
+    vf_autoerror struct vf_error *err = NULL;
+    struct vf_batch_entry *v;
+    size_t n, by_state[4] = {0};
+    bool runs;
+    if (vf_batch_read(id, &v, &n, &runs, &err) < 0) {
+        vf_autofree char *text = vf_escape(vf_error_text(err));
+        vf_say(out, "%s  %s\n", id, text);
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        by_state[v[i].state]++;
+    vf_batch_entries_free(v, n);
+    const char *word = runs                       ? _("running")
+                       : by_state[VF_BATCH_WAITS] ? _("INTERRUPTED; resume")
+                                                  : _("over");
+    vf_say(out, _("%s  %s: %zu VMs, %zu ended, %zu running, %zu waiting, %zu left out\n"), id, word,
+           n, by_state[VF_BATCH_ENDED], by_state[VF_BATCH_RUNS], by_state[VF_BATCH_WAITS],
+           by_state[VF_BATCH_SKIPPED]);
 }
 
 char **vf_unfinished_jobs(void)

@@ -20,4 +20,7 @@ void vf_say_job(FILE *out, const char *id);
 /* Lists them on standard error, if there are any. */
 void vf_remind_unfinished(void);
 
+/* One line about batch ID on OUT; its jobs are listed by vf_say_job(). */
+void vf_say_batch(FILE *out, const char *id);
+
 #endif

@@ -318,8 +318,10 @@ static int on_ready(void *opaque, struct vf_error **err)
 
 static void on_lost(void *opaque, const struct vf_error *why, int ms)
 {
+    struct vf_job *job = opaque;
     vf_autofree char *span = vf_format_duration(ms / 1000.0);
-    vf_job_note(opaque, "warn", _("connection lost: %s; trying again for up to %s"),
+    atomic_fetch_add(&job->retries, 1);
+    vf_job_note(job, "warn", _("connection lost: %s; trying again for up to %s"),
                 vf_error_text(why), span);
 }
 

@@ -27,6 +27,11 @@ enum vf_job_mode {
 /* Makes STATE/jobs/ID with the plan and an empty journal. CONF_PATH is noted for the job process.
  * Returns the ID (caller frees). */
 char *vf_job_create(const struct vf_plan *plan, const char *conf_path, struct vf_error **err);
+/* The same for a job of BATCH (batch.h), which the journal's "job" event names. */
+char *vf_job_create_in(const struct vf_plan *plan, const char *conf_path, const char *batch,
+                       struct vf_error **err);
+/* Removes a job that was made and never begun. */
+void vf_job_forget(const char *id);
 
 /* Starts the job's process: `SELF __job MODE DIR` in a session of its own, its socket ready when
  * this returns. */

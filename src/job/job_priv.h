@@ -50,9 +50,13 @@ struct vf_job {
      * of is for one thread at a time. */
     pthread_mutex_t hands;
     bool live; /* what is being copied is in use by the VM */
-    _Atomic uint64_t
-        rate;          /* limit for the disks, bytes per second, 0: none; see vf_job_set_rate() */
-    bool shared_store; /* target and source cluster have the storage in common */
+    /* For the disks, bytes per second, 0: none: what was asked for, and what holds while nothing is
+     * paused; see vf_job_set_rate(). */
+    _Atomic uint64_t limit, rate;
+    atomic_bool paused;
+    atomic_bool keep;    /* stopped, to go on later: nothing is put back */
+    bool shared_store;   /* target and source cluster have the storage in common */
+    atomic_uint retries; /* how often a connection was lost, or an API out of reach */
     int64_t started_ms;
     int64_t down_since, up_since; /* unix seconds, 0: not yet */
     int64_t down_ms; /* when the shutdown was asked for, CLOCK_BOOTTIME; 0: another process did */
@@ -79,6 +83,9 @@ void vf_job_note(struct vf_job *job, const char *level, const char *fmt, ...) VF
  * starts of the job, told to all. REQUEST (may be NULL) goes into the event, for whoever asked.
  * UNSUPPORTED when vmferry does not copy the disks itself. */
 int vf_job_set_rate(struct vf_job *job, uint64_t rate, const char *request, struct vf_error **err);
+/* The same for copying at all: while PAUSED nothing more is sent. A later start of the job copies
+ * again. */
+int vf_job_pause(struct vf_job *job, bool paused, const char *request, struct vf_error **err);
 
 /* A step: done in order, undone in reverse. RUN is called on every start of the job and must take
  * over what the journal says is done; UNDO gets one record of the step ("allocate/scsi0") and must
@@ -103,6 +110,8 @@ size_t vf_job_starts(const struct vf_job *job);
 /* Asks the worker to stop, from any thread. False: it is putting everything back already, which
  * nothing stops. */
 bool vf_job_stop(struct vf_job *job, const char *why);
+/* The same, but all is left as it is, for a later start. */
+bool vf_job_leave(struct vf_job *job, const char *why);
 
 /* From here on nothing stops the worker: it puts back, or cleans up. What was cancelled before is
  * forgotten by all that may have to wait. */

@@ -2,13 +2,13 @@
 /* Making a job and its process: `vmferry __job MODE DIR`, detached from terminal and parent. */
 #include "config.h"
 #include "job/job_priv.h"
+#include "job/detach.h"
 #include "job/server.h"
 #include "job/state.h"
 #include "base/clock.h"
 #include "base/fdio.h"
 #include "base/i18n.h"
 #include "base/log.h"
-#include "base/proc.h"
 #include "base/str.h"
 
 #include <errno.h>
@@ -21,7 +21,7 @@
 static const char *const mode_names[] = {"run", "rollback"};
 
 static int write_job(const char *id, const char *dir, const char *conf, const struct vf_plan *plan,
-                     struct vf_error **err)
+                     const char *batch, struct vf_error **err)
 {
     vf_autofree char *path = vf_asprintf("%s/plan.cfg", dir);
     if (vf_mkdirs(dir, 0700, err) < 0 || vf_plan_save(plan, path, err) < 0)
@@ -35,10 +35,29 @@ static int write_job(const char *id, const char *dir, const char *conf, const st
     json_object_set_new(e, "vm", json_string(plan->vm_name));
     json_object_set_new(e, "source", json_string(plan->source));
     json_object_set_new(e, "target", json_string(plan->target));
+    if (batch)
+        json_object_set_new(e, "batch", json_string(batch));
     return vf_journal_write(j, e, NULL, err);
 }
 
+void vf_job_forget(const char *id)
+{
+    vf_autofree char *dir = vf_job_dir(id);
+    const char *const files[] = {"plan.cfg", "journal.jsonl"};
+    for (size_t i = 0; i < VF_COUNT(files); i++) {
+        vf_autofree char *file = vf_asprintf("%s/%s", dir, files[i]);
+        unlink(file);
+    }
+    rmdir(dir);
+}
+
 char *vf_job_create(const struct vf_plan *plan, const char *conf_path, struct vf_error **err)
+{
+    return vf_job_create_in(plan, conf_path, NULL, err);
+}
+
+char *vf_job_create_in(const struct vf_plan *plan, const char *conf_path, const char *batch,
+                       struct vf_error **err)
 {
     vf_autofree char *id = vf_job_new_id();
     vf_autofree char *dir = vf_job_dir(id);
@@ -47,31 +66,18 @@ char *vf_job_create(const struct vf_plan *plan, const char *conf_path, struct vf
         vf_fail_errno(err, errno, "%s", conf_path);
         return NULL;
     }
-    if (write_job(id, dir, absolute, plan, err) == 0)
+    if (write_job(id, dir, absolute, plan, batch, err) == 0)
         return VF_STEAL(id);
-    /* nobody shall find half a job */
-    const char *const files[] = {"plan.cfg", "journal.jsonl"};
-    for (size_t i = 0; i < VF_COUNT(files); i++) {
-        vf_autofree char *file = vf_asprintf("%s/%s", dir, files[i]);
-        unlink(file);
-    }
-    rmdir(dir);
+    vf_job_forget(id); /* nobody shall find half a job */
     return NULL;
 }
 
 int vf_job_spawn(const char *id, enum vf_job_mode mode, struct vf_error **err)
 {
     vf_autofree char *dir = vf_job_dir(id);
-    const char *argv[] = {"/proc/self/exe", "__job", mode_names[mode], dir, NULL};
-    struct vf_proc_result r = {0};
-    if (vf_proc_run(argv, NULL, 0, 65536, NULL, &r, err) < 0)
-        return vf_fail_prefix(err, _("starting the job's process"));
-    int status = r.status;
-    vf_autofree char *text = vf_escape(vf_buf_str(&r.err));
-    vf_proc_result_free(&r);
-    return status == 0
-               ? 0
-               : vf_fail(err, VF_E_INTERNAL, _("the job's process did not start: %s"), text);
+    const char *const argv[] = {"/proc/self/exe", "__job", mode_names[mode], dir, NULL};
+    return vf_detach_start(argv, err) < 0 ? vf_fail_prefix(err, _("starting the job's process"))
+                                          : 0;
 }
 
 void vf_job_free(struct vf_job *job)
@@ -156,7 +162,8 @@ struct vf_job *vf_job_load(const char *dir, bool read_only, struct vf_error **er
     for (size_t i = 0; i < job->plan->n_disks; i++)
         job->disks[i].slot = job->plan->disks[i].slot;
     const json_t *rate = last_event(job->journal, "rate");
-    atomic_store(&job->rate, rate ? (uint64_t)vf_json_int(rate, "rate") : job->plan->rate);
+    atomic_store(&job->limit, rate ? (uint64_t)vf_json_int(rate, "rate") : job->plan->rate);
+    atomic_store(&job->rate, atomic_load(&job->limit));
     return VF_STEAL(job);
 }
 
@@ -270,8 +277,11 @@ static int serve(struct vf_job *job, enum vf_job_mode mode, struct vf_server *se
     static const char *const known[] = {"job", "rate"};
     for (size_t i = 0; i < VF_COUNT(known); i++) {
         const json_t *e = last_event(job->journal, known[i]);
-        if (e)
-            vf_bus_say(job->bus, vf_event_line(json_deep_copy(e)));
+        json_t *now = e ? json_deep_copy(e) : NULL;
+        if (!now)
+            continue;
+        json_object_del(now, "paused"); /* that was an earlier process */
+        vf_bus_say(job->bus, vf_event_line(now));
     }
     say_outage(job);
     pthread_t thread;
@@ -282,56 +292,21 @@ static int serve(struct vf_job *job, enum vf_job_mode mode, struct vf_server *se
     return w.code;
 }
 
-/* The parent of the detached process: ends when that one is ready, or tells why it is not. */
-static int wait_ready(int report)
-{
-    char text[4096];
-    ssize_t n = vf_read_full(report, text, sizeof text);
-    if (n == 1 && text[0] == '+')
-        return 0;
-    if (n > 0 && vf_write_full(2, text, (size_t)n) < 0)
-        return VF_EXIT_PERSON;
-    return VF_EXIT_FAILED;
-}
-
-static int detach_stdio(const char *dir, struct vf_error **err)
-{
-    vf_autofree char *path = vf_asprintf("%s/log", dir);
-    vf_autofd int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    vf_autofd int log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    if (null < 0 || log < 0)
-        return vf_fail_errno(err, errno, "%s", path);
-    if (dup2(null, 0) < 0 || dup2(log, 1) < 0 || dup2(log, 2) < 0)
-        return vf_fail_errno(err, errno, "dup2");
-    return vf_log_open(path, err);
-}
-
 int vf_job_process(const char *dir, enum vf_job_mode mode)
 {
-    int pipes[2];
-    if (pipe2(pipes, O_CLOEXEC) < 0)
-        return VF_EXIT_FAILED;
-    pid_t pid = fork();
-    if (pid < 0)
-        return VF_EXIT_FAILED;
-    if (pid > 0) {
-        close(pipes[1]);
-        return wait_ready(pipes[0]);
-    }
-    setsid();
-    close(pipes[0]);
+    int ready;
+    int parent = vf_detach(&ready);
+    if (parent >= 0)
+        return parent;
     vf_autoerror struct vf_error *err = NULL;
     vf_auto(vf_job_free) struct vf_job *job = NULL;
     struct vf_server *server = NULL;
     vf_autofd int lock = vf_job_lock(dir, &err);
     if (lock >= 0)
         job = vf_job_load(dir, false, &err);
-    if (job && detach_stdio(dir, &err) == 0 && note_start(job, mode, &err) == 0)
+    if (job && vf_detach_stdio(dir, &err) == 0 && note_start(job, mode, &err) == 0)
         server = vf_server_new(job, &err);
-    const char *word = server ? "+" : vf_error_text(err);
-    if (vf_write_full(pipes[1], word, strlen(word)) < 0)
-        vf_warn("job", "nobody waits for this job to be ready");
-    close(pipes[1]);
+    vf_detach_ready(ready, err);
     int code = server ? serve(job, mode, server) : VF_EXIT_FAILED;
     if (server)
         vf_server_close(server);

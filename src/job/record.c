@@ -77,16 +77,15 @@ void vf_job_note(struct vf_job *job, const char *level, const char *fmt, ...)
     vf_bus_say(job->bus, vf_event_line(e));
 }
 
-int vf_job_set_rate(struct vf_job *job, uint64_t rate, const char *request, struct vf_error **err)
+/* What holds for the disks now is used, written down and told. */
+static int tell_rate(struct vf_job *job, const char *request, struct vf_error **err)
 {
-    if (vf_job_is_native(job))
-        return vf_fail(
-            err, VF_E_UNSUPPORTED,
-            _("Proxmox VE moves this VM itself, at a rate that cannot be changed while it "
-              "does"));
-    atomic_store(&job->rate, rate);
+    bool paused = atomic_load(&job->paused);
+    atomic_store(&job->rate, paused ? VF_RATE_PAUSED : atomic_load(&job->limit));
     json_t *e = vf_event_new("rate");
-    json_object_set_new(e, "rate", json_integer((json_int_t)rate));
+    json_object_set_new(e, "rate", json_integer((json_int_t)atomic_load(&job->limit)));
+    if (paused)
+        json_object_set_new(e, "paused", json_true());
     if (request)
         json_object_set_new(e, "request", json_string(request));
     char *line = NULL;
@@ -94,4 +93,24 @@ int vf_job_set_rate(struct vf_job *job, uint64_t rate, const char *request, stru
         return vf_fail_prefix(err, _("the new rate is used, but not written down"));
     vf_bus_say(job->bus, line);
     return 0;
+}
+
+int vf_job_set_rate(struct vf_job *job, uint64_t rate, const char *request, struct vf_error **err)
+{
+    if (vf_job_is_native(job))
+        return vf_fail(
+            err, VF_E_UNSUPPORTED,
+            _("Proxmox VE moves this VM itself, at a rate that cannot be changed while it "
+              "does"));
+    atomic_store(&job->limit, rate);
+    return tell_rate(job, request, err);
+}
+
+int vf_job_pause(struct vf_job *job, bool paused, const char *request, struct vf_error **err)
+{
+    if (vf_job_is_native(job))
+        return vf_fail(err, VF_E_UNSUPPORTED,
+                       _("Proxmox VE moves this VM itself, which cannot be paused"));
+    atomic_store(&job->paused, paused);
+    return tell_rate(job, request, err);
 }

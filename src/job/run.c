@@ -113,16 +113,28 @@ int vf_job_roll_back(struct vf_job *job, struct vf_error **err)
     return failed < 0 ? -1 : vf_job_done(job, "rollback", NULL, err);
 }
 
-bool vf_job_stop(struct vf_job *job, const char *why)
+static bool stop(struct vf_job *job, const char *why, bool keep)
 {
     pthread_mutex_lock(&job->stop_lock);
     bool heard = !job->going_back;
-    if (heard)
+    if (heard) {
+        atomic_store(&job->keep, keep);
         vf_cancel_fire(job->cancel, why);
+    }
     pthread_mutex_unlock(&job->stop_lock);
     if (!heard)
         vf_job_note(job, "info", _("%s: everything is being put back already"), why);
     return heard;
+}
+
+bool vf_job_stop(struct vf_job *job, const char *why)
+{
+    return stop(job, why, false);
+}
+
+bool vf_job_leave(struct vf_job *job, const char *why)
+{
+    return stop(job, why, true);
 }
 
 void vf_job_calm(struct vf_job *job)
@@ -157,7 +169,7 @@ static int source_answers(struct vf_job *job, struct vf_error **err)
 static bool waits(const struct vf_job *job, const struct vf_error *why)
 {
     bool again = vf_error_is_transient(why);
-    if (job->stand_still)
+    if (job->stand_still || atomic_load(&job->keep))
         return true;
     if (vf_job_target_ran(job))
         return again || vf_error_code(why) == VF_E_CANCELLED;

@@ -152,6 +152,7 @@ static int patiently(struct disk_copy *c, int (*what)(struct disk_copy *c, struc
             return 0;
         if (!vf_error_is_transient(e) || vf_clock_awake_ms() + delay > end)
             return vf_fail_with(err, VF_STEAL(e));
+        atomic_fetch_add(&c->job->retries, 1);
         vf_job_note(c->job, "warn", _("%s; trying again"), vf_error_text(e));
         if (vf_cancel_sleep(c->cancel, delay, err) < 0)
             return -1;

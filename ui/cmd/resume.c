@@ -2,9 +2,11 @@
 /* vmferry resume: a job that was cut off goes on. */
 #include "config.h"
 #include "ui/cmd/cmd.h"
+#include "ui/cmd/several.h"
 #include "ui/plain.h"
 #include "ui/say.h"
 #include "ui/unfinished.h"
+#include "job/batch.h"
 #include "job/job.h"
 #include "job/resume.h"
 #include "job/state.h"
@@ -18,11 +20,12 @@
 #include <string.h>
 
 static const char usage[] =
-    N_("usage: vmferry resume [OPTION]... [JOB]\n"
+    N_("usage: vmferry resume [OPTION]... [JOB|BATCH]\n"
        "\n"
        "Goes on with a job that was cut off, from where its journal ends (an ID or its\n"
        "beginning; without it the only unfinished one). Says first where the VM runs,\n"
-       "how far the job is and what changed since, and asks.\n"
+       "how far the job is and what changed since, and asks. Of a batch all interrupted\n"
+       "jobs go on, then those begin that have not.\n"
        "\n"
        "  -n, --check, --dry-run  only say that; change nothing\n"
        "      --yes               do not ask whether to go on (a source that was started\n"
@@ -73,11 +76,26 @@ static int take(struct options *o, int c)
     }
 }
 
-/* The only unfinished job, or NULL with *CODE. Caller frees. */
+/* The batch that all of IDS are of, or NULL. Caller frees. */
+static char *batch_of_all(char *const *ids)
+{
+    vf_autofree char *batch = ids[0] ? vf_batch_of(ids[0]) : NULL;
+    for (size_t i = 1; batch && ids[i]; i++) {
+        vf_autofree char *other = vf_batch_of(ids[i]);
+        if (!vf_streq(other, batch))
+            return NULL;
+    }
+    return VF_STEAL(batch);
+}
+
+/* The only unfinished job, or the batch of all that are, or NULL with *CODE. Caller frees. */
 static char *only_one(int *code)
 {
     vf_autostrv char **ids = vf_unfinished_jobs();
     size_t n = vf_strv_len(ids);
+    vf_autofree char *batch = batch_of_all(ids);
+    if (batch)
+        return VF_STEAL(batch);
     if (n == 1)
         return vf_strdup(ids[0]);
     *code = VF_EXIT_USAGE;
@@ -219,6 +237,85 @@ static int join(const char *id, pid_t pid, int64_t since, const struct options *
     return o->check ? VF_EXIT_DONE : vf_plain_follow(id, o->progress, cache, NULL);
 }
 
+/* Shows each that was interrupted; those that something keeps from going on say so again
+ * themselves. -1: one cannot be read. */
+static int show_interrupted(const struct vf_batch_entry *v, size_t n, const struct options *o,
+                            struct vf_tty_cache *cache)
+{
+    struct vf_asker asker = vf_tty_cache_asker(cache);
+    for (size_t i = 0; i < n; i++) {
+        vf_autoerror struct vf_error *err = NULL;
+        struct vf_standing s;
+        if (v[i].state != VF_BATCH_ENDED || v[i].code != VF_EXIT_INTERRUPTED)
+            continue;
+        vf_tty_cache_rewind(cache);
+        if (vf_job_look(v[i].job, &asker, &s, &err) < 0) {
+            vf_plain_error(err);
+            return -1;
+        }
+        if (o->progress == VF_PROGRESS_JSON)
+            say_event(v[i].job, &s);
+        else
+            show(v[i].job, &s);
+        vf_standing_clear(&s);
+    }
+    return 0;
+}
+
+/* What is left of a batch that no process works on. */
+static int take_up(const char *id, const struct vf_batch_entry *v, size_t n,
+                   const struct options *o, struct vf_tty_cache *cache)
+{
+    vf_autoerror struct vf_error *err = NULL;
+    size_t interrupted, waiting;
+    vf_batch_left(v, n, &interrupted, &waiting);
+    if (!interrupted && !waiting) {
+        vf_say(stderr, _("vmferry: of batch %s nothing is left to be done\n"), id);
+        return VF_EXIT_DONE;
+    }
+    if (show_interrupted(v, n, o, cache) < 0)
+        return VF_EXIT_FAILED;
+    if (o->progress != VF_PROGRESS_JSON)
+        vf_say(stdout, _("Batch %s: %zu jobs go on, %zu VMs have not begun.\n"), id, interrupted,
+               waiting);
+    if (o->check)
+        return VF_EXIT_DONE;
+    if (!o->yes && !vf_tty_there()) {
+        vf_say(stderr, _("vmferry: there is no terminal to ask on: give --yes\n"));
+        return VF_EXIT_USAGE;
+    }
+    if (!o->yes && !vf_tty_confirm(_("Go on?"))) {
+        vf_say(stderr, _("Nothing was changed.\n"));
+        return VF_EXIT_INTERRUPTED;
+    }
+    if (vf_batch_unstop(id, &err) < 0 || vf_batch_spawn(id, &err) < 0) {
+        vf_plain_error(err);
+        return VF_EXIT_FAILED;
+    }
+    return -1;
+}
+
+static int resume_batch(const char *id, const struct options *o, struct vf_tty_cache *cache)
+{
+    vf_autoerror struct vf_error *err = NULL;
+    struct vf_batch_entry *v;
+    size_t n;
+    bool runs, stopped = false;
+    if (vf_batch_read(id, &v, &n, &runs, &err) < 0) {
+        vf_plain_error(err);
+        return VF_EXIT_FAILED;
+    }
+    if (runs)
+        vf_say(stderr, _("Batch %s is being worked on already.\n"), id);
+    int code = !runs ? take_up(id, v, n, o, cache) : o->check ? VF_EXIT_DONE : -1;
+    vf_batch_entries_free(v, n);
+    if (code >= 0)
+        return code;
+    if (vf_plain_follow_batch(id, o->progress, cache, false, &stopped) < 0)
+        return VF_EXIT_FAILED;
+    return (int)vf_several_outcome(id, stopped, o->progress);
+}
+
 int vf_cmd_resume(int argc, char **argv)
 {
     struct options o = {0};
@@ -236,12 +333,17 @@ int vf_cmd_resume(int argc, char **argv)
     vf_log_stderr(o.debug);
     int code = VF_EXIT_USAGE;
     vf_autoerror struct vf_error *err = NULL;
-    vf_autofree char *id = argc > optind ? vf_job_resolve(argv[optind], &err) : only_one(&code);
+    const char *ref = argc > optind ? argv[optind] : NULL;
+    vf_autofree char *id = ref ? vf_batch_resolve(ref, &err) : only_one(&code);
+    if (!id && ref && !err)
+        id = vf_job_resolve(ref, &err);
     if (err)
         vf_plain_error(err);
     if (!id)
         return code;
     vf_auto(vf_tty_cache_free) struct vf_tty_cache *cache = vf_tty_cache_new();
+    if (vf_starts(id, "batch-"))
+        return resume_batch(id, &o, cache);
     vf_autofree char *dir = vf_job_dir(id);
     pid_t pid;
     int64_t since;

@@ -16,6 +16,7 @@ int vf_cmd_wizard(int argc, char **argv)
     static const struct option options[] = {{"config", required_argument, NULL, 'c'},
                                             {"ascii", no_argument, NULL, 'a'},
                                             {"color", required_argument, NULL, 'C'},
+                                            {"mouse", no_argument, NULL, 'm'},
                                             {0}};
     struct vf_screen_opts opts = {0};
     const char *config = NULL;
@@ -25,6 +26,8 @@ int vf_cmd_wizard(int argc, char **argv)
             config = optarg;
         else if (c == 'a')
             opts.ascii = true;
+        else if (c == 'm')
+            opts.mouse = true;
         else if (c == 'C' && vf_streq(optarg, "never"))
             opts.plain = true;
         else if (c != 'C' || !vf_streq(optarg, "auto")) {
