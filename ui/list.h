@@ -6,17 +6,19 @@
 #include "ui/canvas.h"
 #include "ui/keys.h"
 
-enum { VF_LIST_COLUMNS = 6, VF_LIST_FILTER = 64 };
+enum { VF_LIST_COLUMNS = 8, VF_LIST_FILTER = 64 };
 
 struct vf_list_row {
     char *cells[VF_LIST_COLUMNS]; /* owned; NULL: empty */
     char *why_not;                /* it cannot be chosen; NULL: it can */
+    bool marked;                  /* one of several that are chosen together */
     size_t tag;                   /* the caller's */
 };
 
 struct vf_list {
     const char *heads[VF_LIST_COLUMNS]; /* borrowed; NULL: no such column */
     bool right[VF_LIST_COLUMNS];        /* numbers */
+    size_t spare;                       /* so many of the last columns may be left out */
     struct vf_list_row *rows;
     size_t n_rows;
     size_t cursor; /* index in rows */

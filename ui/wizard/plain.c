@@ -3,9 +3,10 @@
  * text: pages know nothing of it. */
 #include "config.h"
 #include "ui/wizard/plain.h"
+#include "ui/cmd/cmd.h"
+#include "ui/cmd/several.h"
 #include "ui/plain.h"
 #include "ui/say.h"
-#include "ui/wizard/begin.h"
 #include "ui/wizard/pages.h"
 #include "base/i18n.h"
 #include "base/str.h"
@@ -18,10 +19,11 @@
 enum { COLS = 80, LEAST_COLS = 60, MOST_COLS = 160, ROWS = 60, CHOICES = 16 };
 
 struct plain {
+    struct vf_desk *desk; /* borrowed */
     struct vf_wizard *wizard;
     struct vf_survey *survey;
-    struct vf_tty_cache *cache;
-    bool over; /* the input is */
+    struct vf_tty_cache *cache; /* the desk's */
+    bool over;                  /* the input is */
 };
 
 static struct vf_list *list(struct plain *p)
@@ -145,14 +147,65 @@ static enum vf_wizard_end take_line(struct plain *p, const char *line)
 
 static enum vf_wizard_end ask_row(struct plain *p)
 {
-    const struct page_ops *ops = &vf_pages[p->wizard->page];
     say_page(p);
-    vf_autofree char *prompt = vf_asprintf(_("Number or name  Enter takes >  %s%s%sq leave"),
-                                           p->wizard->page == PAGE_START ? "" : _("< back  "),
-                                           _(ops->help), ops->survey < 0 ? "" : _("r again  "));
+    vf_autofree char *keys = vf_wizard_keys(p->wizard);
+    vf_autofree char *prompt =
+        vf_asprintf(_("Number or name; empty: the row with >; <: back; keys: %s"), keys);
     vf_autofree char *line = ask_line(prompt);
     p->over = !line;
     return line ? take_line(p, line) : VF_WIZARD_GOES_ON;
+}
+
+/* ---- forms ---- */
+
+static void fill_choice(struct vf_field *f, struct vf_ask *q, struct vf_ask_choice *choices)
+{
+    q->kind = VF_ASK_CHOICE;
+    q->choices = choices;
+    q->n_choices = f->n_choices < CHOICES ? f->n_choices : CHOICES;
+    q->safe = f->choice < q->n_choices ? f->choices[f->choice] : NULL;
+    for (size_t i = 0; i < q->n_choices; i++)
+        choices[i] = (struct vf_ask_choice){f->choices[i], f->choices[i]};
+}
+
+/* What is typed into F; an empty line leaves what it has. False: "<", or the end. */
+static bool ask_field(struct plain *p, struct vf_field *f)
+{
+    struct vf_ask_choice choices[CHOICES];
+    const char *now = f->kind == VF_FIELD_SECRET ? NULL : f->typed[0] ? f->typed : f->hint;
+    vf_autofree char *title = now ? vf_asprintf("%s [%s]", f->label, now) : vf_strdup(f->label);
+    struct vf_ask q = {.id = "field", .kind = VF_ASK_TEXT, .title = title, .detail = f->error};
+    if (f->kind == VF_FIELD_SECRET)
+        q.kind = VF_ASK_SECRET;
+    else if (f->kind == VF_FIELD_CHOICE)
+        fill_choice(f, &q, choices);
+    struct vf_answer a = {0};
+    p->over = vf_tty_ask(&q, NULL, NULL, &a) != 0;
+    bool go = !p->over && !vf_streq(a.text, "<");
+    if (go && f->kind == VF_FIELD_CHOICE)
+        for (size_t i = 0; i < q.n_choices; i++)
+            f->choice = vf_streq(a.text, choices[i].key) ? i : f->choice;
+    else if (go && a.secret)
+        vf_field_set(f, vf_secret_text(a.secret));
+    else if (go && a.text && *a.text)
+        vf_field_set(f, a.text);
+    vf_answer_clear(&a);
+    return go;
+}
+
+/* Field after field; where one is wrong it is said and all are asked again. */
+static enum vf_wizard_end ask_form(struct plain *p)
+{
+    struct vf_form *f = &p->wizard->form;
+    vf_say(stdout, "\n%s\n", _(vf_pages[p->wizard->page].title));
+    if (p->wizard->error)
+        vf_plain_error(p->wizard->error);
+    fflush(stdout);
+    for (f->focus = 0; f->focus < f->n; f->focus++)
+        if (!ask_field(p, &f->fields[f->focus]))
+            return p->over ? VF_WIZARD_GOES_ON : press(p, (const int[]){VF_KEY_ESC}, 1);
+    f->focus = f->n - 1;
+    return press(p, (const int[]){VF_KEY_ENTER}, 1);
 }
 
 /* A question of the wizard's own: the answer is typed for the one who asked. */
@@ -200,36 +253,51 @@ static enum vf_wizard_end loop(struct plain *p)
             vf_say(stdout, "\n%s\n%s\n", p->wizard->reader.title, p->wizard->reader.text);
             end = press(p, (const int[]){VF_KEY_ESC}, 1);
         } else {
-            end = ask_row(p);
+            end = vf_pages[p->wizard->page].done ? ask_form(p) : ask_row(p);
         }
     }
     return end;
 }
 
-int vf_wizard_plain(const struct vf_conf *conf)
+/* What the wizard ended with is begun, and followed to its end. */
+static int follow(struct plain *p, enum vf_wizard_end end)
 {
-    struct plain p = {.cache = vf_tty_cache_new()};
+    vf_autoerror struct vf_error *err = NULL;
+    bool batch = false, stopped = false;
+    vf_autofree char *id = vf_desk_begin(p->desk, p->wizard, end, &batch, &err);
+    if (!id) {
+        vf_plain_error(err);
+        return VF_EXIT_FAILED;
+    }
+    if (!batch)
+        return vf_plain_follow(id, VF_PROGRESS_PLAIN, p->cache, NULL);
+    if (vf_plain_follow_batch(id, VF_PROGRESS_PLAIN, p->cache, true, &stopped) < 0)
+        return VF_EXIT_FAILED;
+    return (int)vf_several_outcome(id, stopped, VF_PROGRESS_PLAIN);
+}
+
+static int over(void)
+{
+    vf_say(stderr, _("vmferry: the input ended before anything was begun; nothing was changed\n"));
+    return VF_EXIT_USAGE;
+}
+
+int vf_wizard_plain(struct vf_desk *desk)
+{
+    struct plain p = {.desk = desk, .cache = vf_desk_cache(desk)};
+    char *demo[] = {(char *)"demo", NULL};
     vf_tty_use_stdin();
     struct vf_asker asker = vf_tty_cache_asker(p.cache);
-    p.survey = vf_survey_new(conf, &asker);
-    p.wizard = vf_wizard_new(conf);
-    vf_wizard_add_jobs(p.wizard);
+    p.survey = vf_survey_new(vf_desk_conf(desk), &asker);
+    struct vf_wizard_hands hands = vf_desk_hands(desk, p.survey);
+    p.wizard = vf_wizard_new(vf_desk_conf(desk), &hands);
+    vf_desk_add_jobs(p.wizard);
     enum vf_wizard_end end = loop(&p);
     vf_survey_free(p.survey);
-    int code = VF_EXIT_DONE;
-    vf_autoerror struct vf_error *err = NULL;
-    vf_autofree char *id = vf_wizard_begin(p.wizard, end, conf, &err);
-    if (id)
-        code = vf_plain_follow(id, VF_PROGRESS_PLAIN, p.cache, NULL);
-    else if (err || p.over) {
-        if (err)
-            vf_plain_error(err);
-        else
-            vf_say(stderr,
-                   _("vmferry: the input ended before the move was begun; nothing was changed\n"));
-        code = err ? VF_EXIT_FAILED : VF_EXIT_USAGE;
-    }
+    int code = end == VF_WIZARD_DEMO      ? vf_cmd_demo(1, demo)
+               : end == VF_WIZARD_QUIT    ? VF_EXIT_DONE
+               : end == VF_WIZARD_GOES_ON ? over()
+                                          : follow(&p, end);
     vf_wizard_free(p.wizard);
-    vf_tty_cache_free(p.cache);
     return code;
 }

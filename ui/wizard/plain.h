@@ -4,10 +4,10 @@
 #ifndef VF_UI_WIZARD_PLAIN_H
 #define VF_UI_WIZARD_PLAIN_H
 
-#include "conf/conf.h"
+#include "ui/wizard/desk.h"
 
 /* Reads standard input, to its end or to the end of the job that is started. Returns the exit code
  * (enum vf_exit). */
-int vf_wizard_plain(const struct vf_conf *conf);
+int vf_wizard_plain(struct vf_desk *desk);
 
 #endif
