@@ -71,6 +71,13 @@ int vf_prepare(const struct vf_conf *conf, const struct vf_move *move, const str
 int vf_prepare_plan(const struct vf_conf *conf, const struct vf_plan *plan,
                     const struct vf_asker *asker, struct vf_cancel *cancel, struct vf_prepared *out,
                     struct vf_error **err);
+/* What the hosts that hold the disks are like: looked at over ssh, as far as that works without
+ * asking anybody, and without changing anything there. Adds to P's findings. A second stage of the
+ * checks: it takes seconds where a host does not answer. */
+int vf_check_hosts(const struct vf_conf *conf, struct vf_prepared *p, const struct vf_asker *asker,
+                   struct vf_cancel *cancel, struct vf_error **err);
+extern const char *const vf_host_checks[]; /* names of these checks, NULL-terminated */
+
 /* One VM of many. */
 struct vf_checked {
     const struct vf_vm *vm;             /* as it is listed */

@@ -74,6 +74,10 @@ static enum vf_exit plan_file(const struct vf_carry *o, const char *path)
         if (vf_prepare_plan(conf, plan, &asker, NULL, &p, &err) < 0)
             return vf_carry_failed(err, name);
     }
+    if (vf_carry_look(conf, o, &p, cache, &err) < 0) {
+        vf_prepared_free(&p);
+        return vf_carry_failed(err, name);
+    }
     enum vf_exit code = vf_carry_out(conf, o, &p, name, cache, NULL, NULL);
     vf_prepared_free(&p);
     return code;
