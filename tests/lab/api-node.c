@@ -125,6 +125,7 @@ static json_t *get_cpus(struct lab_call *c)
                                             {"x86-64-v2", "default"},
                                             {"x86-64-v2-AES", "default"},
                                             {"x86-64-v3", "default"},
+                                            {"x86-64-v4", "default"},
                                             {"Skylake-Server", "GenuineIntel"},
                                             {"Cascadelake-Server-v2", "GenuineIntel"},
                                             {"core2duo", "GenuineIntel"},
