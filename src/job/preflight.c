@@ -72,10 +72,11 @@ static int check_fit(const struct view *v, struct vf_provider *dst, struct vf_fi
 static void check_source(const struct view *v, struct vf_findings *f)
 {
     const struct vf_vm *s = v->source;
-    static const char *const suffixes[] = {VF_CREATING, VF_CLONING, VF_MIGRATED};
     vf_autofree char *owner = vf_marker_find(s->description);
     if (owner && !vf_streq(owner, v->job_id))
-        vf_finding_add(f, VF_STOP, s->name, _("wait for it, or undo it with vmferry rollback"),
+        vf_finding_add(f, VF_STOP, s->name,
+                       _("wait for it, or undo it with vmferry rollback; from another machine: "
+                         "vmferry resume --at CLUSTER, of the one it goes to"),
                        _("job %s is moving this VM"), owner);
     if (s->lock)
         vf_finding_add(f, VF_STOP, s->name, _("wait until the task that holds the lock has ended"),
@@ -88,11 +89,6 @@ static void check_source(const struct view *v, struct vf_findings *f)
     if (s->state != VF_VM_RUNNING && s->state != VF_VM_STOPPED)
         vf_finding_add(f, VF_STOP, s->name, _("resume it, or stop it"),
                        _("it neither runs nor is stopped (%s)"), vf_vm_state_name(s->state));
-    for (size_t i = 0; i < VF_COUNT(suffixes); i++)
-        if (vf_ends(s->name, suffixes[i]))
-            vf_finding_add(
-                f, VF_STOP, s->name, _("look at what that move left, then rename the VM"),
-                _("the name says that another move was begun or done (%s)"), suffixes[i]);
     if (!s->n_disks && v->plan->copy_disks)
         vf_finding_add(f, VF_WARN, s->name, NULL, _("it has no disks to copy"));
     tell_left_out(v, s, 0, f);
@@ -216,7 +212,6 @@ static void check_storages(const struct view *v, struct vf_findings *f)
 static void check_names(const struct view *v, struct vf_findings *f)
 {
     const char *name = v->plan->target_name ? v->plan->target_name : v->source->name;
-    vf_autofree char *creating = vf_name_with(name, VF_CREATING);
     for (size_t i = 0; i < v->n_vms; i++) {
         const struct vf_vm *x = v->vms[i];
         if (v->same_cluster && x->id == v->source->id)
@@ -227,10 +222,6 @@ static void check_names(const struct view *v, struct vf_findings *f)
                                                   : _("rename or remove that VM, or give "
                                                       "--ignore-exists"),
                            _("VM %u at %s has this name already"), x->id, v->plan->target);
-        if (vf_streq(x->name, creating))
-            vf_finding_add(f, VF_STOP, creating, _("finish or undo that move first (vmferry jobs)"),
-                           _("VM %u at %s is the beginning of another move"), x->id,
-                           v->plan->target);
         if (v->plan->target_id && x->id == v->plan->target_id)
             vf_finding_add(f, VF_STOP, name, _("choose another VMID, or none"),
                            _("VMID %u is taken at %s (by %s)"), x->id, v->plan->target,
@@ -312,6 +303,8 @@ int vf_preflight(const struct vf_conf *conf, const struct vf_plan *plan, const s
         r = vf_same_cluster(plan, src, v.nodes, v.n_nodes, &v.same_cluster, err);
     if (r == 0)
         r = look(dst->ops->vms(dst, &v.vms, &v.n_vms, &why), &v, &why, err);
+    if (r == 0)
+        r = vf_check_begun(plan, source, dst, v.vms, v.n_vms, out, err);
     /* of an unknown or offline node nothing else can be asked */
     if (r == 0 && node_known(&v)) {
         r = look(dst->ops->storages(dst, plan->target_node, &v.storages, &v.n_storages, &why), &v,
