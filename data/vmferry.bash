@@ -34,6 +34,7 @@ _vmferry() {
         --format) words="raw qcow2" ;;
         --route) words="auto local direct reverse relay" ;;
         --mac) words="keep new" ;;
+        --at) return ;;
         *)
             if [[ $cur == -* ]]; then
                 words=$(_vmferry_options "$cmd")

@@ -174,16 +174,24 @@ static bool has_living_helper(const struct vf_cleaner *c, const char *job)
     return false;
 }
 
+static bool is_held(const struct vf_cleaner *c, const char *job)
+{
+    for (size_t i = 0; i < c->n_left; i++)
+        if (c->left[i].held && vf_streq(c->left[i].job, job))
+            return true;
+    return false;
+}
+
 static void judge(struct vf_cleaner *c, struct vf_leftover *l)
 {
     bool migrates;
     l->fate = fate_of(l->job, &migrates);
     if (l->fate == VF_FATE_RUNNING)
         l->kept = _("the job runs");
-    else if (l->kind == VF_LEFT_RECORD && l->held)
-        l->kept = _("another machine works on the job");
     else if (l->kind == VF_LEFT_RECORD && l->fate == VF_FATE_UNFINISHED)
         l->kept = _("with it the job can go on from another machine");
+    else if (l->fate == VF_FATE_UNKNOWN && is_held(c, l->job))
+        l->kept = _("another machine works on the job");
     else if (l->kind == VF_LEFT_RECORD && l->fate == VF_FATE_UNKNOWN)
         l->kept = _("the job can go on with it: see vmferry resume --at, also for --forget");
     else if (l->fate == VF_FATE_UNKNOWN && has_living_helper(c, l->job))
