@@ -157,7 +157,8 @@ char *vf_begun_hint(const char *name, struct vf_vm *const *vms, size_t n)
                 return vf_asprintf(
                     k ? _("VM %u (%s) was moved already")
                       : _("VM %u (%s) is in the middle of a move: vmferry jobs, or vmferry resume "
-                          "--at CLUSTER from another machine; if proxmove began it, vmferry move -n "
+                          "--at CLUSTER from another machine; if proxmove began it, vmferry move "
+                          "-n "
                           "with this very name says how things are"),
                     vms[i]->id, other);
         }
