@@ -35,6 +35,7 @@ _vmferry() {
         --route) words="auto local direct reverse relay" ;;
         --fix) words="suspend-ha suspend-replication eject-iso lift-protection" ;;
         --mac) words="keep new" ;;
+        --at) return ;;
         *)
             if [[ $cur == -* ]]; then
                 words=$(_vmferry_options "$cmd")
