@@ -41,6 +41,19 @@ move 3 "do not fit together" -n alpha beta b1 small db1 stubborn --bridge vmbr1=
 says out 'STOP: small: its disks and those of the VMs before it hold .* and the target storage has' "which is said of the second"
 says out '^1 of 2 VMs can be moved' "and the first can be moved"
 
+for i in 100 103; do
+    ctl alpha set-config $i memory 8000
+done
+move 0 "what is started is summed, too" -n alpha beta b1 local web1 stubborn
+says out 'warning: b1: it and the VMs before it that are started want 16 GiB of memory, the node has 13 GiB free' \
+    "as memory of the node"
+move 0 "what is not started is not" -n --skip-start alpha beta b1 local web1 stubborn
+! grep -q 'of memory, the node has' "$work/out"
+ok $? "and nothing is said"
+for i in 100 103; do
+    ctl alpha set-config $i memory 512
+done
+
 run 0 "a plan for several" move -c "$L/vmferry.conf" --save-plan "$work/several.cfg" alpha beta b1 local db1 web1 \
     --bridge vmbr1=vmbr0
 says out 'nothing was changed' "is only written"
