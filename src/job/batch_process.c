@@ -71,7 +71,7 @@ static void cancel(const struct vf_batch_entry *e)
 {
     vf_autoerror struct vf_error *why = NULL;
     vf_auto(vf_client_free) struct vf_client *c = vf_client_open(e->job, &why);
-    if ((!c || vf_client_cancel(c, &why) < 0) && vf_error_code(why) != VF_E_NOTFOUND)
+    if ((!c || vf_client_cancel(c, false, &why) < 0) && vf_error_code(why) != VF_E_NOTFOUND)
         vf_warn("batch", "%s: %s", e->job, vf_error_text(why));
 }
 
