@@ -133,15 +133,20 @@ shot() {
     [ $status = 0 ] || diff "$want" "$work/out" >"$work/err"
     ok $status "$2"
 }
-# whole TEXT: what holds for every screen: the last row has keys, the cursor stands on something, no row
-# is longer than the terminal
+# whole TEXT: what holds for every screen: the keys are there
 whole() {
     seen
-    last=$(tail -n 1 "$work/out")
-    case $last in
-    *help* | *Enter* | *Esc*) ok 0 "$1: the keys are in the last row" ;;
+    case $(tail -n 1 "$work/out") in
+    *help* | *Enter*Esc*) ok 0 "$1: the keys are in the last row" ;;
     *) ok 1 "$1: the keys are in the last row" ;;
     esac
+}
+# focused PATTERN TEXT: the cursor is seen, and stands on a row with that
+focused() {
+    row=$(tmux -L "$screen" display-message -p '#{cursor_flag} #{cursor_y}')
+    tmux -L "$screen" capture-pane -p | sed -n "$((${row#* } + 1))p" >"$work/out"
+    [ "${row% *}" = 1 ] && grep -qE -- "$1" "$work/out"
+    ok $? "$2"
 }
 # sent PATTERN TEXT: the job $D was told so
 sent() {
@@ -218,6 +223,7 @@ variant() {
         at "$2" "$3" "$4 $vmferry attach ${D##*/}"
         shot "$which-$1" "$which, $1"
         whole "$which, $1"
+        [ $which != ask ] || focused '> 3' "$which, $1: the cursor is on the answer in front"
     done
 }
 variant 80x24 24 80 ''
