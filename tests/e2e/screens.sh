@@ -252,7 +252,14 @@ D=$A
 sees '> 3  not yet' "a question, the harmless answer in front"
 within 10 title_is 'web1: waits for an answer - vmferry'
 ok $? "the title says so"
+pid=$(tmux -L "$screen" display-message -p '#{pane_pid}')
+pid=$(pgrep -P "$pid")
 tmux -L "$screen" kill-server
+gone() {
+    ! kill -0 "$pid" 2>/dev/null
+}
+within 10 gone
+ok $? "a terminal that is lost takes the screen along"
 at 24 80 "stty -g >$work/stty1; $vmferry attach ${A##*/}; code=\$?; stty -g >$work/stty2; (exit \$code)"
 sees '> 3  not yet' "it waits after the terminal was lost"
 pid=$(tmux -L "$screen" display-message -p '#{pane_pid}')
