@@ -42,6 +42,7 @@ struct seen_vm {
 /* A VM that is to be moved. */
 struct chosen_vm {
     char *vm, *name;               /* VMID, name */
+    struct vf_plan *given;         /* by a file, and not changed here; NULL: made here */
     struct vf_survey_answer *plan; /* of several; NULL: none yet, or LENT */
     char *plan_key;                /* what that is of */
     bool lent;                     /* it is the wizard's PLAN now, to be changed on its page */
@@ -72,8 +73,9 @@ struct vf_wizard {
     struct vf_form form;         /* of the page that has one */
     struct vf_conf **candidates; /* clusters that were tried; the survey borrows them */
     size_t n_candidates;
-    struct vf_secret *secret; /* of the last of those */
-    struct vf_conf *added;    /* the one that let us in, as it may be kept */
+    struct vf_secret *secret;     /* of the last of those */
+    struct vf_conf *added;        /* the one that let us in, as it may be kept */
+    char *compared, *compared_at; /* a fingerprint that a person has compared, of which URL */
     enum page connect_back;
     struct vf_plan *file_plan;
     char *file_name;

@@ -8,6 +8,7 @@
 /* start.c: what is to be done; a plan that is opened. */
 void vf_start_fill(struct vf_wizard *w, struct vf_list *l, const struct vf_survey_answer *a);
 enum vf_wizard_end vf_start_choose(struct vf_wizard *w, const struct vf_list_row *row);
+enum vf_wizard_end vf_start_answered(struct vf_wizard *w, const char *id, const char *answer);
 char *vf_start_status(const struct vf_wizard *w);
 void vf_file_fill(struct vf_wizard *w, struct vf_list *l, const struct vf_survey_answer *a);
 enum vf_wizard_end vf_file_done(struct vf_wizard *w);
@@ -72,6 +73,8 @@ enum vf_wizard_end vf_storages_choose(struct vf_wizard *w, const struct vf_list_
 char *vf_storages_status(const struct vf_wizard *w);
 
 /* several.c */
+/* N PLANS (taken over) of a file. */
+void vf_several_open(struct vf_wizard *w, struct vf_plan **plans, size_t n);
 void vf_several_fill(struct vf_wizard *w, struct vf_list *l, const struct vf_survey_answer *a);
 char *vf_several_key(const struct vf_wizard *w);
 enum vf_wizard_end vf_several_choose(struct vf_wizard *w, const struct vf_list_row *row);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Several VMs to one target: a plan for each, which opens as the plan of one VM does. */
 #include "config.h"
+#include "ui/plan_text.h"
 #include "ui/wizard/parts.h"
 #include "ui/wizard/sheet.h"
 #include "base/buf.h"
@@ -31,7 +32,7 @@ static void look_at(struct vf_wizard *w, size_t i)
 /* What the plan of the VM that is looked at is of; caller frees. */
 static char *plan_key(const struct vf_wizard *w)
 {
-    return vf_sheet_key(w);
+    return w->vms[w->at].given ? vf_strdup(w->file_name) : vf_sheet_key(w);
 }
 
 /* The plan that was changed on its own page goes back to its VM. */
@@ -126,6 +127,8 @@ void vf_several_fill(struct vf_wizard *w, struct vf_list *l, const struct vf_sur
 void vf_several_ask(struct vf_wizard *w, struct vf_survey_question *q)
 {
     q->kind = VF_SURVEY_PLAN;
+    if (w->vms[w->at].given)
+        q->plan = w->vms[w->at].given;
 }
 
 void vf_several_take(struct vf_wizard *w, struct vf_survey_answer *a)
@@ -139,8 +142,9 @@ void vf_several_take(struct vf_wizard *w, struct vf_survey_answer *a)
 
 char *vf_several_looking(const struct vf_wizard *w)
 {
+    const struct vf_plan *p = w->vms[w->at].given;
     return vf_asprintf(_("Checking %s (%zu of %zu) at %s and %s ..."), w->vm_name, w->at + 1,
-                       w->n_vms, w->source, w->target);
+                       w->n_vms, p ? p->source : w->source, p ? p->target : w->target);
 }
 
 static void ask_start(struct vf_wizard *w)
@@ -165,9 +169,26 @@ enum vf_wizard_end vf_several_choose(struct vf_wizard *w, const struct vf_list_r
     }
     size_t i = row->tag - TAG_VM;
     look_at(w, i);
+    if (w->vms[i].given) {
+        vf_wizard_read(w, _("The whole plan"), vf_plan_summary(&w->vms[i].plan->prepared));
+        return VF_WIZARD_GOES_ON;
+    }
     vf_survey_answer_free(w->plan);
     w->plan = VF_STEAL(w->vms[i].plan);
     w->vms[i].lent = true;
     vf_wizard_show_plan(w);
     return VF_WIZARD_GOES_ON;
+}
+
+void vf_several_open(struct vf_wizard *w, struct vf_plan **plans, size_t n)
+{
+    struct chosen_vm *vms = vf_xcalloc(n, sizeof *vms);
+    for (size_t i = 0; i < n; i++) {
+        vms[i].vm = vf_asprintf("%u", plans[i]->vm_id);
+        vms[i].name = plans[i]->vm_name ? vf_escape(plans[i]->vm_name) : vf_strdup(vms[i].vm);
+        vms[i].given = plans[i];
+    }
+    free(plans);
+    vf_wizard_choose_vms(w, vms, n);
+    vf_wizard_go(w, PAGE_SEVERAL);
 }

@@ -29,6 +29,16 @@ void vf_start_fill(struct vf_wizard *w, struct vf_list *l, const struct vf_surve
     vf_list_add(l, TAG_QUIT)->cells[0] = vf_strdup(_("Leave"));
 }
 
+/* Of several, each is looked at when it is its turn. */
+static void ask_batch(struct vf_wizard *w)
+{
+    const char *const choices[] = {"no", _("Not yet"), "yes", _("Yes, go on")};
+    vf_wizard_choose(w, "batch", _("Go on with these VMs?"),
+                     _("Those that were cut off go on, then the others begin, one after another. "
+                       "One of them can be undone alone: it has a row of its own."),
+                     "no", choices, 2);
+}
+
 enum vf_wizard_end vf_start_choose(struct vf_wizard *w, const struct vf_list_row *row)
 {
     switch (row->tag) {
@@ -48,8 +58,16 @@ enum vf_wizard_end vf_start_choose(struct vf_wizard *w, const struct vf_list_row
     vf_str_set(&w->job, w->jobs[w->job_row].id);
     if (w->jobs[w->job_row].runs)
         return VF_WIZARD_ATTACH;
-    vf_wizard_go(w, PAGE_JOB);
+    if (vf_starts(w->job, "batch-"))
+        ask_batch(w);
+    else
+        vf_wizard_go(w, PAGE_JOB);
     return VF_WIZARD_GOES_ON;
+}
+
+enum vf_wizard_end vf_start_answered(struct vf_wizard *w, const char *id, const char *answer)
+{
+    return vf_streq(answer, "yes") ? VF_WIZARD_RESUME : VF_WIZARD_GOES_ON;
 }
 
 char *vf_start_status(const struct vf_wizard *w)
@@ -79,13 +97,19 @@ enum vf_wizard_end vf_file_done(struct vf_wizard *w)
 {
     vf_autoerror struct vf_error *err = NULL;
     vf_str_set(&w->file_name, w->form.fields[0].typed);
-    struct vf_plan *p = w->hands.open_plan(w->hands.opaque, w->file_name, &err);
-    if (!p) {
+    struct vf_plan **plans;
+    size_t n;
+    if (w->hands.open_plans(w->hands.opaque, w->file_name, &plans, &n, &err) < 0) {
         vf_form_mark(&w->form, 0, vf_error_text(err));
         return VF_WIZARD_GOES_ON;
     }
+    if (n > 1) {
+        vf_several_open(w, plans, n);
+        return VF_WIZARD_GOES_ON;
+    }
     vf_plan_free(w->file_plan);
-    w->file_plan = p;
+    w->file_plan = VF_STEAL(plans[0]);
+    free(plans);
     vf_str_set(&w->loaded[PAGE_PLAN], NULL); /* what was looked up was another's */
     vf_wizard_go(w, PAGE_PLAN);
     return VF_WIZARD_GOES_ON;

@@ -284,6 +284,17 @@ static size_t n_marked(const struct vf_list *l)
     return n;
 }
 
+static uint64_t marked_bytes(const struct vf_wizard *w)
+{
+    const struct vf_list *l = &w->lists[PAGE_VM];
+    uint64_t sum = 0;
+    for (size_t i = 0; i < l->n_rows; i++) {
+        const struct seen_vm *v = l->rows[i].marked ? find_vm(w, (unsigned)l->rows[i].tag) : NULL;
+        sum += v && v->seen.vm ? vf_vm_disks(v->seen.vm) : 0;
+    }
+    return sum;
+}
+
 bool vf_vms_press(struct vf_wizard *w, int key)
 {
     struct vf_list *l = &w->lists[PAGE_VM];
@@ -310,7 +321,9 @@ bool vf_vms_press(struct vf_wizard *w, int key)
 char *vf_vms_status(const struct vf_wizard *w)
 {
     size_t n = n_marked(&w->lists[PAGE_VM]);
-    return n ? vf_asprintf(_("%zu marked: Enter moves these, all to one target."), n)
+    vf_autofree char *size = vf_format_bytes(marked_bytes(w));
+    return n ? vf_asprintf(_("%zu marked, disks of %s: Enter moves these, all to one target."), n,
+                           size)
              : vf_asprintf(_("Sorted by %s. Space marks several."), _(sorts[w->sort].name));
 }
 

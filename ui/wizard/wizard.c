@@ -154,6 +154,8 @@ static enum page page_before(const struct vf_wizard *w)
         return w->connect_back;
     if (w->page == PAGE_SHEET && w->n_vms > 1)
         return PAGE_SEVERAL;
+    if (w->page == PAGE_SEVERAL && w->vms[0].given)
+        return PAGE_FILE;
     return back;
 }
 
@@ -352,6 +354,7 @@ void vf_wizard_choose_vms(struct vf_wizard *w, struct chosen_vm *vms, size_t n)
         free(w->vms[i].vm);
         free(w->vms[i].name);
         free(w->vms[i].plan_key);
+        vf_plan_free(w->vms[i].given);
         vf_survey_answer_free(w->vms[i].plan);
     }
     free(w->vms);
@@ -393,8 +396,9 @@ void vf_wizard_free(struct vf_wizard *w)
     vf_secret_free(w->secret);
     vf_conf_free(w->added);
     vf_plan_free(w->file_plan);
-    char *texts[] = {w->source, w->vm,   w->vm_name, w->target,  w->node,     w->storage,
-                     w->bridge, w->text, w->job,     w->seen_of, w->file_name};
+    char *texts[] = {w->source,    w->vm,       w->vm_name,    w->target, w->node,
+                     w->storage,   w->bridge,   w->text,       w->job,    w->seen_of,
+                     w->file_name, w->compared, w->compared_at};
     for (size_t i = 0; i < VF_COUNT(texts); i++)
         free(texts[i]);
     vf_strv_free(w->rules);
