@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { MARGIN = 1, GAP = 2, LEAST = 6, PAGE = 10, WIDE = 4 };
+enum { MARGIN = 1, GAP = 2, LEAST = 6, PAGE = 10, WIDE = 4, NUMBER = 5 };
 
 /* ---- rows ---- */
 
@@ -68,6 +68,16 @@ void vf_list_find(struct vf_list *l, const char *name)
 const struct vf_list_row *vf_list_row(const struct vf_list *l)
 {
     return l->cursor < l->n_rows && passes(l, &l->rows[l->cursor]) ? &l->rows[l->cursor] : NULL;
+}
+
+bool vf_list_number(struct vf_list *l, size_t n)
+{
+    for (size_t i = 0; i < l->n_rows; i++)
+        if (passes(l, &l->rows[i]) && !l->rows[i].why_not && n-- == 1) {
+            l->cursor = i;
+            return true;
+        }
+    return false;
 }
 
 /* ---- keys ---- */
@@ -176,7 +186,7 @@ static size_t set_widths(const struct vf_list *l, size_t n, int room, int *width
 static void draw_cells(const struct vf_list *l, const char *const *cells, const int *widths,
                        size_t n, struct vf_canvas *c, int row, enum vf_look look)
 {
-    int col = MARGIN + 2;
+    int col = MARGIN + 2 + (l->numbered ? NUMBER : 0);
     for (size_t k = 0; k < n; k++) {
         const char *text = cells[k] ? cells[k] : "";
         int w = vf_text_columns(text), at = l->right[k] && w < widths[k] ? widths[k] - w : 0;
@@ -206,7 +216,7 @@ void vf_list_draw(struct vf_list *l, struct vf_canvas *c, int row, int rows)
 {
     size_t n = n_columns(l), shown = 0, at = 0, visible = rows > 2 ? (size_t)rows - 2 : 0;
     int widths[VF_LIST_COLUMNS];
-    n = set_widths(l, n, c->cols - 2 * MARGIN - 2, widths);
+    n = set_widths(l, n, c->cols - 2 * MARGIN - 2 - (l->numbered ? NUMBER : 0), widths);
     draw_cells(l, l->heads, widths, n, c, row, VF_LOOK_FAINT);
     for (size_t i = 0; i < l->n_rows; i++) {
         if (i == l->cursor)
@@ -219,12 +229,17 @@ void vf_list_draw(struct vf_list *l, struct vf_canvas *c, int row, int rows)
         l->top = at - visible + 1;
     if (shown <= visible)
         l->top = 0;
-    size_t seen = 0;
+    size_t seen = 0, number = 0;
     for (size_t i = 0; i < l->n_rows; i++) {
         if (!passes(l, &l->rows[i]))
             continue;
-        if (seen >= l->top && seen < l->top + visible)
-            draw_row(l, i, widths, n, c, row + 1 + (int)(seen - l->top));
+        number += !l->rows[i].why_not;
+        int at_row = row + 1 + (int)(seen - l->top);
+        if (seen >= l->top && seen < l->top + visible) {
+            draw_row(l, i, widths, n, c, at_row);
+            if (l->numbered && !l->rows[i].why_not)
+                vf_canvas_print(c, at_row, MARGIN + 2, NUMBER, VF_LOOK_TEXT, "%3zu", number);
+        }
         seen++;
     }
     int last = row + rows - 1;

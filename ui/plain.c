@@ -134,28 +134,13 @@ static bool is_settled(void *opaque)
 
 static void on_ask(struct vf_follow *f, const json_t *e)
 {
-    static const char *const kinds[] = {"choice", "text", "secret"};
     struct vf_ask_choice choices[16];
-    const json_t *list = json_object_get(e, "choices");
-    size_t n = json_array_size(list), kind = 0;
-    for (size_t i = 0; i < n && i < VF_COUNT(choices); i++)
-        choices[i] = (struct vf_ask_choice){vf_json_str(json_array_get(list, i), "key"),
-                                            vf_json_str(json_array_get(list, i), "label")};
-    while (kind < 2 && !vf_streq(kinds[kind], vf_json_str(e, "kind")))
-        kind++;
-    const char *asked = vf_json_str(e, "title");
-    vf_autofree char *title = f->vm && !(asked && strstr(asked, f->vm))
-                                  ? vf_asprintf("%s: %s", f->vm, asked ? asked : "?")
-                                  : vf_strdup(asked);
-    struct vf_ask q = {.id = vf_json_str(e, "id"),
-                       .kind = (enum vf_ask_kind)kind,
-                       .title = title,
-                       .detail = vf_json_str(e, "detail"),
-                       .choices = choices,
-                       .n_choices = n < VF_COUNT(choices) ? n : VF_COUNT(choices),
-                       .safe = vf_json_str(e, "safe"),
-                       .once = vf_json_true(e, "once"),
-                       .waits = vf_json_true(e, "waits")};
+    struct vf_ask q;
+    vf_event_ask(e, &q, choices, VF_COUNT(choices));
+    vf_autofree char *title = f->vm && !(q.title && strstr(q.title, f->vm))
+                                  ? vf_asprintf("%s: %s", f->vm, q.title ? q.title : "?")
+                                  : vf_strdup(q.title);
+    q.title = title;
     struct vf_answer a = {0};
     struct vf_tty_other other = {
         .fds = {f->signals, vf_client_fd(f->client)}, .settled = is_settled, .opaque = f};

@@ -85,6 +85,10 @@ static void add_finding(struct vf_buf *b, const struct vf_finding *f)
     vf_buf_printf(b, "  %s: %s: %s\n", _(words[f->severity]), subject, text);
     if (f->cure)
         vf_buf_printf(b, "    %s\n", f->cure);
+    if (f->fix)
+        vf_buf_printf(b,
+                      _("    --fix=%s does it for the move, and puts it back when it is undone\n"),
+                      f->fix);
 }
 
 /* The worst last: on a terminal that is what stays in sight. */
@@ -181,6 +185,16 @@ static void add_outage(struct vf_buf *b, const struct vf_prepared *p)
     vf_buf_puts(b, "\n");
 }
 
+static void add_forecast(struct vf_buf *b, const struct vf_prepared *p)
+{
+    vf_autofree char *all = vf_forecast_text(p->forecast_seconds),
+                     *down = vf_forecast_text(p->forecast_down_seconds);
+    if (all && p->forecast_down_seconds > 0)
+        vf_buf_printf(b, _("  time  %s, of which it is down for %s\n"), all, down);
+    else if (all)
+        vf_buf_printf(b, _("  time  %s\n"), all);
+}
+
 static const char *what_happens(const struct vf_prepared *p)
 {
     if (p->source->state == VF_VM_STOPPED)
@@ -221,6 +235,7 @@ char *vf_plan_summary(const struct vf_prepared *p)
         vf_buf_puts(&b, _("  copy  nothing (--skip-disks): the target VM gets no disks\n"));
     if (plan->copy_disks)
         add_route(&b, p);
+    add_forecast(&b, p);
     add_waits(&b, p);
     vf_autofree char *migrated = vf_name_with(plan->vm_name, VF_MIGRATED);
     vf_buf_printf(&b, _("  then  %s; the source is renamed to %s\n"), what_happens(p), migrated);
@@ -248,14 +263,19 @@ json_t *vf_plan_event(const struct vf_prepared *p)
             json_array_append_new(live, json_string(plan->disks[i].slot));
     json_object_set_new(e, "precopy", live);
     json_object_set_new(e, "bytes", json_integer((json_int_t)p->bytes));
+    if (p->forecast_seconds >= 0)
+        json_object_set_new(e, "forecast_seconds", json_real(p->forecast_seconds));
+    if (p->forecast_down_seconds >= 0)
+        json_object_set_new(e, "forecast_downtime", json_real(p->forecast_down_seconds));
     json_object_set_new(e, "stop", json_boolean(vf_findings_stop(&p->findings)));
     for (size_t i = 0; i < p->findings.n; i++) {
         const struct vf_finding *f = &p->findings.v[i];
         vf_autofree char *subject = vf_escape(f->subject), *text = vf_escape(f->text),
                          *cure = f->cure ? vf_escape(f->cure) : NULL;
-        json_array_append_new(findings, json_pack("{s:s, s:s, s:s, s:s?}", "severity",
-                                                  vf_severity_name(f->severity), "subject", subject,
-                                                  "text", text, "cure", cure));
+        json_array_append_new(findings,
+                              json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:s?}", "severity",
+                                        vf_severity_name(f->severity), "subject", subject, "text",
+                                        text, "cure", cure, "check", f->check, "fix", f->fix));
     }
     json_object_set_new(e, "findings", findings);
     return e;

@@ -8,6 +8,10 @@
 /* Is there a person: /dev/tty can be opened and stdin is a terminal. */
 bool vf_tty_there(void);
 
+/* From now on questions are put on standard output and answered on standard input where that is no
+ * terminal, a line each. */
+void vf_tty_use_stdin(void);
+
 /* What else may end a question: when one of FDS (-1: none) is readable, SETTLED says whether it
  * does. */
 struct vf_tty_other {

@@ -3,6 +3,8 @@
 #include "config.h"
 #include "job/job_priv.h"
 #include "job/detach.h"
+#include "job/lease.h"
+#include "job/resume.h"
 #include "job/server.h"
 #include "job/state.h"
 #include "base/clock.h"
@@ -18,7 +20,15 @@
 #include <string.h>
 #include <sys/signalfd.h>
 
-static const char *const mode_names[] = {"run", "rollback"};
+static const char *const mode_names[] = {"run", "rollback", "return", "return-remove"};
+
+int vf_job_mode(const char *name)
+{
+    for (size_t i = 0; i < VF_COUNT(mode_names); i++)
+        if (vf_streq(name, mode_names[i]))
+            return (int)i;
+    return -1;
+}
 
 static int write_job(const char *id, const char *dir, const char *conf, const struct vf_plan *plan,
                      const char *batch, struct vf_error **err)
@@ -33,6 +43,8 @@ static int write_job(const char *id, const char *dir, const char *conf, const st
     json_object_set_new(e, "job", json_string(id));
     json_object_set_new(e, "conf", json_string(conf));
     json_object_set_new(e, "vm", json_string(plan->vm_name));
+    vf_autofree char *who = vf_who();
+    json_object_set_new(e, "by", json_string(who));
     json_object_set_new(e, "source", json_string(plan->source));
     json_object_set_new(e, "target", json_string(plan->target));
     if (batch)
@@ -84,6 +96,7 @@ void vf_job_free(struct vf_job *job)
 {
     if (!job)
         return;
+    vf_lease_free(job->lease);
     vf_job_hosts_close(job);
     vf_provider_free(job->source_pve);
     vf_provider_free(job->target_pve);
@@ -96,6 +109,8 @@ void vf_job_free(struct vf_job *job)
     free(job->disks);
     for (size_t i = 0; i < VF_COUNT(job->vouchers); i++)
         free(job->vouchers[i].node);
+    pthread_mutex_destroy(&job->warn_lock);
+    json_decref(job->warnings);
     json_decref(job->step_times);
     vf_plan_free(job->plan);
     vf_conf_free(job->conf);
@@ -131,6 +146,15 @@ static const json_t *last_event(const struct vf_journal *j, const char *type)
     return NULL;
 }
 
+/* Those in the report of the process before this one. */
+static json_t *earlier_warnings(const char *dir)
+{
+    vf_autofree char *path = vf_asprintf("%s/report.json", dir);
+    vf_autojson json_t *report = json_load_file(path, 0, NULL);
+    json_t *list = json_object_get(report, "warnings");
+    return json_is_array(list) ? json_incref(list) : json_array();
+}
+
 struct vf_job *vf_job_load(const char *dir, bool read_only, struct vf_error **err)
 {
     vf_auto(vf_job_free) struct vf_job *job = vf_xcalloc(1, sizeof *job);
@@ -145,6 +169,8 @@ struct vf_job *vf_job_load(const char *dir, bool read_only, struct vf_error **er
     job->cancel = vf_cancel_new(NULL);
     pthread_mutex_init(&job->stop_lock, NULL);
     pthread_mutex_init(&job->hands, NULL);
+    pthread_mutex_init(&job->warn_lock, NULL);
+    job->warnings = earlier_warnings(dir);
     vf_autofree char *path = vf_asprintf("%s/plan.cfg", dir);
     job->plan = vf_plan_load(path, err);
     job->journal = job->plan ? vf_journal_open(dir, read_only, err) : NULL;
@@ -191,17 +217,27 @@ static enum vf_exit roll_back(struct vf_job *job, struct vf_error **err)
         return VF_EXIT_DONE; /* nothing was touched */
     if (vf_job_connect(job, err) < 0)
         return VF_EXIT_INTERRUPTED;
-    if (vf_job_load_source(job, err) < 0 || vf_job_roll_back(job, err) < 0)
+    if (vf_job_load_source(job, err) < 0)
+        return VF_EXIT_PERSON;
+    if (vf_lease_again(job, err) < 0)
+        return vf_error_code(*err) == VF_E_CONFLICT ? VF_EXIT_PERSON : VF_EXIT_INTERRUPTED;
+    if (vf_job_roll_back(job, err) < 0)
         return vf_error_code(*err) == VF_E_CANCELLED || vf_error_is_transient(*err)
                    ? VF_EXIT_INTERRUPTED
                    : VF_EXIT_PERSON;
     return VF_EXIT_DONE;
 }
 
+static bool returns(enum vf_job_mode mode)
+{
+    return mode == VF_JOB_RETURN || mode == VF_JOB_RETURN_REMOVE;
+}
+
 struct worker {
     struct vf_job *job;
     enum vf_job_mode mode;
     enum vf_exit code;
+    bool finished; /* the move was, before this process began */
     atomic_bool over;
 };
 
@@ -210,14 +246,19 @@ static void conclude(struct worker *w, struct vf_error *failed)
 {
     struct vf_job *job = w->job;
     json_t *report = vf_report(job, w->code, failed);
+    bool good = w->code == VF_EXIT_DONE, back = returns(w->mode);
     if (w->mode == VF_JOB_ROLLBACK)
-        json_object_set_new(
-            report, "result",
-            json_string(w->code == VF_EXIT_DONE ? "rolled back" : "not rolled back"));
-    vf_autofree char *path = vf_asprintf("%s/report.json", job->dir);
+        json_object_set_new(report, "result",
+                            json_string(good ? "rolled back" : "not rolled back"));
+    if (back)
+        json_object_set_new(report, "result", json_string(good ? "returned" : "not returned"));
+    json_object_set_new(report, "mode", json_string(mode_names[w->mode]));
+    /* the report of the move stays: what was copied and when is wanted all the more */
+    vf_autofree char *path = vf_asprintf("%s/%s", job->dir, back ? "return.json" : "report.json");
     char *text = json_dumps(report, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
     vf_autoerror struct vf_error *why = NULL;
-    if (!text || vf_replace_file(path, text, strlen(text), 0600, &why) < 0)
+    bool keep = w->finished && !back; /* that of a finished move is never written over */
+    if (!keep && (!text || vf_replace_file(path, text, strlen(text), 0600, &why) < 0))
         vf_job_note(job, "warn", _("the report could not be written: %s"), vf_error_text(why));
     free(text);
     json_t *e = vf_event_new("end");
@@ -237,13 +278,25 @@ static void *work(void *arg)
 {
     struct worker *w = arg;
     vf_autoerror struct vf_error *failed = NULL;
-    w->code = w->mode == VF_JOB_ROLLBACK ? roll_back(w->job, &failed) : vf_job_run(w->job, &failed);
+    w->finished = vf_job_was_done(w->job, "finish/description") != NULL;
+    if (returns(w->mode))
+        w->code = vf_job_return(w->job, w->mode == VF_JOB_RETURN_REMOVE, &failed);
+    else if (w->mode == VF_JOB_ROLLBACK)
+        w->code = roll_back(w->job, &failed);
+    else
+        w->code = vf_job_run(w->job, &failed);
     if (failed)
         vf_log(VF_LOG_ERROR, "job", "%s: %s", vf_error_code_name(failed->code), failed->text);
+    if (vf_lease_lost(w->job)) {
+        w->code = VF_EXIT_INTERRUPTED;
+        vf_carrier_leave(w->job->carrier);
+        vf_lease_note_lost(w->job, vf_error_text(failed));
+    }
     vf_job_hosts_close(w->job);
     if (w->code != VF_EXIT_INTERRUPTED) /* else the rest of it is still to come */
         vf_job_drop_tokens(w->job);
     conclude(w, failed);
+    vf_lease_end(w->job, vf_journal_way(w->job->journal) == VF_WAY_NONE);
     atomic_store(&w->over, true);
     return NULL;
 }

@@ -282,6 +282,7 @@ static const struct vf_cfg_key plan_keys[] = {
     {"wait-before-start", VF_CFG_BOOL, AT(plan_file, plan.wait_before_start)},
     {"verify-tls", VF_CFG_BOOL, AT(plan_file, plan.verify_tls)},
     {"ignore-exists", VF_CFG_BOOL, AT(plan_file, plan.ignore_exists)},
+    {"fixes", VF_CFG_SET, AT(plan_file, plan.fixes), .words = vf_fix_words},
     /* last: each begins with what the others say */
     {"moves", VF_CFG_LIST, AT(plan_file, moves), .table = &move_table, .min = 1,
      .count = offsetof(struct plan_file, n_moves)},
@@ -447,6 +448,22 @@ static const char nics_comment[] =
     "#   tag           VLAN tag, 1 to 4094; 0: none\n"
     "#   disconnected  true or false: whether its cable is pulled out\n";
 
+static void put_fixes(struct vf_buf *b, const struct vf_plan *p)
+{
+    const char *comma = "";
+    vf_buf_puts(b, "fixes = [");
+    for (unsigned i = 0; i < VF_FIXES; i++)
+        if (vf_plan_fixes(p, (enum vf_fix)i)) {
+            vf_buf_printf(b, "%s \"%s\"", comma, vf_fix_words[i]);
+            comma = ",";
+        }
+    vf_buf_printf(b, "%s]; # done to the source for the move, put back when it is undone; of\n#",
+                  *comma ? " " : "");
+    for (unsigned i = 0; i < VF_FIXES; i++)
+        vf_buf_printf(b, "%s \"%s\"", i ? "," : "", vf_fix_words[i]);
+    vf_buf_puts(b, ": see vmferry-checks(7)\n");
+}
+
 /* The disks and NICs of P, with or without what there is to know of them. */
 static char *parts_text(const struct vf_plan *p, bool commented)
 {
@@ -504,6 +521,7 @@ static char *settings_text(const struct vf_plan *p)
     put_bool(&b, "verify-tls", p->verify_tls, "check the clusters' certificates");
     put_bool(&b, "ignore-exists", p->ignore_exists,
              "true: the target may have a VM of this name, or be the source's cluster");
+    put_fixes(&b, p);
     return vf_buf_take(&b);
 }
 

@@ -11,6 +11,8 @@ struct vf_carry {
     const char *config;
     const char *save; /* write the plan there and stop; NULL: carry it out */
     bool dry_run, yes, debug, help;
+    unsigned fixes;    /* as in a plan */
+    bool forecast;     /* measure at both hosts how long it will take */
     unsigned parallel; /* of several VMs: how many at a time, 0: one */
     bool stop_on_failure;
     bool only_check; /* of `check`: like a dry run, with a verdict at the end */
@@ -26,12 +28,16 @@ enum {
     VF_CARRY_DEBUG,
     VF_CARRY_PARALLEL,
     VF_CARRY_STOP,
+    VF_CARRY_FIX,
+    VF_CARRY_FORECAST,
     VF_MAX_PARALLEL = 16
 };
 #define VF_CARRY_OPTIONS                                                                           \
     {"config", required_argument, NULL, 'c'}, {"dry-run", no_argument, NULL, 'n'},                 \
         {"help", no_argument, NULL, 'h'}, {"yes", no_argument, NULL, VF_CARRY_YES},                \
         {"progress", required_argument, NULL, VF_CARRY_PROGRESS},                                  \
+        {"fix", required_argument, NULL, VF_CARRY_FIX},                                            \
+        {"forecast", no_argument, NULL, VF_CARRY_FORECAST},                                        \
     {                                                                                              \
         "debug", no_argument, NULL, VF_CARRY_DEBUG                                                 \
     }
@@ -45,6 +51,10 @@ enum {
 
 /* The index of TEXT in the N WORDS; -1, said, when option NAME cannot be that. */
 int vf_carry_word(const char *name, const char *text, const char *const *words, size_t n);
+
+/* The fixes for what was found that somebody at a terminal agrees to, as bits; 0: none, or nobody
+ * is asked (--yes, no terminal, nothing is carried out). P has to be prepared again with them. */
+unsigned vf_carry_offer(const struct vf_carry *o, const struct vf_prepared *p);
 
 /* Does with P what O says. VM names it in messages. *ID: the job, when one was made (caller frees);
  * may be NULL. *STOPPED: as of vf_plain_follow(). */

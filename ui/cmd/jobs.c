@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* vmferry jobs, attach, rollback: what there is, come back to it, undo it. */
+/* vmferry jobs, attach: what there is, come back to it. */
 #include "config.h"
 #include "ui/cmd/cmd.h"
 #include "ui/cmd/several.h"
@@ -10,6 +10,7 @@
 #include "job/batch.h"
 #include "job/client.h"
 #include "job/job.h"
+#include "job/job_text.h"
 #include "job/state.h"
 #include "base/i18n.h"
 #include "base/str.h"
@@ -23,15 +24,54 @@ static bool wants_help(int argc, char **argv)
     return argc > 1 && (vf_streq(argv[1], "--help") || vf_streq(argv[1], "-h"));
 }
 
+/* The report of a job that is over; of another one how it stands. */
+static int show_report(const char *ref)
+{
+    vf_autoerror struct vf_error *err = NULL;
+    vf_autofree char *id = vf_job_resolve(ref, &err);
+    if (!id) {
+        vf_plain_error(err);
+        return VF_EXIT_USAGE;
+    }
+    vf_autofree char *dir = vf_job_dir(id);
+    vf_autofree char *path = vf_asprintf("%s/report.json", dir);
+    vf_autojson json_t *report = json_load_file(path, 0, NULL);
+    bool runs = vf_job_is_locked(dir, NULL, NULL);
+    if (runs || !report) {
+        vf_say_job(stdout, id);
+        vf_say(stdout,
+               runs ? _("It has no report yet. Follow it: vmferry attach %s\n")
+                    : _("Its process ended before it could write a report; its log: "
+                        "%s/log\n"),
+               runs ? id : dir);
+        return VF_EXIT_DONE;
+    }
+    vf_autofree char *text = vf_report_text(report);
+    vf_say(stdout, "%s", text);
+    if (json_object_get(report, "error")) {
+        vf_autojson json_t *end =
+            json_pack("{s:O, s:O, s:O}", "exit", json_object_get(report, "exit"), "report", report,
+                      "error", json_object_get(report, "error"));
+        vf_autofree char *failed = end ? vf_failure_text(end) : vf_strdup("");
+        vf_say(stdout, "%s", failed);
+    }
+    return VF_EXIT_DONE;
+}
+
 int vf_cmd_jobs(int argc, char **argv)
 {
-    if (argc > 1) {
-        fputs(_("usage: vmferry jobs\n\nLists this user's jobs, oldest first, each with how it "
-                "ended\nand, where it is unfinished, what can be done about it; then the\nbatches, "
-                "which are several jobs that were begun together.\n"),
-              wants_help(argc, argv) ? stdout : stderr);
+    if (argc > 2 || wants_help(argc, argv)) {
+        fputs(
+            _("usage: vmferry jobs [JOB]\n\nLists this user's jobs, oldest first, each with how "
+              "it ended\nand, where it is unfinished, what can be done about it; then "
+              "the\nbatches, which are several jobs that were begun together. With JOB (an ID "
+              "or its\nbeginning) its report, as text for a ticket; report.json beside it has the "
+              "same.\n"),
+            wants_help(argc, argv) ? stdout : stderr);
         return wants_help(argc, argv) ? VF_EXIT_DONE : VF_EXIT_USAGE;
     }
+    if (argc > 1)
+        return show_report(argv[1]);
     vf_autostrv char **ids = vf_job_ids(), **batches = vf_batch_ids();
     if (!ids[0])
         puts(_("There are no jobs."));
@@ -148,70 +188,4 @@ int vf_cmd_attach(int argc, char **argv)
         return attach_batch(batch, plain, &opts);
     vf_autofree char *id = job_argument(argc - optind + 1, argv + optind - 1, _(usage), &code);
     return id ? attach(id, plain, &opts) : code;
-}
-
-static int rollback_one(const char *id, struct vf_tty_cache *cache)
-{
-    vf_autoerror struct vf_error *err = NULL;
-    if (vf_job_spawn(id, VF_JOB_ROLLBACK, &err) < 0) {
-        vf_plain_error(err);
-        return VF_EXIT_FAILED;
-    }
-    return vf_plain_follow(id, VF_PROGRESS_PLAIN, cache, NULL);
-}
-
-/* Of those that neither run nor are over, one after the other; the highest exit code. */
-static int rollback_batch(const char *batch)
-{
-    vf_autoerror struct vf_error *err = NULL;
-    vf_auto(vf_tty_cache_free) struct vf_tty_cache *cache = vf_tty_cache_new();
-    struct vf_batch_entry *v;
-    size_t n, undone = 0;
-    bool runs;
-    if (vf_batch_stop(batch, &err) < 0 || vf_batch_read(batch, &v, &n, &runs, &err) < 0) {
-        vf_plain_error(err);
-        return VF_EXIT_FAILED;
-    }
-    int worst = VF_EXIT_DONE;
-    for (size_t i = 0; i < n; i++) {
-        if (v[i].state == VF_BATCH_RUNS)
-            vf_say(stderr, _("%s: runs, and is left alone: vmferry attach %s\n"), v[i].vm,
-                   v[i].job);
-        if (v[i].state != VF_BATCH_ENDED || v[i].code != VF_EXIT_INTERRUPTED)
-            continue;
-        vf_say(stdout, _("%s: undoing job %s\n"), v[i].vm, v[i].job);
-        int code = rollback_one(v[i].job, cache);
-        worst = code > worst ? code : worst;
-        undone++;
-    }
-    vf_batch_entries_free(v, n);
-    if (!undone)
-        vf_say(stdout, _("There is nothing to undo in batch %s; what waits will not begin.\n"),
-               batch);
-    return worst;
-}
-
-int vf_cmd_rollback(int argc, char **argv)
-{
-    int code;
-    vf_autoerror struct vf_error *none = NULL;
-    vf_autofree char *batch = argc == 2 ? vf_batch_resolve(argv[1], &none) : NULL;
-    if (none) {
-        vf_plain_error(none);
-        return VF_EXIT_USAGE;
-    }
-    if (batch)
-        return rollback_batch(batch);
-    vf_autofree char *id = job_argument(
-        argc, argv,
-        _("usage: vmferry rollback [JOB|BATCH]\n\n"
-          "Undoes what an interrupted or failed job did (default: the newest; an ID or its\n"
-          "beginning): the source is put back as it was, and what the job made at the\ntarget is "
-          "removed. Refused once the target VM has run. Of a batch all\ninterrupted jobs are "
-          "undone, and those that wait do not begin.\n"),
-        &code);
-    if (!id)
-        return code;
-    vf_auto(vf_tty_cache_free) struct vf_tty_cache *cache = vf_tty_cache_new();
-    return rollback_one(id, cache);
 }

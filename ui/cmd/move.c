@@ -52,6 +52,10 @@ static const char usage[] =
        "      --vmid ID        VMID at the target (default: the next free one)\n"
        "      --ignore-exists  go on although the target has a VM of this name, or\n"
        "                       is the same cluster\n"
+       "      --fix WHAT       change this at the source for the length of the move, and\n"
+       "                       put it back when it is undone: suspend-ha,\n"
+       "                       suspend-replication, eject-iso, lift-protection; may be\n"
+       "                       given again\n"
        "      --stop-timeout S seconds given to a graceful shutdown (default 180)\n"
        "      --wait-before-stop\n"
        "                       do all that can be done while it runs, then ask before\n"
@@ -65,6 +69,8 @@ static const char usage[] =
        "      --no-verify-ssl  do not check the API's certificates\n"
        "      --progress FORM  plain (default), json (events, one a line), or none (only\n"
        "                       the closing report)\n"
+       "      --forecast       measure for some seconds at both hosts how long it would\n"
+       "                       take, and how long the VM would be down\n"
        "      --debug          say what planning does, on standard error\n"
        "  -h, --help           this text\n");
 
@@ -236,8 +242,17 @@ static enum vf_exit move_one(const struct vf_conf *conf, const struct options *o
     struct vf_asker asker = vf_tty_cache_asker(cache);
     vf_autoerror struct vf_error *err = NULL;
     struct vf_prepared p;
+    m.fixes = o->carry.fixes;
     if (vf_prepare(conf, &m, &asker, NULL, &p, &err) < 0)
         return vf_carry_failed(err, vm);
+    unsigned agreed = vf_carry_offer(&o->carry, &p);
+    if (agreed) {
+        m.fixes |= agreed;
+        vf_prepared_free(&p);
+        vf_tty_cache_rewind(cache);
+        if (vf_prepare(conf, &m, &asker, NULL, &p, &err) < 0)
+            return vf_carry_failed(err, vm);
+    }
     enum vf_exit code = vf_carry_out(conf, &o->carry, &p, vm, cache, NULL, NULL);
     vf_prepared_free(&p);
     return code;
@@ -262,6 +277,7 @@ static enum vf_exit move_several(const struct vf_conf *conf, const struct option
                                  char *const *vms, size_t n)
 {
     struct nth each = {.conf = conf, .move = o->move, .vms = vms};
+    each.move.fixes = o->carry.fixes;
     size_t at_once = o->carry.parallel < n ? o->carry.parallel : n;
     if (at_once > 1)
         each.move.rate /= at_once;

@@ -24,12 +24,14 @@ static const char run_usage[] =
        "  -n, --dry-run        say what would be done or stop it; change nothing\n"
        "      --yes            do not ask before it begins (never forces a stop, never\n"
        "                       accepts an unknown host key)\n"
+       "      --fix WHAT       as for move, beside those of the plan\n"
        "      --parallel-guests N\n"
        "                       of several VMs move N at a time (default 1)\n"
        "      --stop-on-failure\n"
        "                       of several VMs begin no other when one is not moved\n"
        "      --progress FORM  plain (default), json (events, one a line), or none (only\n"
        "                       the closing report)\n"
+       "      --forecast       measure for some seconds how long it would take\n"
        "      --debug          say what planning does, on standard error\n"
        "  -h, --help           this text\n");
 
@@ -47,13 +49,15 @@ static const char check_usage[] =
        "      --speed MBPS, --bwlimit MBPS\n"
        "                       with --all: Mbit/s to expect, to say how long it takes\n"
        "      --bridge FROM=TO with --all: as for move\n"
+       "      --fix WHAT       as for move, beside those of the plan\n"
        "      --no-verify-ssl  with --all: do not check the API's certificates\n"
        "      --progress FORM  of a plan: plain (default), or json (one event)\n"
+       "      --forecast       of a plan: measure for some seconds how long it would take\n"
        "      --debug          say what planning does, on standard error\n"
        "  -h, --help           this text\n");
 
 static enum vf_exit one_plan(const struct vf_conf *conf, const struct vf_carry *o,
-                             const struct vf_plan *plan)
+                             struct vf_plan *plan)
 {
     vf_auto(vf_tty_cache_free) struct vf_tty_cache *cache = vf_tty_cache_new();
     vf_autoerror struct vf_error *err = NULL;
@@ -61,8 +65,17 @@ static enum vf_exit one_plan(const struct vf_conf *conf, const struct vf_carry *
     struct vf_prepared p;
     vf_autofree char *vm = vf_asprintf("%u", plan->vm_id);
     const char *name = plan->vm_name ? plan->vm_name : vm;
+    plan->fixes |= o->fixes;
     if (vf_prepare_plan(conf, plan, &asker, NULL, &p, &err) < 0)
         return vf_carry_failed(err, name);
+    unsigned agreed = vf_carry_offer(o, &p);
+    if (agreed) {
+        plan->fixes |= agreed;
+        vf_prepared_free(&p);
+        vf_tty_cache_rewind(cache);
+        if (vf_prepare_plan(conf, plan, &asker, NULL, &p, &err) < 0)
+            return vf_carry_failed(err, name);
+    }
     enum vf_exit code = vf_carry_out(conf, o, &p, name, cache, NULL, NULL);
     vf_prepared_free(&p);
     return code;
@@ -71,19 +84,21 @@ static enum vf_exit one_plan(const struct vf_conf *conf, const struct vf_carry *
 struct nth {
     const struct vf_conf *conf;
     struct vf_plan *const *plans;
+    unsigned fixes;
 };
 
 static int prepare_nth(void *opaque, size_t i, const struct vf_asker *asker,
                        struct vf_prepared *out, struct vf_error **err)
 {
     const struct nth *n = opaque;
+    n->plans[i]->fixes |= n->fixes;
     return vf_prepare_plan(n->conf, n->plans[i], asker, NULL, out, err);
 }
 
 static enum vf_exit several_plans(const struct vf_conf *conf, const struct vf_carry *o,
                                   struct vf_plan *const *plans, size_t n)
 {
-    struct nth each = {.conf = conf, .plans = plans};
+    struct nth each = {.conf = conf, .plans = plans, .fixes = o->fixes};
     vf_autostrv char **names = vf_strv_new();
     for (size_t i = 0; i < n; i++)
         if (plans[i]->vm_name)
@@ -185,6 +200,7 @@ static int check_cluster(struct check *k, char **argv, int n)
     k->move.target = argv[1];
     k->move.node = n == 4 ? argv[2] : NULL;
     k->move.storage = n == 4 ? argv[3] : NULL;
+    k->move.fixes = k->carry.fixes;
     return vf_check_all(&k->carry, &k->move, k->speed);
 }
 
