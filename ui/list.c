@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { MARGIN = 1, GAP = 2, LEAST = 6, PAGE = 10 };
+enum { MARGIN = 1, GAP = 2, LEAST = 6, PAGE = 10, WIDE = 2 };
 
 /* ---- rows ---- */
 
@@ -148,7 +148,8 @@ static void set_widths(const struct vf_list *l, size_t n, int room, int *widths)
     for (size_t k = 0; k < n; k++) {
         widths[k] = vf_text_columns(l->heads[k]);
         for (size_t i = 0; i < l->n_rows; i++)
-            if (l->rows[i].cells[k] && vf_text_columns(l->rows[i].cells[k]) > widths[k])
+            if (l->rows[i].cells[k] && !(l->rows[i].wide && k == WIDE) &&
+                vf_text_columns(l->rows[i].cells[k]) > widths[k])
                 widths[k] = vf_text_columns(l->rows[i].cells[k]);
         total += widths[k] + (k ? GAP : 0);
     }
@@ -163,12 +164,16 @@ static void set_widths(const struct vf_list *l, size_t n, int room, int *widths)
     }
 }
 
-static void draw_cells(const struct vf_list *l, const char *const *cells, const int *widths,
-                       size_t n, struct vf_canvas *c, int row, enum vf_look look)
+static void draw_cells(const struct vf_list *l, const char *const *cells, bool wide,
+                       const int *widths, size_t n, struct vf_canvas *c, int row, enum vf_look look)
 {
     int col = MARGIN + 2;
     for (size_t k = 0; k < n; k++) {
         const char *text = cells[k] ? cells[k] : "";
+        if (wide && k == WIDE) {
+            vf_canvas_put(c, row, col, c->cols - MARGIN - col, look, text);
+            break;
+        }
         int w = vf_text_columns(text), at = l->right[k] && w < widths[k] ? widths[k] - w : 0;
         vf_canvas_put(c, row, col + at, widths[k] - at, look, text);
         col += widths[k] + GAP;
@@ -180,14 +185,14 @@ static void draw_row(const struct vf_list *l, size_t i, const int *widths, size_
 {
     const struct vf_list_row *r = &l->rows[i];
     bool focus = i == l->cursor;
-    enum vf_look look = focus ? VF_LOOK_FOCUS : r->why_not ? VF_LOOK_FAINT : VF_LOOK_TEXT;
+    enum vf_look look = focus ? VF_LOOK_FOCUS : r->why_not ? VF_LOOK_FAINT : (enum vf_look)r->look;
     if (focus) {
         vf_canvas_blank(c, row, MARGIN, c->cols - 2 * MARGIN, look);
         c->cursor_row = row;
         c->cursor_col = MARGIN;
     }
     vf_canvas_put(c, row, MARGIN, 1, look, focus ? ">" : r->why_not ? "-" : " ");
-    draw_cells(l, (const char *const *)r->cells, widths, n, c, row, look);
+    draw_cells(l, (const char *const *)r->cells, r->wide, widths, n, c, row, look);
 }
 
 void vf_list_draw(struct vf_list *l, struct vf_canvas *c, int row, int rows)
@@ -195,7 +200,7 @@ void vf_list_draw(struct vf_list *l, struct vf_canvas *c, int row, int rows)
     size_t n = n_columns(l), shown = 0, at = 0, visible = rows > 2 ? (size_t)rows - 2 : 0;
     int widths[VF_LIST_COLUMNS];
     set_widths(l, n, c->cols - 2 * MARGIN - 2, widths);
-    draw_cells(l, l->heads, widths, n, c, row, VF_LOOK_FAINT);
+    draw_cells(l, l->heads, false, widths, n, c, row, VF_LOOK_FAINT);
     for (size_t i = 0; i < l->n_rows; i++) {
         if (i == l->cursor)
             at = shown;

@@ -97,6 +97,10 @@ struct vf_plan *vf_plan_parse(const char *text, size_t len, const char *path,
 char *vf_plan_text(const struct vf_plan *p);
 int vf_plan_save(const struct vf_plan *p, const char *path, struct vf_error **err);
 
+/* Is NAME one for a VM, CPU a processor type? NULL, or "must be …". */
+const char *vf_plan_check_name(const char *name);
+const char *vf_plan_check_cpu(const char *cpu);
+
 /* Is the Ith disk copied before SOURCE, which runs, is shut down? */
 bool vf_plan_precopies(const struct vf_plan *p, const struct vf_vm *source, size_t i);
 

@@ -93,10 +93,6 @@ static enum vf_wizard_end choose_source(struct vf_wizard *w, const struct vf_lis
 static enum vf_wizard_end choose_target(struct vf_wizard *w, const struct vf_list_row *row)
 {
     char **const behind[] = {&w->node, &w->storage};
-    if (!vf_streq(w->target, row->cells[0])) { /* its bridges are others */
-        vf_strv_free(w->rules);
-        w->rules = vf_strv_new();
-    }
     set_choice(&w->target, row->cells[0], behind, VF_COUNT(behind));
     vf_wizard_go(w, PAGE_NODE);
     return VF_WIZARD_GOES_ON;
@@ -184,10 +180,6 @@ static void fill_storages(struct vf_wizard *w, struct vf_list *l, const struct v
 {
     static const char *const names[] = {N_("Storage"), N_("Type"), N_("Free"), N_("of"), ""};
     vf_page_heads(l, names, VF_COUNT(names), 1 << 2 | 1 << 3);
-    vf_strv_free(w->bridges);
-    w->bridges = vf_strv_new();
-    for (size_t i = 0; a->bridges && a->bridges[i]; i++)
-        vf_strv_add(&w->bridges, a->bridges[i]);
     for (size_t i = 0; i < a->n_storages; i++) {
         const struct vf_seen_storage *s = &a->storages[i];
         struct vf_list_row *r = vf_list_add(l, i);
@@ -218,8 +210,20 @@ const struct page_ops vf_pages[PAGES] = {
                    choose_node, N_("/ filter  ")},
     [PAGE_STORAGE] = {N_("To which storage?"), PAGE_NODE, VF_SURVEY_PLACES, node_key, fill_storages,
                       choose_storage, N_("/ filter  ")},
+#define SHEET                                                                                      \
+    .draw = vf_sheet_draw, .press = vf_sheet_press, .status = vf_sheet_status,                     \
+    .answered = vf_sheet_answered
     [PAGE_SHEET] = {N_("Is this right?"), PAGE_STORAGE, VF_SURVEY_PLAN, vf_sheet_key, vf_sheet_fill,
-                    vf_sheet_choose, N_("p plan  "), vf_sheet_draw, vf_sheet_press},
-    [PAGE_BRIDGE] = {N_("To which bridge?"), PAGE_SHEET, -1, vf_bridge_key, vf_bridge_fill,
-                     vf_bridge_choose, N_("/ filter  ")},
+                    vf_sheet_choose, N_("e explain  p plan  s save  "), SHEET},
+    [PAGE_NET] = {N_("To which bridge?"), PAGE_SHEET, -1, NULL, vf_net_fill, vf_net_choose,
+                  N_("/ filter  "), .name = vf_net_title, SHEET},
+    [PAGE_NIC] = {N_("Network card"), PAGE_NET, -1, NULL, vf_nic_fill, vf_fields_choose, "",
+                  .name = vf_nic_title, SHEET},
+    [PAGE_DISK] = {N_("Disk"), PAGE_SHEET, -1, NULL, vf_disk_fill, vf_fields_choose, "",
+                   .name = vf_disk_title, SHEET},
+    [PAGE_OPTIONS] = {N_("What is rarely changed"), PAGE_SHEET, -1, NULL, vf_options_fill,
+                      vf_fields_choose, "", SHEET},
+    [PAGE_PICK] = {N_("Which one?"), PAGE_SHEET, -1, NULL, vf_pick_fill, vf_pick_choose,
+                   N_("/ filter  "), .name = vf_pick_title, SHEET},
+#undef SHEET
 };

@@ -6,6 +6,7 @@
 #include "ui/dialog.h"
 #include "ui/list.h"
 #include "ui/question.h"
+#include "ui/wizard/edit.h"
 #include "ui/wizard/wizard.h"
 
 enum page {
@@ -15,8 +16,12 @@ enum page {
     PAGE_TARGET,
     PAGE_NODE,
     PAGE_STORAGE,
-    PAGE_SHEET,
-    PAGE_BRIDGE,
+    PAGE_SHEET, /* from here on: the plan, checked all the time */
+    PAGE_NET,
+    PAGE_NIC,
+    PAGE_DISK,
+    PAGE_OPTIONS,
+    PAGE_PICK,
     PAGES,
 };
 
@@ -37,15 +42,17 @@ struct vf_wizard {
     struct vf_error *error;      /* why there is no list */
     /* chosen */
     char *source, *vm, *vm_name, *target, *node, *storage;
-    char *bridge;  /* the source's that is being mapped */
-    char **rules;  /* "FROM=TO" */
-    bool no_start; /* leave it stopped at the target */
-    bool no_verify;
-    char **bridges; /* of the target node */
     struct vf_move move;
-    struct vf_survey_answer *plan; /* NULL: none yet */
-    struct vf_question question;   /* ours: start? leave? */
-    struct vf_reader reader;       /* the whole plan; text NULL: not shown */
+    struct vf_networks *networks; /* what is remembered of them */
+    struct vf_sheet sheet;        /* the plan */
+    bool made;                    /* the answer that is awaited makes the plan anew */
+    bool refocus;                 /* the cursor goes where a person is needed */
+    bool arrived;                 /* the page was not shown before */
+    const struct vf_field *field; /* that is being set */
+    enum page from;               /* where the list of its values was opened */
+    char *path;                   /* of the file that may be replaced */
+    struct vf_question question;  /* ours: start? leave? */
+    struct vf_reader reader;      /* the whole plan; text NULL: not shown */
     char *text;
     char *job; /* to attach to */
 };
@@ -63,13 +70,23 @@ struct page_ops {
     const char *help; /* more keys than all pages have */
     /* Draws what there is between the rows; NULL: the list. */
     void (*draw)(struct vf_wizard *w, struct vf_canvas *c, int row, int bottom);
-    /* A key that neither the list nor all pages know; false: not known here either. NULL: none. */
+    /* Takes a key before the list does; false: not known here. NULL: none. */
     bool (*press)(struct vf_wizard *w, int key);
+    /* The title, when it says what the page is of; caller frees. NULL: TITLE. */
+    char *(*name)(const struct vf_wizard *w);
+    /* What stands below the rows while nothing else has to; caller frees. NULL: nothing. */
+    char *(*status)(const struct vf_wizard *w, enum vf_look *look);
+    /* The wizard's question ID was answered with TEXT. */
+    enum vf_wizard_end (*answered)(struct vf_wizard *w, const char *id, const char *text);
 };
 extern const struct page_ops vf_pages[PAGES];
 
 /* Goes to PAGE, asking for what it shows unless that is known. */
 void vf_wizard_go(struct vf_wizard *w, enum page page);
+
+/* The plan's pages: what is to be looked up, and what was. */
+void vf_sheet_wants(struct vf_wizard *w, struct vf_survey_question *q);
+void vf_sheet_answer(struct vf_wizard *w, struct vf_survey_answer *a);
 
 /* The N heads NAMES (N_()) of L; RIGHT: bits of those with numbers. */
 void vf_page_heads(struct vf_list *l, const char *const *names, size_t n, unsigned right);

@@ -35,10 +35,15 @@ static void forget_wish(struct vf_wizard *w)
 void vf_wizard_go(struct vf_wizard *w, enum page page)
 {
     const struct page_ops *ops = &vf_pages[page];
-    /* the plan's rows stay in sight while it is made anew */
-    bool stays = page == PAGE_SHEET && (w->page == PAGE_SHEET || w->page == PAGE_BRIDGE);
-    forget_wish(w);
+    /* between the plan's pages its check goes on */
+    bool stays = page >= PAGE_SHEET && w->page >= PAGE_SHEET;
+    w->arrived = page != w->page;
     w->page = page;
+    if (stays) {
+        fill(w, NULL);
+        return;
+    }
+    forget_wish(w);
     vf_autofree char *key = ops->key ? ops->key(w) : NULL;
     if (ops->survey < 0) {
         fill(w, NULL);
@@ -46,8 +51,7 @@ void vf_wizard_go(struct vf_wizard *w, enum page page)
     }
     if (vf_streq(key, w->loaded[page]))
         return;
-    if (!stays)
-        vf_list_clear(list(w));
+    vf_list_clear(list(w));
     vf_str_set(&w->loaded[page], NULL);
     w->want = true;
 }
@@ -66,21 +70,21 @@ bool vf_wizard_wants(struct vf_wizard *w, struct vf_survey_question *q)
     if (!w->want)
         return false;
     bool source = w->page == PAGE_VM;
+    bool plan = w->page >= PAGE_SHEET;
     w->move = (struct vf_move){.source = w->source,
                                .target = w->target,
                                .node = w->node,
                                .storage = w->storage,
                                .vm = w->vm,
                                .verify_tls = true,
-                               .skip_start = w->no_start,
-                               .verify = w->no_verify ? VF_VERIFY_NONE : VF_VERIFY_FULL};
-    for (; w->rules[w->move.n_bridges] && w->move.n_bridges < VF_COUNT(w->move.bridges);
-         w->move.n_bridges++)
-        w->move.bridges[w->move.n_bridges] = w->rules[w->move.n_bridges];
-    *q = (struct vf_survey_question){.kind = (enum vf_survey_kind)vf_pages[w->page].survey,
+                               .wait_before_stop = true};
+    *q = (struct vf_survey_question){.kind = plan ? VF_SURVEY_PLAN
+                                                  : (enum vf_survey_kind)vf_pages[w->page].survey,
                                      .cluster = source ? w->source : w->target,
                                      .node = w->node,
                                      .move = &w->move};
+    if (plan)
+        vf_sheet_wants(w, q);
     return true;
 }
 
@@ -103,41 +107,50 @@ void vf_wizard_take(struct vf_wizard *w, struct vf_survey_answer *a)
     w->number = 0;
     if (a->error) {
         w->error = VF_STEAL(a->error);
+        if (w->page >= PAGE_SHEET)
+            fill(w, NULL);
+        return;
+    }
+    if (w->page >= PAGE_SHEET) {
+        vf_sheet_answer(w, VF_STEAL(answer));
         return;
     }
     fill(w, a);
     const struct page_ops *ops = &vf_pages[w->page];
     free(w->loaded[w->page]);
     w->loaded[w->page] = ops->key ? ops->key(w) : NULL;
-    if (a->kind == VF_SURVEY_PLAN) {
-        vf_survey_answer_free(w->plan);
-        w->plan = VF_STEAL(answer);
-    }
 }
 
 /* ---- keys ---- */
 
 static enum vf_wizard_end back(struct vf_wizard *w)
 {
-    if (vf_wizard_waits(w) || w->error) {
+    bool live = w->page >= PAGE_SHEET && !w->error;
+    if ((vf_wizard_waits(w) || w->error) && !live) {
         bool empty = !list(w)->n_rows;
         forget_wish(w);
         if (!empty)
             return VF_WIZARD_GOES_ON;
     }
     if (w->page != PAGE_START)
-        vf_wizard_go(w, vf_pages[w->page].back);
+        vf_wizard_go(w, w->page == PAGE_PICK ? w->from : vf_pages[w->page].back);
     return VF_WIZARD_GOES_ON;
 }
 
 static enum vf_wizard_end choose(struct vf_wizard *w)
 {
+    if (w->error && w->page >= PAGE_SHEET) {
+        vf_error_free(VF_STEAL(w->error));
+        w->want = true;
+        fill(w, NULL);
+        return VF_WIZARD_GOES_ON;
+    }
     if (w->error) {
         refresh(w);
         return VF_WIZARD_GOES_ON;
     }
     const struct vf_list_row *row = vf_list_row(list(w));
-    if (!row || row->why_not || vf_wizard_waits(w))
+    if (!row || row->why_not || (vf_wizard_waits(w) && w->page < PAGE_SHEET))
         return VF_WIZARD_GOES_ON;
     return vf_pages[w->page].choose(w, row);
 }
@@ -155,12 +168,16 @@ static enum vf_wizard_end question_key(struct vf_wizard *w, int key)
 {
     struct vf_answer a = {0};
     enum vf_question_end end = vf_question_key(&w->question, key, &a);
-    bool yes = end == VF_QUESTION_ANSWERED && vf_streq(a.text, "yes");
-    bool start = vf_streq(vf_json_str(w->question.ask, "id"), "start");
+    vf_autofree char *id = vf_strdup(vf_json_str(w->question.ask, "id"));
+    vf_autofree char *text = VF_STEAL(a.text);
     vf_answer_clear(&a);
     if (end != VF_QUESTION_WAITS)
         vf_question_close(&w->question);
-    return !yes ? VF_WIZARD_GOES_ON : start ? VF_WIZARD_START : VF_WIZARD_QUIT;
+    if (end != VF_QUESTION_ANSWERED || !text)
+        return VF_WIZARD_GOES_ON;
+    if (vf_streq(id, "leave"))
+        return vf_streq(text, "yes") ? VF_WIZARD_QUIT : VF_WIZARD_GOES_ON;
+    return vf_pages[w->page].answered ? vf_pages[w->page].answered(w, id, text) : VF_WIZARD_GOES_ON;
 }
 
 enum vf_wizard_end vf_wizard_key(struct vf_wizard *w, int key)
@@ -172,6 +189,8 @@ enum vf_wizard_end vf_wizard_key(struct vf_wizard *w, int key)
             w->reader.text = NULL;
         return VF_WIZARD_GOES_ON;
     }
+    if (vf_pages[w->page].press && !list(w)->filtering && vf_pages[w->page].press(w, key))
+        return VF_WIZARD_GOES_ON;
     if (vf_list_key(list(w), key))
         return VF_WIZARD_GOES_ON;
     if (key == VF_KEY_ENTER || key == VF_KEY_RIGHT)
@@ -181,8 +200,6 @@ enum vf_wizard_end vf_wizard_key(struct vf_wizard *w, int key)
     if (key == VF_KEY_F1 + 4 || key == 'r') {
         if (vf_pages[w->page].survey >= 0)
             refresh(w);
-    } else if (vf_pages[w->page].press && vf_pages[w->page].press(w, key)) {
-        return VF_WIZARD_GOES_ON;
     } else if (key == 'q' || key == VF_KEY_F1 + 9 || key == VF_KEY_INTERRUPT) {
         ask_leave(w);
     }
@@ -221,12 +238,17 @@ int vf_page_text(struct vf_canvas *c, int row, int bottom, enum vf_look look, co
 static void draw_status(struct vf_wizard *w, struct vf_canvas *c, int row, int bottom)
 {
     const struct vf_list_row *r = vf_list_row(list(w));
+    enum vf_look look = VF_LOOK_TEXT;
+    vf_autofree char *of_page =
+        vf_pages[w->page].status && list(w)->n_rows ? vf_pages[w->page].status(w, &look) : NULL;
     if (w->error) {
         vf_autofree char *safe = vf_escape(vf_error_text(w->error));
         vf_autofree char *text = vf_asprintf(_("%s\nEnter tries again, Esc goes back."), safe);
         vf_page_text(c, row, bottom, VF_LOOK_BAD, text);
-    } else if (vf_wizard_waits(w)) {
-        bool plan = w->page == PAGE_SHEET;
+    } else if (of_page) {
+        vf_page_text(c, row, bottom, look, of_page);
+    } else if (vf_wizard_waits(w) && !(w->page >= PAGE_SHEET && list(w)->n_rows)) {
+        bool plan = w->page >= PAGE_SHEET;
         vf_autofree char *text =
             plan ? vf_asprintf(_("Checking at %s and %s ..."), w->source, w->target)
                  : vf_asprintf(_("Looking at %s ..."), w->page == PAGE_VM ? w->source : w->target);
@@ -259,11 +281,12 @@ void vf_wizard_draw(struct vf_wizard *w, struct vf_canvas *c)
         return;
     }
     vf_autofree char *title = way(w);
-    const char *question = vf_pages[w->page].title;
+    vf_autofree char *named = vf_pages[w->page].name ? vf_pages[w->page].name(w) : NULL;
+    const char *question = named ? named : _(vf_pages[w->page].title);
     int bottom = c->rows - 1, status = bottom - 3, row = 4;
     vf_canvas_blank(c, 0, 0, c->cols, VF_LOOK_TITLE);
     vf_canvas_put(c, 0, MARGIN, c->cols - 2 * MARGIN, VF_LOOK_TITLE, title);
-    vf_canvas_put(c, 2, MARGIN, c->cols - 2 * MARGIN, VF_LOOK_STRONG, _(question));
+    vf_canvas_put(c, 2, MARGIN, c->cols - 2 * MARGIN, VF_LOOK_STRONG, question);
     if (vf_pages[w->page].draw)
         vf_pages[w->page].draw(w, c, row, status);
     else
@@ -282,7 +305,8 @@ struct vf_wizard *vf_wizard_new(const struct vf_conf *conf)
 {
     struct vf_wizard *w = vf_xcalloc(1, sizeof *w);
     w->conf = conf;
-    w->rules = vf_strv_new();
+    w->networks = vf_networks_load();
+    w->sheet.known = w->networks;
     vf_wizard_go(w, PAGE_START);
     return w;
 }
@@ -301,7 +325,7 @@ void vf_wizard_add_job(struct vf_wizard *w, const char *id, const char *what, bo
 
 const struct vf_prepared *vf_wizard_prepared(const struct vf_wizard *w)
 {
-    return w->plan ? &w->plan->prepared : NULL;
+    return w->sheet.seen ? &w->sheet.seen->prepared : NULL;
 }
 
 const char *vf_wizard_job(const struct vf_wizard *w)
@@ -323,14 +347,13 @@ void vf_wizard_free(struct vf_wizard *w)
         vf_list_free(&w->lists[i]);
         free(w->loaded[i]);
     }
-    char *texts[] = {w->source,  w->vm,     w->vm_name, w->target, w->node,
-                     w->storage, w->bridge, w->text,    w->job};
+    char *texts[] = {w->source,  w->vm,   w->vm_name, w->target, w->node,
+                     w->storage, w->path, w->text,    w->job};
     for (size_t i = 0; i < VF_COUNT(texts); i++)
         free(texts[i]);
-    vf_strv_free(w->rules);
-    vf_strv_free(w->bridges);
     vf_error_free(w->error);
-    vf_survey_answer_free(w->plan);
+    vf_sheet_clear(&w->sheet);
+    vf_networks_free(w->networks);
     vf_question_close(&w->question);
     free(w);
 }
