@@ -33,6 +33,7 @@ _vmferry() {
         --verify) words="full none" ;;
         --format) words="raw qcow2" ;;
         --route) words="auto local direct reverse relay" ;;
+        --fix) words="suspend-ha suspend-replication eject-iso lift-protection" ;;
         --mac) words="keep new" ;;
         *)
             if [[ $cur == -* ]]; then

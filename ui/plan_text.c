@@ -85,6 +85,10 @@ static void add_finding(struct vf_buf *b, const struct vf_finding *f)
     vf_buf_printf(b, "  %s: %s: %s\n", _(words[f->severity]), subject, text);
     if (f->cure)
         vf_buf_printf(b, "    %s\n", f->cure);
+    if (f->fix)
+        vf_buf_printf(b,
+                      _("    --fix=%s does it for the move, and puts it back when it is undone\n"),
+                      f->fix);
 }
 
 /* The worst last: on a terminal that is what stays in sight. */
@@ -253,9 +257,10 @@ json_t *vf_plan_event(const struct vf_prepared *p)
         const struct vf_finding *f = &p->findings.v[i];
         vf_autofree char *subject = vf_escape(f->subject), *text = vf_escape(f->text),
                          *cure = f->cure ? vf_escape(f->cure) : NULL;
-        json_array_append_new(findings, json_pack("{s:s, s:s, s:s, s:s?}", "severity",
-                                                  vf_severity_name(f->severity), "subject", subject,
-                                                  "text", text, "cure", cure));
+        json_array_append_new(findings,
+                              json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:s?}", "severity",
+                                        vf_severity_name(f->severity), "subject", subject, "text",
+                                        text, "cure", cure, "check", f->check, "fix", f->fix));
     }
     json_object_set_new(e, "findings", findings);
     return e;

@@ -19,6 +19,7 @@ enum vf_cfg_type {
     VF_CFG_BOOL,  /* bool */
     VF_CFG_TRI,   /* int: 0, 1; what init() left (-1) when not named */
     VF_CFG_WORD,  /* int or enum: index of the word in WORDS */
+    VF_CFG_SET,   /* unsigned: bit I for each of WORDS that is named; an empty array: none */
     VF_CFG_GROUP, /* structure inside the structure, by TABLE */
     VF_CFG_LIST,  /* pointer to an array of structures by TABLE, count (size_t) at COUNT */
 };

@@ -45,6 +45,7 @@ struct vf_move {
     const char *mac;     /* "keep", "new", an address; NULL: keep */
     unsigned target_id;  /* 0: next free */
     enum vf_method method;
+    unsigned fixes;     /* as in a plan */
     const char *format; /* NULL: as the source's disk where the storage takes it */
     bool skip_start, skip_disks, no_precopy, verify_tls, ignore_exists;
     bool wait_before_stop, wait_before_start;
@@ -70,6 +71,13 @@ int vf_prepare(const struct vf_conf *conf, const struct vf_move *move, const str
 int vf_prepare_plan(const struct vf_conf *conf, const struct vf_plan *plan,
                     const struct vf_asker *asker, struct vf_cancel *cancel, struct vf_prepared *out,
                     struct vf_error **err);
+/* What the hosts that hold the disks are like: looked at over ssh, as far as that works without
+ * asking anybody, and without changing anything there. Adds to P's findings. A second stage of the
+ * checks: it takes seconds where a host does not answer. */
+int vf_check_hosts(const struct vf_conf *conf, struct vf_prepared *p, const struct vf_asker *asker,
+                   struct vf_cancel *cancel, struct vf_error **err);
+extern const char *const vf_host_checks[]; /* names of these checks, NULL-terminated */
+
 /* One VM of many. */
 struct vf_checked {
     const struct vf_vm *vm;             /* as it is listed */

@@ -172,6 +172,11 @@ char *vf_job_volume_path(struct vf_job *job, bool target, const char *node, cons
 struct vf_ssh *vf_job_ssh(struct vf_job *job, bool target, const char *node, const char *storage,
                           struct vf_error **err);
 
+/* The storage that the host with the disks is configured for: that of the first. */
+const char *vf_job_host_storage(const struct vf_job *job, bool target);
+/* The addresses at which the other cluster's host may find the one behind SSH; NULL-terminated,
+ * caller frees. */
+char **vf_job_peer_addresses(struct vf_job *job, bool target, struct vf_ssh *ssh);
 /* The address at which other nodes reach NODE of the target; caller frees. */
 char *vf_job_data_address(struct vf_job *job, const char *node, struct vf_error **err);
 
@@ -195,14 +200,12 @@ int vf_preflight(const struct vf_conf *conf, const struct vf_plan *plan, const s
                  struct vf_provider *src, struct vf_provider *dst, const char *job_id,
                  struct vf_findings *out, struct vf_error **err);
 
-/* The same for what hangs on the VM beside its configuration: firewall, pool, high availability. */
-int vf_check_around(const struct vf_plan *plan, const struct vf_vm *source, bool same_cluster,
-                    struct vf_provider *src, struct vf_provider *dst, struct vf_findings *f,
-                    struct vf_error **err);
 /* What the plan changes of what the guest sees; the source must be as planned. */
 void vf_check_guest(const struct vf_plan *plan, const struct vf_vm *source, struct vf_findings *f);
 /* Would high availability start SOURCE again when it is shut down? */
 bool vf_job_under_ha(const struct vf_vm *source);
+/* Does the move take it out of high availability? */
+bool vf_job_suspends_ha(const struct vf_plan *plan, const struct vf_vm *source);
 /* Takes VM out of its pool, and notes that it is not carried over. */
 void vf_leave_out_pool(struct vf_vm *vm);
 /* The same of the job's target VM; says so, and WHY. */
@@ -224,6 +227,10 @@ bool vf_description_fits(const char *text);
 bool vf_description_same(const char *a, const char *b);
 /* The job ID of a marker in DESCRIPTION, or NULL; caller frees. */
 char *vf_marker_find(const char *description);
+
+/* What this job changed of the source for the length of the move and did not put back, as an array
+ * of texts; a new reference. */
+json_t *vf_job_left_changed(const struct vf_job *job);
 
 /* report.json's object. */
 json_t *vf_report(struct vf_job *job, enum vf_exit code, const struct vf_error *err);

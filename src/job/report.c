@@ -109,6 +109,7 @@ json_t *vf_report(struct vf_job *job, enum vf_exit code, const struct vf_error *
         json_array_append_new(left, json_pack("{s:s, s:s}", "what", what, "why", why));
     }
     json_object_set_new(r, "not_carried", left);
+    json_object_set_new(r, "left_changed", vf_job_left_changed(job));
     json_object_set_new(r, "log", json_sprintf("%s/log", job->dir));
     if (err)
         json_object_set_new(r, "error", vf_event_error(err));
@@ -218,6 +219,10 @@ char *vf_report_text(const json_t *r)
         vf_buf_printf(&b, "  %-17s %s; %s\n", _("not carried over"), vf_json_str(l, "what"),
                       vf_json_str(l, "why"));
     }
+    const json_t *changed = json_object_get(r, "left_changed");
+    for (size_t i = 0; i < json_array_size(changed); i++)
+        vf_buf_printf(&b, "  %-17s %s\n", _("left changed"),
+                      json_string_value(json_array_get(changed, i)));
     if (vf_json_str(r, "todo"))
         vf_buf_printf(&b, "  %-17s %s\n", _("to do"), vf_json_str(r, "todo"));
     vf_buf_printf(&b, "  %-17s %s\n", _("log"), vf_json_str(r, "log"));

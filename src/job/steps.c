@@ -38,7 +38,22 @@ static bool has_firewall(const struct vf_job *job)
 
 static bool under_ha(const struct vf_job *job)
 {
-    return is_copy(job) && vf_job_under_ha(job->source);
+    return vf_job_suspends_ha(job->plan, job->source);
+}
+
+static bool suspends_replication(const struct vf_job *job)
+{
+    return is_copy(job) && vf_plan_fixes(job->plan, VF_FIX_SUSPEND_REPLICATION);
+}
+
+static bool ejects(const struct vf_job *job)
+{
+    return vf_job_is_native(job) && vf_plan_fixes(job->plan, VF_FIX_EJECT_ISO);
+}
+
+static bool lifts_protection(const struct vf_job *job)
+{
+    return vf_job_is_native(job) && vf_plan_fixes(job->plan, VF_FIX_LIFT_PROTECTION);
 }
 
 static bool had_onboot(const struct vf_job *job)
@@ -75,6 +90,8 @@ const struct vf_step vf_steps[] = {
     {"claim", N_("Claim the source VM"), NULL, vf_step_claim, vf_undo_claim},
     {"token", N_("Make API tokens for the length of the job"), vf_job_logs_in_by_password,
      vf_step_token, NULL},
+    {"replication", N_("Switch the source's replication off"), suspends_replication,
+     vf_step_replication, vf_undo_replication},
     {"pool", N_("Look for the pool at the target"), in_pool, vf_step_pool, vf_undo_pool},
     {"create", N_("Create the target VM"), is_copy, vf_step_create, vf_undo_create},
     {"firewall", N_("Set the target VM's firewall"), has_firewall, vf_step_firewall,
@@ -84,12 +101,15 @@ const struct vf_step vf_steps[] = {
      vf_undo_with_target},
     {"ready-to-stop", N_("Wait for the word that it may go down"), waits_before_stop,
      vf_step_ready_stop, NULL},
+    {"ha", N_("Take the source out of high availability"), under_ha, vf_step_ha, vf_undo_ha},
+    {"eject", N_("Eject media from the source's drives"), ejects, vf_step_eject, vf_undo_eject},
+    {"protection", N_("Switch the source's protection off"), lifts_protection, vf_step_protection,
+     vf_undo_protection},
     {"migrate", N_("Migrate the VM by Proxmox's own means"), vf_job_is_native, vf_step_migrate,
      vf_undo_migrate},
     {"arrived", N_("Check what arrived at the target"), vf_job_is_native, vf_step_arrived, NULL},
     {"unlock", N_("Take the migration's lock off the source"), vf_job_is_native, vf_step_unlock,
      NULL},
-    {"ha", N_("Take the source out of high availability"), under_ha, vf_step_ha, vf_undo_ha},
     {"shutdown", N_("Shut the source VM down"), was_running, vf_step_shutdown, vf_undo_shutdown},
     {"onboot", N_("Keep the source from starting at boot"), had_onboot, vf_step_onboot,
      vf_undo_onboot},

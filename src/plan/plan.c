@@ -83,6 +83,15 @@ void vf_plan_free(struct vf_plan *p)
     free(p);
 }
 
+const char *const vf_fix_words[] = {"suspend-ha", "suspend-replication", "eject-iso",
+                                    "lift-protection", NULL};
+_Static_assert(VF_COUNT(vf_fix_words) == VF_FIXES + 1, "a word for each");
+
+bool vf_plan_fixes(const struct vf_plan *p, enum vf_fix fix)
+{
+    return p->fixes & VF_FIX_BIT(fix);
+}
+
 struct vf_plan_disk *vf_plan_add_disk(struct vf_plan *p)
 {
     struct vf_plan_disk *d = vf_grow(&p->disks, &p->n_disks, sizeof *p->disks);

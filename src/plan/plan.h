@@ -47,6 +47,19 @@ enum { VF_MAX_STREAMS = 8, VF_COMPRESS_WORDS = 8, VF_ROUTE_WORDS = 5 };
  * between clusters, live when it runs. */
 enum vf_method { VF_METHOD_COPY, VF_METHOD_REMOTE_MIGRATE };
 
+/* What vmferry does to the source for the length of a move when it was agreed to, and puts back
+ * when the move is undone. */
+enum vf_fix {
+    VF_FIX_SUSPEND_HA,
+    VF_FIX_SUSPEND_REPLICATION,
+    VF_FIX_EJECT_ISO,
+    VF_FIX_LIFT_PROTECTION,
+};
+enum { VF_FIXES = 4 };
+/* "suspend-ha" ..., NULL-terminated, by number. */
+extern const char *const vf_fix_words[];
+#define VF_FIX_BIT(fix) (1U << (fix))
+
 struct vf_plan {
     char *source, *target; /* cluster names of vmferry.conf */
     unsigned vm_id;        /* the source VM */
@@ -74,7 +87,10 @@ struct vf_plan {
     bool wait_before_start;    /* ask before the target is started */
     bool verify_tls;           /* false: --no-verify-ssl */
     bool ignore_exists; /* a VM of the same name, even of the same cluster, does not stop it */
+    unsigned fixes;     /* VF_FIX_BIT() of each that was agreed to */
 };
+
+bool vf_plan_fixes(const struct vf_plan *p, enum vf_fix fix);
 
 struct vf_plan *vf_plan_new(void); /* with defaults */
 struct vf_plan *vf_plan_copy(const struct vf_plan *p);

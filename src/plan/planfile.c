@@ -205,6 +205,7 @@ static const struct vf_cfg_key plan_keys[] = {
     {"wait-before-start", VF_CFG_BOOL, AT(plan_file, plan.wait_before_start)},
     {"verify-tls", VF_CFG_BOOL, AT(plan_file, plan.verify_tls)},
     {"ignore-exists", VF_CFG_BOOL, AT(plan_file, plan.ignore_exists)},
+    {"fixes", VF_CFG_SET, AT(plan_file, plan.fixes), .words = vf_fix_words},
 };
 static const struct vf_cfg_table plan_table = {
     .what = "a plan", .keys = plan_keys, .n_keys = VF_COUNT(plan_keys), .finish = finish_plan};
@@ -312,6 +313,22 @@ static const char nics_comment[] =
     "#   tag           VLAN tag, 1 to 4094; 0: none\n"
     "#   disconnected  true or false: whether its cable is pulled out\n";
 
+static void put_fixes(struct vf_buf *b, const struct vf_plan *p)
+{
+    const char *comma = "";
+    vf_buf_puts(b, "fixes = [");
+    for (unsigned i = 0; i < VF_FIXES; i++)
+        if (vf_plan_fixes(p, (enum vf_fix)i)) {
+            vf_buf_printf(b, "%s \"%s\"", comma, vf_fix_words[i]);
+            comma = ",";
+        }
+    vf_buf_printf(b, "%s]; # done to the source for the move, put back when it is undone; of\n#",
+                  *comma ? " " : "");
+    for (unsigned i = 0; i < VF_FIXES; i++)
+        vf_buf_printf(b, "%s \"%s\"", i ? "," : "", vf_fix_words[i]);
+    vf_buf_puts(b, ": see vmferry-checks(7)\n");
+}
+
 char *vf_plan_text(const struct vf_plan *p)
 {
     vf_autobuf struct vf_buf b = {0};
@@ -381,6 +398,7 @@ char *vf_plan_text(const struct vf_plan *p)
     put_bool(&b, "verify-tls", p->verify_tls, "check the clusters' certificates");
     put_bool(&b, "ignore-exists", p->ignore_exists,
              "true: the target may have a VM of this name, or be the source's cluster");
+    put_fixes(&b, p);
     return vf_buf_take(&b);
 }
 

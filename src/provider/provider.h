@@ -20,6 +20,7 @@ struct vf_node {
     bool online;
     bool no_quorum;                     /* its cluster refuses every change */
     uint64_t memory_total, memory_used; /* bytes */
+    unsigned cpus;                      /* as its VMs count them; 0: not told */
 };
 
 struct vf_storage {
@@ -29,6 +30,7 @@ struct vf_storage {
     char
         *identity; /* where it really is ("nfs 10.0.0.1 /export"); NULL: on the node, or not told */
     bool shared, active, images; /* images: takes VM disks */
+    bool thick;                  /* takes the whole size of a disk when that is made */
     char **formats;              /* disk formats it takes, default first */
     uint64_t total, avail;       /* bytes */
 };
@@ -36,6 +38,23 @@ struct vf_storage {
 struct vf_bridge {
     char *name;
     bool vlan_aware;
+    bool vnet;    /* the cluster's; else the node's own */
+    bool absent;  /* a VNet that this node does not have (yet) */
+    unsigned mtu; /* 0: not told */
+};
+
+/* What a node can give to a VM; lists NULL where it does not tell. */
+struct vf_abilities {
+    char **machines; /* "pc-q35-8.1" … */
+    char **cpus;     /* processor types */
+    char *cpu_model; /* of the node itself */
+    char **cpu_flags;
+};
+
+/* A job that copies the disks of a VM to another node of its cluster, again and again. */
+struct vf_replication {
+    char *id, *target;
+    bool enabled;
 };
 
 struct vf_volume {
@@ -118,6 +137,23 @@ struct vf_provider_ops {
                   struct vf_error **err);
     int (*volume)(struct vf_provider *p, const char *node, const char *volume,
                   struct vf_volume *out, struct vf_error **err);
+    /* Its version, as 1000 times the first number and the second; 0: it does not say. */
+    unsigned (*version)(const struct vf_provider *p);
+    /* What may not be read is left empty. */
+    int (*abilities)(struct vf_provider *p, const char *node, struct vf_abilities *out,
+                     struct vf_error **err);
+    /* What runs about VM ID now that a move would get in the way of ("vzdump" …), as far as this
+     * login is shown it; caller frees. */
+    char **(*tasks)(struct vf_provider *p, const char *node, unsigned id, struct vf_error **err);
+    /* Does the guest agent of a running VM answer? 1 yes, 0 no, -1 cannot tell. */
+    int (*agent)(struct vf_provider *p, const char *node, unsigned id);
+    int (*replications)(struct vf_provider *p, unsigned id, struct vf_replication **out, size_t *n,
+                        struct vf_error **err);
+    /* May this login switch the replication of VM ID? As may(). */
+    int (*may_replicate)(struct vf_provider *p, unsigned id, struct vf_error **err);
+    /* The setting KEY of VM ID as it is written; NULL without *err: it has none. Caller frees. */
+    char *(*option)(struct vf_provider *p, const char *node, unsigned id, const char *key,
+                    struct vf_error **err);
 
     /* Writing. All wait until the platform has done it. */
     /* Replaces the description; fails with CONFLICT when the configuration is no longer DIGEST
@@ -143,6 +179,11 @@ struct vf_provider_ops {
     /* The state asked of high availability; with VF_HA_IGNORED it has let go of the VM on return.
      */
     int (*set_ha)(struct vf_provider *p, unsigned id, const char *state, struct vf_error **err);
+    int (*set_replication)(struct vf_provider *p, const char *job, bool enabled,
+                           struct vf_error **err);
+    /* VALUE as of option(); NULL: the setting is taken out. */
+    int (*set_option)(struct vf_provider *p, const char *node, unsigned id, const char *key,
+                      const char *value, struct vf_error **err);
     /* VM->name, node, id, pool …; no disks, empty CD-ROMs, onboot 0, no boot order, no firewall. */
     int (*create)(struct vf_provider *p, const struct vf_vm *vm, struct vf_error **err);
     /* Name the volume NUMBER of VM ID will get on STORAGE (journalled before it is made). */
@@ -209,6 +250,8 @@ void vf_vms_free(struct vf_vm **v, size_t n);
 void vf_storages_free(struct vf_storage *v, size_t n);
 void vf_bridges_free(struct vf_bridge *v, size_t n);
 void vf_twins_free(struct vf_twins *t);
+void vf_abilities_clear(struct vf_abilities *a);
+void vf_replications_free(struct vf_replication *v, size_t n);
 void vf_volume_clear(struct vf_volume *v);
 
 #endif

@@ -63,8 +63,12 @@ else
 fi
 ctl beta quorum back
 ctl alpha quorum lost
-move 1 "a source cluster without quorum is not touched" alpha beta b1 local old1
-says err 'no quorum.*pvecm status' "and says why"
+move 3 "a source cluster without quorum stops" alpha beta b1 local old1
+says out 'STOP: alpha.*quorum' "and is named"
+ctl alpha quorum back
+ctl alpha fault do PUT '/nodes/a2/qemu/102/config$' quorum lost
+move 1 "quorum lost when the source is claimed" alpha beta b1 local old1
+says err 'no quorum.*pvecm status' "is told with what to look at"
 ctl alpha quorum back
 unchanged "nothing was changed by any of these"
 done_testing

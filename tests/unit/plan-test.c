@@ -115,6 +115,7 @@ static void test_file(void)
     p->streams = 3;
     p->route = 4;
     p->shutdown_timeout = 7;
+    p->fixes = VF_FIX_BIT(VF_FIX_EJECT_ISO) | VF_FIX_BIT(VF_FIX_SUSPEND_HA);
     round_trip(p, "a plan with everything changed, and hostile texts");
     vf_autofree char *hostile = vf_plan_text(p);
     vf_auto(vf_plan_free) struct vf_plan *b = vf_plan_parse(hostile, strlen(hostile), "p", NULL);
@@ -124,6 +125,9 @@ static void test_file(void)
     ok(b->rate == 5000000000u && b->disks[1].size == 10737418240u && b->target_id == 999999999,
        "numbers");
     ok(b->wait_before_start && !b->wait_before_stop, "what it waits for");
+    ok(vf_plan_fixes(b, VF_FIX_EJECT_ISO) && vf_plan_fixes(b, VF_FIX_SUSPEND_HA) &&
+           !vf_plan_fixes(b, VF_FIX_SUSPEND_REPLICATION),
+       "what was agreed to");
     ok(b->compress == 7 && b->streams == 3 && b->route == 4, "how it is sent");
     ok(!b->copy_disks && !b->precopy && !b->start && !b->verify_tls && b->verify == VF_VERIFY_NONE,
        "switches");
@@ -171,6 +175,9 @@ static const struct {
     {HEAD BODY "start = \"yes\";", "start must be true or false"},
     {HEAD BODY "compress = \"7\";", "must be one of \"auto\", \"1\""},
     {HEAD BODY "streams = 9;", "8"},
+    {HEAD BODY "fixes = [ \"eject-iso\", \"unlock\" ];",
+     "p.cfg:3: fixes is \"unlock\", but must be one of \"suspend-ha\""},
+    {HEAD BODY "fixes = true;", "fixes must be a list"},
     {HEAD BODY "route = \"scenic\";", "must be one of \"auto\", \"local\""},
     {HEAD BODY "verify = \"sometimes\";", "must be one of \"full\", \"none\""},
     {HEAD BODY "target-id = 99;", "target-id is 99, but must be from 100 to 999999999"},

@@ -43,9 +43,52 @@ int vf_carry_option(struct vf_carry *o, int c, const char *argument)
         i = vf_carry_word("--progress", argument, forms, VF_COUNT(forms));
         o->progress = (enum vf_progress_form)i;
         return i < 0 ? -1 : 1;
+    case VF_CARRY_FIX:
+        i = vf_carry_word("--fix", argument, vf_fix_words, VF_FIXES);
+        if (i >= 0)
+            o->fixes |= VF_FIX_BIT((unsigned)i);
+        return i < 0 ? -1 : 1;
     default:
         return 0;
     }
+}
+
+int vf_carry_look(const struct vf_conf *conf, const struct vf_carry *o, struct vf_prepared *p,
+                  struct vf_tty_cache *cache, struct vf_error **err)
+{
+    struct vf_asker asker = vf_tty_cache_asker(cache);
+    if (!o->dry_run && !o->only_check)
+        return 0; /* a move does what is looked at here */
+    vf_tty_cache_rewind(cache);
+    return vf_check_hosts(conf, p, &asker, NULL, err);
+}
+
+unsigned vf_carry_offer(const struct vf_carry *o, const struct vf_prepared *p)
+{
+    static const char *const questions[VF_FIXES] = {
+        N_("Take it out of high availability for the move?"),
+        N_("Switch its replication off for the move?"),
+        N_("Eject the medium for the move?"),
+        N_("Switch its protection off for the move?"),
+    };
+    unsigned agreed = 0, asked = 0;
+    if (o->yes || o->dry_run || o->only_check || o->save || !p->plan ||
+        o->progress == VF_PROGRESS_JSON || !vf_tty_there())
+        return 0;
+    for (size_t k = 0; k < p->findings.n; k++)
+        for (unsigned i = 0; i < VF_FIXES; i++) {
+            const struct vf_finding *f = &p->findings.v[k];
+            if (!vf_streq(f->fix, vf_fix_words[i]) || asked & VF_FIX_BIT(i))
+                continue;
+            asked |= VF_FIX_BIT(i);
+            vf_autofree char *subject = vf_escape(f->subject), *text = vf_escape(f->text);
+            vf_autofree char *question =
+                vf_asprintf(_("%s: %s. %s It is put back when the move is undone."), subject, text,
+                            _(questions[i]));
+            if (vf_tty_confirm(question))
+                agreed |= VF_FIX_BIT(i);
+        }
+    return agreed;
 }
 
 enum vf_exit vf_carry_failed(const struct vf_error *e, const char *vm)

@@ -11,6 +11,7 @@ struct vf_carry {
     const char *config;
     const char *save; /* write the plan there and stop; NULL: carry it out */
     bool dry_run, yes, debug, help;
+    unsigned fixes;  /* as in a plan */
     bool only_check; /* of `check`: like a dry run, with a verdict at the end */
     enum vf_progress_form progress;
 };
@@ -18,11 +19,12 @@ struct vf_carry {
 /* 1 when the option C of getopt was one of the common ones (long_options: VF_CARRY_OPTIONS), 0 when
  * not, -1 when its argument is wrong, which was said. */
 int vf_carry_option(struct vf_carry *o, int c, const char *argument);
-enum { VF_CARRY_YES = 1000, VF_CARRY_PROGRESS, VF_CARRY_DEBUG };
+enum { VF_CARRY_YES = 1000, VF_CARRY_PROGRESS, VF_CARRY_DEBUG, VF_CARRY_FIX };
 #define VF_CARRY_OPTIONS                                                                           \
     {"config", required_argument, NULL, 'c'}, {"dry-run", no_argument, NULL, 'n'},                 \
         {"help", no_argument, NULL, 'h'}, {"yes", no_argument, NULL, VF_CARRY_YES},                \
         {"progress", required_argument, NULL, VF_CARRY_PROGRESS},                                  \
+        {"fix", required_argument, NULL, VF_CARRY_FIX},                                            \
     {                                                                                              \
         "debug", no_argument, NULL, VF_CARRY_DEBUG                                                 \
     }
@@ -30,6 +32,14 @@ enum { VF_CARRY_YES = 1000, VF_CARRY_PROGRESS, VF_CARRY_DEBUG };
 
 /* The index of TEXT in the N WORDS; -1, said, when option NAME cannot be that. */
 int vf_carry_word(const char *name, const char *text, const char *const *words, size_t n);
+
+/* Before a dry run or a check is shown: looks at the hosts too. -1 with *err. */
+int vf_carry_look(const struct vf_conf *conf, const struct vf_carry *o, struct vf_prepared *p,
+                  struct vf_tty_cache *cache, struct vf_error **err);
+
+/* The fixes for what was found that somebody at a terminal agrees to, as bits; 0: none, or nobody
+ * is asked (--yes, no terminal, nothing is carried out). P has to be prepared again with them. */
+unsigned vf_carry_offer(const struct vf_carry *o, const struct vf_prepared *p);
 
 /* Does with P what O says. VM names it in messages. *ID: the job, when one was made (caller frees);
  * may be NULL. *STOPPED: as of vf_plain_follow(). */

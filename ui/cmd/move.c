@@ -53,6 +53,10 @@ static const char usage[] =
        "      --vmid ID        VMID at the target (default: the next free one)\n"
        "      --ignore-exists  go on although the target has a VM of this name, or\n"
        "                       is the same cluster\n"
+       "      --fix WHAT       change this at the source for the length of the move, and\n"
+       "                       put it back when it is undone: suspend-ha,\n"
+       "                       suspend-replication, eject-iso, lift-protection; may be\n"
+       "                       given again\n"
        "      --stop-timeout S seconds given to a graceful shutdown (default 180)\n"
        "      --wait-before-stop\n"
        "                       do all that can be done while it runs, then ask before\n"
@@ -238,8 +242,21 @@ static enum vf_exit move_one(const struct vf_conf *conf, const struct options *o
     vf_autoerror struct vf_error *err = NULL;
     struct vf_prepared p;
     vf_tty_cache_rewind(cache);
+    m.fixes = o->carry.fixes;
     if (vf_prepare(conf, &m, &asker, NULL, &p, &err) < 0)
         return vf_carry_failed(err, vm);
+    unsigned agreed = vf_carry_offer(&o->carry, &p);
+    if (agreed) {
+        m.fixes |= agreed;
+        vf_prepared_free(&p);
+        vf_tty_cache_rewind(cache);
+        if (vf_prepare(conf, &m, &asker, NULL, &p, &err) < 0)
+            return vf_carry_failed(err, vm);
+    }
+    if (vf_carry_look(conf, &o->carry, &p, cache, &err) < 0) {
+        vf_prepared_free(&p);
+        return vf_carry_failed(err, vm);
+    }
     enum vf_exit code = vf_carry_out(conf, &o->carry, &p, vm, cache, &to->job, &to->stopped);
     vf_prepared_free(&p);
     return code;

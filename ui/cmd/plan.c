@@ -23,6 +23,7 @@ static const char run_usage[] =
        "  -n, --dry-run        say what would be done or stop it; change nothing\n"
        "      --yes            do not ask before it begins (never forces a stop, never\n"
        "                       accepts an unknown host key)\n"
+       "      --fix WHAT       as for move, beside those of the plan\n"
        "      --progress FORM  plain (default), json (events, one a line), or none (only\n"
        "                       the closing report)\n"
        "      --debug          say what planning does, on standard error\n"
@@ -42,6 +43,7 @@ static const char check_usage[] =
        "      --speed MBPS, --bwlimit MBPS\n"
        "                       with --all: Mbit/s to expect, to say how long it takes\n"
        "      --bridge FROM=TO with --all: as for move\n"
+       "      --fix WHAT       as for move, beside those of the plan\n"
        "      --no-verify-ssl  with --all: do not check the API's certificates\n"
        "      --progress FORM  of a plan: plain (default), or json (one event)\n"
        "      --debug          say what planning does, on standard error\n"
@@ -61,8 +63,21 @@ static enum vf_exit plan_file(const struct vf_carry *o, const char *path)
     struct vf_prepared p;
     vf_autofree char *vm = vf_asprintf("%u", plan->vm_id);
     const char *name = plan->vm_name ? plan->vm_name : vm;
+    plan->fixes |= o->fixes;
     if (vf_prepare_plan(conf, plan, &asker, NULL, &p, &err) < 0)
         return vf_carry_failed(err, name);
+    unsigned agreed = vf_carry_offer(o, &p);
+    if (agreed) {
+        plan->fixes |= agreed;
+        vf_prepared_free(&p);
+        vf_tty_cache_rewind(cache);
+        if (vf_prepare_plan(conf, plan, &asker, NULL, &p, &err) < 0)
+            return vf_carry_failed(err, name);
+    }
+    if (vf_carry_look(conf, o, &p, cache, &err) < 0) {
+        vf_prepared_free(&p);
+        return vf_carry_failed(err, name);
+    }
     enum vf_exit code = vf_carry_out(conf, o, &p, name, cache, NULL, NULL);
     vf_prepared_free(&p);
     return code;
@@ -145,6 +160,7 @@ static int check_cluster(struct check *k, char **argv, int n)
     k->move.target = argv[1];
     k->move.node = n == 4 ? argv[2] : NULL;
     k->move.storage = n == 4 ? argv[3] : NULL;
+    k->move.fixes = k->carry.fixes;
     return vf_check_all(&k->carry, &k->move, k->speed);
 }
 
