@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { MARGIN = 1, GAP = 2, LEAST = 6, PAGE = 10, WIDE = 2 };
+enum { MARGIN = 1, GAP = 2, LEAST = 6, PAGE = 10, WIDE = 4, LAST_OF_WIDE = 2 };
 
 /* ---- rows ---- */
 
@@ -22,6 +22,7 @@ void vf_list_clear(struct vf_list *l)
     l->n_rows = 0;
     memset(l->heads, 0, sizeof l->heads);
     memset(l->right, 0, sizeof l->right);
+    l->spare = 0;
 }
 
 void vf_list_free(struct vf_list *l)
@@ -141,18 +142,21 @@ static size_t n_columns(const struct vf_list *l)
     return n;
 }
 
-/* As wide as what is in them; where that is too much, the widest is made narrower. */
-static void set_widths(const struct vf_list *l, size_t n, int room, int *widths)
+/* As wide as what is in them; where that is too much, columns that can be spared are left out, and
+ * then the widest is made narrower. Returns how many are left. */
+static size_t set_widths(const struct vf_list *l, size_t n, int room, int *widths)
 {
-    int total = 0;
+    int total = 0, spared = 0;
     for (size_t k = 0; k < n; k++) {
         widths[k] = vf_text_columns(l->heads[k]);
         for (size_t i = 0; i < l->n_rows; i++)
-            if (l->rows[i].cells[k] && !(l->rows[i].wide && k == WIDE) &&
+            if (l->rows[i].cells[k] && !(l->rows[i].wide && k == LAST_OF_WIDE) &&
                 vf_text_columns(l->rows[i].cells[k]) > widths[k])
                 widths[k] = vf_text_columns(l->rows[i].cells[k]);
         total += widths[k] + (k ? GAP : 0);
     }
+    for (; spared < (int)l->spare && total - WIDE > room; spared++)
+        total -= widths[--n] + GAP;
     while (total > room) {
         size_t widest = 0;
         for (size_t k = 1; k < n; k++)
@@ -162,6 +166,7 @@ static void set_widths(const struct vf_list *l, size_t n, int room, int *widths)
         widths[widest]--;
         total--;
     }
+    return n;
 }
 
 static void draw_cells(const struct vf_list *l, const char *const *cells, bool wide,
@@ -170,7 +175,7 @@ static void draw_cells(const struct vf_list *l, const char *const *cells, bool w
     int col = MARGIN + 2;
     for (size_t k = 0; k < n; k++) {
         const char *text = cells[k] ? cells[k] : "";
-        if (wide && k == WIDE) {
+        if (wide && k == LAST_OF_WIDE) {
             vf_canvas_put(c, row, col, c->cols - MARGIN - col, look, text);
             break;
         }
@@ -192,6 +197,7 @@ static void draw_row(const struct vf_list *l, size_t i, const int *widths, size_
         c->cursor_col = MARGIN;
     }
     vf_canvas_put(c, row, MARGIN, 1, look, focus ? ">" : r->why_not ? "-" : " ");
+    vf_canvas_put(c, row, MARGIN + 1, 1, look, r->marked ? "*" : " ");
     draw_cells(l, (const char *const *)r->cells, r->wide, widths, n, c, row, look);
 }
 
@@ -199,7 +205,7 @@ void vf_list_draw(struct vf_list *l, struct vf_canvas *c, int row, int rows)
 {
     size_t n = n_columns(l), shown = 0, at = 0, visible = rows > 2 ? (size_t)rows - 2 : 0;
     int widths[VF_LIST_COLUMNS];
-    set_widths(l, n, c->cols - 2 * MARGIN - 2, widths);
+    n = set_widths(l, n, c->cols - 2 * MARGIN - 2, widths);
     draw_cells(l, l->heads, false, widths, n, c, row, VF_LOOK_FAINT);
     for (size_t i = 0; i < l->n_rows; i++) {
         if (i == l->cursor)

@@ -6,11 +6,12 @@
 #include "ui/canvas.h"
 #include "ui/keys.h"
 
-enum { VF_LIST_COLUMNS = 6, VF_LIST_FILTER = 64 };
+enum { VF_LIST_COLUMNS = 8, VF_LIST_FILTER = 64 };
 
 struct vf_list_row {
     char *cells[VF_LIST_COLUMNS]; /* owned; NULL: empty */
     char *why_not;                /* it cannot be chosen; NULL: it can */
+    bool marked;                  /* one of several that are chosen together */
     bool wide;                    /* the third cell takes the columns behind it as well */
     uint8_t look;                 /* enum vf_look, when nothing else says how it looks */
     size_t tag;                   /* the caller's */
@@ -19,6 +20,7 @@ struct vf_list_row {
 struct vf_list {
     const char *heads[VF_LIST_COLUMNS]; /* borrowed; NULL: no such column */
     bool right[VF_LIST_COLUMNS];        /* numbers */
+    size_t spare;                       /* so many of the last columns may be left out */
     struct vf_list_row *rows;
     size_t n_rows;
     size_t cursor; /* index in rows */

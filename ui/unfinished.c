@@ -7,6 +7,14 @@
 #include "base/i18n.h"
 #include "base/str.h"
 
+char *vf_unfinished_left(const char *dir, struct vf_journal *j)
+{
+    double seconds = vf_job_left(dir, j);
+    if (seconds < 0)
+        return NULL;
+    return seconds < 60 ? vf_strdup(_("< 1 min")) : vf_asprintf(_("~%.0f min"), seconds / 60);
+}
+
 /* The last event of TYPE, borrowed; NULL: none. */
 static const json_t *last(struct vf_journal *j, const char *type)
 {

@@ -24,6 +24,10 @@ bool vf_journal_target_ran(struct vf_journal *j);
  * tell): "web1 is DOWN since 2026-11-21 02:14 (3 h 12 min)". Caller frees. */
 char *vf_service_text(struct vf_journal *j, enum vf_vm_state source, enum vf_vm_state target);
 
+/* Seconds that what is left to be copied by the job in DIR may take, by how fast it was before; < 0:
+ * nobody knows. */
+double vf_job_left(const char *dir, struct vf_journal *j);
+
 /* How a job stands. */
 struct vf_standing {
     enum vf_way way;

@@ -21,6 +21,15 @@ struct vf_node {
     bool no_quorum;                     /* its cluster refuses every change */
     uint64_t memory_total, memory_used; /* bytes */
     unsigned cpus;                      /* as its VMs count them; 0: not told */
+    double cpu;                         /* the part of them that is in use, 0 to 1 */
+};
+
+/* What the configuration of a VM says, without looking at its disks. */
+struct vf_outline {
+    struct vf_vm *vm;  /* NULL: cannot be moved as it is, see WHY */
+    char *why;         /* one sentence */
+    char *description; /* NULL: none */
+    bool snapshots, passthrough;
 };
 
 struct vf_storage {
@@ -99,11 +108,15 @@ struct vf_provider_ops {
     /* Reading. Lists: *OUT is an array of *N the matching _free() releases. */
     int (*nodes)(struct vf_provider *p, struct vf_node **out, size_t *n, struct vf_error **err);
     /* All VMs and containers this login sees; only id, name, node, state, container, template_,
-     * lock, tags, memory are filled. */
+     * lock, tags, memory, ha are filled. */
     int (*vms)(struct vf_provider *p, struct vf_vm ***out, size_t *n, struct vf_error **err);
     int (*storages)(struct vf_provider *p, const char *node, struct vf_storage **out, size_t *n,
                     struct vf_error **err);
     int (*bridges)(struct vf_provider *p, const char *node, struct vf_bridge **out, size_t *n,
+                   struct vf_error **err);
+    /* What the configuration of LISTED (an entry of the list above, no container) says: one
+     * request. */
+    int (*outline)(struct vf_provider *p, const struct vf_vm *listed, struct vf_outline *out,
                    struct vf_error **err);
     /* Everything about VM ID, disks with path, true size and used bytes. NULL with *err:
      * UNSUPPORTED for what cannot be moved (template, container …), with the reason. */
@@ -252,6 +265,7 @@ void vf_bridges_free(struct vf_bridge *v, size_t n);
 void vf_twins_free(struct vf_twins *t);
 void vf_abilities_clear(struct vf_abilities *a);
 void vf_replications_free(struct vf_replication *v, size_t n);
+void vf_outline_clear(struct vf_outline *o);
 void vf_volume_clear(struct vf_volume *v);
 
 #endif

@@ -281,14 +281,25 @@ static unsigned serve(void)
     return n;
 }
 
+/* The first N VMs are to be moved. */
+static void choose(size_t n)
+{
+    struct chosen_vm *vms = vf_xcalloc(n, sizeof *vms);
+    for (size_t i = 0; i < n; i++) {
+        vms[i].vm = vf_asprintf("%zu", 100 + i);
+        vms[i].name = vf_asprintf("web%zu", 1 + i);
+    }
+    vf_wizard_choose_vms(w, vms, n);
+}
+
 /* A new wizard, at the plan's page for web1 to beta/NODE, storage local. */
 static void arrive(const char *node)
 {
     vf_wizard_free(w);
-    w = vf_wizard_new(conf);
+    struct vf_wizard_hands hands = {0};
+    w = vf_wizard_new(conf, &hands);
     vf_str_set(&w->source, "alpha");
-    vf_str_set(&w->vm, "100");
-    vf_str_set(&w->vm_name, "web1");
+    choose(1);
     vf_str_set(&w->target, "beta");
     vf_str_set(&w->node, node);
     vf_str_set(&w->storage, "local");
@@ -298,7 +309,7 @@ static void arrive(const char *node)
 
 static const struct vf_plan *plan(void)
 {
-    return w->sheet.plan;
+    return w->sheet->plan;
 }
 
 /* ---- */
@@ -312,7 +323,7 @@ static void test_arrival(void)
        "a network without an answer has the focus");
     ok(shows_both("vmbr5 tag 20", "*STOP"), "and the mark of what was found about it");
     ok(shows("has no bridge vmbr5"), "which is told");
-    ok(!w->sheet.plan->disks[0].target_slot && plan()->wait_before_stop,
+    ok(!w->sheet->plan->disks[0].target_slot && plan()->wait_before_stop,
        "a running VM is only shut down when somebody says so");
     press("\r\n");
     ok(shows("see the rows with STOP") && !w->question.ask, "it cannot be started like that");
@@ -624,7 +635,7 @@ static void test_errors(void)
     serve();
     vf_wizard_take(w, late);
     is_num(plan()->target_id, 302, "an answer that comes late changes nothing");
-    ok(shows("302") && w->sheet.seen->prepared.plan->target_id == 302, "neither of what is shown");
+    ok(shows("302") && w->sheet->seen->prepared.plan->target_id == 302, "neither of what is shown");
 }
 
 /* Answers START's question; where that leads. */
@@ -661,7 +672,7 @@ static void test_start(void)
     enter("Shut down");
     press("2\n");
     serve();
-    ok(begin("yes\n") == VF_WIZARD_GOES_ON && shows("not its name"),
+    ok(begin("yes\n") == VF_WIZARD_GOES_ON && shows("not what was asked for"),
        "without a pause its name is typed");
     press("\n");
     press("\n");

@@ -17,6 +17,8 @@ static const char conf_text[] =
 static struct vf_conf *conf;
 static struct vf_wizard *w;
 static unsigned numbers;
+static struct vf_wizard_hands hands = {.conf_path = "/home/op/.config/vmferry/vmferry.conf",
+                                       .no_demo = "the demo needs root"};
 
 static void screen(const char *name, int rows, int cols, bool ascii)
 {
@@ -66,7 +68,7 @@ static struct vf_survey_answer *wanted(enum vf_survey_kind kind)
 static bool wants_nothing(void)
 {
     struct vf_survey_question q;
-    return !vf_wizard_wants(w, &q);
+    return !vf_wizard_wants(w, &q) || q.kind == VF_SURVEY_OUTLINES;
 }
 
 static struct vf_vm *add_vm(struct vf_survey_answer *a, unsigned id, const char *name)
@@ -186,7 +188,7 @@ static void test_way(void)
     give_vms();
     screen("wizard-vms", 24, 80, false);
     screen("wizard-vms-60x16", 16, 60, true);
-    ok(press("\n") == VF_WIZARD_GOES_ON && shows("Which VM?") && shows("a container"),
+    ok(press("\n") == VF_WIZARD_GOES_ON && shows("Which VM, or") && shows("a container"),
        "a container cannot be chosen, and why is said");
     press("/WEB\n");
     ok(shows("To which cluster?"), "a filter and Enter choose");
@@ -227,7 +229,7 @@ static void test_back(void)
     ok(shows("To which storage?") && wants_nothing() && shows("> local"),
        "back is where it was, without looking again");
     press("<<<");
-    ok(shows("Which VM?") && shows("> web1") && shows("filter: WEB"), "up to the VM");
+    ok(shows("Which VM, or") && shows("> web1") && shows("filter: WEB"), "up to the VM");
     press("\n\n");
     ok(shows("To which node?") && wants_nothing(), "and forwards again");
     press("r");
@@ -251,12 +253,13 @@ static void test_back(void)
 static void test_jobs(void)
 {
     vf_auto(vf_wizard_free) struct vf_wizard *all = w;
-    w = vf_wizard_new(conf);
-    vf_wizard_add_job(w, "20261121-021400-8d2a3e", "web1: alpha -> beta", true, NULL);
-    vf_wizard_add_job(w, "20261121-021500-8d2a3f", "db1: alpha -> beta", false, "what to do");
+    w = vf_wizard_new(conf, &hands);
+    vf_wizard_add_job(w, "20261121-021400-8d2a3e", "web1: alpha -> beta", "web1: alpha -> beta", NULL,
+                      true);
+    vf_wizard_add_job(w, "20261121-021500-8d2a3f", "db1: alpha -> beta",
+                      "db1 is DOWN since 2026-11-21 02:14 (3 h 12 min)", "~6 min", false);
     screen("wizard-jobs", 24, 80, false);
-    ok(press("v\n") == VF_WIZARD_GOES_ON && shows("what to do"), "of one that is over, what to do");
-    ok(press("^\n") == VF_WIZARD_ATTACH && vf_streq(vf_wizard_job(w), "20261121-021400-8d2a3e"),
+    ok(press("\n") == VF_WIZARD_ATTACH && vf_streq(vf_wizard_job(w), "20261121-021400-8d2a3e"),
        "one that runs is looked at");
     vf_wizard_free(w);
     w = NULL;
@@ -273,7 +276,7 @@ int main(void)
     if (!ok(conf != NULL, "a configuration"))
         printf("# %s\n", vf_error_text(e));
     if (conf) {
-        w = vf_wizard_new(conf);
+        w = vf_wizard_new(conf, &hands);
         test_way();
         test_sheet();
         test_back();

@@ -33,8 +33,8 @@ int vf_cmd_wizard(int argc, char **argv)
         }
     }
     vf_autoerror struct vf_error *err = NULL;
-    vf_auto(vf_conf_free) struct vf_conf *conf = vf_conf_load(config, &err);
-    int code = conf ? vf_wizard_run(conf, &opts, &err) : -1;
+    vf_auto(vf_desk_free) struct vf_desk *desk = vf_desk_new(config, &err);
+    int code = desk ? vf_wizard_run(desk, &opts, &err) : -1;
     if (code >= 0)
         return code;
     vf_plain_error(err);

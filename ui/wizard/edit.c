@@ -11,6 +11,7 @@ void vf_sheet_clear(struct vf_sheet *s)
     vf_plan_free(s->plan);
     vf_survey_answer_free(s->seen);
     free(s->where);
+    free(s->checked);
     *s = (struct vf_sheet){0};
 }
 
@@ -146,7 +147,14 @@ static bool differ(const struct vf_plan *a, const struct vf_plan *b)
     return !vf_streq(x, y);
 }
 
-static void take_made(struct vf_sheet *s, const char *where)
+/* Where the plan goes and what it is. */
+static char *key(const struct vf_sheet *s, const char *where)
+{
+    vf_autofree char *text = s->plan ? vf_plan_text(s->plan) : NULL;
+    return vf_asprintf("%s\n%s", where, text ? text : "");
+}
+
+static void take_made(struct vf_sheet *s)
 {
     struct vf_plan *fresh = vf_plan_copy(s->seen->prepared.plan);
     struct vf_plan *base = vf_plan_copy(fresh);
@@ -156,25 +164,33 @@ static void take_made(struct vf_sheet *s, const char *where)
     vf_plan_free(s->plan);
     s->base = base;
     s->plan = fresh;
-    s->anew = false;
-    vf_str_set(&s->where, where);
     propose(s);
 }
 
-bool vf_sheet_take(struct vf_sheet *s, bool made, const char *where, struct vf_survey_answer *a)
+void vf_sheet_take(struct vf_sheet *s, bool made, const char *where, struct vf_survey_answer *a)
 {
     vf_survey_answer_free(s->seen);
     s->seen = a;
     const struct vf_plan *plan = a->prepared.plan;
     if (made && plan)
-        take_made(s, where);
-    else if (made) /* what the rows were of is no more to be seen */
-        vf_str_set(&s->where, NULL);
+        take_made(s);
+    if (made) {
+        s->none = !plan;
+        s->anew = false;
+        vf_str_set(&s->where, where);
+    }
     /* addresses that were made for it are its own from now on */
     for (size_t i = 0; plan && i < s->plan->n_nics; i++)
         if (!made && s->plan->nics[i].mac_mode == VF_MAC_NEW) {
             s->plan->nics[i].mac_mode = plan->nics[i].mac_mode;
             vf_str_set(&s->plan->nics[i].mac, plan->nics[i].mac);
         }
-    return plan && differ(plan, s->plan);
+    free(s->checked);
+    s->checked = made && plan && differ(plan, s->plan) ? NULL : key(s, where);
+}
+
+bool vf_sheet_checked(const struct vf_sheet *s, const char *where)
+{
+    vf_autofree char *now = key(s, where);
+    return !s->anew && vf_streq(now, s->checked);
 }

@@ -13,14 +13,19 @@ struct vf_sheet {
     struct vf_plan *plan;          /* as it was edited */
     struct vf_survey_answer *seen; /* the newest answer: the VM, what was found, the places */
     char *where;                   /* what BASE was made for: VM, node and storage */
-    bool anew;                     /* it is to be made again, not only checked */
-    size_t disk, nic;              /* whose page is shown: index in PLAN */
+    char *checked; /* where and what the newest answer was about; NULL: none, or it is not enough */
+    bool none;     /* what was asked for last cannot be planned: SEEN says why */
+    bool anew;     /* it is to be made again, not only checked */
+    size_t disk, nic; /* whose page is shown: index in PLAN */
 };
 void vf_sheet_clear(struct vf_sheet *s);
 
-/* An answer to VF_SURVEY_PLAN, taken over. MADE: it made a plan (for WHERE), else PLAN was checked.
- * True when the plan is no longer what the answer is about: it has to be checked. */
-bool vf_sheet_take(struct vf_sheet *s, bool made, const char *where, struct vf_survey_answer *a);
+/* An answer to VF_SURVEY_PLAN, taken over. MADE: it made a plan (for WHERE), else PLAN was
+ * checked. */
+void vf_sheet_take(struct vf_sheet *s, bool made, const char *where, struct vf_survey_answer *a);
+
+/* Is what is known about PLAN as it is now, for WHERE? */
+bool vf_sheet_checked(const struct vf_sheet *s, const char *where);
 
 /* Borrowed; NULL: there is none (any more). */
 const struct vf_vm *vf_sheet_source(const struct vf_sheet *s);

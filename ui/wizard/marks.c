@@ -71,3 +71,31 @@ char *vf_finding_text(const struct vf_finding *f)
         vf_asprintf("%s: %s%s%s", f->subject, f->text, f->cure ? "; " : "", f->cure ? f->cure : "");
     return vf_escape(text);
 }
+
+const struct vf_finding *vf_worst_finding(const struct vf_sheet *s)
+{
+    const struct vf_findings *f = s->seen ? &s->seen->prepared.findings : NULL;
+    const struct vf_finding *worst = NULL;
+    for (size_t i = 0; f && i < f->n; i++)
+        if (!worst || f->v[i].severity > worst->severity)
+            worst = &f->v[i];
+    return worst;
+}
+
+char *vf_sheet_counts(const struct vf_findings *f)
+{
+    size_t n[3] = {0};
+    for (size_t i = 0; i < f->n; i++)
+        n[f->v[i].severity]++;
+    return n[VF_STOP]   ? vf_asprintf(_("STOP: %zu, warnings: %zu"), n[VF_STOP], n[VF_WARN])
+           : n[VF_WARN] ? vf_asprintf(_("warnings: %zu"), n[VF_WARN])
+                        : vf_strdup(_("nothing speaks against it"));
+}
+
+void vf_sheet_mark(struct vf_list_row *r, const struct vf_finding *f)
+{
+    static const enum vf_look looks[] = {VF_LOOK_TEXT, VF_LOOK_WARN, VF_LOOK_BAD};
+    r->look = looks[f->severity];
+    if (VF_ROW_KIND(r->tag) != ROW_FINDING)
+        r->cells[1] = vf_asprintf("*%s", _(vf_severity_words[f->severity]));
+}

@@ -8,21 +8,16 @@
 
 #include <string.h>
 
-static struct vf_sheet *sheet(const struct vf_wizard *w)
+/* What the plan of VM I is made for. */
+static char *where(const struct vf_wizard *w, size_t i)
 {
-    return (struct vf_sheet *)&w->sheet;
+    return vf_asprintf("%s/%s %s/%s/%s", w->source, w->vms[i].vm, w->target, w->node, w->storage);
 }
 
-static char *where(const struct vf_wizard *w)
+bool vf_sheet_is_checked(const struct vf_wizard *w, size_t i)
 {
-    return vf_asprintf("%s/%s %s/%s/%s", w->source, w->vm, w->target, w->node, w->storage);
-}
-
-char *vf_sheet_key(const struct vf_wizard *w)
-{
-    vf_autofree char *at = where(w);
-    vf_autofree char *text = w->sheet.plan ? vf_plan_text(w->sheet.plan) : NULL;
-    return vf_asprintf("%s\n%s", at, text ? text : "");
+    vf_autofree char *at = where(w, i);
+    return vf_sheet_checked(&w->vms[i].sheet, at);
 }
 
 /* ---- rows ---- */
@@ -38,41 +33,34 @@ struct vf_list_row *vf_sheet_add(struct vf_list *l, size_t tag, const char *labe
 
 static const char *vm_name(const struct vf_wizard *w)
 {
-    return w->sheet.plan ? w->sheet.plan->vm_name : w->vm_name;
+    return w->sheet->plan ? w->sheet->plan->vm_name : w->vm_name;
 }
 
 /* Why it cannot be started now; NULL: it can. */
 static const char *why_not(const struct vf_wizard *w)
 {
-    const struct vf_sheet *s = &w->sheet;
-    return vf_wizard_waits(w)                   ? _("it is still being checked")
-           : w->error || !w->loaded[PAGE_SHEET] ? _("it was not checked: r checks it")
-           : !s->seen->prepared.plan            ? _("there is no such plan: see below")
+    const struct vf_sheet *s = w->sheet;
+    return vf_wizard_waits(w)                           ? _("it is still being checked")
+           : w->error || !vf_sheet_is_checked(w, w->at) ? _("it was not checked: r checks it")
+           : !s->seen->prepared.plan                    ? _("there is no such plan: see below")
            : vf_findings_stop(&s->seen->prepared.findings)
                ? _("it cannot be moved as things are: see the rows with STOP")
                : NULL;
 }
 
-/* "2 warnings, 1 note" */
-static char *counts(const struct vf_findings *f)
-{
-    size_t n[3] = {0};
-    for (size_t i = 0; i < f->n; i++)
-        n[f->v[i].severity]++;
-    return n[VF_STOP]   ? vf_asprintf(_("STOP: %zu, warnings: %zu"), n[VF_STOP], n[VF_WARN])
-           : n[VF_WARN] ? vf_asprintf(_("warnings: %zu"), n[VF_WARN])
-                        : vf_strdup(_("nothing speaks against it"));
-}
-
+/* Of several, one is not started alone. */
 static void add_start(struct vf_wizard *w, struct vf_list *l)
 {
-    const struct vf_sheet *s = &w->sheet;
-    vf_autofree char *found = counts(&s->seen->prepared.findings);
-    const char *no = why_not(w);
-    struct vf_list_row *r = vf_sheet_add(
-        l, VF_ROW(ROW_START, 0), _("Start"),
-        vf_asprintf(_("move %s now (%s)"), vm_name(w), vf_wizard_waits(w) ? _("checking") : found));
-    r->why_not = vf_strdup(no);
+    vf_autofree char *found = vf_wizard_waits(w)
+                                  ? vf_strdup(_("checking"))
+                                  : vf_sheet_counts(&w->sheet->seen->prepared.findings);
+    if (w->n_vms > 1)
+        vf_sheet_add(l, VF_ROW(ROW_START, 0), _("Done"),
+                     vf_asprintf(_("back to all %zu VMs (%s)"), w->n_vms, found));
+    else
+        vf_sheet_add(l, VF_ROW(ROW_START, 0), _("Start"),
+                     vf_asprintf(_("move %s now (%s)"), vm_name(w), found))
+            ->why_not = vf_strdup(why_not(w));
 }
 
 static void add_findings(const struct vf_sheet *s, struct vf_list *l, bool notes)
@@ -87,13 +75,13 @@ static void add_findings(const struct vf_sheet *s, struct vf_list *l, bool notes
                              vf_finding_text(&f->v[i]));
 }
 
-static void add_fields(const struct vf_sheet *s, struct vf_list *l, const struct vf_fields *fields,
-                       enum vf_sheet_row kind)
+static void add_settings(const struct vf_sheet *s, struct vf_list *l,
+                         const struct vf_settings *fields, enum vf_sheet_row kind)
 {
     for (size_t i = 0; i < fields->n; i++)
         if (!fields->v[i].applies || fields->v[i].applies(s))
             vf_sheet_add(l, VF_ROW(kind, i), _(fields->v[i].label),
-                         vf_field_show(&fields->v[i], s));
+                         vf_setting_show(&fields->v[i], s));
 }
 
 /* "2 disks on local, 1 on fast": where they are if not all are in one place. */
@@ -135,7 +123,7 @@ static void add_disk(const struct vf_sheet *s, struct vf_list *l, size_t i)
 }
 
 /* "vmbr5", "vmbr5 tag 20" */
-static char *network(const char *bridge, unsigned tag)
+char *vf_sheet_network(const char *bridge, unsigned tag)
 {
     vf_autofree char *safe = vf_escape(bridge ? bridge : _("no bridge"));
     return tag ? vf_asprintf(_("%s tag %u"), safe, tag) : VF_STEAL(safe);
@@ -165,8 +153,8 @@ static void add_net(const struct vf_sheet *s, struct vf_list *l, size_t first)
     size_t n = vf_sheet_count(s, first);
     if (!from)
         return;
-    vf_autofree char *was = network(from->bridge, from->tag);
-    vf_autofree char *is = network(to->bridge, vf_sheet_tag(s, first));
+    vf_autofree char *was = vf_sheet_network(from->bridge, from->tag);
+    vf_autofree char *is = vf_sheet_network(to->bridge, vf_sheet_tag(s, first));
     struct vf_list_row *r = vf_list_add(l, VF_ROW(ROW_NET, first));
     r->cells[0] = n > 1 ? vf_asprintf(_("Network (%zu)"), n) : vf_strdup(_("Network"));
     r->cells[2] = VF_STEAL(was);
@@ -177,23 +165,18 @@ static void add_net(const struct vf_sheet *s, struct vf_list *l, size_t first)
 
 static void add_marks(const struct vf_sheet *s, struct vf_list *l)
 {
-    static const enum vf_look looks[] = {VF_LOOK_TEXT, VF_LOOK_WARN, VF_LOOK_BAD};
     for (size_t i = 0; i < l->n_rows; i++) {
-        struct vf_list_row *r = &l->rows[i];
         size_t n;
-        const struct vf_finding *f = vf_row_finding(s, r->tag, &n);
-        if (!f)
-            continue;
-        r->look = looks[f->severity];
-        if (VF_ROW_KIND(r->tag) != ROW_FINDING)
-            r->cells[1] = vf_asprintf("*%s", _(vf_severity_words[f->severity]));
+        const struct vf_finding *f = vf_row_finding(s, l->rows[i].tag, &n);
+        if (f)
+            vf_sheet_mark(&l->rows[i], f);
     }
 }
 
 /* Where a person is needed: what has no answer yet, then what stops it, then the start. */
 static void focus(struct vf_wizard *w, struct vf_list *l)
 {
-    const struct vf_sheet *s = &w->sheet;
+    const struct vf_sheet *s = w->sheet;
     size_t stop = 0, n;
     bool checked = !vf_wizard_waits(w); /* else what stops it is not known yet */
     w->refocus = !checked;
@@ -213,26 +196,27 @@ static void focus(struct vf_wizard *w, struct vf_list *l)
 void vf_sheet_fill(struct vf_wizard *w, struct vf_list *l, const struct vf_survey_answer *a)
 {
     static const char *const names[] = {"", "", N_("Source"), N_("Target")};
-    const struct vf_sheet *s = &w->sheet;
+    const struct vf_sheet *s = w->sheet;
     vf_page_heads(l, names, VF_COUNT(names), 0);
-    if (!s->seen)
+    vf_autofree char *at = where(w, w->at);
+    if (!s->seen || !vf_streq(s->where, at)) /* nothing is known, or of another place */
         return;
     add_start(w, l);
-    if (!s->plan || !s->where || !vf_sheet_source(s)) {
+    if (!s->plan || s->none || !vf_sheet_source(s)) {
         add_findings(s, l, false);
         add_findings(s, l, true);
         return;
     }
     vf_sheet_add(l, VF_ROW(ROW_EXPECTED, 0), _("Expected"), vf_sheet_expected(s));
     add_findings(s, l, false);
-    add_fields(s, l, &vf_name_fields, ROW_NAME);
+    add_settings(s, l, &vf_name_settings, ROW_NAME);
     add_target(s, l);
     for (size_t i = 0; i < s->plan->n_disks; i++)
         add_disk(s, l, i);
     for (size_t i = 0; i < s->plan->n_nics; i++)
         if (vf_sheet_first(s, i) == i)
             add_net(s, l, i);
-    add_fields(s, l, &vf_plan_fields, ROW_PLAN);
+    add_settings(s, l, &vf_plan_settings, ROW_PLAN);
     vf_sheet_add(l, VF_ROW(ROW_OPTIONS, 0), _("Options"),
                  vf_strdup(_("what is rarely changed ...")));
     vf_sheet_add(l, VF_ROW(ROW_SAVE, 0), _("Save"),
@@ -246,17 +230,17 @@ void vf_sheet_fill(struct vf_wizard *w, struct vf_list *l, const struct vf_surve
 void vf_sheet_edited(struct vf_wizard *w)
 {
     w->want = true;
-    vf_str_set(&w->loaded[PAGE_SHEET], NULL);
+    w->number = 0; /* what is under way is of another plan */
     vf_wizard_go(w, w->page);
 }
 
 static void page_of(struct vf_wizard *w, enum vf_sheet_row kind, size_t i)
 {
     if (kind == ROW_DISK) {
-        w->sheet.disk = i;
+        w->sheet->disk = i;
         vf_wizard_go(w, PAGE_DISK);
     } else if (kind == ROW_NET) {
-        w->sheet.nic = i;
+        w->sheet->nic = i;
         vf_wizard_go(w, PAGE_NET);
     } else if (kind == ROW_OPTIONS) {
         vf_wizard_go(w, PAGE_OPTIONS);
@@ -269,11 +253,13 @@ enum vf_wizard_end vf_sheet_choose(struct vf_wizard *w, const struct vf_list_row
 {
     enum vf_sheet_row kind = VF_ROW_KIND(row->tag);
     size_t i = VF_ROW_INDEX(row->tag);
-    const struct vf_field *f = vf_sheet_field(w, row->tag);
-    if (kind == ROW_START)
+    const struct vf_setting *f = vf_sheet_setting(w, row->tag);
+    if (kind == ROW_START && w->n_vms > 1)
+        vf_wizard_go(w, PAGE_SEVERAL);
+    else if (kind == ROW_START)
         vf_sheet_ask_start(w);
     else if (f)
-        vf_sheet_ask_field(w, f);
+        vf_sheet_ask_setting(w, f);
     else if (kind == ROW_SAVE)
         vf_sheet_ask_save(w);
     else if (kind == ROW_FINDING || kind == ROW_EXPECTED)
@@ -285,38 +271,36 @@ enum vf_wizard_end vf_sheet_choose(struct vf_wizard *w, const struct vf_list_row
 
 /* ---- keys and drawing ---- */
 
-static void show_plan(struct vf_wizard *w)
+static void look_anew(struct vf_wizard *w)
 {
-    free(w->text);
-    w->text = vf_plan_summary(&w->sheet.seen->prepared);
-    w->reader = (struct vf_reader){.title = _("The whole plan"), .text = w->text};
+    for (size_t i = 0; i < w->n_vms; i++)
+        w->vms[i].sheet.anew = w->vms[i].sheet.anew || w->page == PAGE_SEVERAL || i == w->at;
+    vf_sheet_edited(w);
 }
 
 bool vf_sheet_press(struct vf_wizard *w, int key)
 {
     const struct vf_list_row *row = vf_list_row(&w->lists[w->page]);
     w->refocus = false; /* the cursor is a person's now */
-    if (key == 'r' || key == VF_KEY_F1 + 4) {
-        w->sheet.anew = true;
-        vf_sheet_edited(w);
-    } else if (!w->sheet.seen) {
+    if (key == 'r' || key == VF_KEY_F1 + 4)
+        look_anew(w);
+    else if (!row || !w->sheet->seen)
         return false;
-    } else if (key == 'p') {
-        show_plan(w);
-    } else if (key == 's' && w->sheet.plan) {
+    else if (key == 'p' && w->page != PAGE_SEVERAL)
+        vf_wizard_read(w, _("The whole plan"), vf_plan_summary(&w->sheet->seen->prepared));
+    else if (key == 's')
         vf_sheet_ask_save(w);
-    } else if (key == 'e' && row && w->page == PAGE_SHEET) {
+    else if (key == 'e' && w->page <= PAGE_SHEET)
         vf_sheet_explain(w, row->tag);
-    } else {
+    else
         return false;
-    }
     return true;
 }
 
 /* The row of the plan's page that the page shown is about. */
 static size_t row_of(const struct vf_wizard *w)
 {
-    const struct vf_sheet *s = &w->sheet;
+    const struct vf_sheet *s = w->sheet;
     const struct vf_list_row *row = vf_list_row(&w->lists[PAGE_SHEET]);
     bool nic = w->page == PAGE_NET || w->page == PAGE_NIC;
     return w->page == PAGE_DISK ? VF_ROW(ROW_DISK, s->disk)
@@ -326,25 +310,47 @@ static size_t row_of(const struct vf_wizard *w)
 }
 
 /* What the row under the cursor is about, where there is more to be said than stands there. */
-static char *hint(const struct vf_wizard *w, enum vf_look *look)
+static char *hint(const struct vf_wizard *w)
 {
     const struct vf_list_row *row = vf_list_row(&w->lists[w->page]);
-    const struct vf_field *f = row ? vf_sheet_field(w, row->tag) : NULL;
-    *look = VF_LOOK_FAINT;
-    return f && f->detail && !row->why_not ? vf_strdup(_(f->detail)) : NULL;
+    const struct vf_setting *f = row ? vf_sheet_setting(w, row->tag) : NULL;
+    return f && f->detail ? vf_strdup(_(f->detail)) : NULL;
 }
 
-char *vf_sheet_status(const struct vf_wizard *w, enum vf_look *look)
+/* What was found about the row under the cursor; NULL: nothing. */
+static const struct vf_finding *finding(const struct vf_wizard *w, size_t *n)
+{
+    const struct vf_list_row *row = vf_list_row(&w->lists[w->page]);
+    *n = 1;
+    if (w->page != PAGE_SEVERAL)
+        return w->common ? NULL : vf_row_finding(w->sheet, row_of(w), n);
+    return row && VF_ROW_KIND(row->tag) == ROW_VM
+               ? vf_worst_finding(&w->vms[VF_ROW_INDEX(row->tag)].sheet)
+               : NULL;
+}
+
+char *vf_sheet_status(const struct vf_wizard *w)
+{
+    size_t n;
+    const struct vf_list_row *row = vf_list_row(&w->lists[w->page]);
+    const struct vf_finding *f = finding(w, &n);
+    if (row && row->why_not)
+        return vf_strdup(row->why_not);
+    if (!f)
+        return hint(w);
+    vf_autofree char *text = vf_finding_text(f);
+    return n > 1 ? vf_asprintf(_("%s: %s (and %zu more: e)"), _(vf_severity_words[f->severity]),
+                               text, n - 1)
+                 : vf_asprintf("%s: %s", _(vf_severity_words[f->severity]), text);
+}
+
+enum vf_look vf_sheet_look(const struct vf_wizard *w)
 {
     static const enum vf_look looks[] = {VF_LOOK_TEXT, VF_LOOK_WARN, VF_LOOK_BAD};
     size_t n;
-    const struct vf_finding *f = vf_row_finding(&w->sheet, row_of(w), &n);
-    if (!f)
-        return hint(w, look);
-    vf_autofree char *text = vf_finding_text(f);
-    *look = looks[f->severity];
-    return vf_asprintf(n > 1 ? _("%s: %s (and %zu more: e)") : "%s: %s",
-                       _(vf_severity_words[f->severity]), text, n - 1);
+    const struct vf_list_row *row = vf_list_row(&w->lists[w->page]);
+    const struct vf_finding *f = finding(w, &n);
+    return row && row->why_not ? VF_LOOK_WARN : f ? looks[f->severity] : VF_LOOK_FAINT;
 }
 
 void vf_sheet_draw(struct vf_wizard *w, struct vf_canvas *c, int row, int bottom)
@@ -357,21 +363,37 @@ void vf_sheet_draw(struct vf_wizard *w, struct vf_canvas *c, int row, int bottom
 
 /* ---- answers ---- */
 
+/* The VM whose plan is to be looked up next; N_VMS: none of those that are shown. */
+static size_t next_one(const struct vf_wizard *w)
+{
+    bool all = w->page == PAGE_SEVERAL || w->common;
+    for (size_t i = 0; i < w->n_vms; i++)
+        if ((all || i == w->at) && !vf_sheet_is_checked(w, i))
+            return i;
+    return w->n_vms;
+}
+
+bool vf_sheet_needs(const struct vf_wizard *w)
+{
+    return next_one(w) < w->n_vms;
+}
+
 void vf_sheet_wants(struct vf_wizard *w, struct vf_survey_question *q)
 {
-    vf_autofree char *at = where(w);
-    w->made = !w->sheet.plan || w->sheet.anew || !vf_streq(at, w->sheet.where);
-    q->plan = w->made ? NULL : w->sheet.plan;
+    w->asked = vf_sheet_needs(w) ? next_one(w) : w->at;
+    const struct vf_sheet *s = &w->vms[w->asked].sheet;
+    vf_autofree char *at = where(w, w->asked);
+    w->made = !s->plan || s->none || s->anew || !vf_streq(at, s->where);
+    w->move.vm = w->vms[w->asked].vm;
+    q->kind = VF_SURVEY_PLAN;
+    q->plan = w->made ? NULL : s->plan;
 }
 
 void vf_sheet_answer(struct vf_wizard *w, struct vf_survey_answer *a)
 {
-    vf_autofree char *at = where(w);
-    struct vf_sheet *s = sheet(w);
-    w->refocus = w->refocus || w->made || !a->prepared.plan;
-    bool again = vf_sheet_take(s, w->made, at, a);
-    free(w->loaded[PAGE_SHEET]);
-    w->loaded[PAGE_SHEET] = again ? NULL : vf_sheet_key(w);
-    w->want = again;
+    vf_autofree char *at = where(w, w->asked);
+    w->refocus = w->refocus || !a->prepared.plan;
+    vf_sheet_take(&w->vms[w->asked].sheet, w->made, at, a);
+    w->want = vf_sheet_needs(w);
     vf_wizard_go(w, w->page);
 }

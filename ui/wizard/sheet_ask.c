@@ -25,18 +25,18 @@ static void open_question(struct vf_wizard *w, const char *id, const char *title
     vf_question_open(&w->question, ask);
 }
 
-static void ask_typed(struct vf_wizard *w, const struct vf_field *f, const char *typed,
+static void ask_typed(struct vf_wizard *w, const struct vf_setting *f, const char *typed,
                       const char *detail)
 {
-    w->field = f;
+    w->setting = f;
     open_question(w, "field", _(f->title), detail, NULL, typed ? typed : "");
 }
 
-void vf_sheet_ask_field(struct vf_wizard *w, const struct vf_field *f)
+void vf_sheet_ask_setting(struct vf_wizard *w, const struct vf_setting *f)
 {
-    vf_autofree char *now = f->get(&w->sheet);
+    vf_autofree char *now = f->get(w->sheet);
     const char *detail = f->detail ? _(f->detail) : NULL;
-    w->field = f;
+    w->setting = f;
     if (!f->offer) {
         ask_typed(w, f, now, detail);
     } else if (f->list) {
@@ -44,20 +44,20 @@ void vf_sheet_ask_field(struct vf_wizard *w, const struct vf_field *f)
         vf_wizard_go(w, PAGE_PICK);
     } else {
         json_t *choices = json_array();
-        f->offer(&w->sheet, choices);
+        f->offer(w->sheet, choices);
         open_question(w, "field", _(f->title), detail, choices, now);
     }
 }
 
 void vf_sheet_set(struct vf_wizard *w, const char *value)
 {
-    const struct vf_field *f = w->field;
+    const struct vf_setting *f = w->setting;
     if (f->typed && vf_streq(value, "enter")) {
-        vf_autofree char *now = f->typed->get(&w->sheet);
+        vf_autofree char *now = f->typed->get(w->sheet);
         ask_typed(w, f->typed, now, NULL);
         return;
     }
-    const char *why = f->set(&w->sheet, value);
+    const char *why = w->common ? vf_several_set(w, f, value) : f->set(w->sheet, value);
     if (why) /* what was typed stays to be corrected */
         ask_typed(w, f, value, why);
     else
@@ -79,13 +79,15 @@ static void add_finding(struct vf_buf *b, const struct vf_finding *f)
 void vf_sheet_explain(struct vf_wizard *w, size_t tag)
 {
     vf_autobuf struct vf_buf b = {0};
-    const struct vf_findings *f = &w->sheet.seen->prepared.findings;
+    bool vm = VF_ROW_KIND(tag) == ROW_VM;
+    const struct vf_sheet *s = vm ? &w->vms[VF_ROW_INDEX(tag)].sheet : w->sheet;
+    const struct vf_findings *f = s->seen ? &s->seen->prepared.findings : NULL;
     for (int severity = VF_STOP; severity >= VF_INFO; severity--)
-        for (size_t i = 0; i < f->n; i++)
-            if ((int)f->v[i].severity == severity && vf_finding_row(&w->sheet, i) == tag)
+        for (size_t i = 0; f && i < f->n; i++)
+            if ((int)f->v[i].severity == severity && (vm || vf_finding_row(s, i) == tag))
                 add_finding(&b, &f->v[i]);
     if (VF_ROW_KIND(tag) == ROW_EXPECTED) {
-        vf_autofree char *text = vf_sheet_expected(&w->sheet);
+        vf_autofree char *text = vf_sheet_expected(s);
         vf_buf_printf(&b, "%s\n\n%s\n", text,
                       _("Down is the time from the shutdown until the VM starts at the target. Raw "
                         "disks of a running VM are copied before the shutdown, and only what has "
@@ -94,9 +96,7 @@ void vf_sheet_explain(struct vf_wizard *w, size_t tag)
     }
     if (!b.len)
         return;
-    free(w->text);
-    w->text = vf_buf_take(&b);
-    w->reader = (struct vf_reader){.title = _("What was found"), .text = w->text};
+    vf_wizard_read(w, _("What was found"), vf_buf_take(&b));
 }
 
 /* ---- the start ---- */
@@ -129,9 +129,46 @@ static const char *what_happens(const struct vf_prepared *p)
                               "and compared. ");
 }
 
+static void ask_start(struct vf_wizard *w, const char *title, const char *detail)
+{
+    json_t *choices = json_array();
+    vf_offer(choices, "yes", _("Yes, begin"));
+    vf_offer(choices, "no", _("Not yet"));
+    open_question(w, "start", title, detail, choices, "yes");
+}
+
+/* Of several: how many are shut down without being asked about. */
+static size_t shut_down(const struct vf_wizard *w)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < w->n_vms; i++)
+        n += shuts_down(&w->vms[i].sheet.seen->prepared);
+    return n;
+}
+
+static void ask_start_all(struct vf_wizard *w)
+{
+    size_t n = shut_down(w);
+    const char *detail = _("What goes wrong with one is put back; the sources are never deleted.");
+    if (n) {
+        vf_autofree char *title =
+            vf_asprintf(_("%zu of these VMs will be shut down without asking you again, each when "
+                          "it is its turn. Type this number to begin."),
+                        n);
+        open_question(w, "shut-down", title, detail, NULL, "");
+        return;
+    }
+    vf_autofree char *title = vf_asprintf(_("Move these %zu VMs now?"), w->n_vms);
+    ask_start(w, title, detail);
+}
+
 void vf_sheet_ask_start(struct vf_wizard *w)
 {
-    const struct vf_prepared *p = &w->sheet.seen->prepared;
+    if (w->n_vms > 1) {
+        ask_start_all(w);
+        return;
+    }
+    const struct vf_prepared *p = &w->sheet->seen->prepared;
     const char *what = what_happens(p);
     vf_autofree char *detail =
         vf_asprintf("%s%s", what, _("What goes wrong is put back; the source is never deleted."));
@@ -143,10 +180,7 @@ void vf_sheet_ask_start(struct vf_wizard *w)
         return;
     }
     vf_autofree char *title = vf_asprintf(_("Move %s now?"), p->plan->vm_name);
-    json_t *choices = json_array();
-    vf_offer(choices, "yes", _("Yes, begin"));
-    vf_offer(choices, "no", _("Not yet"));
-    open_question(w, "start", title, detail, choices, "yes");
+    ask_start(w, title, detail);
 }
 
 /* It is begun: where its networks went is remembered. A file that cannot be written is no reason
@@ -163,7 +197,7 @@ static enum vf_wizard_end start(struct vf_wizard *w)
 
 void vf_sheet_ask_save(struct vf_wizard *w)
 {
-    vf_autofree char *path = vf_asprintf("%s.plan", w->sheet.plan->vm_name);
+    vf_autofree char *path = vf_asprintf("%s.plan", w->sheet->plan->vm_name);
     open_question(w, "save", _("In which file is the plan to be saved?"),
                   _("vmferry check FILE looks at it again later, vmferry run FILE carries it out."),
                   NULL, path);
@@ -180,7 +214,7 @@ static void save(struct vf_wizard *w, const char *path)
 {
     vf_autoerror struct vf_error *err = NULL;
     vf_autofree char *safe = vf_escape(path);
-    int r = vf_plan_save(w->sheet.plan, path, &err);
+    int r = vf_plan_save(w->sheet->plan, path, &err);
     vf_autofree char *title = r == 0 ? vf_asprintf(_("The plan was saved in %s."), safe)
                                      : vf_asprintf(_("The plan was not saved in %s."), safe);
     vf_autofree char *why = err ? vf_escape(vf_error_text(err)) : NULL;
@@ -213,6 +247,16 @@ static void save_as(struct vf_wizard *w, const char *typed)
 
 /* ---- answers ---- */
 
+static enum vf_wizard_end shut_down_typed(struct vf_wizard *w, const char *text)
+{
+    vf_autofree char *wanted =
+        w->n_vms > 1 ? vf_asprintf("%zu", shut_down(w)) : vf_strdup(w->sheet->plan->vm_name);
+    if (vf_streq(text, wanted))
+        return start(w);
+    tell(w, _("That is not what was asked for. Nothing was begun."), NULL);
+    return VF_WIZARD_GOES_ON;
+}
+
 enum vf_wizard_end vf_sheet_answered(struct vf_wizard *w, const char *id, const char *text)
 {
     bool yes = vf_streq(text, "yes");
@@ -220,10 +264,8 @@ enum vf_wizard_end vf_sheet_answered(struct vf_wizard *w, const char *id, const 
         vf_sheet_set(w, text);
     else if (vf_streq(id, "start") && yes)
         return start(w);
-    else if (vf_streq(id, "shut-down") && vf_streq(text, w->sheet.plan->vm_name))
-        return start(w);
     else if (vf_streq(id, "shut-down"))
-        tell(w, _("That is not its name. Nothing was begun."), NULL);
+        return shut_down_typed(w, text);
     else if (vf_streq(id, "save"))
         save_as(w, text);
     else if (vf_streq(id, "replace") && yes)

@@ -9,44 +9,44 @@
 
 /* ---- pages of fields ---- */
 
-const struct vf_field *vf_sheet_field(const struct vf_wizard *w, size_t tag)
+const struct vf_setting *vf_sheet_setting(const struct vf_wizard *w, size_t tag)
 {
     enum vf_sheet_row kind = VF_ROW_KIND(tag);
-    const struct vf_fields *f = w->page == PAGE_DISK      ? &vf_disk_fields
-                                : w->page == PAGE_NIC     ? &vf_nic_fields
-                                : w->page == PAGE_OPTIONS ? &vf_option_fields
-                                : w->page != PAGE_SHEET   ? NULL
-                                : kind == ROW_NAME        ? &vf_name_fields
-                                : kind == ROW_PLAN        ? &vf_plan_fields
-                                                          : NULL;
-    return f ? &f->v[w->page == PAGE_SHEET ? VF_ROW_INDEX(tag) : tag] : NULL;
+    const struct vf_settings *f = w->page == PAGE_DISK      ? &vf_disk_settings
+                                  : w->page == PAGE_NIC     ? &vf_nic_settings
+                                  : w->page == PAGE_OPTIONS ? &vf_option_settings
+                                  : w->page > PAGE_SHEET    ? NULL
+                                  : kind == ROW_NAME        ? &vf_name_settings
+                                  : kind == ROW_PLAN        ? &vf_plan_settings
+                                                            : NULL;
+    return f ? &f->v[w->page <= PAGE_SHEET ? VF_ROW_INDEX(tag) : tag] : NULL;
 }
 
-static void fill_fields(const struct vf_wizard *w, struct vf_list *l, const struct vf_fields *f)
+static void fill_settings(const struct vf_wizard *w, struct vf_list *l, const struct vf_settings *f)
 {
     static const char *const names[] = {"", "", ""};
     vf_page_heads(l, names, VF_COUNT(names), 0);
     for (size_t i = 0; i < f->n; i++)
-        if (!f->v[i].applies || f->v[i].applies(&w->sheet))
-            vf_sheet_add(l, i, _(f->v[i].label), vf_field_show(&f->v[i], &w->sheet));
+        if (!f->v[i].applies || f->v[i].applies(w->sheet))
+            vf_sheet_add(l, i, _(f->v[i].label), vf_setting_show(&f->v[i], w->sheet));
 }
 
-enum vf_wizard_end vf_fields_choose(struct vf_wizard *w, const struct vf_list_row *row)
+enum vf_wizard_end vf_settings_choose(struct vf_wizard *w, const struct vf_list_row *row)
 {
-    vf_sheet_ask_field(w, vf_sheet_field(w, row->tag));
+    vf_sheet_ask_setting(w, vf_sheet_setting(w, row->tag));
     return VF_WIZARD_GOES_ON;
 }
 
 void vf_options_fill(struct vf_wizard *w, struct vf_list *l, const struct vf_survey_answer *a)
 {
-    fill_fields(w, l, &vf_option_fields);
+    fill_settings(w, l, &vf_option_settings);
 }
 
 /* ---- a disk ---- */
 
 char *vf_disk_title(const struct vf_wizard *w)
 {
-    const struct vf_sheet *s = &w->sheet;
+    const struct vf_sheet *s = w->sheet;
     const struct vf_plan_disk *d = &s->plan->disks[s->disk];
     const struct vf_disk *from = vf_sheet_disk(s, s->disk);
     vf_autofree char *size = vf_format_bytes(d->size), *volume = vf_escape(d->volume);
@@ -57,14 +57,14 @@ char *vf_disk_title(const struct vf_wizard *w)
 
 void vf_disk_fill(struct vf_wizard *w, struct vf_list *l, const struct vf_survey_answer *a)
 {
-    fill_fields(w, l, &vf_disk_fields);
+    fill_settings(w, l, &vf_disk_settings);
 }
 
 /* ---- a card ---- */
 
 char *vf_nic_title(const struct vf_wizard *w)
 {
-    const struct vf_sheet *s = &w->sheet;
+    const struct vf_sheet *s = w->sheet;
     const struct vf_nic *from = vf_sheet_nic(s, s->nic);
     vf_autofree char *bridge = vf_escape(from && from->bridge ? from->bridge : _("no bridge"));
     return vf_asprintf(_("Network card net%u, %s, on %s"), s->plan->nics[s->nic].index,
@@ -73,7 +73,7 @@ char *vf_nic_title(const struct vf_wizard *w)
 
 void vf_nic_fill(struct vf_wizard *w, struct vf_list *l, const struct vf_survey_answer *a)
 {
-    fill_fields(w, l, &vf_nic_fields);
+    fill_settings(w, l, &vf_nic_settings);
 }
 
 /* ---- a network ---- */
@@ -82,7 +82,7 @@ enum net_row { NET_BRIDGE, NET_TAG, NET_NIC };
 
 char *vf_net_title(const struct vf_wizard *w)
 {
-    const struct vf_sheet *s = &w->sheet;
+    const struct vf_sheet *s = w->sheet;
     const struct vf_nic *from = vf_sheet_nic(s, s->nic);
     vf_autofree char *bridge = vf_escape(from && from->bridge ? from->bridge : _("no bridge"));
     return from && from->tag
@@ -107,7 +107,7 @@ static void add_card(const struct vf_sheet *s, struct vf_list *l, size_t i)
 void vf_net_fill(struct vf_wizard *w, struct vf_list *l, const struct vf_survey_answer *a)
 {
     static const char *const names[] = {"", "", ""};
-    struct vf_sheet *s = &w->sheet;
+    struct vf_sheet *s = w->sheet;
     size_t first = s->nic = vf_sheet_first(s, s->nic);
     vf_page_heads(l, names, VF_COUNT(names), 0);
     for (size_t i = 0; s->seen->bridges && s->seen->bridges[i]; i++) {
@@ -117,25 +117,28 @@ void vf_net_fill(struct vf_wizard *w, struct vf_list *l, const struct vf_survey_
             l->cursor = i;
         vf_sheet_add(l, VF_ROW(NET_BRIDGE, i), bridge, vf_strdup(is ? _("chosen") : ""));
     }
-    vf_sheet_add(l, VF_ROW(NET_TAG, 0), _("VLAN tag"), vf_field_show(&vf_tag_field, s));
-    for (size_t i = first; i < s->plan->n_nics; i++)
+    vf_sheet_add(l, VF_ROW(NET_TAG, 0), _("VLAN tag"), vf_setting_show(&vf_tag_setting, s));
+    for (size_t i = first; !w->common && i < s->plan->n_nics; i++)
         if (vf_sheet_first(s, i) == first)
             add_card(s, l, i);
 }
 
 enum vf_wizard_end vf_net_choose(struct vf_wizard *w, const struct vf_list_row *row)
 {
-    struct vf_sheet *s = &w->sheet;
+    struct vf_sheet *s = w->sheet;
     size_t i = row->tag >> 8, kind = row->tag & 0xff;
     if (kind == NET_BRIDGE) {
         bool open = vf_sheet_open(s, s->nic);
-        vf_sheet_map(s, s->nic, s->seen->bridges[i], vf_sheet_tag(s, s->nic));
+        if (w->common)
+            vf_several_map(w, s->seen->bridges[i], vf_sheet_tag(s, s->nic));
+        else
+            vf_sheet_map(s, s->nic, s->seen->bridges[i], vf_sheet_tag(s, s->nic));
         w->want = true;
         w->refocus = open;
-        vf_wizard_go(w, PAGE_SHEET);
+        vf_wizard_go(w, w->common ? PAGE_SEVERAL : PAGE_SHEET);
         vf_sheet_edited(w);
     } else if (kind == NET_TAG) {
-        vf_sheet_ask_field(w, &vf_tag_field);
+        vf_sheet_ask_setting(w, &vf_tag_setting);
     } else {
         s->nic = i;
         vf_wizard_go(w, PAGE_NIC);
@@ -147,16 +150,16 @@ enum vf_wizard_end vf_net_choose(struct vf_wizard *w, const struct vf_list_row *
 
 char *vf_pick_title(const struct vf_wizard *w)
 {
-    return vf_strdup(_(w->field->title));
+    return vf_strdup(_(w->setting->title));
 }
 
 void vf_pick_fill(struct vf_wizard *w, struct vf_list *l, const struct vf_survey_answer *a)
 {
     static const char *const names[] = {"", ""};
     vf_autojson json_t *choices = json_array();
-    vf_autofree char *now = w->field->get(&w->sheet);
+    vf_autofree char *now = w->setting->get(w->sheet);
     vf_page_heads(l, names, VF_COUNT(names), 0);
-    w->field->offer(&w->sheet, choices);
+    w->setting->offer(w->sheet, choices);
     for (size_t i = 0; i < json_array_size(choices); i++) {
         const json_t *o = json_array_get(choices, i);
         struct vf_list_row *r = vf_list_add(l, i);
@@ -171,7 +174,7 @@ void vf_pick_fill(struct vf_wizard *w, struct vf_list *l, const struct vf_survey
 enum vf_wizard_end vf_pick_choose(struct vf_wizard *w, const struct vf_list_row *row)
 {
     vf_autojson json_t *choices = json_array();
-    w->field->offer(&w->sheet, choices);
+    w->setting->offer(w->sheet, choices);
     vf_autofree char *key = vf_strdup(vf_json_str(json_array_get(choices, row->tag), "key"));
     vf_wizard_go(w, w->from);
     vf_sheet_set(w, key ? key : "");

@@ -82,6 +82,36 @@ struct vf_vm *vf_pve_describe(struct vf_provider *p, unsigned id, struct vf_erro
     return vm;
 }
 
+/* Is there a device of the node's in it, which no other node has? */
+static bool passes_through(const json_t *config)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach ((json_t *)config, key, value)
+        if (vf_starts(key, "hostpci") ||
+            (vf_starts(key, "usb") && !vf_starts(json_string_value(value), "spice")))
+            return true;
+    return false;
+}
+
+int vf_pve_outline(struct vf_provider *p, const struct vf_vm *listed, struct vf_outline *out,
+                   struct vf_error **err)
+{
+    *out = (struct vf_outline){0};
+    vf_autofree char *path = vf_pve_path(listed->node, "/qemu/%u/config?current=1", listed->id);
+    vf_autojson json_t *config = vf_pve_object(vf_pve_of(p), path, err);
+    if (!config)
+        return -1;
+    vf_autoerror struct vf_error *why = NULL;
+    out->vm = vf_pve_vm_from_config(listed->id, listed->node, config, &why);
+    if (!out->vm)
+        out->why = vf_strdup(vf_error_text(why));
+    out->description = vf_strdup(vf_json_text(config, "description"));
+    out->snapshots = json_object_get(config, "parent") != NULL;
+    out->passthrough = passes_through(config);
+    return 0;
+}
+
 char *vf_pve_notes(struct vf_provider *p, unsigned id, struct vf_error **err)
 {
     struct vf_pve_client *c = vf_pve_of(p);

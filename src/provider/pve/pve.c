@@ -20,6 +20,7 @@ static const struct vf_provider_ops ops = {
     .vms = vf_pve_vms,
     .storages = vf_pve_storages,
     .bridges = vf_pve_bridges,
+    .outline = vf_pve_outline,
     .describe = vf_pve_describe,
     .notes = vf_pve_notes,
     .surroundings = vf_pve_surroundings,

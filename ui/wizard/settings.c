@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config.h"
-#include "ui/wizard/fields.h"
+#include "ui/wizard/settings.h"
 #include "base/i18n.h"
 #include "base/str.h"
 #include "job/event.h"
@@ -92,7 +92,7 @@ static const char *set_id(struct vf_sheet *s, const char *value)
     return why;
 }
 
-static const struct vf_field names[] = {
+static const struct vf_setting names[] = {
     {N_("VM"), N_("What is it to be called at the target?"),
      N_("Empty: as at the source. The source is renamed when it has been moved."), .get = get_name,
      .set = set_name},
@@ -233,7 +233,7 @@ static void offer_verify(const struct vf_sheet *s, json_t *choices)
     offer_words(choices, verifies, VF_COUNT(verifies));
 }
 
-static const struct vf_field plan_fields[] = {
+static const struct vf_setting plan_settings[] = {
     {N_("Shut down"), N_("When is it to be shut down?"),
      N_("It is down from then on until it runs at the target. A shutdown is never forced without "
         "asking."),
@@ -352,7 +352,7 @@ static const char *set_cpu(struct vf_sheet *s, const char *value)
     return NULL;
 }
 
-static const struct vf_field option_fields[] = {
+static const struct vf_setting option_settings[] = {
     {N_("Copy before"), N_("Are raw disks to be copied before the shutdown?"),
      N_("Then only what has changed since is sent while the VM is down. Disks of other formats are "
         "copied while it is down."),
@@ -370,13 +370,13 @@ static const struct vf_field option_fields[] = {
      .set = set_cpu, .applies = copies, .none = N_("as at the source")},
 };
 
-const struct vf_fields vf_name_fields = {names, VF_COUNT(names)};
-const struct vf_fields vf_plan_fields = {plan_fields, VF_COUNT(plan_fields)};
-const struct vf_fields vf_option_fields = {option_fields, VF_COUNT(option_fields)};
+const struct vf_settings vf_name_settings = {names, VF_COUNT(names)};
+const struct vf_settings vf_plan_settings = {plan_settings, VF_COUNT(plan_settings)};
+const struct vf_settings vf_option_settings = {option_settings, VF_COUNT(option_settings)};
 
 /* ---- as a row ---- */
 
-static const char *label_of(const struct vf_field *f, const struct vf_sheet *s, const char *key,
+static const char *label_of(const struct vf_setting *f, const struct vf_sheet *s, const char *key,
                             json_t *choices)
 {
     f->offer(s, choices);
@@ -386,7 +386,7 @@ static const char *label_of(const struct vf_field *f, const struct vf_sheet *s, 
     return NULL;
 }
 
-char *vf_field_show(const struct vf_field *f, const struct vf_sheet *s)
+char *vf_setting_show(const struct vf_setting *f, const struct vf_sheet *s)
 {
     vf_autofree char *value = f->get(s);
     vf_autojson json_t *choices = json_array();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What can be set of a disk and of a network card. */
 #include "config.h"
-#include "ui/wizard/fields.h"
+#include "ui/wizard/settings.h"
 #include "plan/mac.h"
 #include "plan/slot.h"
 #include "base/i18n.h"
@@ -205,7 +205,7 @@ static bool takes_iothread(const struct vf_sheet *s)
     return vf_slot_takes(vf_plan_slot(disk(s)), "iothread");
 }
 
-static const struct vf_field disk_fields[] = {
+static const struct vf_setting disk_settings[] = {
     {N_("Storage"), N_("To which storage?"), NULL, .get = get_storage, .set = set_storage,
      .offer = offer_storages, .list = true},
     {N_("Format"), N_("In which format is it to be there?"), NULL, .get = get_format,
@@ -255,7 +255,7 @@ static char *tag_text(unsigned tag)
     return tag ? vf_asprintf("%u", tag) : NULL;
 }
 
-static const char *parse_tag(const char *value, unsigned *tag)
+const char *vf_parse_tag(const char *value, unsigned *tag)
 {
     uint64_t n = 0;
     if (*value && vf_parse_u64(value, 0, 4094, &n) < 0)
@@ -272,7 +272,7 @@ static char *get_tag(const struct vf_sheet *s)
 static const char *set_tag(struct vf_sheet *s, const char *value)
 {
     unsigned tag = 0;
-    const char *why = parse_tag(value, &tag);
+    const char *why = vf_parse_tag(value, &tag);
     if (!why)
         vf_sheet_set_tag(s, s->nic, tag);
     return why;
@@ -281,18 +281,18 @@ static const char *set_tag(struct vf_sheet *s, const char *value)
 static const char *set_all_tags(struct vf_sheet *s, const char *value)
 {
     unsigned tag = 0;
-    const char *why = parse_tag(value, &tag);
+    const char *why = vf_parse_tag(value, &tag);
     if (!why)
         vf_sheet_map(s, s->nic, NULL, tag);
     return why;
 }
 
-const struct vf_field vf_tag_field = {N_("VLAN tag"),
-                                      N_("Which VLAN tag is it to have at the target?"),
-                                      N_("1 to 4094. Empty: none."),
-                                      .get = get_tag,
-                                      .set = set_all_tags,
-                                      .none = N_("none")};
+const struct vf_setting vf_tag_setting = {N_("VLAN tag"),
+                                          N_("Which VLAN tag is it to have at the target?"),
+                                          N_("1 to 4094. Empty: none."),
+                                          .get = get_tag,
+                                          .set = set_all_tags,
+                                          .none = N_("none")};
 
 static char *get_mac(const struct vf_sheet *s)
 {
@@ -369,10 +369,10 @@ static void offer_cable(const struct vf_sheet *s, json_t *choices)
     vf_offer(choices, "on", _("disconnected"));
 }
 
-static const struct vf_field typed_mac = {N_("MAC address"), N_("Which MAC address?"), NULL,
-                                          .get = get_typed_mac, .set = set_mac};
+static const struct vf_setting typed_mac = {N_("MAC address"), N_("Which MAC address?"), NULL,
+                                            .get = get_typed_mac, .set = set_mac};
 
-static const struct vf_field nic_fields[] = {
+static const struct vf_setting nic_settings[] = {
     {N_("Bridge"), N_("To which bridge?"), NULL, .get = get_bridge, .set = set_bridge,
      .offer = offer_bridges, .list = true},
     {N_("VLAN tag"), N_("Which VLAN tag is it to have at the target?"),
@@ -387,5 +387,5 @@ static const struct vf_field nic_fields[] = {
      .offer = offer_cable},
 };
 
-const struct vf_fields vf_disk_fields = {disk_fields, VF_COUNT(disk_fields)};
-const struct vf_fields vf_nic_fields = {nic_fields, VF_COUNT(nic_fields)};
+const struct vf_settings vf_disk_settings = {disk_settings, VF_COUNT(disk_settings)};
+const struct vf_settings vf_nic_settings = {nic_settings, VF_COUNT(nic_settings)};
