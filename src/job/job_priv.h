@@ -216,6 +216,11 @@ char *vf_job_volume_path(struct vf_job *job, bool target, const char *node, cons
 struct vf_ssh *vf_job_ssh(struct vf_job *job, bool target, const char *node, const char *storage,
                           struct vf_error **err);
 
+/* The storage that the host with the disks is configured for: that of the first. */
+const char *vf_job_host_storage(const struct vf_job *job, bool target);
+/* The addresses at which the other cluster's host may find the one behind SSH; NULL-terminated,
+ * caller frees. */
+char **vf_job_peer_addresses(struct vf_job *job, bool target, struct vf_ssh *ssh);
 /* The address at which other nodes reach NODE of the target; caller frees. */
 char *vf_job_data_address(struct vf_job *job, const char *node, struct vf_error **err);
 

@@ -272,6 +272,7 @@ enum vf_wizard_end vf_vms_choose(struct vf_wizard *w, const struct vf_list_row *
     if (!n)
         add_chosen(&vms, &n, row);
     vf_wizard_choose_vms(w, vms, n);
+    w->from_file = false;
     vf_wizard_go(w, PAGE_TARGET);
     return VF_WIZARD_GOES_ON;
 }
