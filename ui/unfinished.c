@@ -41,6 +41,13 @@ static const char *const ways[] = {
     N_("; rollback"),
 };
 
+static bool is_done_test(struct vf_journal *j)
+{
+    const struct vf_record *done = vf_journal_find(j, "finish/test");
+    return vf_journal_is_rehearsal(j) && done && done->state == VF_REC_DONE &&
+           !vf_journal_find(j, "rollback");
+}
+
 void vf_say_job(FILE *out, const char *id)
 {
     vf_autofree char *dir = vf_job_dir(id);
@@ -54,6 +61,8 @@ void vf_say_job(FILE *out, const char *id)
     const json_t *job = last(j, "job");
     bool runs = vf_job_is_locked(dir, NULL, NULL);
     const char *word = runs ? _("running") : result(j), *way = runs ? "" : ways[vf_journal_way(j)];
+    if (!runs && is_done_test(j))
+        way = N_(" (a test); rollback removes it");
     const char *vm = vf_json_str(job, "vm"), *source = vf_json_str(job, "source"),
                *target = vf_json_str(job, "target");
     vf_say(out, "%-24s  %-14s  %s: %s -> %s%s\n", id, word ? word : _("INTERRUPTED"), vm ? vm : "?",
@@ -66,7 +75,8 @@ static bool is_unfinished(const char *id)
     if (vf_job_is_locked(dir, NULL, NULL))
         return true;
     vf_auto(vf_journal_free) struct vf_journal *j = vf_journal_open(dir, true, NULL);
-    return j && vf_journal_way(j) != VF_WAY_NONE;
+    /* a test that is done waits for nothing but to be removed */
+    return j && vf_journal_way(j) != VF_WAY_NONE && !is_done_test(j);
 }
 
 char **vf_unfinished_jobs(void)

@@ -64,7 +64,10 @@ static void add_by_hand(const struct vf_job *job, json_t *r)
     const json_t *missing = json_object_get(json_object_get(r, "service"), "missing");
     json_t *list = json_array();
     bool ran = job->source && job->source->state != VF_VM_STOPPED;
-    if (ran && !vf_json_true(r, "started"))
+    if (p->rehearse)
+        by_hand(list, vf_asprintf(_("look at %s at %s; then vmferry rollback %s removes it"),
+                                  vf_json_str(r, "target_name"), p->target, job->id));
+    else if (ran && !vf_json_true(r, "started"))
         by_hand(list,
                 vf_asprintf(_("start %s at %s when it is to run there"), p->vm_name, p->target));
     for (size_t i = 0; i < json_array_size(missing); i++)
@@ -117,6 +120,20 @@ void vf_account_who_text(const json_t *r, struct vf_buf *b)
 {
     line(b, _("by"), vf_json_str(r, "by"));
     line(b, _("begun"), vf_json_str(r, "begun"));
+}
+
+void vf_account_rehearsal_text(const json_t *r, struct vf_buf *b)
+{
+    const char *of = vf_json_str(r, "rehearsal");
+    if (!of)
+        return;
+    line(b, _("rehearsal"),
+         _("a test: the source was left alone, the cards of the target are "
+           "disconnected"));
+    if (vf_streq(of, "running"))
+        line(b, "",
+             _("its disks were read while the VM wrote on: what was read is what was written "
+               "and compared, but it is NO state of one moment"));
 }
 
 /* "3 min 05 s; forecast was about 2 to 5 min" */

@@ -164,5 +164,7 @@ int vf_check_around(const struct vf_plan *plan, const struct vf_vm *source, bool
         return -1;
     if (plan->method == VF_METHOD_REMOTE_MIGRATE)
         return 0; /* the rest is none of its business: see native.c */
-    return check_pool(plan, source, dst, f, err) < 0 ? -1 : check_ha(plan, source, src, f, err);
+    if (check_pool(plan, source, dst, f, err) < 0)
+        return -1;
+    return plan->rehearse ? 0 : check_ha(plan, source, src, f, err);
 }

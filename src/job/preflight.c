@@ -71,7 +71,7 @@ static int check_fit(const struct view *v, struct vf_provider *dst, struct vf_fi
 static void check_source(const struct view *v, struct vf_findings *f)
 {
     const struct vf_vm *s = v->source;
-    static const char *const suffixes[] = {VF_CREATING, VF_CLONING, VF_MIGRATED};
+    static const char *const suffixes[] = {VF_CREATING, VF_CLONING, VF_MIGRATED, VF_TEST};
     vf_autofree char *owner = vf_marker_find(s->description);
     if (owner && !vf_streq(owner, v->job_id))
         vf_finding_add(f, VF_STOP, s->name, _("wait for it, or undo it with vmferry rollback"),
@@ -214,7 +214,7 @@ static void check_storages(const struct view *v, struct vf_findings *f)
 
 static void check_names(const struct view *v, struct vf_findings *f)
 {
-    const char *name = v->plan->target_name ? v->plan->target_name : v->source->name;
+    vf_autofree char *name = vf_plan_target_name(v->plan, v->source);
     vf_autofree char *creating = vf_name_with(name, VF_CREATING);
     for (size_t i = 0; i < v->n_vms; i++) {
         const struct vf_vm *x = v->vms[i];
@@ -305,6 +305,7 @@ int vf_preflight(const struct vf_conf *conf, const struct vf_plan *plan, const s
     vf_autoerror struct vf_error *why = NULL;
     int r = vf_rights_check(plan, source, src, dst, out, err);
     v.blind = vf_findings_stop(out);
+    vf_check_rehearsal(plan, source, out);
     if (r == 0)
         r = dst->ops->nodes(dst, &v.nodes, &v.n_nodes, err);
     if (r == 0)

@@ -17,6 +17,9 @@ enum vf_way {
 };
 enum vf_way vf_journal_way(struct vf_journal *j);
 
+/* Is it a test migration? Such a job can be undone at any time, also when it is done. */
+bool vf_journal_is_rehearsal(struct vf_journal *j);
+
 /* May the target VM have run, and written? From then on there is no way back. */
 bool vf_journal_target_ran(struct vf_journal *j);
 

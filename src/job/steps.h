@@ -41,6 +41,7 @@ VF_STEP(copy);
 VF_STEP(verify);
 VF_STEP(attach);
 VF_STEP(rename);
+VF_UNDO(rename);
 VF_STEP(ready_start);
 VF_STEP(start);
 VF_STEP(migrated);

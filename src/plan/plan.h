@@ -70,6 +70,7 @@ struct vf_plan {
     unsigned streams;          /* connections between the hosts, 0: as they bear */
     unsigned route;            /* index of vf_route_words */
     unsigned shutdown_timeout; /* seconds given to a graceful shutdown */
+    bool rehearse;             /* a test: NAME--TEST, disconnected; the source is left alone */
     bool wait_before_stop;     /* ask before the source is shut down (or migrated) */
     bool wait_before_start;    /* ask before the target is started */
     bool verify_tls;           /* false: --no-verify-ssl */
@@ -97,6 +98,8 @@ struct vf_plan *vf_plan_parse(const char *text, size_t len, const char *path,
 char *vf_plan_text(const struct vf_plan *p);
 int vf_plan_save(const struct vf_plan *p, const char *path, struct vf_error **err);
 
+/* What the target VM is called; caller frees. */
+char *vf_plan_target_name(const struct vf_plan *p, const struct vf_vm *source);
 /* Is the Ith disk copied before SOURCE, which runs, is shut down? */
 bool vf_plan_precopies(const struct vf_plan *p, const struct vf_vm *source, size_t i);
 

@@ -201,6 +201,7 @@ static const struct vf_cfg_key plan_keys[] = {
     {"route", VF_CFG_WORD, AT(plan_file, plan.route), .words = vf_route_words},
     {"ciphers", VF_CFG_STR, AT(plan_file, plan.ciphers), .check = vf_ciphers_check},
     {"shutdown-timeout", VF_CFG_UINT, UINT(plan_file, plan.shutdown_timeout, 1, 86400)},
+    {"rehearse", VF_CFG_BOOL, AT(plan_file, plan.rehearse)},
     {"wait-before-stop", VF_CFG_BOOL, AT(plan_file, plan.wait_before_stop)},
     {"wait-before-start", VF_CFG_BOOL, AT(plan_file, plan.wait_before_start)},
     {"verify-tls", VF_CFG_BOOL, AT(plan_file, plan.verify_tls)},
@@ -375,6 +376,8 @@ char *vf_plan_text(const struct vf_plan *p)
     put_text(&b, "", "ciphers", p->ciphers);
     put_number(&b, "", "shutdown-timeout", p->shutdown_timeout);
     vf_buf_puts(&b, " # seconds for a graceful shutdown\n");
+    put_bool(&b, "rehearse", p->rehearse,
+             "true: a test, NAME--TEST with its cards disconnected; the source is left alone");
     put_bool(&b, "wait-before-stop", p->wait_before_stop, "true: ask before it is shut down");
     put_bool(&b, "wait-before-start", p->wait_before_start,
              "true: ask before it is started at the target");

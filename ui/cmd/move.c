@@ -54,6 +54,8 @@ static const char usage[] =
        "      --ignore-exists  go on although the target has a VM of this name, or\n"
        "                       is the same cluster\n"
        "      --stop-timeout S seconds given to a graceful shutdown (default 180)\n"
+       "      --rehearse       a test: NAME--TEST with its cards disconnected; the source is\n"
+       "                       left alone, vmferry rollback removes it\n"
        "      --wait-before-stop\n"
        "                       do all that can be done while it runs, then ask before\n"
        "                       it is shut down (also with --yes)\n"
@@ -91,6 +93,7 @@ enum {
     O_VMID,
     O_IGNORE_EXISTS,
     O_TIMEOUT,
+    O_REHEARSE,
     O_WAIT_STOP,
     O_WAIT_START,
     O_NO_VERIFY,
@@ -116,6 +119,7 @@ static const struct option long_options[] = {
     {"vmid", required_argument, NULL, O_VMID},
     {"ignore-exists", no_argument, NULL, O_IGNORE_EXISTS},
     {"stop-timeout", required_argument, NULL, O_TIMEOUT},
+    {"rehearse", no_argument, NULL, O_REHEARSE},
     {"wait-before-stop", no_argument, NULL, O_WAIT_STOP},
     {"wait-before-start", no_argument, NULL, O_WAIT_START},
     {"no-verify-ssl", no_argument, NULL, O_NO_VERIFY},
@@ -142,10 +146,15 @@ static bool take_switch(struct options *o, int c)
         int option;
         bool *where, value;
     } switches[] = {
-        {O_STOP_ON_FAILURE, &o->stop_on_failure, true}, {O_SKIP_START, &m->skip_start, true},
-        {O_SKIP_DISKS, &m->skip_disks, true},           {O_NO_PRECOPY, &m->no_precopy, true},
-        {O_IGNORE_EXISTS, &m->ignore_exists, true},     {O_WAIT_STOP, &m->wait_before_stop, true},
-        {O_WAIT_START, &m->wait_before_start, true},    {O_NO_VERIFY, &m->verify_tls, false},
+        {O_STOP_ON_FAILURE, &o->stop_on_failure, true},
+        {O_SKIP_START, &m->skip_start, true},
+        {O_SKIP_DISKS, &m->skip_disks, true},
+        {O_NO_PRECOPY, &m->no_precopy, true},
+        {O_IGNORE_EXISTS, &m->ignore_exists, true},
+        {O_WAIT_STOP, &m->wait_before_stop, true},
+        {O_REHEARSE, &m->rehearse, true},
+        {O_WAIT_START, &m->wait_before_start, true},
+        {O_NO_VERIFY, &m->verify_tls, false},
     };
     for (size_t i = 0; i < VF_COUNT(switches); i++)
         if (switches[i].option == c) {
