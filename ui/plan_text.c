@@ -124,6 +124,11 @@ static void add_waits(struct vf_buf *b, const struct vf_prepared *p)
     const struct vf_plan *plan = p->plan;
     if (p->source->state == VF_VM_STOPPED || plan->rehearse)
         return;
+    if (plan->service_ports)
+        vf_buf_printf(b, _("  test  TCP ports %s %s, before and after, from this machine\n"),
+                      plan->service_ports,
+                      plan->service_addresses ? plan->service_addresses
+                                              : _("of the addresses its agent tells"));
     if (plan->wait_before_stop)
         vf_buf_puts(b, plan->method == VF_METHOD_COPY
                            ? _("  wait  you are asked before it is shut down\n")

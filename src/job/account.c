@@ -52,6 +52,22 @@ static void add_forecast(const struct vf_job *job, json_t *r)
     copy_member(r, "forecast_downtime", last, "down_seconds");
 }
 
+/* What answered before, and whether it does again. */
+static void add_service(const struct vf_job *job, json_t *r)
+{
+    const struct vf_record *before = vf_job_was_done(job, "service"),
+                           *after = vf_job_was_done(job, "service-after");
+    if (!before)
+        return;
+    json_t *o = json_object();
+    copy_member(o, "tried", before->result, "tried");
+    copy_member(o, "why", before->result, "why");
+    copy_member(o, "answered", before->result, "answered");
+    copy_member(o, "back", after ? after->result : NULL, "back");
+    copy_member(o, "missing", after ? after->result : NULL, "missing");
+    json_object_set_new(r, "service_test", o);
+}
+
 static void by_hand(json_t *list, char *text)
 {
     json_array_append_new(list, json_string(text));
@@ -61,7 +77,7 @@ static void by_hand(json_t *list, char *text)
 static void add_by_hand(const struct vf_job *job, json_t *r)
 {
     const struct vf_plan *p = job->plan;
-    const json_t *missing = json_object_get(json_object_get(r, "service"), "missing");
+    const json_t *missing = json_object_get(json_object_get(r, "service_test"), "missing");
     json_t *list = json_array();
     bool ran = job->source && job->source->state != VF_VM_STOPPED;
     if (p->rehearse)
@@ -94,6 +110,7 @@ void vf_report_account(struct vf_job *job, enum vf_exit code, json_t *r)
                                                   : NULL,
                 "node");
     add_forecast(job, r);
+    add_service(job, r);
     pthread_mutex_lock(&job->warn_lock);
     json_object_set_new(r, "warnings",
                         job->warnings ? json_deep_copy(job->warnings) : json_array());
@@ -161,13 +178,15 @@ static void service_text(const json_t *service, struct vf_buf *b)
     const json_t *back = json_object_get(service, "back"),
                  *missing = json_object_get(service, "missing");
     line(b, _("service test"), vf_json_str(service, "why"));
+    if (json_array_size(back))
+        vf_buf_printf(b, _("  %-17s tried from the machine that moved it\n"), _("service test"));
     lines(b, _("answers again"), back);
     lines(b, _("DOES NOT ANSWER"), missing);
 }
 
 void vf_account_text(const json_t *r, struct vf_buf *b)
 {
-    service_text(json_object_get(r, "service"), b);
+    service_text(json_object_get(r, "service_test"), b);
     lines(b, _("warning"), json_object_get(r, "warnings"));
     lines(b, _("by hand"), json_object_get(r, "by_hand"));
 }

@@ -41,9 +41,10 @@ struct vf_move {
     const char *vm;          /* name or VMID */
     const char *bridges[64]; /* "FROM=TO" */
     size_t n_bridges;
-    const char *ciphers; /* as in a plan */
-    const char *mac;     /* "keep", "new", an address; NULL: keep */
-    unsigned target_id;  /* 0: next free */
+    const char *ciphers;                           /* as in a plan */
+    const char *service_ports, *service_addresses; /* as in a plan */
+    const char *mac;                               /* "keep", "new", an address; NULL: keep */
+    unsigned target_id;                            /* 0: next free */
     enum vf_method method;
     const char *format; /* NULL: as the source's disk where the storage takes it */
     bool skip_start, skip_disks, no_precopy, verify_tls, ignore_exists;

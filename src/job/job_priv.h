@@ -183,6 +183,9 @@ struct vf_ssh *vf_job_ssh(struct vf_job *job, bool target, const char *node, con
 /* The address at which other nodes reach NODE of the target; caller frees. */
 char *vf_job_data_address(struct vf_job *job, const char *node, struct vf_error **err);
 
+/* steps_service.c: can the ports of the plan be tried? */
+void vf_check_service(const struct vf_plan *plan, const struct vf_vm *source,
+                      struct vf_findings *f);
 /* rehearse.c: what of PLAN cannot be rehearsed, and what a rehearsal is. */
 void vf_check_rehearsal(const struct vf_plan *plan, const struct vf_vm *source,
                         struct vf_findings *f);

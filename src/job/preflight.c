@@ -306,6 +306,7 @@ int vf_preflight(const struct vf_conf *conf, const struct vf_plan *plan, const s
     int r = vf_rights_check(plan, source, src, dst, out, err);
     v.blind = vf_findings_stop(out);
     vf_check_rehearsal(plan, source, out);
+    vf_check_service(plan, source, out);
     if (r == 0)
         r = dst->ops->nodes(dst, &v.nodes, &v.n_nodes, err);
     if (r == 0)

@@ -83,6 +83,13 @@ static bool waits_before_start(const struct vf_job *job)
     return job->plan->wait_before_start && starts(job);
 }
 
+/* Where it runs before and after. */
+static bool tests_service(const struct vf_job *job)
+{
+    return job->plan->service_ports && job->source->state != VF_VM_STOPPED &&
+           !job->plan->rehearse && (vf_job_is_native(job) || starts(job));
+}
+
 /* Everything that can fail without touching a VM comes first; the source is down from "shutdown" to
  * "start"; from "start" on there is no automatic way back, because the target may have written.
  * Proxmox's own migration hands over inside "migrate". */
@@ -101,6 +108,7 @@ const struct vf_step vf_steps[] = {
      vf_undo_with_target},
     {"ready-to-stop", N_("Wait for the word that it may go down"), waits_before_stop,
      vf_step_ready_stop, NULL},
+    {"service", N_("Try which TCP ports of the VM answer"), tests_service, vf_step_service, NULL},
     {"migrate", N_("Migrate the VM by Proxmox's own means"), vf_job_is_native, vf_step_migrate,
      vf_undo_migrate},
     {"arrived", N_("Check what arrived at the target"), vf_job_is_native, vf_step_arrived, NULL},
@@ -122,6 +130,7 @@ const struct vf_step vf_steps[] = {
     {"start", N_("Start the target VM"), starts, vf_step_start, NULL},
     {"migrated", N_("Rename the source to NAME--MIGRATED"), source_free, vf_step_migrated,
      vf_undo_migrated},
+    {"service-after", N_("Try the same ports again"), tests_service, vf_step_service_after, NULL},
     {"finish", N_("Clean up"), NULL, vf_step_finish, NULL},
 };
 const size_t vf_n_steps = VF_COUNT(vf_steps);

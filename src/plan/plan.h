@@ -73,6 +73,8 @@ struct vf_plan {
     bool rehearse;             /* a test: NAME--TEST, disconnected; the source is left alone */
     bool wait_before_stop;     /* ask before the source is shut down (or migrated) */
     bool wait_before_start;    /* ask before the target is started */
+    char *service_ports;       /* TCP ports tried before and after (service.h); NULL: none */
+    char *service_addresses;   /* where; NULL: what the guest's agent tells */
     bool verify_tls;           /* false: --no-verify-ssl */
     bool ignore_exists; /* a VM of the same name, even of the same cluster, does not stop it */
 };

@@ -9,6 +9,7 @@
 #include "base/i18n.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "plan/service.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -56,6 +57,10 @@ static const char usage[] =
        "      --stop-timeout S seconds given to a graceful shutdown (default 180)\n"
        "      --rehearse       a test: NAME--TEST with its cards disconnected; the source is\n"
        "                       left alone, vmferry rollback removes it\n"
+       "      --service-test   try which TCP ports of the VM answer this machine, and after\n"
+       "                       the start whether they do again\n"
+       "      --ports LIST     these (22,443); else the ones that services usually have\n"
+       "      --address LIST   at these IP addresses; else those the guest's agent tells\n"
        "      --wait-before-stop\n"
        "                       do all that can be done while it runs, then ask before\n"
        "                       it is shut down (also with --yes)\n"
@@ -94,6 +99,9 @@ enum {
     O_IGNORE_EXISTS,
     O_TIMEOUT,
     O_REHEARSE,
+    O_SERVICE,
+    O_PORTS,
+    O_ADDRESS,
     O_WAIT_STOP,
     O_WAIT_START,
     O_NO_VERIFY,
@@ -120,6 +128,9 @@ static const struct option long_options[] = {
     {"ignore-exists", no_argument, NULL, O_IGNORE_EXISTS},
     {"stop-timeout", required_argument, NULL, O_TIMEOUT},
     {"rehearse", no_argument, NULL, O_REHEARSE},
+    {"service-test", no_argument, NULL, O_SERVICE},
+    {"ports", required_argument, NULL, O_PORTS},
+    {"address", required_argument, NULL, O_ADDRESS},
     {"wait-before-stop", no_argument, NULL, O_WAIT_STOP},
     {"wait-before-start", no_argument, NULL, O_WAIT_START},
     {"no-verify-ssl", no_argument, NULL, O_NO_VERIFY},
@@ -164,6 +175,14 @@ static bool take_switch(struct options *o, int c)
     return false;
 }
 
+static int good(const char *name, const char *text, const char *(*check)(const char *text))
+{
+    if (!check(text))
+        return 0;
+    vf_say(stderr, _("vmferry: %s cannot be '%s'\n"), name, text);
+    return -1;
+}
+
 static int take(struct options *o, int c)
 {
     static const char *const formats[] = {"raw", "qcow2"};
@@ -178,10 +197,17 @@ static int take(struct options *o, int c)
     switch (c) {
     case O_CIPHERS:
         m->ciphers = optarg;
-        if (!vf_ciphers_check(optarg))
-            return 0;
-        vf_say(stderr, _("vmferry: --ssh-ciphers cannot be '%s'\n"), optarg);
-        return -1;
+        return good("--ssh-ciphers", optarg, vf_ciphers_check);
+    case O_SERVICE:
+        m->service_ports = m->service_ports ? m->service_ports : VF_COMMON_PORTS;
+        return 0;
+    case O_PORTS:
+        m->service_ports = optarg;
+        return good("--ports", optarg, vf_ports_check);
+    case O_ADDRESS:
+        m->service_addresses = optarg;
+        m->service_ports = m->service_ports ? m->service_ports : VF_COMMON_PORTS;
+        return good("--address", optarg, vf_addresses_check);
     case O_SAVE:
         o->carry.save = optarg;
         return 0;
