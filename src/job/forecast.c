@@ -41,7 +41,8 @@ void vf_forecast_of(const struct vf_plan *plan, const struct vf_vm *source,
                     const struct vf_rates *rates, double *seconds, double *down)
 {
     double copy = least(least(rates->read, rates->way), rates->limit);
-    double compare = rates->compare > 0 ? rates->compare : least(rates->read, copy);
+    /* hashes are all that goes over then */
+    double compare = rates->compare > 0 ? rates->compare : rates->read > 0 ? rates->read : copy;
     bool runs = source->state == VF_VM_RUNNING && !plan->rehearse,
          copies = plan->copy_disks && plan->n_disks;
     *seconds = *down = -1;

@@ -4,6 +4,7 @@
 #include "base/str.h"
 
 #include <arpa/inet.h>
+#include <string.h>
 
 enum { MOST = 64 };
 
@@ -22,6 +23,8 @@ const char *vf_ports_check(const char *value)
     vf_autostrv char **parts = vf_strv_split(value, ",");
     size_t n = vf_strv_len(parts);
     uint64_t port;
+    if (*value == ',' || vf_ends(value, ",") || strstr(value, ",,"))
+        return why;
     for (char **p = parts; *p; p++)
         if (vf_parse_u64(*p, 1, 65535, &port) < 0)
             return why;
