@@ -68,6 +68,9 @@ says out ' done  .*db1.*\(a test\); rollback removes it' "says that it is one"
 run 2 "there is nothing to resume" resume
 run 0 "and of this one" resume "$(basename "$(job_dir)")"
 says err 'the rehearsal is done; vmferry rollback .* removes it' "that is said"
+run 0 "cleanup finds it" cleanup -c "$conf" --list
+says out "^beta b1: VM $id \(db1--TEST\)" "by the name of the VM"
+says out 'over; kept: a test VM; vmferry rollback of its job removes it' "and says what removes it"
 run 3 "a second rehearsal" move -c "$conf" -n --rehearse alpha beta b1 local db1
 says out 'db1--TEST: VM .* has this name already' "finds the first one"
 run 0 "the real move" move -c "$conf" -n alpha beta b1 local db1
