@@ -115,7 +115,7 @@ void vf_report_account(struct vf_job *job, enum vf_exit code, json_t *r)
     json_object_set_new(r, "warnings",
                         job->warnings ? json_deep_copy(job->warnings) : json_array());
     pthread_mutex_unlock(&job->warn_lock);
-    if (code == VF_EXIT_DONE)
+    if (code == VF_EXIT_DONE && !vf_journal_find(job->journal, "rollback"))
         add_by_hand(job, r);
 }
 

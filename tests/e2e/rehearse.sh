@@ -26,6 +26,8 @@ test_id() {
 # undone TEXT: the last job is rolled back, and nothing of it is left
 undone() {
     run 0 "$1" rollback "$(basename "$(job_dir)")"
+    ! grep -q '  by hand ' "$work/out"
+    ok $? "which leaves nothing to do"
     snapshot "$work/after"
     grep -vE '"used"|/(qemu|serial)-' "$work/before" >"$work/a"
     grep -vE '"used"|/(qemu|serial)-' "$work/after" | diff "$work/a" - >"$work/out" 2>&1
