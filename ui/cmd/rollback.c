@@ -18,9 +18,9 @@
 static const char usage[] =
     N_("usage: vmferry rollback [OPTION]... [JOB]\n"
        "\n"
-       "Undoes what an interrupted or failed job did (an ID or its beginning; without it\n"
-       "the only unfinished one): the source is put back as it was, and what the job made\n"
-       "at the target is removed.\n"
+       "Undoes what an interrupted or failed job did (an ID or its beginning; without\n"
+       "it the only unfinished one): the source is put back as it was, and what the job\n"
+       "made at the target is removed.\n"
        "\n"
        "Once the target VM has run, and of a job that is done, it returns to the source:\n"
        "says what would be lost and asks for the VM's name. Then the target VM is shut\n"
