@@ -180,6 +180,18 @@ int vf_ends_open(const struct vf_conf *conf, const char *source, const char *tar
     return e->dst ? 0 : -1;
 }
 
+/* A template, a container, a VM that is locked: nothing to be planned, for a reason that stops. */
+static bool refused(unsigned id, const char *ref, const struct vf_error *why,
+                    struct vf_prepared *out)
+{
+    if (!id || (vf_error_code(why) != VF_E_UNSUPPORTED && vf_error_code(why) != VF_E_CONFLICT))
+        return false;
+    size_t from = out->findings.n;
+    vf_finding_add(&out->findings, VF_STOP, ref, NULL, "%s", vf_error_text(why));
+    vf_findings_name(&out->findings, from, "movable");
+    return true;
+}
+
 /* Fills OUT->source with VM ID of REF; WHY says why ID is 0 (taken). 0 also when a finding says why
  * there is nothing to be seen. */
 static int look_at(struct vf_ends *e, unsigned id, const char *ref, struct vf_error *why,
@@ -189,7 +201,7 @@ static int look_at(struct vf_ends *e, unsigned id, const char *ref, struct vf_er
         out->source = vf_describe_whole(e->src, id, &why);
     if (out->source)
         return 0;
-    if (unseen(e->src, id, ref, why, out)) {
+    if (unseen(e->src, id, ref, why, out) || refused(id, ref, why, out)) {
         vf_error_free(why);
         return 0;
     }

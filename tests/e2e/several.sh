@@ -3,11 +3,11 @@
 # Several VMs in one command: one that fails does not stop the others, the table says what became of each.
 . "${top_srcdir:-.}/tests/e2e/lib.sh"
 lab_up
-move 1 "with --stop-on-failure nothing is begun behind one that is not moved" --stop-on-failure --skip-disks \
+move 3 "with --stop-on-failure nothing is begun behind one that is not moved" --stop-on-failure --skip-disks \
     alpha beta b1 local old1 golden nosuch db1 web1
 says out '^1 of 5 VMs are moved' "of five one is moved"
 says out '^  old1 +moved$' "which is said"
-says out '^  golden +not moved +mend' "as is what was not"
+says out '^  golden +stopped by a check +mend' "as is what was not"
 says out '^  db1 +not begun +move it again$' "and what was not begun"
 is "$(ls "$XDG_STATE_HOME/vmferry/jobs" | wc -l)" 1 "and had no job"
 move 3 "without it the others are moved" --bridge vmbr1=vmbr9 alpha beta b1 local db1 web1
