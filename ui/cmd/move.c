@@ -243,6 +243,7 @@ static enum vf_exit move_one(const struct vf_conf *conf, const struct options *o
     struct vf_prepared p;
     vf_tty_cache_rewind(cache);
     m.fixes = o->carry.fixes;
+    m.look_at_hosts = vf_carry_looks(&o->carry);
     if (vf_prepare(conf, &m, &asker, NULL, &p, &err) < 0)
         return vf_carry_failed(err, vm);
     unsigned agreed = vf_carry_offer(&o->carry, &p);
@@ -252,10 +253,6 @@ static enum vf_exit move_one(const struct vf_conf *conf, const struct options *o
         vf_tty_cache_rewind(cache);
         if (vf_prepare(conf, &m, &asker, NULL, &p, &err) < 0)
             return vf_carry_failed(err, vm);
-    }
-    if (vf_carry_look(conf, &o->carry, &p, cache, &err) < 0) {
-        vf_prepared_free(&p);
-        return vf_carry_failed(err, vm);
     }
     enum vf_exit code = vf_carry_out(conf, &o->carry, &p, vm, cache, &to->job, &to->stopped);
     vf_prepared_free(&p);

@@ -64,19 +64,15 @@ static enum vf_exit plan_file(const struct vf_carry *o, const char *path)
     vf_autofree char *vm = vf_asprintf("%u", plan->vm_id);
     const char *name = plan->vm_name ? plan->vm_name : vm;
     plan->fixes |= o->fixes;
-    if (vf_prepare_plan(conf, plan, &asker, NULL, &p, &err) < 0)
+    if (vf_prepare_plan_looking(conf, plan, vf_carry_looks(o), &asker, NULL, &p, &err) < 0)
         return vf_carry_failed(err, name);
     unsigned agreed = vf_carry_offer(o, &p);
     if (agreed) {
         plan->fixes |= agreed;
         vf_prepared_free(&p);
         vf_tty_cache_rewind(cache);
-        if (vf_prepare_plan(conf, plan, &asker, NULL, &p, &err) < 0)
+        if (vf_prepare_plan_looking(conf, plan, vf_carry_looks(o), &asker, NULL, &p, &err) < 0)
             return vf_carry_failed(err, name);
-    }
-    if (vf_carry_look(conf, o, &p, cache, &err) < 0) {
-        vf_prepared_free(&p);
-        return vf_carry_failed(err, name);
     }
     enum vf_exit code = vf_carry_out(conf, o, &p, name, cache, NULL, NULL);
     vf_prepared_free(&p);
