@@ -58,7 +58,7 @@ again() {
 }
 
 machine 1
-slow 20
+slow 60
 records >"$work/out"
 says out "^/var/lib/vmferry/mirror/$id/plan.cfg" "a job keeps a record on the target's host"
 is "$(on beta b1 "stat -c %a /var/lib/vmferry/mirror/$id /var/lib/vmferry/mirror/$id/*" | sort -u | tr '\n' ' ')" \
@@ -118,11 +118,36 @@ unchanged "and neither changes anything"
 # --- lost for good in the middle, and undone from elsewhere
 again
 snapshot "$work/before"
-slow 20
+slow 60
 kill -9 "$process"
 wait $front
 machine 2
 gone
 at 0 "a lost job can be undone from elsewhere" --yes --undo
 unchanged "after which all is as it was before"
+snapshot "$work/before"
+
+# --- the host that knows does not answer
+machine 3
+slow 60
+kill -9 "$process"
+wait $front
+ctl beta sshd b1 stop
+on beta b1 "pkill -f '[s]shd: '" # who is logged in stays
+"$vmferry" rollback "$id" >"$work/out" 2>"$work/err" </dev/null
+says out 'b1 does not answer, which knows whether another machine has taken this job over' \
+    "a rollback does not wait for it: the clusters are asked"
+is "$(status alpha a1 100)" running "the service is back"
+ctl beta sshd b1 start
+run 0 "the rest is undone when it answers" rollback "$id"
+unchanged "and all is as it was before"
+
+# --- a record that is all that is left
+on beta b1 'd=/var/lib/vmferry/mirror/20200101-000000-abcdef && mkdir -p -m 700 $d &&
+    echo "{\"type\":\"job\",\"vm\":\"web8\",\"source\":\"alpha\",\"target\":\"beta\"}" >$d/journal.jsonl'
+run 0 "of a job that nobody knows" cleanup -c "$L/vmferry.conf" --list
+says out 'record /var/lib/vmferry/mirror/20200101-000000-abcdef' "the record is listed"
+at 1 "with nothing in it there is nothing to go on with" --yes 2020
+at 0 "it can be removed" --yes --forget 2020
+unchanged "and then nothing is left"
 done_testing
