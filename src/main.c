@@ -15,9 +15,8 @@
 /* `__job MODE DIR`: the process a job runs in; vmferry starts it itself. */
 static int cmd_job(int argc, char **argv)
 {
-    if (argc != 3)
-        return VF_EXIT_USAGE;
-    return vf_job_process(argv[2], vf_streq(argv[1], "rollback") ? VF_JOB_ROLLBACK : VF_JOB_RUN);
+    int mode = argc == 3 ? vf_job_mode(argv[1]) : -1;
+    return mode < 0 ? VF_EXIT_USAGE : (int)vf_job_process(argv[2], (enum vf_job_mode)mode);
 }
 
 static const struct command {
@@ -32,7 +31,7 @@ static const struct command {
     {"attach", vf_cmd_attach, N_("follow a running job")},
     {"resume", vf_cmd_resume, N_("go on with an interrupted job")},
     {"limit", vf_cmd_limit, N_("change how fast a running job copies")},
-    {"rollback", vf_cmd_rollback, N_("undo an interrupted job")},
+    {"rollback", vf_cmd_rollback, N_("undo a job, or return to its source")},
     {"config", vf_cmd_config, N_("take over the configuration of proxmove")},
     {"cleanup", vf_cmd_cleanup, N_("remove what lost jobs have left on the hosts")},
     {"demo", vf_cmd_demo, N_("two small clusters on this machine, and a move")},

@@ -2,6 +2,8 @@
 #include "config.h"
 #include "ui/unfinished.h"
 #include "ui/say.h"
+#include "job/back.h"
+#include "job/job.h"
 #include "job/resume.h"
 #include "job/state.h"
 #include "base/i18n.h"
@@ -21,14 +23,18 @@ static const json_t *last(struct vf_journal *j, const char *type)
 static const char *result(struct vf_journal *j)
 {
     const json_t *events = vf_journal_events(j), *end = NULL;
+    bool returns = false; /* one that was given up leaves the move as it was */
     for (size_t i = 0; i < json_array_size(events); i++) {
         const json_t *e = json_array_get(events, i);
         const char *type = vf_json_str(e, "type");
-        if (vf_streq(type, "start"))
-            end = NULL;
-        else if (vf_streq(type, "end"))
+        if (vf_streq(type, "start")) {
+            returns = vf_starts(vf_json_str(e, "mode"), "return");
+            end = returns ? end : NULL;
+        } else if (vf_streq(type, "end") && (!returns || vf_json_int(e, "exit") == 0))
             end = e;
     }
+    if (vf_journal_back(j) == VF_BACK_AGREED)
+        return NULL;
     const char *word = vf_json_str(json_object_get(end, "report"), "result");
     return vf_streq(word, "interrupted") ? NULL : word;
 }
@@ -37,7 +43,7 @@ static const char *result(struct vf_journal *j)
 static const char *const ways[] = {
     "",
     N_("; resume or rollback"),
-    N_("; resume"),
+    N_("; resume, or rollback (loses what the target wrote)"),
     N_("; rollback"),
 };
 
@@ -80,6 +86,23 @@ char **vf_unfinished_jobs(void)
         if (is_unfinished(ids[i]))
             vf_strv_add(&v, ids[i]);
     return v;
+}
+
+char *vf_only_unfinished(int *code)
+{
+    vf_autostrv char **ids = vf_unfinished_jobs();
+    size_t n = vf_strv_len(ids);
+    if (n == 1)
+        return vf_strdup(ids[0]);
+    *code = VF_EXIT_USAGE;
+    if (!n) {
+        vf_say(stderr, _("vmferry: there is no unfinished job; vmferry jobs lists all\n"));
+        return NULL;
+    }
+    vf_say(stderr, _("vmferry: several jobs are unfinished; give one of them:\n"));
+    for (size_t i = 0; i < n; i++)
+        vf_say_job(stderr, ids[i]);
+    return NULL;
 }
 
 void vf_remind_unfinished(void)

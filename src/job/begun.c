@@ -85,6 +85,13 @@ static void is_a_copy(const struct scene *s)
                    _("the name says that it is itself the unfinished copy of another move"));
 }
 
+static void went_back(const struct scene *s)
+{
+    vf_finding_add(s->f, VF_STOP, s->source->name, _("give it another name if it is to be moved"),
+                   _("the name says that it is a copy that was given up when its move went back to "
+                     "the source"));
+}
+
 /* A copy was begun, the source not yet shut down for it. */
 static int check_copy(const struct scene *s, struct vf_provider *dst, struct vf_error **err)
 {
@@ -120,6 +127,7 @@ static const struct {
     {VF_CLONING, shut_down_for},
     {VF_MIGRATED, was_moved},
     {VF_CREATING, is_a_copy},
+    {VF_RETURNED, went_back},
 };
 
 int vf_check_begun(const struct vf_plan *plan, const struct vf_vm *source, struct vf_provider *dst,

@@ -22,7 +22,11 @@ enum vf_exit {
 enum vf_job_mode {
     VF_JOB_RUN,      /* carry the plan out, going on where the journal ends */
     VF_JOB_ROLLBACK, /* undo what the journal says was done */
+    VF_JOB_RETURN,   /* back to the source although the target has run; agreed to (job/back.h) */
+    VF_JOB_RETURN_REMOVE, /* the same, and the target VM is removed */
 };
+/* The mode called NAME on the command line of a job's process; -1: none. */
+int vf_job_mode(const char *name);
 
 /* Makes STATE/jobs/ID with the plan and an empty journal. CONF_PATH is noted for the job process.
  * Returns the ID (caller frees). */

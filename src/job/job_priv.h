@@ -103,6 +103,30 @@ int vf_job_roll_back(struct vf_job *job, struct vf_error **err);
 bool vf_job_target_ran(const struct vf_job *job);
 /* How many processes have worked on it, this one included. */
 size_t vf_job_starts(const struct vf_job *job);
+/* Parts of that, for a return to the source: what was done to the source VM, the movers and keys on
+ * the hosts, the pool at the target. */
+int vf_job_undo_source(struct vf_job *job, struct vf_error **err);
+int vf_job_undo_hosts(struct vf_job *job, struct vf_error **err);
+int vf_job_undo_pool(struct vf_job *job, struct vf_error **err);
+/* Tells who watches that STEP (with its translated TITLE) begins or has ended. */
+void vf_job_say_phase(struct vf_job *job, const char *step, const char *title, const char *state,
+                      double seconds);
+
+/* back.c: takes the target out of service and puts the source back although the target has run;
+ * REMOVE: the target is removed afterwards. Somebody has agreed to the loss (back.h). */
+enum vf_exit vf_job_return(struct vf_job *job, bool remove, struct vf_error **err);
+/* back_look.c: both VMs as they are, surely those of this job; CONFLICT: nothing to go back to. */
+int vf_back_check(struct vf_job *job, struct vf_vm **source, struct vf_vm **target,
+                  struct vf_error **err);
+
+/* Shuts VM (its name, node, number) down and waits; asks before a hard stop. */
+int vf_job_shut_down(struct vf_job *job, struct vf_provider *p, const struct vf_vm *vm,
+                     struct vf_error **err);
+/* Of a shutdown that REC (may be NULL) announced and nobody saw the end of: waits as long as it may
+ * still come. *STATE: as it is, then as it is afterwards. */
+int vf_job_await_down(struct vf_job *job, struct vf_provider *p, const struct vf_vm *vm,
+                      const struct vf_record *rec, enum vf_vm_state *state, struct vf_error **err);
+
 /* Asks the worker to stop, from any thread. False: it is putting everything back already, which
  * nothing stops. */
 bool vf_job_stop(struct vf_job *job, const char *why);

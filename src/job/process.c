@@ -19,7 +19,15 @@
 #include <string.h>
 #include <sys/signalfd.h>
 
-static const char *const mode_names[] = {"run", "rollback"};
+static const char *const mode_names[] = {"run", "rollback", "return", "return-remove"};
+
+int vf_job_mode(const char *name)
+{
+    for (size_t i = 0; i < VF_COUNT(mode_names); i++)
+        if (vf_streq(name, mode_names[i]))
+            return (int)i;
+    return -1;
+}
 
 static int write_job(const char *id, const char *dir, const char *conf, const struct vf_plan *plan,
                      struct vf_error **err)
@@ -197,10 +205,16 @@ static enum vf_exit roll_back(struct vf_job *job, struct vf_error **err)
     return VF_EXIT_DONE;
 }
 
+static bool returns(enum vf_job_mode mode)
+{
+    return mode == VF_JOB_RETURN || mode == VF_JOB_RETURN_REMOVE;
+}
+
 struct worker {
     struct vf_job *job;
     enum vf_job_mode mode;
     enum vf_exit code;
+    bool finished; /* the move was, before this process began */
     atomic_bool over;
 };
 
@@ -209,14 +223,19 @@ static void conclude(struct worker *w, struct vf_error *failed)
 {
     struct vf_job *job = w->job;
     json_t *report = vf_report(job, w->code, failed);
+    bool good = w->code == VF_EXIT_DONE, back = returns(w->mode);
     if (w->mode == VF_JOB_ROLLBACK)
-        json_object_set_new(
-            report, "result",
-            json_string(w->code == VF_EXIT_DONE ? "rolled back" : "not rolled back"));
-    vf_autofree char *path = vf_asprintf("%s/report.json", job->dir);
+        json_object_set_new(report, "result",
+                            json_string(good ? "rolled back" : "not rolled back"));
+    if (back)
+        json_object_set_new(report, "result", json_string(good ? "returned" : "not returned"));
+    json_object_set_new(report, "mode", json_string(mode_names[w->mode]));
+    /* the report of the move stays: what was copied and when is wanted all the more */
+    vf_autofree char *path = vf_asprintf("%s/%s", job->dir, back ? "return.json" : "report.json");
     char *text = json_dumps(report, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
     vf_autoerror struct vf_error *why = NULL;
-    if (!text || vf_replace_file(path, text, strlen(text), 0600, &why) < 0)
+    bool keep = w->finished && !back; /* that of a finished move is never written over */
+    if (!keep && (!text || vf_replace_file(path, text, strlen(text), 0600, &why) < 0))
         vf_job_note(job, "warn", _("the report could not be written: %s"), vf_error_text(why));
     free(text);
     json_t *e = vf_event_new("end");
@@ -236,7 +255,13 @@ static void *work(void *arg)
 {
     struct worker *w = arg;
     vf_autoerror struct vf_error *failed = NULL;
-    w->code = w->mode == VF_JOB_ROLLBACK ? roll_back(w->job, &failed) : vf_job_run(w->job, &failed);
+    w->finished = vf_job_was_done(w->job, "finish/description") != NULL;
+    if (returns(w->mode))
+        w->code = vf_job_return(w->job, w->mode == VF_JOB_RETURN_REMOVE, &failed);
+    else if (w->mode == VF_JOB_ROLLBACK)
+        w->code = roll_back(w->job, &failed);
+    else
+        w->code = vf_job_run(w->job, &failed);
     if (failed)
         vf_log(VF_LOG_ERROR, "job", "%s: %s", vf_error_code_name(failed->code), failed->text);
     if (vf_lease_lost(w->job)) {

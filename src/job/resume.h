@@ -28,6 +28,9 @@ bool vf_journal_target_ran(struct vf_journal *j);
  * tell): "web1 is DOWN since 2026-11-21 02:14 (3 h 12 min)". Caller frees. */
 char *vf_service_text(struct vf_journal *j, enum vf_vm_state source, enum vf_vm_state target);
 
+/* "since 2026-11-21 02:14 (3 h 12 min)", in local time. Caller frees. */
+char *vf_since_text(int64_t since);
+
 /* How a job stands. */
 struct vf_standing {
     enum vf_way way;

@@ -10,12 +10,12 @@
 #include <string.h>
 
 /* Steps begin and end on screen; what they do inside is in the journal. */
-static void say_phase(struct vf_job *job, const struct vf_step *step, const char *state,
+void vf_job_say_phase(struct vf_job *job, const char *step, const char *title, const char *state,
                       double seconds)
 {
     json_t *e = vf_event_new("phase");
-    json_object_set_new(e, "step", json_string(step->name));
-    json_object_set_new(e, "title", json_string(_(step->title)));
+    json_object_set_new(e, "step", json_string(step));
+    json_object_set_new(e, "title", json_string(title));
     json_object_set_new(e, "state", json_string(state));
     json_object_set_new(e, "seconds", json_real(seconds));
     vf_bus_say(job->bus, vf_event_line(e));
@@ -66,6 +66,38 @@ static int undo_one(struct vf_job *job, const struct vf_record *r, struct vf_err
     return vf_fail(err, vf_error_code(why), _("undoing %s: %s"), key, vf_error_text(why));
 }
 
+int vf_job_undo_hosts(struct vf_job *job, struct vf_error **err)
+{
+    return undo_one(job, vf_journal_find(job->journal, "hosts"), err);
+}
+
+int vf_job_undo_pool(struct vf_job *job, struct vf_error **err)
+{
+    return undo_one(job, vf_journal_find(job->journal, "pool"), err);
+}
+
+/* Steps whose undoing is about the target or the hosts, and nothing of the source VM. */
+static bool is_elsewhere(const struct vf_step *step)
+{
+    static const char *const names[] = {"hosts", "pool", "create", "allocate", "migrate"};
+    for (size_t i = 0; i < VF_COUNT(names); i++)
+        if (!strcmp(step->name, names[i]))
+            return true;
+    return false;
+}
+
+int vf_job_undo_source(struct vf_job *job, struct vf_error **err)
+{
+    int failed = 0;
+    for (size_t i = vf_journal_count(job->journal); i-- > 0;) {
+        const struct vf_record *r = vf_journal_at(job->journal, i);
+        const struct vf_step *step = step_of(r->key);
+        if (step && !is_elsewhere(step) && undo_one(job, r, err) < 0)
+            failed = -1; /* the others are still tried: each is one less for a person to do */
+    }
+    return failed;
+}
+
 /* Written before anything is undone: from then on nothing that a way forwards would stand on can be
  * relied upon. */
 static int turn_back(struct vf_job *job, struct vf_error **err)
@@ -94,14 +126,13 @@ int vf_job_roll_back(struct vf_job *job, struct vf_error **err)
             return -1;
         if (!ours)
             return vf_fail(err, VF_E_CONFLICT,
-                           _("the move of %s is finished: VM %u at %s is its operator's now. To go "
-                             "back, remove that VM and rename the source by hand"),
+                           _("the move of %s is finished: VM %u at %s is its operator's now"),
                            job->plan->vm_name, id, job->plan->target);
     }
     if (turn_back(job, err) < 0)
         return -1;
     /* movers first: they hold the disks' locks, and no source starts while they do */
-    int failed = undo_one(job, vf_journal_find(job->journal, "hosts"), err);
+    int failed = vf_job_undo_hosts(job, err);
     for (size_t i = vf_journal_count(job->journal); i-- > 0;)
         if (vf_cancel_check(job->cancel, err) < 0)
             return -1;
@@ -188,9 +219,9 @@ static enum vf_exit give_up(struct vf_job *job, struct vf_error **err)
 }
 
 /* A job that began to go back goes nowhere else. */
-static enum vf_exit only_back(const struct vf_job *job, struct vf_error **err)
+static enum vf_exit only_back(const struct vf_job *job, const struct vf_record *back,
+                              struct vf_error **err)
 {
-    const struct vf_record *back = vf_journal_find(job->journal, "rollback");
     bool over = back->state == VF_REC_DONE;
     vf_fail(err, VF_E_CONFLICT,
             over
@@ -202,14 +233,17 @@ static enum vf_exit only_back(const struct vf_job *job, struct vf_error **err)
 
 enum vf_exit vf_job_run(struct vf_job *job, struct vf_error **err)
 {
-    if (vf_journal_find(job->journal, "rollback") && !vf_job_target_ran(job))
-        return only_back(job, err);
+    const struct vf_record *back = vf_journal_find(job->journal, "return");
+    if (!back || back->state == VF_REC_UNDONE)
+        back = vf_job_target_ran(job) ? NULL : vf_journal_find(job->journal, "rollback");
+    if (back)
+        return only_back(job, back, err);
     for (size_t i = 0; i < vf_n_steps; i++) {
         const struct vf_step *step = &vf_steps[i];
         int64_t begun = vf_clock_ms();
         if (step->applies && !step->applies(job))
             continue;
-        say_phase(job, step, "begin", 0);
+        vf_job_say_phase(job, step->name, _(step->title), "begin", 0);
         int r = vf_cancel_check(job->cancel, err);
         if (r == 0)
             r = vf_lease_check(job, err);
@@ -219,7 +253,7 @@ enum vf_exit vf_job_run(struct vf_job *job, struct vf_error **err)
         json_array_append_new(job->step_times,
                               json_pack("{s:s, s:s, s:f}", "step", step->name, "title",
                                         _(step->title), "seconds", seconds));
-        say_phase(job, step, r < 0 ? "failed" : "done", seconds);
+        vf_job_say_phase(job, step->name, _(step->title), r < 0 ? "failed" : "done", seconds);
         if (r == 0)
             continue;
         bool changed = vf_journal_find(job->journal, "claim") != NULL;

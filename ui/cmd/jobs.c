@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* vmferry jobs, attach, rollback: what there is, come back to it, undo it. */
+/* vmferry jobs, attach: what there is, come back to it. */
 #include "config.h"
 #include "ui/cmd/cmd.h"
 #include "ui/plain.h"
 #include "ui/run/run.h"
 #include "ui/unfinished.h"
 #include "job/client.h"
-#include "job/job.h"
 #include "job/state.h"
 #include "base/i18n.h"
 #include "base/str.h"
@@ -103,25 +102,4 @@ int vf_cmd_attach(int argc, char **argv)
     argv[optind - 1] = argv[0];
     vf_autofree char *id = job_argument(argc - optind + 1, argv + optind - 1, _(usage), &code);
     return id ? attach(id, plain, &opts) : code;
-}
-
-int vf_cmd_rollback(int argc, char **argv)
-{
-    int code;
-    vf_autofree char *id = job_argument(argc, argv,
-                                        _("usage: vmferry rollback [JOB]\n\n"
-                                          "Undoes what an interrupted or failed job did (default: "
-                                          "the newest; an ID or its\nbeginning): the source is put "
-                                          "back as it was, and what the job made at the\ntarget is "
-                                          "removed. Refused once the target VM has run.\n"),
-                                        &code);
-    if (!id)
-        return code;
-    vf_autoerror struct vf_error *err = NULL;
-    vf_auto(vf_tty_cache_free) struct vf_tty_cache *cache = vf_tty_cache_new();
-    if (vf_job_spawn(id, VF_JOB_ROLLBACK, &err) < 0) {
-        vf_plain_error(err);
-        return VF_EXIT_FAILED;
-    }
-    return vf_plain_follow(id, VF_PROGRESS_PLAIN, cache, NULL);
 }

@@ -97,25 +97,6 @@ static int take(struct options *o, int c)
     }
 }
 
-/* The only unfinished job, or NULL with *CODE. Caller frees. */
-static char *only_one(int *code)
-{
-    vf_autostrv char **ids = vf_unfinished_jobs();
-    size_t n = vf_strv_len(ids);
-    if (n == 1)
-        return vf_strdup(ids[0]);
-    *code = VF_EXIT_USAGE;
-    if (!n) {
-        vf_say(stderr, _("vmferry: there is no unfinished job; vmferry jobs lists all. One that "
-                         "another machine began: vmferry resume --at CLUSTER\n"));
-        return NULL;
-    }
-    vf_say(stderr, _("vmferry: several jobs are unfinished; give one of them:\n"));
-    for (size_t i = 0; i < n; i++)
-        vf_say_job(stderr, ids[i]);
-    return NULL;
-}
-
 static void show_change(const struct vf_finding *f)
 {
     static const char *const labels[] = {N_("info  "), N_("warning  "), N_("STOP  ")};
@@ -395,7 +376,8 @@ int vf_cmd_resume(int argc, char **argv)
     vf_auto(vf_tty_cache_free) struct vf_tty_cache *cache = vf_tty_cache_new();
     if (o.at)
         return resume_at(&o, argc > optind ? argv[optind] : NULL, cache);
-    vf_autofree char *id = argc > optind ? vf_job_resolve(argv[optind], &err) : only_one(&code);
+    vf_autofree char *id =
+        argc > optind ? vf_job_resolve(argv[optind], &err) : vf_only_unfinished(&code);
     if (err)
         vf_plain_error(err);
     if (!id)
