@@ -35,7 +35,7 @@ struct vf_lease {
     int64_t valid_from;       /* when the last round began that left a sign of life; ms, boot */
     int64_t round_at;         /* when the last one ended */
     int64_t failing_since;    /* 0: it works */
-    bool noted;
+    bool noted, late;         /* late: a round takes long, and is not waited for */
     int64_t blind_until; /* the host says nothing, but both clusters said that the job is ours */
     bool lost;
     char *why; /* the job is another's */
@@ -285,6 +285,7 @@ static void *lease_main(void *arg)
         one_round(l);
         pthread_mutex_lock(&l->lock);
         l->answered = round;
+        l->late = false;
         l->round_at = vf_clock_ms();
         pthread_cond_broadcast(&l->changed);
     }
@@ -566,8 +567,10 @@ void vf_lease_flush(struct vf_job *job)
     pthread_mutex_lock(&l->lock);
     uint64_t round = ++l->asked;
     pthread_cond_broadcast(&l->changed);
-    while (l->answered < round && !l->lost && !l->failing_since && vf_clock_awake_ms() < end)
+    while (l->answered < round && !l->lost && !l->failing_since && !l->late) {
         wait_changed(l, STEP_MS);
+        l->late = vf_clock_awake_ms() >= end;
+    }
     pthread_mutex_unlock(&l->lock);
 }
 

@@ -53,7 +53,7 @@ gone() {
 }
 dumps() {
     for c in alpha beta; do
-        ctl "$c" dump
+        ctl "$c" dump | grep -v "vmferry-job-"
     done
 }
 again() {
