@@ -31,7 +31,7 @@ struct vf_voucher {
 struct vf_lease;
 
 struct vf_job {
-    char *id, *dir, *marker; /* marker: "vmferry-job: ID" */
+    char *id, *dir, *marker; /* marker: see vf_marker_of() */
     struct vf_conf *conf;
     struct vf_plan *plan;
     struct vf_journal *journal;
@@ -287,6 +287,13 @@ char *vf_marker_remove(const char *description, const char *marker);
 /* Is TEXT short enough for a description? Are A and B the same to Proxmox VE? */
 bool vf_description_fits(const char *text);
 bool vf_description_same(const char *a, const char *b);
+/* The marker of job ID in its journal: "vmferry-job: ID", and how often another machine has taken
+ * it over: who was taken over from finds another than its own. Caller frees. */
+char *vf_marker_of(const char *id, const struct vf_journal *j);
+/* DESCRIPTION with MARKER in place of the marker that it has; caller frees. */
+char *vf_marker_replace(const char *description, const char *marker);
+/* Is MARKER a line of DESCRIPTION? */
+bool vf_marker_there(const char *description, const char *marker);
 /* The job ID of a marker in DESCRIPTION, or NULL; caller frees. */
 char *vf_marker_find(const char *description);
 
