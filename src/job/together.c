@@ -9,6 +9,7 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <strings.h>
 
 /* What a target has of something, and how much of it the moves so far want. */
 struct room {
@@ -197,12 +198,44 @@ static void check_pair(const struct vf_prepared *before, struct vf_prepared *p)
                        a->vm_id, before->source->name, b->target);
 }
 
+/* The address that NIC of P has at the target. */
+static const char *mac_of(const struct vf_prepared *p, const struct vf_plan_nic *nic)
+{
+    if (nic->mac)
+        return nic->mac;
+    for (size_t i = 0; i < p->source->n_nics; i++)
+        if (p->source->nics[i].index == nic->index)
+            return p->source->nics[i].mac;
+    return NULL;
+}
+
+/* An address that was given for both is a mistake; one that both have already may be meant so. */
+static void check_macs(const struct vf_prepared *before, struct vf_prepared *p)
+{
+    if (!vf_streq(before->plan->target, p->plan->target))
+        return;
+    for (size_t i = 0; i < p->plan->n_nics; i++)
+        for (size_t k = 0; k < before->plan->n_nics; k++) {
+            const struct vf_plan_nic *nic = &p->plan->nics[i];
+            const char *a = mac_of(before, &before->plan->nics[k]), *b = mac_of(p, nic);
+            if (!a || !b || strcasecmp(a, b) != 0)
+                continue;
+            vf_autofree char *what = vf_asprintf("net%u", nic->index);
+            vf_finding_add(&p->findings, nic->mac ? VF_STOP : VF_WARN, what,
+                           _("give one of them another address, or a new one (--mac new)"),
+                           _("VM %u (%s), which comes before it, has the same MAC address %s"),
+                           before->plan->vm_id, before->source->name, b);
+        }
+}
+
 static void check_one(struct together *t, struct vf_prepared *p)
 {
     const struct vf_plan *plan = p->plan;
     uint64_t used, size;
-    for (size_t i = 0; i < t->n_before; i++)
+    for (size_t i = 0; i < t->n_before; i++) {
         check_pair(t->before[i], p);
+        check_macs(t->before[i], p);
+    }
     for (size_t i = 0; plan->copy_disks && i < plan->n_disks; i++) {
         const struct room *r =
             find_room(t, plan->target, plan->target_node, plan->disks[i].storage);
