@@ -35,6 +35,7 @@ _vmferry() {
         --route) words="auto local direct reverse relay" ;;
         --fix) words="suspend-ha suspend-replication eject-iso lift-protection" ;;
         --mac) words="keep new" ;;
+        --at) return ;;
         --parallel-guests) words="2 3 4 8" ;;
         *)
             if [[ $cur == -* ]]; then

@@ -260,6 +260,10 @@ static enum vf_exit move_one(const struct vf_conf *conf, const struct options *o
         if (vf_prepare(conf, &m, &asker, NULL, &p, &err) < 0)
             return vf_carry_failed(err, vm);
     }
+    if (vf_carry_look(conf, &o->carry, &p, cache, &err) < 0) {
+        vf_prepared_free(&p);
+        return vf_carry_failed(err, vm);
+    }
     enum vf_exit code = vf_carry_out(conf, &o->carry, &p, vm, cache, NULL, NULL);
     vf_prepared_free(&p);
     return code;
