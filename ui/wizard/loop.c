@@ -123,6 +123,7 @@ static void draw(struct wizard_loop *l, bool whole)
     const struct vf_dialog *d = vf_question_dialog(&l->question);
     if (d)
         vf_dialog_draw(d, c);
+    vf_screen_title(l->screen, d ? _("waits for an answer - vmferry") : "vmferry");
     vf_screen_show(l->screen, c, whole);
 }
 
@@ -169,7 +170,9 @@ static int follow(struct wizard_loop *l, enum vf_wizard_end end, const struct vf
     bool batch;
     vf_tty_cache_rewind(l->cache);
     vf_autofree char *id = vf_desk_begin(l->desk, l->wizard, end, &batch, &err);
-    int code = id ? vf_run_follow(id, opts, l->cache, &err) : -1;
+    int code = !id     ? -1
+               : batch ? vf_run_batch(id, opts, l->cache, &err)
+                       : vf_run_follow(id, opts, l->cache, &err);
     if (code >= 0)
         return code;
     vf_plain_error(err);
