@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { MARGIN = 1, GAP = 2, LEAST = 6, PAGE = 10, WIDE = 4, NUMBER = 5 };
+enum { MARGIN = 1, GAP = 2, LEAST = 6, PAGE = 10, WIDE = 4, NUMBER = 5, LAST_OF_WIDE = 2 };
 
 /* ---- rows ---- */
 
@@ -165,7 +165,8 @@ static size_t set_widths(const struct vf_list *l, size_t n, int room, int *width
     for (size_t k = 0; k < n; k++) {
         widths[k] = vf_text_columns(l->heads[k]);
         for (size_t i = 0; i < l->n_rows; i++)
-            if (l->rows[i].cells[k] && vf_text_columns(l->rows[i].cells[k]) > widths[k])
+            if (l->rows[i].cells[k] && !(l->rows[i].wide && k == LAST_OF_WIDE) &&
+                vf_text_columns(l->rows[i].cells[k]) > widths[k])
                 widths[k] = vf_text_columns(l->rows[i].cells[k]);
         total += widths[k] + (k ? GAP : 0);
     }
@@ -183,12 +184,16 @@ static size_t set_widths(const struct vf_list *l, size_t n, int room, int *width
     return n;
 }
 
-static void draw_cells(const struct vf_list *l, const char *const *cells, const int *widths,
-                       size_t n, struct vf_canvas *c, int row, enum vf_look look)
+static void draw_cells(const struct vf_list *l, const char *const *cells, bool wide,
+                       const int *widths, size_t n, struct vf_canvas *c, int row, enum vf_look look)
 {
     int col = MARGIN + 2 + (l->numbered ? NUMBER : 0);
     for (size_t k = 0; k < n; k++) {
         const char *text = cells[k] ? cells[k] : "";
+        if (wide && k == LAST_OF_WIDE) {
+            vf_canvas_put(c, row, col, c->cols - MARGIN - col, look, text);
+            break;
+        }
         int w = vf_text_columns(text), at = l->right[k] && w < widths[k] ? widths[k] - w : 0;
         vf_canvas_put(c, row, col + at, widths[k] - at, look, text);
         col += widths[k] + GAP;
@@ -200,7 +205,7 @@ static void draw_row(const struct vf_list *l, size_t i, const int *widths, size_
 {
     const struct vf_list_row *r = &l->rows[i];
     bool focus = i == l->cursor;
-    enum vf_look look = focus ? VF_LOOK_FOCUS : r->why_not ? VF_LOOK_FAINT : VF_LOOK_TEXT;
+    enum vf_look look = focus ? VF_LOOK_FOCUS : r->why_not ? VF_LOOK_FAINT : (enum vf_look)r->look;
     if (focus) {
         vf_canvas_blank(c, row, MARGIN, c->cols - 2 * MARGIN, look);
         c->cursor_row = row;
@@ -209,7 +214,7 @@ static void draw_row(const struct vf_list *l, size_t i, const int *widths, size_
     vf_canvas_spot(c, row, 0, 1, c->cols, focus ? VF_KEY_ENTER : VF_KEY_ROW + (int)i);
     vf_canvas_put(c, row, MARGIN, 1, look, focus ? ">" : r->why_not ? "-" : " ");
     vf_canvas_put(c, row, MARGIN + 1, 1, look, r->marked ? "*" : " ");
-    draw_cells(l, (const char *const *)r->cells, widths, n, c, row, look);
+    draw_cells(l, (const char *const *)r->cells, r->wide, widths, n, c, row, look);
 }
 
 void vf_list_draw(struct vf_list *l, struct vf_canvas *c, int row, int rows)
@@ -217,7 +222,7 @@ void vf_list_draw(struct vf_list *l, struct vf_canvas *c, int row, int rows)
     size_t n = n_columns(l), shown = 0, at = 0, visible = rows > 2 ? (size_t)rows - 2 : 0;
     int widths[VF_LIST_COLUMNS];
     n = set_widths(l, n, c->cols - 2 * MARGIN - 2 - (l->numbered ? NUMBER : 0), widths);
-    draw_cells(l, l->heads, widths, n, c, row, VF_LOOK_FAINT);
+    draw_cells(l, l->heads, false, widths, n, c, row, VF_LOOK_FAINT);
     for (size_t i = 0; i < l->n_rows; i++) {
         if (i == l->cursor)
             at = shown;

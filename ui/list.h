@@ -12,6 +12,8 @@ struct vf_list_row {
     char *cells[VF_LIST_COLUMNS]; /* owned; NULL: empty */
     char *why_not;                /* it cannot be chosen; NULL: it can */
     bool marked;                  /* one of several that are chosen together */
+    bool wide;                    /* the third cell takes the columns behind it as well */
+    uint8_t look;                 /* enum vf_look, when nothing else says how it looks */
     size_t tag;                   /* the caller's */
 };
 

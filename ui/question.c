@@ -4,6 +4,7 @@
 #include "base/i18n.h"
 #include "base/str.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { SCROLL = 3 };
@@ -23,6 +24,8 @@ void vf_question_open(struct vf_question *q, json_t *ask)
 {
     vf_question_close(q);
     q->ask = json_incref(ask);
+    const char *typed = vf_json_str(ask, "typed"); /* something to begin with */
+    snprintf(q->typed, sizeof q->typed, "%s", typed ? typed : "");
     for (size_t i = 0; i < n_choices(q); i++)
         if (vf_streq(vf_json_str(choice(q, i), "key"), vf_json_str(ask, "safe")))
             q->focus = i;

@@ -209,7 +209,7 @@ static const char *node_of(const struct vf_job *job, bool target)
 }
 
 /* That of the first disk: one_host() has seen that one host has them all. */
-static const char *storage_of(const struct vf_job *job, bool target)
+const char *vf_job_host_storage(const struct vf_job *job, bool target)
 {
     const struct vf_plan_disk *d = &job->plan->disks[0];
     const struct vf_disk *s = vf_vm_disk(job->source, d->slot);
@@ -218,15 +218,16 @@ static const char *storage_of(const struct vf_job *job, bool target)
 
 static int dial_host(struct vf_job *job, bool target, struct vf_ssh **out, struct vf_error **err)
 {
-    *out = vf_job_ssh(job, target, node_of(job, target), storage_of(job, target), err);
+    *out = vf_job_ssh(job, target, node_of(job, target), vf_job_host_storage(job, target), err);
     return *out ? 0 : -1;
 }
 
 /* The addresses at which the other cluster's host may find this one. What is known of the node is
  * none of another host's that its storage is read through. */
-static char **peer_addresses(struct vf_job *job, const struct vf_cluster_conf *c, bool target)
+char **vf_job_peer_addresses(struct vf_job *job, bool target, struct vf_ssh *ssh)
 {
-    const char *node = node_of(job, target), *storage = storage_of(job, target);
+    const struct vf_cluster_conf *c = cluster(job, target, NULL);
+    const char *node = node_of(job, target), *storage = vf_job_host_storage(job, target);
     const struct vf_storage_conf *sc = storage ? vf_conf_storage(c, storage, node) : NULL;
     const struct vf_node_conf *nc = vf_conf_node(c, node);
     bool other = sc && sc->address;
@@ -234,7 +235,7 @@ static char **peer_addresses(struct vf_job *job, const struct vf_cluster_conf *c
         other ? NULL : cluster_address(target ? job->target_pve : job->source_pve, node);
     char **addresses = vf_strv_new();
     add_once(&addresses, nc && !other ? nc->data_address : NULL);
-    add_once(&addresses, vf_ssh_address(vf_carrier_ssh(job->carrier, target)));
+    add_once(&addresses, vf_ssh_address(ssh));
     add_once(&addresses, known);
     return addresses;
 }
@@ -261,14 +262,10 @@ static int next_epoch(struct vf_job *job, uint64_t *out, struct vf_error **err)
 static struct vf_route *open_route(struct vf_job *job, struct vf_mover_host *source,
                                    struct vf_mover_host *target, struct vf_error **err)
 {
-    const struct vf_cluster_conf *sc = cluster(job, false, err),
-                                 *tc = sc ? cluster(job, true, err) : NULL;
-    if (!tc)
-        return NULL;
     struct vf_ssh *from = vf_carrier_ssh(job->carrier, false),
                   *to = vf_carrier_ssh(job->carrier, true);
-    vf_autostrv char **from_at = peer_addresses(job, sc, false);
-    vf_autostrv char **to_at = peer_addresses(job, tc, true);
+    vf_autostrv char **from_at = vf_job_peer_addresses(job, false, from);
+    vf_autostrv char **to_at = vf_job_peer_addresses(job, true, to);
     struct vf_route_opts o = {
         .source = route_end(from, from_at),
         .target = route_end(to, to_at),

@@ -89,6 +89,13 @@ int vf_forecast(const struct vf_conf *conf, struct vf_prepared *out, const struc
                 struct vf_cancel *cancel, struct vf_error **err);
 /* "about 2 to 5 min", NULL for one that is not known; caller frees. */
 char *vf_forecast_text(double seconds);
+/* What the hosts that hold the disks are like: looked at over ssh, as far as that works without
+ * asking anybody, and without changing anything there. Adds to P's findings. A second stage of the
+ * checks: it takes seconds where a host does not answer. */
+int vf_check_hosts(const struct vf_conf *conf, struct vf_prepared *p, const struct vf_asker *asker,
+                   struct vf_cancel *cancel, struct vf_error **err);
+extern const char *const vf_host_checks[]; /* names of these checks, NULL-terminated */
+
 /* One VM of many. */
 struct vf_checked {
     const struct vf_vm *vm;             /* as it is listed */

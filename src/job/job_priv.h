@@ -216,6 +216,11 @@ char *vf_job_volume_path(struct vf_job *job, bool target, const char *node, cons
 struct vf_ssh *vf_job_ssh(struct vf_job *job, bool target, const char *node, const char *storage,
                           struct vf_error **err);
 
+/* The storage that the host with the disks is configured for: that of the first. */
+const char *vf_job_host_storage(const struct vf_job *job, bool target);
+/* The addresses at which the other cluster's host may find the one behind SSH; NULL-terminated,
+ * caller frees. */
+char **vf_job_peer_addresses(struct vf_job *job, bool target, struct vf_ssh *ssh);
 /* The address at which other nodes reach NODE of the target; caller frees. */
 char *vf_job_data_address(struct vf_job *job, const char *node, struct vf_error **err);
 
@@ -239,6 +244,13 @@ int vf_preflight(const struct vf_conf *conf, const struct vf_plan *plan, const s
                  struct vf_provider *src, struct vf_provider *dst, const char *job_id,
                  struct vf_findings *out, struct vf_error **err);
 
+/* begun.c: what the names of VMs say about a move that was begun and is not this job's; VMS: those
+ * at the target. */
+int vf_check_begun(const struct vf_plan *plan, const struct vf_vm *source, struct vf_provider *dst,
+                   struct vf_vm *const *vms, size_t n, struct vf_findings *f,
+                   struct vf_error **err);
+/* Where VM NAME is instead, by that; NULL: nowhere. Caller frees. */
+char *vf_begun_hint(const char *name, struct vf_vm *const *vms, size_t n);
 /* What the plan changes of what the guest sees; the source must be as planned. */
 void vf_check_guest(const struct vf_plan *plan, const struct vf_vm *source, struct vf_findings *f);
 /* Would high availability start SOURCE again when it is shut down? */

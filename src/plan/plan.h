@@ -123,6 +123,10 @@ char *vf_plans_text(struct vf_plan *const *v, size_t n);
 int vf_plans_save(struct vf_plan *const *v, size_t n, const char *path, struct vf_error **err);
 void vf_plans_free(struct vf_plan **v, size_t n);
 
+/* Is NAME one for a VM, CPU a processor type? NULL, or "must be …". */
+const char *vf_plan_check_name(const char *name);
+const char *vf_plan_check_cpu(const char *cpu);
+
 /* Is the Ith disk copied before SOURCE, which runs, is shut down? */
 bool vf_plan_precopies(const struct vf_plan *p, const struct vf_vm *source, size_t i);
 

@@ -48,7 +48,7 @@ static const char *check_mac(const char *v)
 }
 
 /* A host name, whole or not: what Proxmox VE takes for a VM. */
-static const char *check_vm_name(const char *v)
+const char *vf_plan_check_name(const char *v)
 {
     static const char why[] = "must be a DNS name: letters, digits, \"-\" and \".\", up to 63 "
                               "characters between dots";
@@ -62,7 +62,7 @@ static const char *check_vm_name(const char *v)
     }
 }
 
-static const char *check_cpu(const char *v)
+const char *vf_plan_check_cpu(const char *v)
 {
     return *v != '-' &&
                    strspn(v, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") ==
@@ -260,9 +260,9 @@ static const struct vf_cfg_key plan_keys[] = {
     {"vm-name", VF_CFG_STR, AT(plan_file, plan.vm_name)},
     {"target", VF_CFG_STR, AT(plan_file, plan.target)},
     {"target-node", VF_CFG_STR, AT(plan_file, plan.target_node)},
-    {"target-name", VF_CFG_STR, AT(plan_file, plan.target_name), .check = check_vm_name},
+    {"target-name", VF_CFG_STR, AT(plan_file, plan.target_name), .check = vf_plan_check_name},
     {"target-id", VF_CFG_UINT, UINT(plan_file, plan.target_id, 100, 999999999)},
-    {"cpu", VF_CFG_STR, AT(plan_file, plan.cpu), .check = check_cpu},
+    {"cpu", VF_CFG_STR, AT(plan_file, plan.cpu), .check = vf_plan_check_cpu},
     {"disks", VF_CFG_LIST, AT(plan_file, plan.disks), .table = &disk_table,
      .count = offsetof(struct plan_file, plan.n_disks)},
     {"nics", VF_CFG_LIST, AT(plan_file, plan.nics), .table = &nic_table,

@@ -21,7 +21,7 @@ struct vf_node {
     bool no_quorum;                     /* its cluster refuses every change */
     uint64_t memory_total, memory_used; /* bytes */
     unsigned cpus;                      /* as its VMs count them; 0: not told */
-    double cpu; /* the part of them that is in use, 0 to 1 */
+    double cpu;                         /* the part of them that is in use, 0 to 1 */
 };
 
 /* What the configuration of a VM says, without looking at its disks. */

@@ -76,6 +76,10 @@ static enum vf_exit one_plan(const struct vf_conf *conf, const struct vf_carry *
         if (vf_prepare_plan(conf, plan, &asker, NULL, &p, &err) < 0)
             return vf_carry_failed(err, name);
     }
+    if (vf_carry_look(conf, o, &p, cache, &err) < 0) {
+        vf_prepared_free(&p);
+        return vf_carry_failed(err, name);
+    }
     enum vf_exit code = vf_carry_out(conf, o, &p, name, cache, NULL, NULL);
     vf_prepared_free(&p);
     return code;

@@ -57,10 +57,6 @@ void vf_clusters_take(struct vf_wizard *w, bool target, const char *name)
         vf_wizard_go(w, PAGE_VM);
         return;
     }
-    if (!vf_streq(w->target, name)) { /* its bridges are others */
-        vf_strv_free(w->rules);
-        w->rules = vf_strv_new();
-    }
     set_choice(&w->target, name, places, VF_COUNT(places));
     vf_wizard_go(w, PAGE_NODE);
 }

@@ -19,7 +19,7 @@ static char *way(const struct vf_wizard *w)
     bool vm = w->page > PAGE_VM && w->n_vms, connects = w->page == PAGE_CONNECT;
     if (w->page > PAGE_SOURCE && w->source)
         vf_buf_printf(&b, "  %s", w->source);
-    if (vm && w->n_vms > 1 && w->page < PAGE_SHEET)
+    if (vm && w->n_vms > 1 && (w->page < PAGE_SHEET || w->common))
         vf_buf_printf(&b, _("/%zu VMs"), w->n_vms);
     else if (vm)
         vf_buf_printf(&b, "/%s", w->vm_name);
@@ -44,23 +44,26 @@ int vf_page_text(struct vf_canvas *c, int row, int bottom, enum vf_look look, co
 /* What goes on, what went wrong, or why the row under the cursor cannot be chosen. */
 static void draw_status(struct vf_wizard *w, struct vf_canvas *c, int row, int bottom)
 {
+    const struct page_ops *ops = &vf_pages[w->page];
     const struct vf_list_row *r = vf_list_row((&w->lists[w->page]));
+    bool plans = w->page >= PAGE_SEVERAL && w->lists[w->page].n_rows; /* to be edited meanwhile */
+    vf_autofree char *of_page = ops->status ? ops->status(w) : NULL;
     if (w->error) {
         vf_autofree char *safe = vf_escape(vf_error_text(w->error));
         vf_autofree char *text = vf_asprintf(_("%s\nEnter tries again, Esc goes back."), safe);
         vf_page_text(c, row, bottom, VF_LOOK_BAD, text);
-    } else if (vf_wizard_waits(w)) {
-        vf_autofree char *text = vf_pages[w->page].looking
-                                     ? vf_pages[w->page].looking(w)
-                                     : vf_asprintf(_("Looking at %s ..."), w->target);
+    } else if (plans && of_page) {
+        vf_page_text(c, row, bottom, ops->status_look(w), of_page);
+    } else if (vf_wizard_waits(w) && !plans) {
+        vf_autofree char *text =
+            ops->looking ? ops->looking(w) : vf_asprintf(_("Looking at %s ..."), w->target);
         vf_page_text(c, row, bottom, VF_LOOK_STRONG, text);
     } else if (r && r->why_not) {
         vf_page_text(c, row, bottom, VF_LOOK_WARN, r->why_not);
-    } else if (!vf_pages[w->page].done && !w->lists[w->page].n_rows) {
+    } else if (!ops->done && !w->lists[w->page].n_rows) {
         vf_page_text(c, row, bottom, VF_LOOK_WARN, _("There is nothing to choose from."));
-    } else if (vf_pages[w->page].status) {
-        vf_autofree char *text = vf_pages[w->page].status(w);
-        vf_page_text(c, row, bottom, VF_LOOK_TEXT, text ? text : "");
+    } else if (of_page) {
+        vf_page_text(c, row, bottom, VF_LOOK_TEXT, of_page);
     }
 }
 
@@ -88,6 +91,12 @@ static void shorten(char *keys, int cols)
     memcpy(end, more, strlen(more) + 1);
 }
 
+void vf_wizard_draw_keys(struct vf_canvas *c, const char *keys)
+{
+    vf_canvas_blank(c, c->rows - 1, 0, c->cols, VF_LOOK_TITLE);
+    vf_canvas_put(c, c->rows - 1, MARGIN, c->cols - 2 * MARGIN, VF_LOOK_TITLE, keys);
+}
+
 static void draw_help(struct vf_wizard *w, struct vf_canvas *c)
 {
     const struct page_ops *ops = &vf_pages[w->page];
@@ -97,8 +106,7 @@ static void draw_help(struct vf_wizard *w, struct vf_canvas *c)
                              : ops->done                       ? vf_strdup(vf_form_help(&w->form))
                                                                : vf_wizard_keys(w);
     shorten(keys, c->cols - 2 * MARGIN);
-    vf_canvas_blank(c, c->rows - 1, 0, c->cols, VF_LOOK_TITLE);
-    vf_canvas_put(c, c->rows - 1, MARGIN, c->cols - 2 * MARGIN, VF_LOOK_TITLE, keys);
+    vf_wizard_draw_keys(c, keys);
 }
 
 void vf_wizard_draw(struct vf_wizard *w, struct vf_canvas *c)
@@ -109,11 +117,12 @@ void vf_wizard_draw(struct vf_wizard *w, struct vf_canvas *c)
         return;
     }
     vf_autofree char *title = way(w);
-    const char *question = vf_pages[w->page].title;
+    vf_autofree char *named = vf_pages[w->page].name ? vf_pages[w->page].name(w) : NULL;
+    const char *question = named ? named : _(vf_pages[w->page].title);
     int bottom = c->rows - 1, status = bottom - 3, row = 4;
     vf_canvas_blank(c, 0, 0, c->cols, VF_LOOK_TITLE);
     vf_canvas_put(c, 0, MARGIN, c->cols - 2 * MARGIN, VF_LOOK_TITLE, title);
-    vf_canvas_put(c, 2, MARGIN, c->cols - 2 * MARGIN, VF_LOOK_STRONG, _(question));
+    vf_canvas_put(c, 2, MARGIN, c->cols - 2 * MARGIN, VF_LOOK_STRONG, question);
     if (vf_pages[w->page].done)
         vf_form_draw(&w->form, c, row, status);
     else if (vf_pages[w->page].draw)

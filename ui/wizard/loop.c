@@ -121,8 +121,10 @@ static void draw(struct wizard_loop *l, bool whole)
     vf_auto(vf_canvas_free) struct vf_canvas *c = vf_screen_canvas(l->screen);
     vf_wizard_draw(l->wizard, c);
     const struct vf_dialog *d = vf_question_dialog(&l->question);
-    if (d)
+    if (d) {
         vf_dialog_draw(d, c);
+        vf_wizard_draw_keys(c, vf_question_help(&l->question));
+    }
     vf_screen_title(l->screen, d ? _("waits for an answer - vmferry") : "vmferry");
     vf_screen_show(l->screen, c, whole);
 }

@@ -7,22 +7,26 @@
 #include "ui/form.h"
 #include "ui/list.h"
 #include "ui/question.h"
+#include "ui/wizard/edit.h"
 #include "ui/wizard/wizard.h"
 
 enum page {
     PAGE_START,
     PAGE_JOB,  /* one that was cut off: what is to become of it */
     PAGE_FILE, /* which plan is to be opened */
-    PAGE_PLAN, /* the plan of a file */
     PAGE_SOURCE,
     PAGE_VM,
     PAGE_TARGET,
     PAGE_CONNECT, /* a cluster is added, from PAGE_SOURCE or PAGE_TARGET */
     PAGE_NODE,
     PAGE_STORAGE,
-    PAGE_SEVERAL, /* the plans of several VMs */
-    PAGE_SHEET,
-    PAGE_BRIDGE,
+    PAGE_SEVERAL, /* from here on plans, checked all the time: those of several VMs */
+    PAGE_SHEET,   /* that of one */
+    PAGE_NET,
+    PAGE_NIC,
+    PAGE_DISK,
+    PAGE_OPTIONS,
+    PAGE_PICK,
     PAGES,
 };
 
@@ -41,10 +45,8 @@ struct seen_vm {
 
 /* A VM that is to be moved. */
 struct chosen_vm {
-    char *vm, *name;               /* VMID, name */
-    struct vf_survey_answer *plan; /* of several; NULL: none yet, or LENT */
-    char *plan_key;                /* what that is of */
-    bool lent;                     /* it is the wizard's PLAN now, to be changed on its page */
+    char *vm, *name; /* VMID, name */
+    struct vf_sheet sheet;
 };
 
 struct vf_wizard {
@@ -72,24 +74,29 @@ struct vf_wizard {
     struct vf_form form;         /* of the page that has one */
     struct vf_conf **candidates; /* clusters that were tried; the survey borrows them */
     size_t n_candidates;
-    struct vf_secret *secret; /* of the last of those */
-    struct vf_conf *added;    /* the one that let us in, as it may be kept */
+    struct vf_secret *secret;     /* of the last of those */
+    struct vf_conf *added;        /* the one that let us in, as it may be kept */
+    char *compared, *compared_at; /* a fingerprint that a person has compared, of which URL */
     enum page connect_back;
-    struct vf_plan *file_plan;
     char *file_name;
+    bool from_file; /* what is chosen is what a plan file says */
     /* chosen */
     struct chosen_vm *vms; /* all that are to be moved; VM and VM_NAME are one of them */
     size_t n_vms, at;
     char *source, *vm, *vm_name, *target, *node, *storage;
-    char *bridge;  /* the source's that is being mapped */
-    char **rules;  /* "FROM=TO" */
-    bool no_start; /* leave it stopped at the target */
-    bool no_verify;
-    char **bridges; /* of the target node */
     struct vf_move move;
-    struct vf_survey_answer *plan; /* NULL: none yet */
-    struct vf_question question;   /* ours: start? leave? */
-    struct vf_reader reader;       /* the whole plan; text NULL: not shown */
+    struct vf_networks *networks;     /* what is remembered of them */
+    struct vf_sheet *sheet;           /* of the VM that is looked at; NULL: none */
+    size_t asked;                     /* the VM whose sheet is looked up */
+    bool common;                      /* what is set is set of all VMs */
+    bool made;                        /* the answer that is awaited makes the plan anew */
+    bool refocus;                     /* the cursor goes where a person is needed */
+    bool arrived;                     /* the page was not shown before */
+    const struct vf_setting *setting; /* that is being set */
+    enum page from;                   /* where the list of its values was opened */
+    char *path;                       /* of the file that may be replaced */
+    struct vf_question question;      /* ours: start? leave? */
+    struct vf_reader reader;          /* the whole plan; text NULL: not shown */
     char *text;
     char *job; /* to attach to */
 };
@@ -107,7 +114,7 @@ struct page_ops {
     const char *help; /* more keys than all pages have */
     /* Draws what there is between the rows; NULL: the list. */
     void (*draw)(struct vf_wizard *w, struct vf_canvas *c, int row, int bottom);
-    /* A key that neither the list nor all pages know; false: not known here either. NULL: none. */
+    /* Takes a key before the list does; false: not known here. NULL: none. */
     bool (*press)(struct vf_wizard *w, int key);
     /* The page is a form, filled by FILL: it was filled in. NULL: a list. */
     enum vf_wizard_end (*done)(struct vf_wizard *w);
@@ -117,6 +124,10 @@ struct page_ops {
     char *(*looking)(const struct vf_wizard *w);
     /* A line below the rows when there is nothing more urgent; caller frees. NULL: none. */
     char *(*status)(const struct vf_wizard *w);
+    /* How that looks; NULL: as text. */
+    enum vf_look (*status_look)(const struct vf_wizard *w);
+    /* The title, when it says what the page is of; caller frees. NULL: TITLE. */
+    char *(*name)(const struct vf_wizard *w);
     /* What an answer to one of our questions (ID) does. NULL: none is asked. */
     enum vf_wizard_end (*answered)(struct vf_wizard *w, const char *id, const char *answer);
     /* Takes the answer over, instead of filling the list. NULL: that. */
@@ -129,8 +140,15 @@ extern const struct page_ops vf_pages[PAGES];
 /* Goes to PAGE, asking for what it shows unless that is known. */
 void vf_wizard_go(struct vf_wizard *w, enum page page);
 
-/* Goes to the page of the plan that is there already. */
-void vf_wizard_show_plan(struct vf_wizard *w);
+/* The plans' pages: is one to be looked up, which, and what was. */
+bool vf_sheet_needs(const struct vf_wizard *w);
+/* PLAN (taken over) is that of VM I, as if it had been made and edited here. */
+void vf_sheet_give(struct vf_wizard *w, size_t i, struct vf_plan *plan);
+void vf_sheet_wants(struct vf_wizard *w, struct vf_survey_question *q);
+void vf_sheet_answer(struct vf_wizard *w, struct vf_survey_answer *a);
+/* VM I is the one that is looked at. */
+void vf_wizard_look_at(struct vf_wizard *w, size_t i);
+
 /* Goes to where Esc leads. */
 enum vf_wizard_end vf_wizard_back(struct vf_wizard *w);
 /* Asks a question of ours with N choices, "KEY", "LABEL" in turns; SAFE is in focus. Its answer

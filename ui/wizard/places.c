@@ -117,10 +117,6 @@ void vf_storages_fill(struct vf_wizard *w, struct vf_list *l, const struct vf_su
     size_t unknown;
     uint64_t need = vf_vms_disks(w, &unknown);
     vf_page_heads(l, names, VF_COUNT(names), 1 << 2 | 1 << 3 | 1 << 4);
-    vf_strv_free(w->bridges);
-    w->bridges = vf_strv_new();
-    for (size_t i = 0; a->bridges && a->bridges[i]; i++)
-        vf_strv_add(&w->bridges, a->bridges[i]);
     for (size_t i = 0; i < a->n_storages; i++) {
         const struct vf_seen_storage *s = &a->storages[i];
         struct vf_list_row *r = vf_list_add(l, !unknown && need > s->avail);

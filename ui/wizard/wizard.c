@@ -41,10 +41,18 @@ static void loaded(struct vf_wizard *w, const struct vf_survey_answer *a)
 void vf_wizard_go(struct vf_wizard *w, enum page page)
 {
     const struct page_ops *ops = &vf_pages[page];
-    /* the plan's rows stay in sight while it is made anew */
-    bool stays = page == PAGE_SHEET && (w->page == PAGE_SHEET || w->page == PAGE_BRIDGE);
-    forget_wish(w);
+    /* between the plans' pages their check goes on */
+    bool stays = page >= PAGE_SEVERAL && w->page >= PAGE_SEVERAL;
+    w->arrived = page != w->page;
     w->page = page;
+    if (!stays)
+        forget_wish(w);
+    if (page >= PAGE_SEVERAL) {
+        w->refocus = w->refocus || !stays;
+        w->want = w->want || (!w->number && !w->error && vf_sheet_needs(w));
+        fill(w, NULL);
+        return;
+    }
     vf_autofree char *key = ops->key ? ops->key(w) : NULL;
     if (ops->survey < 0 || ops->done) {
         fill(w, NULL);
@@ -52,17 +60,9 @@ void vf_wizard_go(struct vf_wizard *w, enum page page)
     }
     if (vf_streq(key, w->loaded[page]))
         return;
-    if (!stays)
-        vf_list_clear(list(w));
+    vf_list_clear(list(w));
     vf_str_set(&w->loaded[page], NULL);
     w->want = true;
-}
-
-void vf_wizard_show_plan(struct vf_wizard *w)
-{
-    forget_wish(w);
-    w->page = PAGE_SHEET;
-    loaded(w, w->plan);
 }
 
 /* Looks it up again, whatever is known. */
@@ -83,11 +83,7 @@ static const struct vf_move *the_move(struct vf_wizard *w)
                                .storage = w->storage,
                                .vm = w->vm,
                                .verify_tls = true,
-                               .skip_start = w->no_start,
-                               .verify = w->no_verify ? VF_VERIFY_NONE : VF_VERIFY_FULL};
-    for (; w->rules[w->move.n_bridges] && w->move.n_bridges < VF_COUNT(w->move.bridges);
-         w->move.n_bridges++)
-        w->move.bridges[w->move.n_bridges] = w->rules[w->move.n_bridges];
+                               .wait_before_stop = true};
     return &w->move;
 }
 
@@ -100,7 +96,9 @@ bool vf_wizard_wants(struct vf_wizard *w, struct vf_survey_question *q)
                                      .cluster = w->target,
                                      .node = w->node,
                                      .move = the_move(w)};
-    if (ops->ask)
+    if (w->page >= PAGE_SEVERAL)
+        vf_sheet_wants(w, q);
+    else if (ops->ask)
         ops->ask(w, q);
     return true;
 }
@@ -131,6 +129,12 @@ void vf_wizard_take(struct vf_wizard *w, struct vf_survey_answer *a)
     if (a->error) {
         if (!ops->failed || !ops->failed(w, a))
             w->error = VF_STEAL(a->error);
+        if (w->page >= PAGE_SEVERAL)
+            fill(w, NULL);
+        return;
+    }
+    if (w->page >= PAGE_SEVERAL) {
+        vf_sheet_answer(w, VF_STEAL(answer));
         return;
     }
     if (ops->take) {
@@ -138,10 +142,6 @@ void vf_wizard_take(struct vf_wizard *w, struct vf_survey_answer *a)
         return;
     }
     loaded(w, a);
-    if (a->kind == VF_SURVEY_PLAN) {
-        vf_survey_answer_free(w->plan);
-        w->plan = VF_STEAL(answer);
-    }
 }
 
 /* ---- keys ---- */
@@ -152,16 +152,23 @@ static enum page page_before(const struct vf_wizard *w)
     enum page back = vf_pages[w->page].back;
     if (w->page == PAGE_CONNECT && w->conf->n_clusters)
         return w->connect_back;
-    if (w->page == PAGE_SHEET && w->n_vms > 1)
+    if (w->page == PAGE_PICK)
+        return w->from;
+    if (w->n_vms > 1 && (w->page == PAGE_SHEET || w->common))
         return PAGE_SEVERAL;
+    if (w->from_file && (w->page == PAGE_SEVERAL || w->page == PAGE_SHEET))
+        return PAGE_FILE;
     return back;
 }
 
 enum vf_wizard_end vf_wizard_back(struct vf_wizard *w)
 {
-    if (vf_wizard_waits(w) || w->error) {
+    bool plans = w->page >= PAGE_SEVERAL && list(w)->n_rows; /* to be edited meanwhile */
+    if (w->error || (vf_wizard_waits(w) && !plans)) {
         bool empty = !list(w)->n_rows && !vf_pages[w->page].done;
         forget_wish(w);
+        if (plans)
+            fill(w, NULL);
         if (!empty)
             return VF_WIZARD_GOES_ON;
     }
@@ -173,11 +180,13 @@ enum vf_wizard_end vf_wizard_back(struct vf_wizard *w)
 static enum vf_wizard_end choose(struct vf_wizard *w)
 {
     if (w->error) {
+        if (w->page >= PAGE_SEVERAL)
+            forget_wish(w);
         refresh(w);
         return VF_WIZARD_GOES_ON;
     }
     const struct vf_list_row *row = vf_list_row(list(w));
-    if (!row || row->why_not || vf_wizard_waits(w))
+    if (!row || row->why_not || (vf_wizard_waits(w) && w->page < PAGE_SEVERAL))
         return VF_WIZARD_GOES_ON;
     return vf_pages[w->page].choose(w, row);
 }
@@ -222,9 +231,7 @@ static enum vf_wizard_end question_key(struct vf_wizard *w, int key)
     bool yes = end == VF_QUESTION_ANSWERED && vf_streq(word, "yes");
     if (vf_streq(id, "leave"))
         return yes ? VF_WIZARD_QUIT : VF_WIZARD_GOES_ON;
-    if (vf_streq(id, "start") && w->page == PAGE_SHEET && w->n_vms > 1)
-        return vf_wizard_back(w); /* one of several is not started alone */
-    if (vf_streq(id, "start"))
+    if (vf_streq(id, "start") && !vf_pages[w->page].answered)
         return yes ? VF_WIZARD_START : VF_WIZARD_GOES_ON;
     return vf_pages[w->page].answered && end == VF_QUESTION_ANSWERED
                ? vf_pages[w->page].answered(w, id, word)
@@ -307,7 +314,7 @@ struct vf_wizard *vf_wizard_new(const struct vf_conf *conf, const struct vf_wiza
     struct vf_wizard *w = vf_xcalloc(1, sizeof *w);
     w->conf = conf;
     w->hands = *hands;
-    w->rules = vf_strv_new();
+    w->networks = vf_networks_load();
     vf_wizard_go(w, PAGE_START);
     return w;
 }
@@ -327,18 +334,20 @@ void vf_wizard_add_job(struct vf_wizard *w, const char *id, const char *what, co
 
 size_t vf_wizard_plans(const struct vf_wizard *w)
 {
-    return w->page == PAGE_SEVERAL ? w->n_vms : w->plan ? 1 : 0;
+    return w->page == PAGE_SEVERAL ? w->n_vms : vf_wizard_prepared(w) ? 1 : 0;
 }
 
 const struct vf_plan *vf_wizard_plan(const struct vf_wizard *w, size_t i)
 {
-    const struct vf_survey_answer *a = w->page == PAGE_SEVERAL ? w->vms[i].plan : w->plan;
-    return a ? a->prepared.plan : NULL;
+    const struct vf_survey_answer *a = w->page == PAGE_SEVERAL ? w->vms[i].sheet.seen : NULL;
+    const struct vf_prepared *p = a ? &a->prepared : vf_wizard_prepared(w);
+    return p ? p->plan : NULL;
 }
 
 const struct vf_prepared *vf_wizard_prepared(const struct vf_wizard *w)
 {
-    return w->plan ? &w->plan->prepared : NULL;
+    const struct vf_survey_answer *a = w->sheet ? w->sheet->seen : NULL;
+    return a ? &a->prepared : NULL;
 }
 
 const char *vf_wizard_job(const struct vf_wizard *w)
@@ -346,20 +355,39 @@ const char *vf_wizard_job(const struct vf_wizard *w)
     return w->job;
 }
 
+void vf_wizard_look_at(struct vf_wizard *w, size_t i)
+{
+    w->at = i;
+    w->sheet = i < w->n_vms ? &w->vms[i].sheet : NULL;
+    vf_str_set(&w->vm, w->sheet ? w->vms[i].vm : NULL);
+    vf_str_set(&w->vm_name, w->sheet ? w->vms[i].name : NULL);
+}
+
+/* What was edited of a VM's plan stays; of the only one, what makes sense for another. */
+static void keep_sheets(struct vf_wizard *w, struct chosen_vm *vms, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        for (size_t k = 0; k < w->n_vms; k++)
+            if (vf_streq(vms[i].vm, w->vms[k].vm) || (n == 1 && w->n_vms == 1)) {
+                vms[i].sheet = w->vms[k].sheet;
+                w->vms[k].sheet = (struct vf_sheet){0};
+            }
+        vms[i].sheet.known = w->networks;
+    }
+}
+
 void vf_wizard_choose_vms(struct vf_wizard *w, struct chosen_vm *vms, size_t n)
 {
+    keep_sheets(w, vms, n);
     for (size_t i = 0; i < w->n_vms; i++) {
         free(w->vms[i].vm);
         free(w->vms[i].name);
-        free(w->vms[i].plan_key);
-        vf_survey_answer_free(w->vms[i].plan);
+        vf_sheet_clear(&w->vms[i].sheet);
     }
     free(w->vms);
     w->vms = vms;
     w->n_vms = n;
-    w->at = 0;
-    vf_str_set(&w->vm, n ? vms[0].vm : NULL);
-    vf_str_set(&w->vm_name, n ? vms[0].name : NULL);
+    vf_wizard_look_at(w, 0);
 }
 
 static void free_jobs(struct vf_wizard *w)
@@ -392,15 +420,13 @@ void vf_wizard_free(struct vf_wizard *w)
     free(w->candidates);
     vf_secret_free(w->secret);
     vf_conf_free(w->added);
-    vf_plan_free(w->file_plan);
-    char *texts[] = {w->source, w->vm,   w->vm_name, w->target,  w->node,     w->storage,
-                     w->bridge, w->text, w->job,     w->seen_of, w->file_name};
+    char *texts[] = {w->source,    w->vm,       w->vm_name,    w->target, w->node,
+                     w->storage,   w->path,     w->text,       w->job,    w->seen_of,
+                     w->file_name, w->compared, w->compared_at};
     for (size_t i = 0; i < VF_COUNT(texts); i++)
         free(texts[i]);
-    vf_strv_free(w->rules);
-    vf_strv_free(w->bridges);
     vf_error_free(w->error);
-    vf_survey_answer_free(w->plan);
+    vf_networks_free(w->networks);
     vf_question_close(&w->question);
     free(w);
 }
