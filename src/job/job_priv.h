@@ -224,6 +224,17 @@ char **vf_job_peer_addresses(struct vf_job *job, bool target, struct vf_ssh *ssh
 /* The address at which other nodes reach NODE of the target; caller frees. */
 char *vf_job_data_address(struct vf_job *job, const char *node, struct vf_error **err);
 
+/* steps_service.c: can the ports of the plan be tried? */
+void vf_check_service(const struct vf_plan *plan, const struct vf_vm *source,
+                      struct vf_findings *f);
+/* rehearse.c: what of PLAN cannot be rehearsed, and what a rehearsal is. */
+void vf_check_rehearsal(const struct vf_plan *plan, const struct vf_vm *source,
+                        struct vf_findings *f);
+/* Does the VM run whose move JOB rehearses? Then its disks are copied once, as they can be. */
+bool vf_job_rehearses_live(const struct vf_job *job);
+/* CONFLICT when one of them was not. */
+int vf_rehearsal_copied(struct vf_job *job, struct vf_error **err);
+
 /* native.c: the platform's own migration. */
 bool vf_job_is_native(const struct vf_job *job);
 /* What of the plan it cannot do; STORAGES are the target's. */

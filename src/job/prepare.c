@@ -130,6 +130,9 @@ int vf_make_plan(const struct vf_move *m, struct vf_provider *dst, struct vf_pre
     p->verify_tls = m->verify_tls;
     p->ignore_exists = m->ignore_exists;
     p->fixes = m->fixes;
+    p->rehearse = m->rehearse;
+    p->service_ports = vf_strdup(m->service_ports);
+    p->service_addresses = vf_strdup(m->service_addresses);
     p->wait_before_stop = m->wait_before_stop;
     p->wait_before_start = m->wait_before_start;
     if (m->shutdown_timeout)

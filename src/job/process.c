@@ -45,6 +45,8 @@ static int write_job(const char *id, const char *dir, const char *conf, const st
     json_object_set_new(e, "vm", json_string(plan->vm_name));
     vf_autofree char *who = vf_who();
     json_object_set_new(e, "by", json_string(who));
+    if (plan->rehearse)
+        json_object_set_new(e, "rehearsal", json_true());
     json_object_set_new(e, "source", json_string(plan->source));
     json_object_set_new(e, "target", json_string(plan->target));
     if (batch)

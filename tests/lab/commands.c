@@ -286,6 +286,11 @@ static int cmd_fault(struct request *r)
     return lab_fault_command(r->lab, r->args, r->out);
 }
 
+static int cmd_guest(struct request *r)
+{
+    return lab_guest_command(r->lab, r->args, r->out);
+}
+
 static int cmd_sshd(struct request *r)
 {
     return lab_state_sshd(r->lab, r->args, r->out);
@@ -458,6 +463,9 @@ static const struct {
     {"kill-task", "TYPE: running tasks of that type die without cleaning up", cmd_kill_task},
     {"tunnel", "TICKET VERB JSON: what the other cluster of a migration says", cmd_tunnel},
     {"expire-tickets", "all tickets become invalid", cmd_expire},
+    {"guest",
+     "MAC ADDRESS PORT…|-: an agent, and ports that answer while the VM with that card runs",
+     cmd_guest},
     {"sshd", "NODE stop|start: who is logged in stays", cmd_sshd},
     {"offline", "NODE: its API and sshd are gone", cmd_offline},
     {"online", "NODE: they are back", cmd_online},

@@ -9,6 +9,7 @@
 #include "job/back.h"
 #include "job/batch.h"
 #include "job/job.h"
+#include "job/resume.h"
 #include "job/state.h"
 #include "base/i18n.h"
 #include "base/str.h"
