@@ -167,7 +167,7 @@ static int look_for_tokens(struct vf_cleaner *c, const struct vf_place *p, struc
     return 0;
 }
 
-static int look_for_tests(struct vf_cleaner *c, const struct place *p, struct vf_error **err)
+static int look_for_tests(struct vf_cleaner *c, const struct vf_place *p, struct vf_error **err)
 {
     struct vf_provider *pve = p->job->source_pve;
     struct vf_vm **vms = NULL;

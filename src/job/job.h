@@ -59,7 +59,8 @@ struct vf_move {
     const char *format; /* NULL: as the source's disk where the storage takes it */
     bool skip_start, skip_disks, no_precopy, verify_tls, ignore_exists;
     bool rehearse, wait_before_stop, wait_before_start;
-    uint64_t rate; /* bytes per second, 0: no limit */
+    bool look_at_hosts; /* as vf_check_hosts() does, with the same logins */
+    uint64_t rate;      /* bytes per second, 0: no limit */
     enum vf_verify verify;
     unsigned compress, streams, route; /* as in a plan */
     unsigned shutdown_timeout;         /* seconds; 0: default */
@@ -90,9 +91,15 @@ int vf_forecast(const struct vf_conf *conf, struct vf_prepared *out, const struc
                 struct vf_cancel *cancel, struct vf_error **err);
 /* "about 2 to 5 min", NULL for one that is not known (or 0: nothing to wait for); caller frees. */
 char *vf_forecast_text(double seconds);
+/* The same; LOOK_AT_HOSTS as in struct vf_move. */
+int vf_prepare_plan_looking(const struct vf_conf *conf, const struct vf_plan *plan,
+                            bool look_at_hosts, const struct vf_asker *asker,
+                            struct vf_cancel *cancel, struct vf_prepared *out,
+                            struct vf_error **err);
+
 /* What the hosts that hold the disks are like: looked at over ssh, as far as that works without
  * asking anybody, and without changing anything there. Adds to P's findings. A second stage of the
- * checks: it takes seconds where a host does not answer. */
+ * checks: it takes seconds where a host does not answer. Logs in at both clusters for it. */
 int vf_check_hosts(const struct vf_conf *conf, struct vf_prepared *p, const struct vf_asker *asker,
                    struct vf_cancel *cancel, struct vf_error **err);
 extern const char *const vf_host_checks[]; /* names of these checks, NULL-terminated */

@@ -22,11 +22,11 @@ until_true() {
     [ $left -gt 0 ]
 }
 
-move 1 "with --stop-on-failure nothing is begun behind one that is not moved" --stop-on-failure --skip-disks \
+move 3 "with --stop-on-failure nothing is begun behind one that is not moved" --stop-on-failure --skip-disks \
     alpha beta b1 local old1 golden nosuch db1 web1
 says out '^1 of 5 VMs are moved' "of five one is moved"
 says out '^  old1 +moved$' "which is said"
-says out '^  golden +not moved +mend' "as is what was not"
+says out '^  golden +stopped by a check +mend' "as is what was not"
 says out '^  db1 +not begun +move it again$' "and what was not begun"
 is "$(njobs)" 1 "and had no job"
 

@@ -306,6 +306,11 @@ static int cmd_online(struct request *r)
     return lab_state_online(r->lab, r->args, r->out);
 }
 
+static int cmd_reboot(struct request *r)
+{
+    return lab_state_reboot(r->lab, r->args, r->out);
+}
+
 static int cmd_quorum(struct request *r)
 {
     return lab_state_quorum(r->lab, r->args, r->out);
@@ -469,6 +474,7 @@ static const struct {
     {"sshd", "NODE stop|start: who is logged in stays", cmd_sshd},
     {"offline", "NODE: its API and sshd are gone", cmd_offline},
     {"online", "NODE: they are back", cmd_online},
+    {"reboot", "NODE: its power is cut and comes back; what starts at boot is started", cmd_reboot},
     {"quorum", "lost|back: without it nothing below /etc/pve changes", cmd_quorum},
     {"api", "NODE on|off: off, its API resets every connection", cmd_api},
     {"totp", "USER: a code for the second factor, good once", cmd_totp},

@@ -360,6 +360,7 @@ int lab_fault_command(struct lab *lab, char *const *args, struct vf_buf *out);
 int lab_state_sshd(struct lab *lab, char *const *args, struct vf_buf *out);
 int lab_state_offline(struct lab *lab, char *const *args, struct vf_buf *out);
 int lab_state_online(struct lab *lab, char *const *args, struct vf_buf *out);
+int lab_state_reboot(struct lab *lab, char *const *args, struct vf_buf *out);
 int lab_state_quorum(struct lab *lab, char *const *args, struct vf_buf *out);
 /* Whether the call cannot be because the cluster has no quorum. */
 bool lab_state_blocks(const struct lab_call *c, const char *path);

@@ -280,6 +280,7 @@ static enum vf_exit move_one(const struct vf_conf *conf, const struct options *o
     vf_autoerror struct vf_error *err = NULL;
     struct vf_prepared p;
     m.fixes = o->carry.fixes;
+    m.look_at_hosts = vf_carry_looks(&o->carry);
     if (vf_prepare(conf, &m, &asker, NULL, &p, &err) < 0)
         return vf_carry_failed(err, vm);
     unsigned agreed = vf_carry_offer(&o->carry, &p);
@@ -289,10 +290,6 @@ static enum vf_exit move_one(const struct vf_conf *conf, const struct options *o
         vf_tty_cache_rewind(cache);
         if (vf_prepare(conf, &m, &asker, NULL, &p, &err) < 0)
             return vf_carry_failed(err, vm);
-    }
-    if (vf_carry_look(conf, &o->carry, &p, cache, &err) < 0) {
-        vf_prepared_free(&p);
-        return vf_carry_failed(err, vm);
     }
     enum vf_exit code = vf_carry_out(conf, &o->carry, &p, vm, cache, NULL, NULL);
     vf_prepared_free(&p);
@@ -319,6 +316,7 @@ static enum vf_exit move_several(const struct vf_conf *conf, const struct option
 {
     struct nth each = {.conf = conf, .move = o->move, .vms = vms};
     each.move.fixes = o->carry.fixes;
+    each.move.look_at_hosts = vf_carry_looks(&o->carry);
     size_t at_once = o->carry.parallel < n ? o->carry.parallel : n;
     if (at_once > 1)
         each.move.rate /= at_once;
