@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { MARGIN = 1, GAP = 2, LEAST = 6, PAGE = 10, WIDE = 4, LAST_OF_WIDE = 2 };
+enum { MARGIN = 1, GAP = 2, LEAST = 6, PAGE = 10, WIDE = 4, LAST_OF_WIDE = 2, NUMBER = 5 };
 
 /* ---- rows ---- */
 
@@ -70,6 +70,16 @@ const struct vf_list_row *vf_list_row(const struct vf_list *l)
     return l->cursor < l->n_rows && passes(l, &l->rows[l->cursor]) ? &l->rows[l->cursor] : NULL;
 }
 
+bool vf_list_number(struct vf_list *l, size_t n)
+{
+    for (size_t i = 0; i < l->n_rows; i++)
+        if (passes(l, &l->rows[i]) && !l->rows[i].why_not && n-- == 1) {
+            l->cursor = i;
+            return true;
+        }
+    return false;
+}
+
 /* ---- keys ---- */
 
 static void step(struct vf_list *l, int by)
@@ -117,9 +127,14 @@ bool vf_list_key(struct vf_list *l, int key)
     } moves[] = {{VF_KEY_UP, -1},           {'k', -1},
                  {VF_KEY_DOWN, 1},          {'j', 1},
                  {VF_KEY_PAGE_UP, -PAGE},   {VF_KEY_PAGE_DOWN, PAGE},
-                 {VF_KEY_HOME, -(1 << 20)}, {VF_KEY_END, 1 << 20}};
+                 {VF_KEY_HOME, -(1 << 20)}, {VF_KEY_END, 1 << 20},
+                 {VF_KEY_WHEEL_UP, -1},     {VF_KEY_WHEEL_DOWN, 1}};
     if (l->filtering && filter_key(l, key))
         return true;
+    if (key >= VF_KEY_ROW && (size_t)(key - VF_KEY_ROW) < l->n_rows) {
+        l->cursor = (size_t)(key - VF_KEY_ROW);
+        return true;
+    }
     if (key == '/') {
         l->filtering = true;
         return true;
@@ -172,7 +187,7 @@ static size_t set_widths(const struct vf_list *l, size_t n, int room, int *width
 static void draw_cells(const struct vf_list *l, const char *const *cells, bool wide,
                        const int *widths, size_t n, struct vf_canvas *c, int row, enum vf_look look)
 {
-    int col = MARGIN + 2;
+    int col = MARGIN + 2 + (l->numbered ? NUMBER : 0);
     for (size_t k = 0; k < n; k++) {
         const char *text = cells[k] ? cells[k] : "";
         if (wide && k == LAST_OF_WIDE) {
@@ -196,6 +211,7 @@ static void draw_row(const struct vf_list *l, size_t i, const int *widths, size_
         c->cursor_row = row;
         c->cursor_col = MARGIN;
     }
+    vf_canvas_spot(c, row, 0, 1, c->cols, focus ? VF_KEY_ENTER : VF_KEY_ROW + (int)i);
     vf_canvas_put(c, row, MARGIN, 1, look, focus ? ">" : r->why_not ? "-" : " ");
     vf_canvas_put(c, row, MARGIN + 1, 1, look, r->marked ? "*" : " ");
     draw_cells(l, (const char *const *)r->cells, r->wide, widths, n, c, row, look);
@@ -205,7 +221,7 @@ void vf_list_draw(struct vf_list *l, struct vf_canvas *c, int row, int rows)
 {
     size_t n = n_columns(l), shown = 0, at = 0, visible = rows > 2 ? (size_t)rows - 2 : 0;
     int widths[VF_LIST_COLUMNS];
-    n = set_widths(l, n, c->cols - 2 * MARGIN - 2, widths);
+    n = set_widths(l, n, c->cols - 2 * MARGIN - 2 - (l->numbered ? NUMBER : 0), widths);
     draw_cells(l, l->heads, false, widths, n, c, row, VF_LOOK_FAINT);
     for (size_t i = 0; i < l->n_rows; i++) {
         if (i == l->cursor)
@@ -218,12 +234,17 @@ void vf_list_draw(struct vf_list *l, struct vf_canvas *c, int row, int rows)
         l->top = at - visible + 1;
     if (shown <= visible)
         l->top = 0;
-    size_t seen = 0;
+    size_t seen = 0, number = 0;
     for (size_t i = 0; i < l->n_rows; i++) {
         if (!passes(l, &l->rows[i]))
             continue;
-        if (seen >= l->top && seen < l->top + visible)
-            draw_row(l, i, widths, n, c, row + 1 + (int)(seen - l->top));
+        number += !l->rows[i].why_not;
+        int at_row = row + 1 + (int)(seen - l->top);
+        if (seen >= l->top && seen < l->top + visible) {
+            draw_row(l, i, widths, n, c, at_row);
+            if (l->numbered && !l->rows[i].why_not)
+                vf_canvas_print(c, at_row, MARGIN + 2, NUMBER, VF_LOOK_TEXT, "%3zu", number);
+        }
         seen++;
     }
     int last = row + rows - 1;

@@ -27,6 +27,7 @@ struct vf_list {
     size_t top;    /* of the rows that pass, the first on the screen; drawing corrects it */
     char filter[VF_LIST_FILTER];
     bool filtering; /* the filter is being typed */
+    bool numbered;  /* rows are drawn with the numbers of vf_list_number() */
 };
 
 /* Forgets rows and heads; cursor and filter stay for the rows that come. */
@@ -39,6 +40,9 @@ struct vf_list_row *vf_list_add(struct vf_list *l, size_t tag);
 void vf_list_find(struct vf_list *l, const char *name);
 /* The row under the cursor; NULL: none passes the filter. */
 const struct vf_list_row *vf_list_row(const struct vf_list *l);
+/* Puts the cursor on the Nth (from 1) of the rows that pass the filter and can be chosen; false:
+ * there is none. */
+bool vf_list_number(struct vf_list *l, size_t n);
 /* True when KEY was for the list: it moved the cursor, or changed the filter. */
 bool vf_list_key(struct vf_list *l, int key);
 /* Heads and rows in ROWS rows from ROW on. */

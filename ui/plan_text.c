@@ -185,6 +185,16 @@ static void add_outage(struct vf_buf *b, const struct vf_prepared *p)
     vf_buf_puts(b, "\n");
 }
 
+static void add_forecast(struct vf_buf *b, const struct vf_prepared *p)
+{
+    vf_autofree char *all = vf_forecast_text(p->forecast_seconds),
+                     *down = vf_forecast_text(p->forecast_down_seconds);
+    if (all && p->forecast_down_seconds > 0)
+        vf_buf_printf(b, _("  time  %s, of which it is down for %s\n"), all, down);
+    else if (all)
+        vf_buf_printf(b, _("  time  %s\n"), all);
+}
+
 static const char *what_happens(const struct vf_prepared *p)
 {
     if (p->source->state == VF_VM_STOPPED)
@@ -225,6 +235,7 @@ char *vf_plan_summary(const struct vf_prepared *p)
         vf_buf_puts(&b, _("  copy  nothing (--skip-disks): the target VM gets no disks\n"));
     if (plan->copy_disks)
         add_route(&b, p);
+    add_forecast(&b, p);
     add_waits(&b, p);
     vf_autofree char *migrated = vf_name_with(plan->vm_name, VF_MIGRATED);
     vf_buf_printf(&b, _("  then  %s; the source is renamed to %s\n"), what_happens(p), migrated);
@@ -252,6 +263,10 @@ json_t *vf_plan_event(const struct vf_prepared *p)
             json_array_append_new(live, json_string(plan->disks[i].slot));
     json_object_set_new(e, "precopy", live);
     json_object_set_new(e, "bytes", json_integer((json_int_t)p->bytes));
+    if (p->forecast_seconds >= 0)
+        json_object_set_new(e, "forecast_seconds", json_real(p->forecast_seconds));
+    if (p->forecast_down_seconds >= 0)
+        json_object_set_new(e, "forecast_downtime", json_real(p->forecast_down_seconds));
     json_object_set_new(e, "stop", json_boolean(vf_findings_stop(&p->findings)));
     for (size_t i = 0; i < p->findings.n; i++) {
         const struct vf_finding *f = &p->findings.v[i];

@@ -12,6 +12,7 @@ enum { VF_QUESTION_LABELS = 16, VF_QUESTION_TYPED = 4096 };
 struct vf_question {
     json_t *ask; /* NULL: none in front */
     size_t focus;
+    int top; /* of the detail */
     char typed[VF_QUESTION_TYPED];
     const char *labels[VF_QUESTION_LABELS];
     struct vf_dialog dialog; /* filled by vf_question_dialog() */

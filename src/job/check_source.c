@@ -102,7 +102,7 @@ CHECK(power_state)
     return 0;
 }
 
-static const char *const suffixes[] = {VF_CREATING, VF_CLONING, VF_MIGRATED};
+static const char *const suffixes[] = {VF_CREATING, VF_CLONING, VF_MIGRATED, VF_RETURNED};
 
 CHECK(source_name)
 {

@@ -200,7 +200,7 @@ static int look_at(struct vf_ends *e, unsigned id, const char *ref, struct vf_er
 int vf_prepare(const struct vf_conf *conf, const struct vf_move *m, const struct vf_asker *asker,
                struct vf_cancel *cancel, struct vf_prepared *out, struct vf_error **err)
 {
-    *out = (struct vf_prepared){0};
+    *out = (struct vf_prepared){.forecast_seconds = -1, .forecast_down_seconds = -1};
     VF_AUTOENDS struct vf_ends e = {0};
     if (vf_ends_open(conf, m->source, m->target, m->verify_tls, asker, cancel, &e, err) < 0)
         return -1;
@@ -235,7 +235,7 @@ int vf_prepare_plan(const struct vf_conf *conf, const struct vf_plan *plan,
                     const struct vf_asker *asker, struct vf_cancel *cancel, struct vf_prepared *out,
                     struct vf_error **err)
 {
-    *out = (struct vf_prepared){0};
+    *out = (struct vf_prepared){.forecast_seconds = -1, .forecast_down_seconds = -1};
     VF_AUTOENDS struct vf_ends e = {0};
     if (vf_ends_open(conf, plan->source, plan->target, plan->verify_tls, asker, cancel, &e, err) <
         0)
@@ -264,5 +264,5 @@ void vf_prepared_free(struct vf_prepared *p)
     vf_plan_free(p->plan);
     vf_vm_free(p->source);
     vf_findings_free(&p->findings);
-    *p = (struct vf_prepared){0};
+    *p = (struct vf_prepared){.forecast_seconds = -1, .forecast_down_seconds = -1};
 }

@@ -102,6 +102,8 @@ enum vf_pool { VF_POOL_THERE, VF_POOL_MAY, VF_POOL_NEVER };
 
 enum vf_power { VF_POWER_START, VF_POWER_SHUTDOWN, VF_POWER_STOP };
 
+typedef int vf_guard_fn(void *opaque, struct vf_error **err);
+
 struct vf_provider_ops {
     const char *type;
 
@@ -234,6 +236,8 @@ struct vf_provider_ops {
 
     /* From now on CANCEL (borrowed) ends what waits. */
     void (*set_cancel)(struct vf_provider *p, struct vf_cancel *cancel);
+    /* From now on GUARD (NULL: nobody) is asked before anything is changed; -1 forbids it. */
+    void (*set_guard)(struct vf_provider *p, vf_guard_fn *guard, void *opaque);
     void (*free)(struct vf_provider *p);
 
     const struct vf_native_ops

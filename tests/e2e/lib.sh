@@ -194,7 +194,9 @@ snapshot() {
         if [ "$namespaces" ]; then
             on "${n%/*}" "${n#*/}" 'ls -lA /root/.ssh /etc/pve/priv |
                 sed "s/ [A-Z][a-z][a-z]  *[0-9]* [0-9:]* / /"
-                find /var/lib/vz /mnt/pve /tmp /run -xdev -type f | sort'
+                find /var/lib/vmferry 2>/dev/null
+                find /var/lib/vz /mnt/pve /tmp /run -xdev -type f ! -name "qemu-*.log" \
+                    ! -name "serial-*.log" | sort'
         else
             (cd "$L/$n" && ls -A root/.ssh && find vz tmp run -type f | sort)
         fi

@@ -167,8 +167,8 @@ static const struct {
     const char *text, *want;
 } wrong[] = {
     {"", "needs the key \"minimum-reader\""},
-    {"format = 2; minimum-reader = 2; brand-new = 1;",
-     "minimum-reader is 2, but must be from 1 to 1: this plan was written by a newer vmferry"},
+    {"format = 3; minimum-reader = 3; brand-new = 1;",
+     "minimum-reader is 3, but must be from 1 to 2: this plan was written by a newer vmferry"},
     {HEAD, "needs the key \"source\""},
     {HEAD BODY "rat = 1;", "p.cfg:3: a plan has no key \"rat\""},
     {HEAD BODY "rate = \"fast\";", "p.cfg:3: rate must be a whole number"},

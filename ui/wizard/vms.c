@@ -190,7 +190,8 @@ static void add_row(struct vf_wizard *w, struct vf_list *l, const struct seen_vm
 {
     const struct vf_vm *vm = v->vm;
     struct vf_list_row *r = vf_list_add(l, vm->id);
-    vf_autofree char *size = v->seen.vm ? vf_format_bytes(vf_vm_disks(v->seen.vm)) : NULL;
+    vf_autofree char *size =
+        v->seen.vm && vf_vm_disks(v->seen.vm) ? vf_format_bytes(vf_vm_disks(v->seen.vm)) : NULL;
     r->cells[0] = vf_escape(vm->name ? vm->name : "");
     r->cells[1] = vf_asprintf("%u", vm->id);
     r->cells[2] = vf_escape(vm->node ? vm->node : "");

@@ -14,6 +14,13 @@ static void set_cancel(struct vf_provider *p, struct vf_cancel *cancel)
     vf_pve_set_cancel(vf_pve_of(p), cancel);
 }
 
+static void set_guard(struct vf_provider *p, vf_guard_fn *guard, void *opaque)
+{
+    struct vf_pve_client *c = vf_pve_of(p);
+    c->guard = guard;
+    c->guard_opaque = opaque;
+}
+
 static const struct vf_provider_ops ops = {
     .type = "pve",
     .nodes = vf_pve_nodes,
@@ -64,6 +71,7 @@ static const struct vf_provider_ops ops = {
     .remove_token = vf_pve_remove_token,
     .own_tokens = vf_pve_own_tokens,
     .set_cancel = set_cancel,
+    .set_guard = set_guard,
     .free = pve_free,
     .native = &vf_pve_native,
 };
