@@ -86,7 +86,6 @@ struct vf_wizard {
     char *source, *vm, *vm_name, *target, *node, *storage;
     struct vf_move move;
     struct vf_survey_answer *plan;    /* of a file; NULL: none yet */
-    struct vf_networks *networks;     /* what is remembered of them */
     struct vf_sheet *sheet;           /* of the VM that is looked at; NULL: none */
     size_t asked;                     /* the VM whose sheet is looked up */
     bool common;                      /* what is set is set of all VMs */
