@@ -21,6 +21,7 @@ static const char conf_text[] =
 
 static struct vf_conf *conf;
 static struct vf_wizard *w;
+static struct vf_networks *networks;
 static unsigned numbers;
 
 /* The clusters as they are now. */
@@ -239,6 +240,7 @@ static void answer_plan(struct vf_survey_answer *a, const struct vf_survey_quest
     p->plan = q->plan ? vf_plan_copy(q->plan) : make_plan(p->source, q->move);
     vf_plan_choose_macs(p->plan, "BC:24:11", NULL);
     p->bytes = UINT64_C(18) << 30;
+    p->forecast_seconds = p->forecast_down_seconds = -1;
     add_places(a, p->plan->target_node);
     check(a);
 }
@@ -292,11 +294,21 @@ static void choose(size_t n)
     vf_wizard_choose_vms(w, vms, n);
 }
 
+static int save_plans(void *opaque, struct vf_plan *const *v, size_t n, const char *path,
+                      bool replace, struct vf_error **err)
+{
+    if (!replace && access(path, F_OK) == 0)
+        return vf_fail(err, VF_E_CONFLICT, "there is one");
+    return vf_plans_save(v, n, path, err);
+}
+
 /* A new wizard, at the plan's page for web1 to beta/NODE, storage local. */
 static void arrive(const char *node)
 {
     vf_wizard_free(w);
-    struct vf_wizard_hands hands = {0};
+    vf_networks_free(networks);
+    networks = vf_networks_load();
+    struct vf_wizard_hands hands = {.save_plans = save_plans, .networks = networks};
     w = vf_wizard_new(conf, &hands);
     vf_str_set(&w->source, "alpha");
     choose(1);
@@ -661,7 +673,8 @@ static void test_start(void)
     ok(begin("2\n") == VF_WIZARD_GOES_ON && !w->question.ask, "not yet");
     press("\n");
     screen("sheet-start", 24, 80);
-    ok(press("\n") == VF_WIZARD_START, "a VM that is only shut down when somebody says so: Enter");
+    ok(press("\n") == VF_WIZARD_START && vf_networks_save(networks, NULL) == 0,
+       "a VM that is only shut down when somebody says so: Enter");
     const struct vf_prepared *p = vf_wizard_prepared(w);
     vf_autofree char *is = vf_plan_text(p->plan), *edited = vf_plan_text(plan());
     is_str(is, edited, "what was edited is what is carried out");
@@ -700,7 +713,10 @@ static void test_remembered(void)
        "tags are remembered, too");
     arrive("b1");
     ok(focused("Network (2)") && shows("-> ?"), "a bridge that is not there is not proposed");
+    ok(vf_networks_save(networks, NULL) == 0, "written");
     vf_auto(vf_networks_free) struct vf_networks *n = vf_networks_load();
+    const struct vf_network *k = vf_networks_find(n, "alpha", "beta", "vmbr5", 20);
+    ok(k && k->tag == 120 && vf_streq(k->bridge, "vmbr7"), "and read");
     ok(!vf_networks_find(n, "beta", "alpha", "vmbr5", 20) &&
            !vf_networks_find(n, "alpha", "beta", "vmbr5", 0),
        "nor for other clusters or tags");
@@ -805,6 +821,7 @@ int main(void)
         test_remembered();
     }
     vf_wizard_free(w);
+    vf_networks_free(networks);
     vf_conf_free(conf);
     nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
     return done_testing();

@@ -164,6 +164,7 @@ static void give_plan(const char *to, bool stop)
     pd->storage = vf_strdup("local");
     pd->format = vf_strdup("qcow2");
     a->prepared.bytes = UINT64_C(9) << 30;
+    a->prepared.forecast_seconds = a->prepared.forecast_down_seconds = -1;
     a->bridges = vf_strv_new();
     vf_strv_add(&a->bridges, "vmbr0");
     vf_strv_add(&a->bridges, "vmbr1");

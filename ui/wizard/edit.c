@@ -117,7 +117,7 @@ void vf_sheet_map(struct vf_sheet *s, size_t first, const char *bridge, unsigned
             vf_sheet_set_tag(s, i, tag);
         }
     const char *is = s->plan->nics[first].bridge;
-    if (n && n->bridge && is && vf_sheet_same(s, first))
+    if (s->known && n && n->bridge && is && vf_sheet_same(s, first))
         vf_networks_set(s->known, s->plan->source, s->plan->target, n->bridge, n->tag, is, tag);
 }
 
@@ -129,7 +129,7 @@ static void propose(struct vf_sheet *s)
         const struct vf_plan_nic *was = &s->base->nics[i];
         const struct vf_nic *n = vf_sheet_nic(s, i);
         const struct vf_network *k =
-            n && n->bridge && vf_streq(to->bridge, was->bridge) && to->tag == was->tag
+            s->known && n && n->bridge && vf_streq(to->bridge, was->bridge) && to->tag == was->tag
                 ? vf_networks_find(s->known, s->plan->source, s->plan->target, n->bridge, n->tag)
                 : NULL;
         if (!k || !vf_sheet_has_bridge(s, k->bridge))

@@ -8,7 +8,7 @@
 #include "job/survey.h"
 
 struct vf_sheet {
-    struct vf_networks *known;     /* borrowed: what became of networks before */
+    struct vf_networks *known;     /* borrowed: what became of networks; NULL: nothing is */
     struct vf_plan *base;          /* as it was made; NULL: not yet */
     struct vf_plan *plan;          /* as it was edited */
     struct vf_survey_answer *seen; /* the newest answer: the VM, what was found, the places */

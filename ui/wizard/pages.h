@@ -85,7 +85,6 @@ struct vf_wizard {
     size_t n_vms, at;
     char *source, *vm, *vm_name, *target, *node, *storage;
     struct vf_move move;
-    struct vf_networks *networks;     /* what is remembered of them */
     struct vf_sheet *sheet;           /* of the VM that is looked at; NULL: none */
     size_t asked;                     /* the VM whose sheet is looked up */
     bool common;                      /* what is set is set of all VMs */

@@ -382,7 +382,7 @@ void vf_sheet_give(struct vf_wizard *w, size_t i, struct vf_plan *plan)
 {
     struct vf_sheet *s = &w->vms[i].sheet;
     vf_sheet_clear(s);
-    s->known = w->networks;
+    s->known = w->hands.networks;
     s->base = vf_plan_copy(plan);
     s->plan = plan;
     s->where = where(w, i);

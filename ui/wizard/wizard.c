@@ -314,7 +314,6 @@ struct vf_wizard *vf_wizard_new(const struct vf_conf *conf, const struct vf_wiza
     struct vf_wizard *w = vf_xcalloc(1, sizeof *w);
     w->conf = conf;
     w->hands = *hands;
-    w->networks = vf_networks_load();
     vf_wizard_go(w, PAGE_START);
     return w;
 }
@@ -372,7 +371,7 @@ static void keep_sheets(struct vf_wizard *w, struct chosen_vm *vms, size_t n)
                 vms[i].sheet = w->vms[k].sheet;
                 w->vms[k].sheet = (struct vf_sheet){0};
             }
-        vms[i].sheet.known = w->networks;
+        vms[i].sheet.known = w->hands.networks;
     }
 }
 
@@ -426,7 +425,6 @@ void vf_wizard_free(struct vf_wizard *w)
     for (size_t i = 0; i < VF_COUNT(texts); i++)
         free(texts[i]);
     vf_error_free(w->error);
-    vf_networks_free(w->networks);
     vf_question_close(&w->question);
     free(w);
 }
