@@ -28,6 +28,7 @@ static const struct {
     {FIELD(wait_before_stop), false},
     {FIELD(wait_before_start), false},
     {FIELD(ignore_exists), false},
+    {FIELD(fixes), true},
 };
 
 static const struct {
