@@ -85,10 +85,10 @@ struct vf_provider *vf_survey_greet(struct vf_cluster_conf *c, const struct vf_a
         login->address = true;
         return NULL;
     }
+    /* also of a login that fails: it was compared, and need not be again */
+    login->fingerprint = *fingerprints ? vf_strdup((*fingerprints)[0]) : NULL;
     struct vf_provider *p = vf_provider_open(c, true, asker, cancel, err);
-    if (p) {
+    if (p)
         login->user = vf_strdup(p->ops->password_user(p));
-        login->fingerprint = *fingerprints ? vf_strdup((*fingerprints)[0]) : NULL;
-    }
     return p;
 }

@@ -575,6 +575,14 @@ static void test_ways(void)
     ok(!shows("Verify") && !shows("Route "), "has less to be set");
 }
 
+static void map_to(const char *bridge)
+{
+    enter("Network (2)");
+    at(bridge);
+    press("\n");
+    serve();
+}
+
 /* What was edited survives a new look, another node, another storage, and the way back. */
 static void test_kept(void)
 {
@@ -677,14 +685,6 @@ static enum vf_wizard_end begin(const char *keys)
     at("Start");
     press("\n");
     return press(keys);
-}
-
-static void map_to(const char *bridge)
-{
-    enter("Network (2)");
-    at(bridge);
-    press("\n");
-    serve();
 }
 
 static void test_start(void)
@@ -914,6 +914,41 @@ static void test_several(const char *dir)
        "one of them alone is as it was edited");
 }
 
+/* A plan of a file: what it says is not lost when it is made anew. */
+static void test_given(void)
+{
+    arrive("b2");
+    map_to("vmbr7");
+    enter("VM");
+    type("web5");
+    enter("Disk scsi0");
+    enter("Storage");
+    enter("fast");
+    enter("Bus");
+    press("3\n\b");
+    enter("Rate");
+    type("100");
+    enter("Network (2)");
+    enter("Card net2");
+    enter("MAC address");
+    press("2\n\b\b");
+    enter("Shut down");
+    press("2\n");
+    serve();
+    struct vf_plan *given = vf_plan_copy(plan());
+    vf_autofree char *before = vf_plan_text(given);
+    arrive("b2");
+    vf_sheet_give(w, 0, given);
+    vf_wizard_go(w, PAGE_SHEET);
+    serve();
+    vf_autofree char *is = vf_plan_text(plan());
+    is_str(is, before, "a plan that was given is shown as it is");
+    press("r");
+    is_num(serve(), 2, "made anew");
+    vf_autofree char *after = vf_plan_text(plan());
+    is_str(after, before, "it is still what was given");
+}
+
 static void test_explained(void)
 {
     arrive("b1");
@@ -964,6 +999,7 @@ int main(void)
         test_explained();
         test_measured();
         test_fixed();
+        test_given();
         test_save(dir);
         test_start();
         test_remembered();

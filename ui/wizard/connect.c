@@ -101,6 +101,7 @@ static size_t field_of(const char *complaint)
 static struct vf_conf *candidate(struct vf_wizard *w)
 {
     static const char where[] = "form";
+    char *compared[] = {w->compared, NULL};
     vf_autofree char *url = url_of(typed(w, ADDRESS)), *name = name_of(w, url);
     bool token = w->form.fields[WAY].choice == BY_TOKEN;
     char *urls[] = {url, NULL};
@@ -110,6 +111,8 @@ static struct vf_conf *candidate(struct vf_wizard *w)
                                 .urls = urls,
                                 .user = token ? NULL : user,
                                 .token = token ? user : NULL};
+    if (w->compared && vf_streq(url, w->compared_at))
+        c.fingerprints = compared;
     if (is_taken(w, name)) {
         vf_form_mark(&w->form, NAME,
                      _("there is a cluster of that name already: type another name"));
@@ -180,6 +183,11 @@ bool vf_connect_failed(struct vf_wizard *w, struct vf_survey_answer *a)
     size_t field = a->login.address || code == VF_E_NET || code == VF_E_TRUST ? ADDRESS
                    : code == VF_E_USAGE || code == VF_E_UNSUPPORTED           ? USER
                                                                               : SECRET;
+    if (a->login.fingerprint) {
+        vf_autofree char *url = url_of(typed(w, ADDRESS));
+        vf_str_set(&w->compared, a->login.fingerprint);
+        vf_str_set(&w->compared_at, url);
+    }
     vf_autofree char *prefix = vf_asprintf("cluster %s: ", tried(w)->name);
     const char *text = vf_error_text(a->error);
     text += vf_starts(text, prefix) ? strlen(prefix) : 0;
@@ -205,7 +213,7 @@ static struct vf_conf *found(const struct vf_wizard *w, const struct vf_seen_log
                                 .urls = t->urls,
                                 .user = t->user && new->user ? new->user : t->user,
                                 .token = t->token,
-                                .fingerprints = new->fingerprint ? fingerprints : NULL};
+                                .fingerprints = new->fingerprint ? fingerprints : t->fingerprints};
     vf_autofree char *text = vf_conf_text_with(NULL, &c, "form", NULL);
     return text ? vf_conf_parse(text, strlen(text), "form", NULL) : NULL;
 }

@@ -3,6 +3,7 @@
 #include "ui/wizard/desk.h"
 #include "ui/unfinished.h"
 #include "conf/added.h"
+#include "job/batch.h"
 #include "job/journal.h"
 #include "job/state.h"
 #include "base/fdio.h"
@@ -135,10 +136,11 @@ static int save_plans(void *opaque, struct vf_plan *const *v, size_t n, const ch
     return vf_plans_save(v, n, full, err);
 }
 
-static struct vf_plan *open_plan(void *opaque, const char *path, struct vf_error **err)
+static int open_plans(void *opaque, const char *path, struct vf_plan ***plans, size_t *n,
+                      struct vf_error **err)
 {
     vf_autofree char *full = whole_path(path);
-    return vf_plan_load(full, err);
+    return vf_plans_load(full, plans, n, err);
 }
 
 /* ---- what there is ---- */
@@ -156,7 +158,7 @@ struct vf_wizard_hands vf_desk_hands(struct vf_desk *s, struct vf_survey *survey
     s->survey = survey;
     return (struct vf_wizard_hands){.opaque = s,
                                     .add = add,
-                                    .open_plan = open_plan,
+                                    .open_plans = open_plans,
                                     .save_plans = save_plans,
                                     .networks = s->networks,
                                     .conf_path = s->path,
@@ -173,23 +175,57 @@ static const json_t *last_event(const struct vf_journal *j, const char *type)
     return NULL;
 }
 
+/* Is it of a batch, and has not begun? Then it is the batch that goes on. */
+static bool waits_in_batch(const struct vf_journal *j, const json_t *job)
+{
+    return vf_json_str(job, "batch") && !last_event(j, "start");
+}
+
+static void add_job(struct vf_wizard *w, const char *id)
+{
+    vf_autofree char *dir = vf_job_dir(id);
+    vf_auto(vf_journal_free) struct vf_journal *j = vf_journal_open(dir, true, NULL);
+    const json_t *job = j ? last_event(j, "job") : NULL;
+    if (!job || waits_in_batch(j, job))
+        return;
+    vf_autofree char *what = vf_asprintf("%s: %s -> %s", vf_json_str(job, "vm"),
+                                         vf_json_str(job, "source"), vf_json_str(job, "target"));
+    bool runs = vf_job_is_locked(dir, NULL, NULL);
+    vf_autofree char *service = vf_service_text(j, VF_VM_UNKNOWN, VF_VM_UNKNOWN);
+    vf_autofree char *left = vf_unfinished_left(dir, j);
+    vf_wizard_add_job(w, id, what, runs ? what : service, left, runs);
+}
+
+/* A batch of which something is still to be begun, or runs. */
+static void add_batch(struct vf_wizard *w, const char *id)
+{
+    struct vf_batch_entry *v;
+    size_t n, interrupted, waiting, running = 0;
+    bool runs;
+    if (vf_batch_read(id, &v, &n, &runs, NULL) < 0)
+        return;
+    vf_autostrv char **names = vf_strv_new();
+    for (size_t i = 0; i < n; i++) {
+        running += v[i].state == VF_BATCH_RUNS;
+        vf_strv_add(&names, v[i].vm);
+    }
+    vf_batch_left(v, n, &interrupted, &waiting);
+    vf_batch_entries_free(v, n);
+    vf_autofree char *list = vf_strv_join(names, ", ");
+    vf_autofree char *what = vf_asprintf(_("%zu VMs (%s)"), n, list);
+    vf_autofree char *state =
+        vf_asprintf(_("%zu VMs, %zu cut off, %zu not begun: %s"), n, interrupted, waiting, list);
+    if (runs || (waiting && !vf_batch_is_stopped(id)))
+        vf_wizard_add_job(w, id, what, runs ? what : state, NULL, runs);
+}
+
 void vf_desk_add_jobs(struct vf_wizard *w)
 {
-    vf_autostrv char **ids = vf_unfinished_jobs();
-    for (size_t i = 0; ids[i]; i++) {
-        vf_autofree char *dir = vf_job_dir(ids[i]);
-        vf_auto(vf_journal_free) struct vf_journal *j = vf_journal_open(dir, true, NULL);
-        const json_t *job = j ? last_event(j, "job") : NULL;
-        if (!job)
-            continue;
-        vf_autofree char *what =
-            vf_asprintf("%s: %s -> %s", vf_json_str(job, "vm"), vf_json_str(job, "source"),
-                        vf_json_str(job, "target"));
-        bool runs = vf_job_is_locked(dir, NULL, NULL);
-        vf_autofree char *service = vf_service_text(j, VF_VM_UNKNOWN, VF_VM_UNKNOWN);
-        vf_autofree char *left = vf_unfinished_left(dir, j);
-        vf_wizard_add_job(w, ids[i], what, runs ? what : service, left, runs);
-    }
+    vf_autostrv char **batches = vf_batch_ids(), **ids = vf_unfinished_jobs();
+    for (size_t i = 0; batches[i]; i++)
+        add_batch(w, batches[i]);
+    for (size_t i = 0; ids[i]; i++)
+        add_job(w, ids[i]);
 }
 
 /* ---- what comes of it ---- */
@@ -212,6 +248,18 @@ static char *conf_for_jobs(struct vf_desk *s, struct vf_error **err)
     return VF_STEAL(path);
 }
 
+/* One after another: what goes wrong with one does not keep the others. */
+static char *make_batch(const struct vf_wizard *w, const char *conf, struct vf_error **err)
+{
+    size_t n = 0;
+    struct vf_plan **plans = NULL;
+    for (size_t i = 0; i < vf_wizard_plans(w); i++)
+        *(struct vf_plan **)vf_grow(&plans, &n, sizeof *plans) = vf_plan_copy(vf_wizard_plan(w, i));
+    vf_autofree char *id = vf_batch_create(plans, n, 1, false, conf, err);
+    vf_plans_free(plans, n);
+    return id && vf_batch_spawn(id, err) == 0 ? VF_STEAL(id) : NULL;
+}
+
 static char *make_jobs(struct vf_desk *s, const struct vf_wizard *w, bool *batch,
                        struct vf_error **err)
 {
@@ -219,10 +267,8 @@ static char *make_jobs(struct vf_desk *s, const struct vf_wizard *w, bool *batch
     *batch = vf_wizard_plans(w) > 1;
     if (!conf)
         return NULL;
-    if (*batch) {
-        vf_fail(err, VF_E_UNSUPPORTED, _("several VMs cannot be started together yet"));
-        return NULL;
-    }
+    if (*batch)
+        return make_batch(w, conf, err);
     vf_autofree char *id = vf_job_create(vf_wizard_plan(w, 0), conf, err);
     return id && vf_job_spawn(id, VF_JOB_RUN, err) == 0 ? VF_STEAL(id) : NULL;
 }
@@ -244,6 +290,9 @@ char *vf_desk_begin(struct vf_desk *s, const struct vf_wizard *w, enum vf_wizard
     if (end == VF_WIZARD_START)
         return make_jobs(s, w, batch, err);
     const char *id = vf_wizard_job(w);
+    *batch = vf_starts(id, "batch-");
+    if (*batch)
+        return end == VF_WIZARD_ATTACH || vf_batch_spawn(id, err) == 0 ? vf_strdup(id) : NULL;
     if (end != VF_WIZARD_ATTACH &&
         vf_job_spawn(id, end == VF_WIZARD_ROLLBACK ? VF_JOB_ROLLBACK : VF_JOB_RUN, err) < 0)
         return NULL;

@@ -91,6 +91,12 @@ static void shorten(char *keys, int cols)
     memcpy(end, more, strlen(more) + 1);
 }
 
+void vf_wizard_draw_keys(struct vf_canvas *c, const char *keys)
+{
+    vf_canvas_blank(c, c->rows - 1, 0, c->cols, VF_LOOK_TITLE);
+    vf_canvas_put(c, c->rows - 1, MARGIN, c->cols - 2 * MARGIN, VF_LOOK_TITLE, keys);
+}
+
 static void draw_help(struct vf_wizard *w, struct vf_canvas *c)
 {
     const struct page_ops *ops = &vf_pages[w->page];
@@ -100,8 +106,7 @@ static void draw_help(struct vf_wizard *w, struct vf_canvas *c)
                              : ops->done                       ? vf_strdup(vf_form_help(&w->form))
                                                                : vf_wizard_keys(w);
     shorten(keys, c->cols - 2 * MARGIN);
-    vf_canvas_blank(c, c->rows - 1, 0, c->cols, VF_LOOK_TITLE);
-    vf_canvas_put(c, c->rows - 1, MARGIN, c->cols - 2 * MARGIN, VF_LOOK_TITLE, keys);
+    vf_wizard_draw_keys(c, keys);
 }
 
 void vf_wizard_draw(struct vf_wizard *w, struct vf_canvas *c)

@@ -57,6 +57,9 @@ void vf_sheet_set_tag(struct vf_sheet *s, size_t i, unsigned tag);
 /* All cards of the network of FIRST get BRIDGE (NULL: stays) and TAG, which is remembered. */
 void vf_sheet_map(struct vf_sheet *s, size_t first, const char *bridge, unsigned tag);
 
+/* PLAN as if nothing had been edited in it, for the VM with all disks on STORAGE: so that what it
+ * says is an edit. Caller frees. */
+struct vf_plan *vf_plan_neutral(const struct vf_plan *plan, const char *storage);
 /* What EDITED changed of BASE, done to FRESH as far as it makes sense there: for another VM only
  * what is no matter of the VM; a storage, format or bridge only where THERE has it. */
 void vf_plan_rebase(struct vf_plan *fresh, const struct vf_plan *base, const struct vf_plan *edited,

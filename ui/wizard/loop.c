@@ -121,8 +121,10 @@ static void draw(struct wizard_loop *l, bool whole)
     vf_auto(vf_canvas_free) struct vf_canvas *c = vf_screen_canvas(l->screen);
     vf_wizard_draw(l->wizard, c);
     const struct vf_dialog *d = vf_question_dialog(&l->question);
-    if (d)
+    if (d) {
         vf_dialog_draw(d, c);
+        vf_wizard_draw_keys(c, vf_question_help(&l->question));
+    }
     vf_screen_show(l->screen, c, whole);
 }
 
@@ -169,7 +171,9 @@ static int follow(struct wizard_loop *l, enum vf_wizard_end end, const struct vf
     bool batch;
     vf_tty_cache_rewind(l->cache);
     vf_autofree char *id = vf_desk_begin(l->desk, l->wizard, end, &batch, &err);
-    int code = id ? vf_run_follow(id, opts, l->cache, &err) : -1;
+    int code = !id     ? -1
+               : batch ? vf_run_batch(id, opts, l->cache, &err)
+                       : vf_run_follow(id, opts, l->cache, &err);
     if (code >= 0)
         return code;
     vf_plain_error(err);

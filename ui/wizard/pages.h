@@ -14,7 +14,6 @@ enum page {
     PAGE_START,
     PAGE_JOB,  /* one that was cut off: what is to become of it */
     PAGE_FILE, /* which plan is to be opened */
-    PAGE_PLAN, /* the plan of a file */
     PAGE_SOURCE,
     PAGE_VM,
     PAGE_TARGET,
@@ -75,17 +74,17 @@ struct vf_wizard {
     struct vf_form form;         /* of the page that has one */
     struct vf_conf **candidates; /* clusters that were tried; the survey borrows them */
     size_t n_candidates;
-    struct vf_secret *secret; /* of the last of those */
-    struct vf_conf *added;    /* the one that let us in, as it may be kept */
+    struct vf_secret *secret;     /* of the last of those */
+    struct vf_conf *added;        /* the one that let us in, as it may be kept */
+    char *compared, *compared_at; /* a fingerprint that a person has compared, of which URL */
     enum page connect_back;
-    struct vf_plan *file_plan;
     char *file_name;
+    bool from_file; /* what is chosen is what a plan file says */
     /* chosen */
     struct chosen_vm *vms; /* all that are to be moved; VM and VM_NAME are one of them */
     size_t n_vms, at;
     char *source, *vm, *vm_name, *target, *node, *storage;
     struct vf_move move;
-    struct vf_survey_answer *plan;    /* of a file; NULL: none yet */
     struct vf_sheet *sheet;           /* of the VM that is looked at; NULL: none */
     size_t asked;                     /* the VM whose sheet is looked up */
     unsigned measuring;               /* number of the measurement that is awaited; 0: none */
@@ -146,6 +145,8 @@ void vf_wizard_go(struct vf_wizard *w, enum page page);
 
 /* The plans' pages: is one to be looked up, which, and what was. */
 bool vf_sheet_needs(const struct vf_wizard *w);
+/* PLAN (taken over) is that of VM I, as if it had been made and edited here. */
+void vf_sheet_give(struct vf_wizard *w, size_t i, struct vf_plan *plan);
 void vf_sheet_wants(struct vf_wizard *w, struct vf_survey_question *q);
 void vf_sheet_answer(struct vf_wizard *w, struct vf_survey_answer *a);
 /* The same for what is looked up while nobody waits for it: the hosts. */

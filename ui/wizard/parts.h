@@ -8,16 +8,10 @@
 /* start.c: what is to be done; a plan that is opened. */
 void vf_start_fill(struct vf_wizard *w, struct vf_list *l, const struct vf_survey_answer *a);
 enum vf_wizard_end vf_start_choose(struct vf_wizard *w, const struct vf_list_row *row);
+enum vf_wizard_end vf_start_answered(struct vf_wizard *w, const char *id, const char *answer);
 char *vf_start_status(const struct vf_wizard *w);
 void vf_file_fill(struct vf_wizard *w, struct vf_list *l, const struct vf_survey_answer *a);
 enum vf_wizard_end vf_file_done(struct vf_wizard *w);
-char *vf_plan_key(const struct vf_wizard *w);
-void vf_plan_fill(struct vf_wizard *w, struct vf_list *l, const struct vf_survey_answer *a);
-enum vf_wizard_end vf_plan_choose(struct vf_wizard *w, const struct vf_list_row *row);
-void vf_plan_ask(struct vf_wizard *w, struct vf_survey_question *q);
-char *vf_plan_looking(const struct vf_wizard *w);
-void vf_plan_draw(struct vf_wizard *w, struct vf_canvas *c, int row, int bottom);
-bool vf_plan_press(struct vf_wizard *w, int key);
 
 /* job.c: a job that was cut off. */
 char *vf_job_key(const struct vf_wizard *w);

@@ -385,6 +385,17 @@ bool vf_sheet_needs(const struct vf_wizard *w)
     return next_one(w) < w->n_vms;
 }
 
+void vf_sheet_give(struct vf_wizard *w, size_t i, struct vf_plan *plan)
+{
+    struct vf_sheet *s = &w->vms[i].sheet;
+    vf_sheet_clear(s);
+    s->known = w->hands.networks;
+    s->base = vf_plan_neutral(plan, w->storage);
+    s->base->wait_before_stop = true; /* as of a plan that is made here */
+    s->plan = plan;
+    s->where = where(w, i);
+}
+
 void vf_sheet_wants(struct vf_wizard *w, struct vf_survey_question *q)
 {
     w->asked = vf_sheet_needs(w) ? next_one(w) : w->at;

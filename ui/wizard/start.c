@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The first page: what is to be done. And a plan that is opened. */
 #include "config.h"
-#include "ui/plan_text.h"
 #include "ui/wizard/parts.h"
-#include "base/buf.h"
 #include "base/i18n.h"
 #include "base/str.h"
 
@@ -29,6 +27,16 @@ void vf_start_fill(struct vf_wizard *w, struct vf_list *l, const struct vf_surve
     vf_list_add(l, TAG_QUIT)->cells[0] = vf_strdup(_("Leave"));
 }
 
+/* Of several, each is looked at when it is its turn. */
+static void ask_batch(struct vf_wizard *w)
+{
+    const char *const choices[] = {"no", _("Not yet"), "yes", _("Yes, go on")};
+    vf_wizard_choose(w, "batch", _("Go on with these VMs?"),
+                     _("Those that were cut off go on, then the others begin, one after another. "
+                       "One of them can be undone alone: it has a row of its own."),
+                     "no", choices, 2);
+}
+
 enum vf_wizard_end vf_start_choose(struct vf_wizard *w, const struct vf_list_row *row)
 {
     switch (row->tag) {
@@ -48,8 +56,16 @@ enum vf_wizard_end vf_start_choose(struct vf_wizard *w, const struct vf_list_row
     vf_str_set(&w->job, w->jobs[w->job_row].id);
     if (w->jobs[w->job_row].runs)
         return VF_WIZARD_ATTACH;
-    vf_wizard_go(w, PAGE_JOB);
+    if (vf_starts(w->job, "batch-"))
+        ask_batch(w);
+    else
+        vf_wizard_go(w, PAGE_JOB);
     return VF_WIZARD_GOES_ON;
+}
+
+enum vf_wizard_end vf_start_answered(struct vf_wizard *w, const char *id, const char *answer)
+{
+    return vf_streq(answer, "yes") ? VF_WIZARD_RESUME : VF_WIZARD_GOES_ON;
 }
 
 char *vf_start_status(const struct vf_wizard *w)
@@ -75,90 +91,52 @@ void vf_file_fill(struct vf_wizard *w, struct vf_list *l, const struct vf_survey
     vf_field_set(&w->form.fields[0], w->file_name);
 }
 
+/* Why PLANS are none that can be shown together; NULL: they are. */
+static const char *not_together(struct vf_plan *const *plans, size_t n)
+{
+    for (size_t i = 1; i < n; i++)
+        if (!vf_streq(plans[i]->source, plans[0]->source) ||
+            !vf_streq(plans[i]->target, plans[0]->target))
+            return _("it has moves between different clusters: vmferry run carries it out");
+    return NULL;
+}
+
+/* The plans (taken over) are those of the VMs that are chosen. */
+static void take_plans(struct vf_wizard *w, struct vf_plan **plans, size_t n)
+{
+    struct chosen_vm *vms = vf_xcalloc(n, sizeof *vms);
+    for (size_t i = 0; i < n; i++) {
+        vms[i].vm = vf_asprintf("%u", plans[i]->vm_id);
+        vms[i].name = plans[i]->vm_name ? vf_escape(plans[i]->vm_name) : vf_strdup(vms[i].vm);
+    }
+    vf_str_set(&w->source, plans[0]->source);
+    vf_str_set(&w->target, plans[0]->target);
+    vf_str_set(&w->node, plans[0]->target_node);
+    vf_str_set(&w->storage, plans[0]->n_disks ? plans[0]->disks[0].storage : "");
+    vf_wizard_choose_vms(w, vms, n);
+    for (size_t i = 0; i < n; i++)
+        vf_sheet_give(w, i, plans[i]);
+    free(plans);
+    w->from_file = true;
+}
+
 enum vf_wizard_end vf_file_done(struct vf_wizard *w)
 {
     vf_autoerror struct vf_error *err = NULL;
     vf_str_set(&w->file_name, w->form.fields[0].typed);
-    struct vf_plan *p = w->hands.open_plan(w->hands.opaque, w->file_name, &err);
-    if (!p) {
+    struct vf_plan **plans;
+    size_t n;
+    if (w->hands.open_plans(w->hands.opaque, w->file_name, &plans, &n, &err) < 0) {
         vf_form_mark(&w->form, 0, vf_error_text(err));
         return VF_WIZARD_GOES_ON;
     }
-    vf_plan_free(w->file_plan);
-    w->file_plan = p;
-    vf_str_set(&w->loaded[PAGE_PLAN], NULL); /* what was looked up was another's */
-    vf_wizard_go(w, PAGE_PLAN);
+    const char *why = not_together(plans, n);
+    if (why) {
+        vf_form_mark(&w->form, 0, why);
+        vf_plans_free(plans, n);
+        return VF_WIZARD_GOES_ON;
+    }
+    take_plans(w, plans, n);
+    vf_wizard_go(w, n > 1 ? PAGE_SEVERAL : PAGE_SHEET);
     return VF_WIZARD_GOES_ON;
-}
-
-/* ---- that plan ---- */
-
-enum { TAG_START = 1 };
-
-char *vf_plan_key(const struct vf_wizard *w)
-{
-    return vf_strdup(w->file_name);
-}
-
-void vf_plan_ask(struct vf_wizard *w, struct vf_survey_question *q)
-{
-    q->plan = w->file_plan;
-}
-
-char *vf_plan_looking(const struct vf_wizard *w)
-{
-    return vf_asprintf(_("Checking at %s and %s ..."), w->file_plan->source, w->file_plan->target);
-}
-
-static char *name_of(const struct vf_plan *p)
-{
-    return p->vm_name ? vf_escape(p->vm_name) : vf_asprintf("%u", p->vm_id);
-}
-
-void vf_plan_fill(struct vf_wizard *w, struct vf_list *l, const struct vf_survey_answer *a)
-{
-    static const char *const names[] = {"", ""};
-    const struct vf_prepared *p = &a->prepared;
-    vf_page_heads(l, names, VF_COUNT(names), 0);
-    struct vf_list_row *r = vf_list_add(l, TAG_START);
-    vf_autofree char *name = name_of(w->file_plan);
-    r->cells[0] = vf_strdup(_("Start"));
-    r->cells[1] = vf_asprintf(_("move %s now, as planned in %s"), name, w->file_name);
-    if (!p->plan || vf_findings_stop(&p->findings))
-        r->why_not = vf_strdup(_("it cannot be moved as things are: see above"));
-}
-
-enum vf_wizard_end vf_plan_choose(struct vf_wizard *w, const struct vf_list_row *row)
-{
-    const char *const choices[] = {"no", _("Not yet"), "yes", _("Yes, begin")};
-    const struct vf_prepared *p = &w->plan->prepared;
-    vf_autofree char *name = name_of(p->plan);
-    vf_autofree char *title = p->source->state != VF_VM_STOPPED && !p->plan->wait_before_stop
-                                  ? vf_asprintf(_("Shut %s down and move it now?"), name)
-                                  : vf_asprintf(_("Move %s now?"), name);
-    vf_wizard_choose(w, "start", title,
-                     _("What goes wrong is put back; the source is never deleted."), "no", choices,
-                     2);
-    return VF_WIZARD_GOES_ON;
-}
-
-bool vf_plan_press(struct vf_wizard *w, int key)
-{
-    if (key != 'p' || !w->plan || !w->loaded[PAGE_PLAN])
-        return false;
-    vf_wizard_read(w, _("The whole plan"), vf_plan_summary(&w->plan->prepared));
-    return true;
-}
-
-/* What the plan says, below what can be chosen. */
-void vf_plan_draw(struct vf_wizard *w, struct vf_canvas *c, int row, int bottom)
-{
-    int rows = (int)w->lists[PAGE_PLAN].n_rows + 2;
-    vf_list_draw(&w->lists[PAGE_PLAN], c, row - 1, rows);
-    if (!w->plan || !w->loaded[PAGE_PLAN])
-        return;
-    vf_autofree char *text = vf_plan_summary(&w->plan->prepared);
-    int end = vf_page_text(c, row + rows - 1, bottom - 1, VF_LOOK_TEXT, text);
-    if (end == bottom - 1)
-        vf_page_text(c, end, bottom, VF_LOOK_FAINT, _("p shows the whole plan"));
 }

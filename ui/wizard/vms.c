@@ -272,6 +272,7 @@ enum vf_wizard_end vf_vms_choose(struct vf_wizard *w, const struct vf_list_row *
     if (!n)
         add_chosen(&vms, &n, row);
     vf_wizard_choose_vms(w, vms, n);
+    w->from_file = false;
     vf_wizard_go(w, PAGE_TARGET);
     return VF_WIZARD_GOES_ON;
 }
@@ -282,6 +283,17 @@ static size_t n_marked(const struct vf_list *l)
     for (size_t i = 0; i < l->n_rows; i++)
         n += l->rows[i].marked;
     return n;
+}
+
+static uint64_t marked_bytes(const struct vf_wizard *w)
+{
+    const struct vf_list *l = &w->lists[PAGE_VM];
+    uint64_t sum = 0;
+    for (size_t i = 0; i < l->n_rows; i++) {
+        const struct seen_vm *v = l->rows[i].marked ? find_vm(w, (unsigned)l->rows[i].tag) : NULL;
+        sum += v && v->seen.vm ? vf_vm_disks(v->seen.vm) : 0;
+    }
+    return sum;
 }
 
 bool vf_vms_press(struct vf_wizard *w, int key)
@@ -310,7 +322,9 @@ bool vf_vms_press(struct vf_wizard *w, int key)
 char *vf_vms_status(const struct vf_wizard *w)
 {
     size_t n = n_marked(&w->lists[PAGE_VM]);
-    return n ? vf_asprintf(_("%zu marked: Enter moves these, all to one target."), n)
+    vf_autofree char *size = vf_format_bytes(marked_bytes(w));
+    return n ? vf_asprintf(_("%zu marked, disks of %s: Enter moves these, all to one target."), n,
+                           size)
              : vf_asprintf(_("Sorted by %s. Space marks several."), _(sorts[w->sort].name));
 }
 

@@ -149,10 +149,6 @@ void vf_wizard_take(struct vf_wizard *w, struct vf_survey_answer *a)
         return;
     }
     loaded(w, a);
-    if (a->kind == VF_SURVEY_PLAN) {
-        vf_survey_answer_free(w->plan);
-        w->plan = VF_STEAL(answer);
-    }
 }
 
 /* ---- keys ---- */
@@ -167,6 +163,8 @@ static enum page page_before(const struct vf_wizard *w)
         return w->from;
     if (w->n_vms > 1 && (w->page == PAGE_SHEET || w->common))
         return PAGE_SEVERAL;
+    if (w->from_file && (w->page == PAGE_SEVERAL || w->page == PAGE_SHEET))
+        return PAGE_FILE;
     return back;
 }
 
@@ -354,9 +352,7 @@ const struct vf_plan *vf_wizard_plan(const struct vf_wizard *w, size_t i)
 
 const struct vf_prepared *vf_wizard_prepared(const struct vf_wizard *w)
 {
-    const struct vf_survey_answer *a = w->page == PAGE_PLAN ? w->plan
-                                       : w->sheet           ? w->sheet->seen
-                                                            : NULL;
+    const struct vf_survey_answer *a = w->sheet ? w->sheet->seen : NULL;
     return a ? &a->prepared : NULL;
 }
 
@@ -430,13 +426,12 @@ void vf_wizard_free(struct vf_wizard *w)
     free(w->candidates);
     vf_secret_free(w->secret);
     vf_conf_free(w->added);
-    vf_plan_free(w->file_plan);
-    char *texts[] = {w->source, w->vm,   w->vm_name, w->target,  w->node,     w->storage,
-                     w->path,   w->text, w->job,     w->seen_of, w->file_name};
+    char *texts[] = {w->source,    w->vm,       w->vm_name,    w->target, w->node,
+                     w->storage,   w->path,     w->text,       w->job,    w->seen_of,
+                     w->file_name, w->compared, w->compared_at};
     for (size_t i = 0; i < VF_COUNT(texts); i++)
         free(texts[i]);
     vf_error_free(w->error);
-    vf_survey_answer_free(w->plan);
     vf_question_close(&w->question);
     free(w);
 }

@@ -26,8 +26,9 @@ struct vf_wizard_hands {
     const struct vf_conf *(*add)(void *opaque, struct vf_cluster_conf *c,
                                  const struct vf_secret *secret, enum vf_wizard_keep keep,
                                  struct vf_error **err);
-    /* Reads a plan file; caller frees. */
-    struct vf_plan *(*open_plan)(void *opaque, const char *path, struct vf_error **err);
+    /* Reads a plan file with N PLANS, as vf_plans_load(). */
+    int (*open_plans)(void *opaque, const char *path, struct vf_plan ***plans, size_t *n,
+                      struct vf_error **err);
     /* Writes N plans into a file; CONFLICT: there is one already, and REPLACE is not set. */
     int (*save_plans)(void *opaque, struct vf_plan *const *v, size_t n, const char *path,
                       bool replace, struct vf_error **err);
@@ -41,9 +42,9 @@ struct vf_wizard *vf_wizard_new(const struct vf_conf *conf, const struct vf_wiza
 void vf_wizard_free(struct vf_wizard *w);
 VF_DEFINE_CLEANUP(struct vf_wizard *, vf_wizard_free)
 
-/* A job that is not over, for the first page. WHAT: "web1: alpha -> beta"; SERVICE: where the VM
- * runs (vf_service_text()); LEFT: how long what is left may take ("~6 min"), NULL: not known. One
- * that RUNS can be looked at, another one goes on or back. */
+/* A job (or a batch of some) that is not over, for the first page. WHAT: "web1: alpha -> beta";
+ * SERVICE: where the VM runs (vf_service_text()); LEFT: how long what is left may take ("~6 min"),
+ * NULL: not known. One that RUNS can be looked at, another one goes on or back. */
 void vf_wizard_add_job(struct vf_wizard *w, const char *id, const char *what, const char *service,
                        const char *left, bool runs);
 
@@ -74,5 +75,7 @@ bool vf_wizard_waits(const struct vf_wizard *w);
 void vf_wizard_take(struct vf_wizard *w, struct vf_survey_answer *a);
 
 void vf_wizard_draw(struct vf_wizard *w, struct vf_canvas *c);
+/* KEYS into the last row, for what stands in front of it. */
+void vf_wizard_draw_keys(struct vf_canvas *c, const char *keys);
 
 #endif
