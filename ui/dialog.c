@@ -9,23 +9,40 @@
 
 enum { MARGIN = 1 };
 
-/* Lines of at most COLS columns; a word that is too long, as a path, goes on in the next. */
+/* Takes from *P what fits into COLS columns, words whole where they can be; caller frees. */
+static char *next_line(const char **p, int cols)
+{
+    size_t n = strcspn(*p, "\n"), fit = vf_text_fit(*p, cols), end;
+    if (fit >= n) {
+        char *line = vf_strndup(*p, n);
+        *p += n + ((*p)[n] == '\n');
+        return line;
+    }
+    for (end = fit; end && (*p)[end] != ' ';)
+        end--;
+    if (!end) /* a word that is too long, as a path, goes on in the next line */
+        end = fit ? fit : n;
+    char *line = vf_strndup(*p, end);
+    *p += end + ((*p)[end] == ' ');
+    return line;
+}
+
+/* Lines of at most COLS columns. */
+static char **lines_of(const char *text, int cols)
+{
+    char **lines = vf_strv_new();
+    for (const char *p = text ? text : ""; *p;) {
+        vf_autofree char *line = next_line(&p, cols);
+        vf_strv_add(&lines, line);
+    }
+    return lines;
+}
+
+/* The same with a hanging indent, for longer text. */
 static char **wrapped_lines(const char *text, int cols)
 {
     vf_autofree char *wrapped = vf_wrap(text ? text : "", (size_t)cols);
-    char **lines = vf_strv_new();
-    for (char *p = wrapped, *end; p && *p; p = end) {
-        size_t n = strcspn(p, "\n");
-        end = p + n + (p[n] == '\n');
-        p[n] = 0;
-        do {
-            size_t fit = vf_text_fit(p, cols);
-            vf_autofree char *line = vf_strndup(p, fit ? fit : strlen(p));
-            vf_strv_add(&lines, line);
-            p += strlen(line);
-        } while (*p);
-    }
-    return lines;
+    return lines_of(wrapped, cols);
 }
 
 enum { LABEL = 5 }; /* columns before a choice's text */
@@ -35,7 +52,7 @@ static int choice_rows(const struct vf_dialog *d, int width)
 {
     int n = 0;
     for (size_t i = 0; i < d->n_labels; i++) {
-        vf_autostrv char **lines = wrapped_lines(d->labels[i], width - LABEL);
+        vf_autostrv char **lines = lines_of(d->labels[i], width - LABEL);
         n += (int)vf_strv_len(lines);
     }
     return n;
@@ -47,7 +64,7 @@ static void draw_choices(const struct vf_dialog *d, struct vf_canvas *c, int row
     for (size_t i = 0; i < d->n_labels; i++) {
         bool focus = i == d->focus;
         enum vf_look look = focus ? VF_LOOK_FOCUS : VF_LOOK_TEXT;
-        vf_autostrv char **lines = wrapped_lines(d->labels[i], width - LABEL);
+        vf_autostrv char **lines = lines_of(d->labels[i], width - LABEL);
         int n = (int)vf_strv_len(lines);
         vf_canvas_print(c, row, col, LABEL, look, "%s %zu  ", focus ? ">" : " ", i + 1);
         vf_canvas_spot(c, row, col, n, width, focus ? VF_KEY_ENTER : VF_KEY_ROW + (int)i);
@@ -93,8 +110,8 @@ static int draw_detail(const struct vf_dialog *d, struct vf_canvas *c, char **de
 void vf_dialog_draw(const struct vf_dialog *d, struct vf_canvas *c)
 {
     int width = c->cols - 8 < 76 ? c->cols - 8 : 76, inner = width - 4;
-    vf_autostrv char **title = wrapped_lines(d->title, inner);
-    vf_autostrv char **detail = wrapped_lines(d->detail, inner);
+    vf_autostrv char **title = lines_of(d->title, inner);
+    vf_autostrv char **detail = lines_of(d->detail, inner);
     int answers = d->labels ? choice_rows(d, inner) : 1;
     int n_title = (int)vf_strv_len(title), n_detail = (int)vf_strv_len(detail);
     int room = c->rows - 2 - 3 - n_title - answers, most = room < n_detail ? room - 1 : n_detail;

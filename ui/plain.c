@@ -144,6 +144,9 @@ static void on_ask(struct vf_follow *f, const json_t *e)
     struct vf_answer a = {0};
     struct vf_tty_other other = {
         .fds = {f->signals, vf_client_fd(f->client)}, .settled = is_settled, .opaque = f};
+    struct pollfd p = {.fd = f->signals, .events = POLLIN};
+    if (poll(&p, 1, 0) > 0)
+        return; /* ^C is heard first */
     fflush(stdout);
     f->asking = vf_json_int(e, "ask");
     f->settled = false;

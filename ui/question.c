@@ -65,8 +65,11 @@ const struct vf_dialog *vf_question_dialog(struct vf_question *q)
 
 const char *vf_question_help(const struct vf_question *q)
 {
-    return n_choices(q) ? _("Up/Down choose  Enter answer  Esc later")
-                        : _("Enter answer  Esc later");
+    bool job = vf_json_int(q->ask, "ask") != 0; /* the question of one waits on */
+    if (n_choices(q))
+        return job ? _("Up/Down choose  Enter answer  Esc later")
+                   : _("Up/Down choose  Enter answer  Esc back");
+    return job ? _("Enter answer  Esc later") : _("Enter answer  Esc back");
 }
 
 static void type(struct vf_question *q, int key)

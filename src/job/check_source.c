@@ -54,7 +54,9 @@ CHECK(claimed)
     const struct vf_vm *s = v->source;
     vf_autofree char *owner = vf_marker_find(s->description);
     if (owner && !vf_streq(owner, v->job_id))
-        vf_finding_add(f, VF_STOP, s->name, _("wait for it, or undo it with vmferry rollback"),
+        vf_finding_add(f, VF_STOP, s->name,
+                       _("wait for it, or undo it with vmferry rollback; from another machine: "
+                         "vmferry resume --at CLUSTER, of the one it goes to"),
                        _("job %s is moving this VM"), owner);
     return 0;
 }
@@ -104,15 +106,10 @@ CHECK(power_state)
 
 static const char *const suffixes[] = {VF_CREATING, VF_CLONING, VF_MIGRATED, VF_RETURNED};
 
+/* By whom it was begun, or that it is the other half of that. */
 CHECK(source_name)
 {
-    const struct vf_vm *s = v->source;
-    for (size_t i = 0; i < VF_COUNT(suffixes); i++)
-        if (vf_ends(s->name, suffixes[i]))
-            vf_finding_add(
-                f, VF_STOP, s->name, _("look at what that move left, then rename the VM"),
-                _("the name says that another move was begun or done (%s)"), suffixes[i]);
-    return 0;
+    return vf_check_begun(v->plan, v->source, v->dst, v->vms, v->n_vms, f, err);
 }
 
 /* The source will be called so: two of one name are not told apart afterwards. */

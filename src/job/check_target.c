@@ -100,15 +100,13 @@ CHECK(target_name)
     return 0;
 }
 
-/* NAME--CREATING is what a move that came here left; the others a move that went away. */
+/* What moves that went away from there left; of NAME--CREATING see vf_check_begun(). */
 CHECK(unfinished)
 {
     static const struct {
         const char *suffix, *what, *cure;
         enum vf_severity severity;
     } kinds[] = {
-        {VF_CREATING, N_("it is the beginning of another move"),
-         N_("finish or undo that move first (vmferry jobs)"), VF_STOP},
         {VF_CLONING, N_("it is being moved away from there, or was and nobody finished that"),
          N_("look at it: it may hold the newer data"), VF_WARN},
         {VF_MIGRATED, N_("it was moved away from there once"), NULL, VF_INFO},

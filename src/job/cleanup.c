@@ -5,6 +5,7 @@
 #include "base/i18n.h"
 #include "base/str.h"
 #include "job/state.h"
+#include "xfer/mirror.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -120,6 +121,20 @@ static struct vf_leftover *add(struct vf_cleaner *c, enum vf_left_kind kind, con
     return l;
 }
 
+static int look_for_records(struct vf_cleaner *c, const struct vf_place *p,
+                            const struct vf_place_host *h, struct vf_error **err)
+{
+    struct vf_mirror *v = NULL;
+    size_t n = 0;
+    if (vf_mirror_list(h->ssh, &v, &n, err) < 0)
+        return vf_fail_prefix(err, "%s", h->name);
+    for (size_t i = 0; i < n; i++)
+        add(c, VF_LEFT_RECORD, p->conf.name, h->name, v[i].job, v[i].dir)->held =
+            v[i].holder.word == VF_MIRROR_OTHER;
+    vf_mirrors_free(v, n);
+    return 0;
+}
+
 static int look_at_host(struct vf_cleaner *c, const struct vf_place *p,
                         const struct vf_place_host *h, struct vf_error **err)
 {
@@ -132,7 +147,7 @@ static int look_at_host(struct vf_cleaner *c, const struct vf_place *p,
             v[i].path)
             ->pid = v[i].pid;
     vf_traces_free(v, n);
-    return 0;
+    return look_for_records(c, p, h, err);
 }
 
 static int look_for_tokens(struct vf_cleaner *c, const struct vf_place *p, struct vf_error **err)
@@ -159,12 +174,26 @@ static bool has_living_helper(const struct vf_cleaner *c, const char *job)
     return false;
 }
 
+static bool is_held(const struct vf_cleaner *c, const char *job)
+{
+    for (size_t i = 0; i < c->n_left; i++)
+        if (c->left[i].held && vf_streq(c->left[i].job, job))
+            return true;
+    return false;
+}
+
 static void judge(struct vf_cleaner *c, struct vf_leftover *l)
 {
     bool migrates;
     l->fate = fate_of(l->job, &migrates);
     if (l->fate == VF_FATE_RUNNING)
         l->kept = _("the job runs");
+    else if (l->kind == VF_LEFT_RECORD && l->fate == VF_FATE_UNFINISHED)
+        l->kept = _("with it the job can go on from another machine");
+    else if (l->fate == VF_FATE_UNKNOWN && is_held(c, l->job))
+        l->kept = _("another machine works on the job");
+    else if (l->kind == VF_LEFT_RECORD && l->fate == VF_FATE_UNKNOWN)
+        l->kept = _("the job can go on with it: see vmferry resume --at, also for --forget");
     else if (l->fate == VF_FATE_UNKNOWN && has_living_helper(c, l->job))
         l->kept = _("its helper runs, perhaps for a job on another machine");
     else if (l->fate == VF_FATE_UNKNOWN && l->kind == VF_LEFT_TOKEN)
@@ -211,7 +240,9 @@ static int remove_one(struct vf_cleaner *c, const struct vf_leftover *l, struct 
         if (l->kind == VF_LEFT_TOKEN)
             return remove_token(p, l, err);
         for (size_t k = 0; k < p->n_hosts; k++)
-            if (vf_streq(p->hosts[k].name, l->host))
+            if (vf_streq(p->hosts[k].name, l->host) && l->kind == VF_LEFT_RECORD)
+                return vf_mirror_drop(p->hosts[k].ssh, l->job, NULL, NULL, err);
+            else if (vf_streq(p->hosts[k].name, l->host))
                 return vf_mover_cleanup(p->hosts[k].ssh, l->job, false, err) < 0
                            ? vf_fail_prefix(err, "%s", l->host)
                            : 0;

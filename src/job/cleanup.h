@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What lost jobs have left on the hosts of clusters: one-job keys, helpers, API tokens. */
+/* What lost jobs have left on the hosts of clusters: one-job keys, helpers, records, API tokens. */
 #ifndef VF_JOB_CLEANUP_H
 #define VF_JOB_CLEANUP_H
 
 #include "base/ask.h"
 #include "conf/conf.h"
 
-enum vf_left_kind { VF_LEFT_KEY, VF_LEFT_HELPER, VF_LEFT_TOKEN };
+enum vf_left_kind { VF_LEFT_KEY, VF_LEFT_HELPER, VF_LEFT_TOKEN, VF_LEFT_RECORD };
 
 /* How this machine knows the job: not at all, a process runs it, it can go on, it is over. */
 enum vf_fate { VF_FATE_UNKNOWN, VF_FATE_RUNNING, VF_FATE_UNFINISHED, VF_FATE_OVER };
@@ -17,6 +17,7 @@ struct vf_leftover {
     char *job;
     char *what;   /* file, directory, or USER!TOKEN */
     unsigned pid; /* of the helper that runs; 0: none */
+    bool held;    /* of a record: somebody works on the job */
     enum vf_fate fate;
     const char *kept; /* why it is not to be removed (translated); NULL: it is */
 };

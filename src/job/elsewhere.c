@@ -258,7 +258,7 @@ static int check_clusters(const struct vf_elsewhere *e, const char *dir, struct 
     return vf_fail(err, VF_E_CONFLICT,
                    _("VM %u at %s does not carry the mark of this job (%s): is \"%s\" in %s the "
                      "cluster of that name that the job knows? Or was the job ended already, and "
-                     "only its record is left (vmferry cleanup)?"),
+                     "only its record is left (--forget removes that)?"),
                    job->plan->vm_id, job->plan->source, job->marker, job->plan->source,
                    e->conf->path);
 }
@@ -400,4 +400,12 @@ int vf_elsewhere_take(struct vf_elsewhere *e, size_t i, struct vf_error **err)
         vf_info("job", "the record of job %s is held until it is believed lost", f->mirror.job);
     drop_dir(dir);
     return -1;
+}
+
+int vf_elsewhere_forget(struct vf_elsewhere *e, size_t i, struct vf_error **err)
+{
+    const struct found *f = &e->found[i];
+    if (f->mirror.holder.word == VF_MIRROR_OTHER)
+        return held(&f->mirror.holder, err);
+    return vf_mirror_drop(f->host->ssh, f->mirror.job, NULL, NULL, err);
 }

@@ -42,4 +42,7 @@ int vf_elsewhere_may_take(const struct vf_elsewhere *e, size_t i, struct vf_erro
  * holder lives, or it is here already. */
 int vf_elsewhere_take(struct vf_elsewhere *e, size_t i, struct vf_error **err);
 
+/* Removes the record of job I. CONFLICT while its holder lives. */
+int vf_elsewhere_forget(struct vf_elsewhere *e, size_t i, struct vf_error **err);
+
 #endif

@@ -244,6 +244,13 @@ int vf_preflight(const struct vf_conf *conf, const struct vf_plan *plan, const s
                  struct vf_provider *src, struct vf_provider *dst, const char *job_id,
                  struct vf_findings *out, struct vf_error **err);
 
+/* begun.c: what the names of VMs say about a move that was begun and is not this job's; VMS: those
+ * at the target. */
+int vf_check_begun(const struct vf_plan *plan, const struct vf_vm *source, struct vf_provider *dst,
+                   struct vf_vm *const *vms, size_t n, struct vf_findings *f,
+                   struct vf_error **err);
+/* Where VM NAME is instead, by that; NULL: nowhere. Caller frees. */
+char *vf_begun_hint(const char *name, struct vf_vm *const *vms, size_t n);
 /* What the plan changes of what the guest sees; the source must be as planned. */
 void vf_check_guest(const struct vf_plan *plan, const struct vf_vm *source, struct vf_findings *f);
 /* Would high availability start SOURCE again when it is shut down? */

@@ -232,6 +232,8 @@ static void one_round(struct vf_lease *l)
             vf_ssh_free(VF_STEAL(l->ssh));
         note_failure(l, why);
     }
+    vf_debug("mirror", "%llu bytes there, %lld ms", (unsigned long long)l->mirrored,
+             (long long)(vf_clock_ms() - begun));
     if (heard)
         judge(l, &says);
     pthread_mutex_lock(&l->lock);

@@ -36,8 +36,11 @@ static unsigned find_vm(struct vf_provider *p, const char *cluster, const char *
                 _("%s shows no VMs at all to this login: it probably lacks VM.Audit (a token with "
                   "privilege separation has no rights of its own)"),
                 cluster);
-    else if (!count)
-        vf_fail(err, VF_E_NOTFOUND, _("%s has no VM %s that this login may see"), cluster, ref);
+    else if (!count) {
+        vf_autofree char *hint = vf_begun_hint(ref, vms, n);
+        vf_fail(err, VF_E_NOTFOUND, _("%s has no VM %s that this login may see%s%s"), cluster, ref,
+                hint ? "; " : "", hint ? hint : "");
+    }
     vf_vms_free(vms, n);
     return count > 1 ? 0 : found;
 }

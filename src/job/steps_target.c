@@ -12,7 +12,7 @@
 #include <string.h>
 
 /* LATE_S: how long after it was sent a request whose sender died may still be carried out. */
-enum { ID_TRIES = 5, LATE_S = 10, LATE_STEP_MS = 500 };
+enum { ID_TRIES = 20, LATE_S = 10, LATE_STEP_MS = 500 };
 
 #define OPS(job) ((job)->target_pve->ops)
 

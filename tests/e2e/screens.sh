@@ -13,7 +13,7 @@ trap 'tmux -L "$screen" kill-server 2>/dev/null
     for p in $fakes; do kill "$p" 2>/dev/null; done
     finish' EXIT
 jobs=$XDG_STATE_HOME/vmferry/jobs
-T=$(date -u +%Y-%m-%dT%H:%M)
+T=$(date -u +%Y-%m-%dT%H:%M) # when all began; messages are of another time
 
 # within SECONDS COMMAND…: until it is true
 within() {
@@ -62,15 +62,16 @@ step() {
 }
 # note LEVEL TEXT
 note() {
-    tell '{"type":"note","time":"'$T':09Z","level":"'"$1"'","text":"'"$2"'"}'
+    tell '{"type":"note","time":"2026-11-21T02:14:09Z","level":"'"$1"'","text":"'"$2"'"}'
 }
-# progress DONE MORE: two disks of 32 GiB, DONE bytes of the second; MORE members of all
+# progress DONE MORE OVER: two disks of 32 GiB, DONE bytes of the second; MORE members of all, and of
+# the second disk
 progress() {
     rates='"rate":83886080,"average":88080384,"left":210'
     tell "$(printf '%s' '{"type":"progress","time":"'$T':09Z","disks":[{"disk":"scsi0","stage":"finish",' \
         '"total":34359738368,"done":34359738368,"zero":8589934592,"wire":16106127360,"over":true},' \
         '{"disk":"scsi1","stage":"copy","total":34359738368,"done":'"$1"',"zero":1073741824,' \
-        '"wire":3221225472,'"$rates"'}],"all":{"total":68719476736,"done":'$((34359738368 + $1)) \
+        '"wire":3221225472,'"$rates${3-}"'}],"all":{"total":68719476736,"done":'$((34359738368 + $1)) \
         ',"zero":9663676416,"wire":19327352832,"idle":0,'"$rates${2-}"'}}')"
 }
 copying() {
@@ -111,9 +112,9 @@ at() {
 }
 # What differs from one time to the next: clocks, what goes on now, the graph.
 masked() {
-    tmux -L "$screen" capture-pane -p 2>"$work/err" | sed -E -e 's/[0-9]+:[0-9]{2}:[0-9]{2}/0:00:00/g' \
-        -e 's/^( *.*[^ ]) *[0-9.]+ (s|min [0-9]+ s)  now$/\1  now/' -e 's/^ {9}[▁▂▃▄▅▆▇█]+$//' \
-        -e 's/^ {9}[-_.,=+*#]+$//' -e 's/ +$//' >"$work/out"
+    tmux -L "$screen" capture-pane -p 2>"$work/err" | sed -E -e 's/(elapsed|down for) [0-9]+:[0-9]{2}:[0-9]{2}/\1 0:00:00/g' \
+        -e 's/ +([0-9]+ h )?([0-9]+ min )?[0-9.]+ (s|min)  now$/  now/' -e 's/^ {9}[▁▂▃▄▅▆▇█]+$//' \
+        -e 's/^ {9}[-_.,=+*#]+$//' -e 's/│:?[0-9:]+$/│/' -e 's/ +$//' >"$work/out"
 }
 same_as() {
     masked
@@ -132,15 +133,20 @@ shot() {
     [ $status = 0 ] || diff "$want" "$work/out" >"$work/err"
     ok $status "$2"
 }
-# whole TEXT: what holds for every screen: the last row has keys, the cursor stands on something, no row
-# is longer than the terminal
+# whole TEXT: what holds for every screen: the keys are there
 whole() {
     seen
-    last=$(tail -n 1 "$work/out")
-    case $last in
-    *help* | *Enter* | *Esc*) ok 0 "$1: the keys are in the last row" ;;
+    case $(tail -n 1 "$work/out") in
+    *help* | *Enter*Esc*) ok 0 "$1: the keys are in the last row" ;;
     *) ok 1 "$1: the keys are in the last row" ;;
     esac
+}
+# focused PATTERN TEXT: the cursor is seen, and stands on a row with that
+focused() {
+    row=$(tmux -L "$screen" display-message -p '#{cursor_flag} #{cursor_y}')
+    tmux -L "$screen" capture-pane -p | sed -n "$((${row#* } + 1))p" >"$work/out"
+    [ "${row% *}" = 1 ] && grep -qE -- "$1" "$work/out"
+    ok $? "$2"
 }
 # sent PATTERN TEXT: the job $D was told so
 sent() {
@@ -197,6 +203,7 @@ sent '"keep": *false' "or for good"
 fake 20261121-021401-8d2a3e web1
 A=$D
 copying
+progress 34359738368 '' ',"over":true' # nothing is copied while it waits
 ask_stop web1
 run_fake
 fake 20261121-021402-8d2a3e web1
@@ -216,6 +223,7 @@ variant() {
         at "$2" "$3" "$4 $vmferry attach ${D##*/}"
         shot "$which-$1" "$which, $1"
         whole "$which, $1"
+        [ $which != ask ] || focused '> 3' "$which, $1: the cursor is on the answer in front"
     done
 }
 variant 80x24 24 80 ''
@@ -232,8 +240,8 @@ variant no-color 24 80 'NO_COLOR=1'
 tmux -L "$screen" capture-pane -p -e >"$work/out"
 ! grep -qE '\[([0-9]*;)*3[0-7]m' "$work/out"
 ok $? "without colours there are none"
-at 24 80 "$vmferry attach ${D##*/}"
-sees 'FAILED' "with them"
+at 24 80 "$vmferry attach $R"
+sees 'elapsed' "with them"
 tmux -L "$screen" capture-pane -p -e >"$work/out"
 grep -qE '\[([0-9]*;)*3[0-7]m' "$work/out"
 ok $? "there are some"
@@ -244,13 +252,20 @@ D=$A
 sees '> 3  not yet' "a question, the harmless answer in front"
 within 10 title_is 'web1: waits for an answer - vmferry'
 ok $? "the title says so"
+pid=$(tmux -L "$screen" display-message -p '#{pane_pid}')
+pid=$(pgrep -P "$pid")
 tmux -L "$screen" kill-server
-at 24 80 "stty -g >$work/stty1; $vmferry attach ${A##*/}; stty -g >$work/stty2"
+gone() {
+    ! kill -0 "$pid" 2>/dev/null
+}
+within 10 gone
+ok $? "a terminal that is lost takes the screen along"
+at 24 80 "stty -g >$work/stty1; $vmferry attach ${A##*/}; code=\$?; stty -g >$work/stty2; (exit \$code)"
 sees '> 3  not yet' "it waits after the terminal was lost"
 pid=$(tmux -L "$screen" display-message -p '#{pane_pid}')
 kill -HUP "$(pgrep -P "$pid")"
 sees 'The job goes on' "and after a hang-up"
-at 24 80 "stty -g >$work/stty1; $vmferry attach ${A##*/}; stty -g >$work/stty2"
+at 24 80 "stty -g >$work/stty1; $vmferry attach ${A##*/}; code=\$?; stty -g >$work/stty2; (exit \$code)"
 sees '> 3  not yet' "again"
 keys C-z
 sees 'exit=4' "^Z leaves the job, also from a question"
@@ -258,7 +273,7 @@ cmp "$work/stty1" "$work/stty2" >"$work/out" 2>&1
 ok $? "the terminal is as it was"
 ! title_is 'web1: waits for an answer - vmferry'
 ok $? "and has its title back"
-at 24 80 "stty -g >$work/stty1; $vmferry attach ${A##*/}; stty -g >$work/stty2"
+at 24 80 "stty -g >$work/stty1; $vmferry attach ${A##*/}; code=\$?; stty -g >$work/stty2; (exit \$code)"
 sees '> 3  not yet' "once more"
 pid=$(tmux -L "$screen" display-message -p '#{pane_pid}')
 kill -ABRT "$(pgrep -P "$pid")"
@@ -307,7 +322,7 @@ sees '75 %' "and the screen is there again"
 # --- remote text
 fake 20261121-021403-8d2a3e '日本語サーバー\u001b[31m\u0007é'
 copying
-note warn 'a\u0000\u0001\u009b31m\u202eb 漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字'
+note warn 'a\u0001\u009b31m\u202eb 漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字'
 step copy "$(printf '%0200d' 0)" begin 0
 run_fake
 at 24 80 "$vmferry attach ${D##*/}"
@@ -383,7 +398,7 @@ keys 1 Enter
 sent '"text": *"go"' "and answers it"
 tell '{"type":"answered","time":"'$T':10Z","ask":7,"answer":"go"}'
 keys Escape
-sees 'moved, 2 running, 1 waiting' "they go on"
+sees '1 of 4 moved, 2 running' "they go on"
 keys c
 shot several-stop "c: a question, the harmless answer in front"
 keys 2 Enter

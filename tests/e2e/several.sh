@@ -41,6 +41,19 @@ move 3 "do not fit together" -n alpha beta b1 small db1 stubborn --bridge vmbr1=
 says out 'STOP: small: its disks and those of the VMs before it hold .* and the target storage has' "which is said of the second"
 says out '^1 of 2 VMs can be moved' "and the first can be moved"
 
+for i in 100 103; do
+    ctl alpha set-config $i memory 8000
+done
+move 0 "what is started is summed, too" -n alpha beta b1 local web1 stubborn
+says out 'warning: b1: it and the VMs before it that are started want 16 GiB of memory, the node has 13 GiB free' \
+    "as memory of the node"
+move 0 "what is not started is not" -n --skip-start alpha beta b1 local web1 stubborn
+! grep -q 'of memory, the node has' "$work/out"
+ok $? "and nothing is said"
+for i in 100 103; do
+    ctl alpha set-config $i memory 512
+done
+
 run 0 "a plan for several" move -c "$L/vmferry.conf" --save-plan "$work/several.cfg" alpha beta b1 local db1 web1 \
     --bridge vmbr1=vmbr0
 says out 'nothing was changed' "is only written"
@@ -88,24 +101,21 @@ says out "^  big1 +running +vmferry attach" "with the command that can follow"
 says out "^  stubborn +waiting +vmferry attach $batch" "for those that wait, too"
 
 # the machine is switched off: batch and jobs die at once
-pkill_jobs() {
-    for d in "$state"/jobs/* "$state/batches/$batch"; do
+cut_off() {
+    for d in "$state/batches/$batch" "$state"/jobs/*; do # the batch first, or it begins what waits
         pid=$(cut -d' ' -f1 "$d/lock" 2>/dev/null)
-        if [ "$pid" ] && tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -q "$d"; then
+        if [ "$pid" ] && [ -d "/proc/$pid" ] && tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q "$d"; then
             kill -KILL "$pid"
+            until_true 30 [ ! -e "/proc/$pid" ]
         fi
     done
 }
-pkill_jobs
-sleep 0.5
+cut_off
 run 0 "a batch that was cut off" jobs
 says out "^$batch  INTERRUPTED; resume: 3 VMs, 2 ended, 0 running, 1 waiting" "is known as such"
 says out ' WAITING +stubborn: .*resume' "also by what waits in it"
 run 0 "what is left of it" resume -n "$batch"
 says out "^Batch $batch: 2 jobs go on, 1 VMs have not begun" "is said before it goes on"
-for d in "$state"/jobs/*; do
-    [ -e "$d/report.json" ] || echo "${d##*/}"
-done >"$work/unfinished"
 "$vmferry" resume --yes >"$work/slow" 2>"$work/slow.err" </dev/null &
 front=$!
 until_true 60 grep -q 'clone1: Copy the disks' "$work/slow" && until_true 60 grep -q 'big1: Copy the disks' "$work/slow"
@@ -120,4 +130,28 @@ says out '^  stubborn +not begun +move it again$' "and the others are not begun"
 run 0 "which stays so" jobs
 says out ' not begun +stubborn' "in the list"
 says out "^$batch  over: 3 VMs, 2 ended, 0 running, 0 waiting, 1 left out" "of what is over"
+
+# undone as a whole
+"$vmferry" move -c "$L/vmferry.conf" --yes --bwlimit 2 --parallel-guests 2 alpha beta b1 local big1 clone1 stubborn \
+    >"$work/slow" 2>"$work/slow.err" </dev/null &
+front=$!
+until_true 60 grep -q 'big1: Copy the disks' "$work/slow" && until_true 60 grep -q 'clone1: Copy the disks' "$work/slow"
+ok $? "another two copy"
+batch=$(newest_batch)
+cut_off
+wait $front
+run 0 "a batch that was cut off is undone" rollback "$batch"
+run 0 "all of it" jobs
+says out "^$batch  over: 3 VMs, 2 ended, 0 running, 0 waiting, 1 left out" "so that nothing begins any more"
+config alpha a1 105
+grep -q '^name: big1$' "$work/config"
+ok $? "the source is as it was"
+
+move 0 "two are moved at the same time" --parallel-guests 2 alpha beta b1 local big1 clone1
+says out '^2 of 2 VMs are moved' "both"
+is "$(on beta b1 'qm list' | awk '$2 == "big1" || $2 == "clone1" { print $1 }' | sort -u | wc -l)" 2 \
+    "each got a VMID of its own"
+id=$(on beta b1 'qm list' | awk '$2 == "big1" { print $1 }')
+same "$(image alpha a1 local:105/vm-105-disk-0.raw)" "$(image beta b1 local:"$id"/vm-"$id"-disk-0.raw)" \
+    "and its own disks"
 done_testing

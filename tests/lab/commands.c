@@ -160,6 +160,26 @@ static int cmd_token_secret(struct request *r)
 }
 
 /* extra PATH JSON|-: PATH is keys of lab->extra, as vms.100.firewall */
+/* A task of root's that does nothing until `fault go`, for who looks at what runs. */
+static int run_nothing(struct lab_task *t, struct vf_error **err)
+{
+    t->hangs = true;
+    while (t->hangs && !t->signal)
+        pthread_cond_wait(&t->lab->changed, &t->lab->lock);
+    return 0;
+}
+
+static int cmd_task(struct request *r)
+{
+    static const struct lab_user root = {.name = "root@pam"};
+    struct lab_vm *vm = r->n == 2 ? lab_vm_find(r->lab, lab_int(r->args[1])) : NULL;
+    if (!vm)
+        return usage(r, "task TYPE VMID");
+    struct lab_call c = {.lab = r->lab, .node = vm->node, .user = &root};
+    json_decref(lab_task_start(&c, vm->node, vm, r->args[0], r->args[1], NULL, run_nothing));
+    return 0;
+}
+
 static int cmd_extra(struct request *r)
 {
     if (r->n != 2)
@@ -450,6 +470,7 @@ static const struct {
     {"snapshot", "VMID NAME", cmd_snapshot},
     {"qm", "NODE list|status|config|set|start|stop|unlock|suspend|resume …: as on a node", cmd_qm},
     {"pveum", "role|acl|user token …: as root on a node", cmd_pveum},
+    {"task", "TYPE VMID: runs until `fault go`", cmd_task},
     {"extra", "KEY.KEY… JSON|-: firewalls, backup and replication jobs … (see dump)", cmd_extra},
     {"firewall", "VMID: its firewall as JSON", cmd_firewall},
     {"ha", "SID STATE|- [GROUP]: under high availability", cmd_ha},

@@ -292,9 +292,9 @@ json_t *lab_get_vnets(struct lab_call *c);
 bool lab_is_vnet(const char *bridge);
 const char *lab_zone(const char *bridge);
 /* api-extra.c: lab->extra */
-json_t *lab_extra_list(struct lab *lab, const char *key); /* a new reference */
+json_t *lab_extra_list(struct lab *lab, const char *key);          /* a new reference */
 json_t *lab_extra_bridge(const struct lab *lab, const char *name); /* borrowed; NULL: nothing */
-json_t *lab_extra_vm(struct lab *lab, int vmid);          /* borrowed */
+json_t *lab_extra_vm(struct lab *lab, int vmid);                   /* borrowed */
 void lab_extra_forget(struct lab *lab, int vmid);
 /* A copy without what is empty: reading makes entries where there are none. */
 json_t *lab_extra_dump(json_t *of);

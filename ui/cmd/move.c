@@ -72,11 +72,13 @@ static const char usage[] =
        "      --forecast       measure for some seconds at both hosts how long it would\n"
        "                       take, and how long the VM would be down\n"
        "      --debug          say what planning does, on standard error\n"
+       "      --version        say which vmferry this is\n"
        "  -h, --help           this text\n");
 
 struct options {
     struct vf_move move;
     struct vf_carry carry;
+    bool version;
 };
 
 enum {
@@ -99,7 +101,8 @@ enum {
     O_WAIT_START,
     O_NO_VERIFY,
     O_SAVE,
-    O_CIPHERS
+    O_CIPHERS,
+    O_VERSION
 };
 
 static const struct option long_options[] = {
@@ -125,6 +128,7 @@ static const struct option long_options[] = {
     {"no-verify-ssl", no_argument, NULL, O_NO_VERIFY},
     {"ssh-ciphers", required_argument, NULL, O_CIPHERS},
     {"save-plan", required_argument, NULL, O_SAVE},
+    {"version", no_argument, NULL, O_VERSION},
     {0},
 };
 
@@ -176,6 +180,9 @@ static int take(struct options *o, int c)
             return 0;
         vf_say(stderr, _("vmferry: --ssh-ciphers cannot be '%s'\n"), optarg);
         return -1;
+    case O_VERSION:
+        o->version = true;
+        return 0;
     case O_SAVE:
         o->carry.save = optarg;
         return 0;
@@ -300,6 +307,10 @@ int vf_cmd_move(int argc, char **argv)
         }
     if (o.carry.help) {
         fputs(_(usage), stdout);
+        return VF_EXIT_DONE;
+    }
+    if (o.version) {
+        puts("vmferry " PACKAGE_VERSION);
         return VF_EXIT_DONE;
     }
     if (argc - optind < 5) {

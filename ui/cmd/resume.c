@@ -32,6 +32,7 @@ static const char usage[] =
        "                          it keeps at its target's CLUSTER, and taken over when\n"
        "                          nobody works on it any more; JOB may be the VM's name, too\n"
        "      --undo              with --at: undo it instead of going on\n"
+       "      --forget            with --at: only remove the record, of a job that is over\n"
        "  -c, --config FILE       with --at: instead of ~/.config/vmferry/vmferry.conf\n"
        "  -n, --check, --dry-run  only say that; change nothing\n"
        "      --yes               do not ask whether to go on (a source that was started\n"
@@ -42,18 +43,24 @@ static const char usage[] =
 
 struct options {
     const char *at, *config;
-    bool check, yes, debug, help, undo;
+    bool check, yes, debug, help, undo, forget;
     enum vf_progress_form progress;
 };
 
-enum { O_YES = 256, O_PROGRESS, O_DEBUG, O_AT, O_UNDO };
+enum { O_YES = 256, O_PROGRESS, O_DEBUG, O_AT, O_UNDO, O_FORGET };
 
 static const struct option long_options[] = {
-    {"at", required_argument, NULL, O_AT},    {"check", no_argument, NULL, 'n'},
-    {"config", required_argument, NULL, 'c'}, {"dry-run", no_argument, NULL, 'n'},
-    {"help", no_argument, NULL, 'h'},         {"yes", no_argument, NULL, O_YES},
-    {"debug", no_argument, NULL, O_DEBUG},    {"progress", required_argument, NULL, O_PROGRESS},
-    {"undo", no_argument, NULL, O_UNDO},      {0},
+    {"at", required_argument, NULL, O_AT},
+    {"check", no_argument, NULL, 'n'},
+    {"config", required_argument, NULL, 'c'},
+    {"dry-run", no_argument, NULL, 'n'},
+    {"help", no_argument, NULL, 'h'},
+    {"yes", no_argument, NULL, O_YES},
+    {"debug", no_argument, NULL, O_DEBUG},
+    {"progress", required_argument, NULL, O_PROGRESS},
+    {"undo", no_argument, NULL, O_UNDO},
+    {"forget", no_argument, NULL, O_FORGET},
+    {0},
 };
 
 static int take(struct options *o, int c)
@@ -74,6 +81,9 @@ static int take(struct options *o, int c)
         return 0;
     case 'c':
         o->config = optarg;
+        return 0;
+    case O_FORGET:
+        o->forget = true;
         return 0;
     case O_UNDO:
         o->undo = true;
@@ -306,6 +316,27 @@ static int choose(struct vf_elsewhere *e, const char *ref)
     return -1;
 }
 
+static int forget(const struct job *j, const struct options *o)
+{
+    vf_autoerror struct vf_error *err = NULL;
+    size_t n;
+    show_elsewhere(stdout, &vf_elsewhere_jobs(j->from, &n)[j->i]);
+    fflush(stdout);
+    if (!o->yes && !vf_tty_there()) {
+        vf_say(stderr, _("vmferry: there is no terminal to ask on: give --yes\n"));
+        return VF_EXIT_USAGE;
+    }
+    if (!o->yes && !vf_tty_confirm(_("Remove this record? If the job is not over, only a machine "
+                                     "that has it can go on with it then."))) {
+        vf_say(stderr, _("Nothing was changed.\n"));
+        return VF_EXIT_FAILED;
+    }
+    if (vf_elsewhere_forget(j->from, j->i, &err) < 0)
+        return failed(err);
+    puts(_("Removed."));
+    return VF_EXIT_DONE;
+}
+
 static int resume_at(const struct options *o, const char *ref, struct vf_tty_cache *cache)
 {
     vf_autoerror struct vf_error *err = NULL;
@@ -323,6 +354,8 @@ static int resume_at(const struct options *o, const char *ref, struct vf_tty_cac
     size_t n;
     const struct vf_elsewhere_job *j = &vf_elsewhere_jobs(e, &n)[i];
     struct job job = {.id = j->id, .from = e, .i = (size_t)i};
+    if (o->forget)
+        return forget(&job, o);
     return go_on(&job, o, cache);
 }
 
@@ -417,7 +450,7 @@ int vf_cmd_resume(int argc, char **argv)
             fputs(_("See vmferry resume --help.\n"), stderr);
             return VF_EXIT_USAGE;
         }
-    if (o.help || argc - optind > 1 || (!o.at && (o.config || o.undo))) {
+    if (o.help || argc - optind > 1 || (!o.at && (o.config || o.undo || o.forget))) {
         fputs(_(usage), o.help ? stdout : stderr);
         return o.help ? VF_EXIT_DONE : VF_EXIT_USAGE;
     }

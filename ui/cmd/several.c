@@ -37,7 +37,8 @@ static void prepare_all(struct several *s, vf_prepare_nth prepare, void *opaque)
         vf_autoerror struct vf_error *err = NULL;
         struct vf_outcome *v = &s->v[i];
         vf_tty_cache_rewind(s->cache);
-        if (prepare(opaque, i, &asker, &s->p[i], &err) < 0)
+        if (prepare(opaque, i, &asker, &s->p[i], &err) < 0 ||
+            vf_carry_look(s->conf, s->o, &s->p[i], s->cache, &err) < 0)
             v->code = (int)vf_carry_failed(err, v->vm);
         else if (is_moved(&s->p[i]))
             v->before = true;

@@ -292,7 +292,7 @@ static bool asked(const struct run *r)
 
 static bool ended(const struct run *r)
 {
-    return r->watch.end != NULL;
+    return r->watch.end && r->front != FRONT_RESULT;
 }
 
 static bool can_resume(const struct run *r)

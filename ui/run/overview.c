@@ -15,7 +15,15 @@
 
 #include <string.h>
 
-enum { MARGIN = 1, READ_MS = 1000, BAR = 10, MAX_REPORT = 4 * 1024 * 1024, FIRST_ROW = 4 };
+enum {
+    MARGIN = 1,
+    READ_MS = 1000,
+    BAR = 10,
+    NARROW_BAR = 5,
+    NARROW = 80,
+    MAX_REPORT = 4 * 1024 * 1024,
+    FIRST_ROW = 4
+};
 
 struct member {
     char *job, *vm;
@@ -361,17 +369,25 @@ static const char *state_text(const struct member *m)
     return s && s->title ? s->title : _("Starting");
 }
 
-static char *bar_text(const struct vf_watch_copy *all, bool ascii)
+static char *bar_text(const struct vf_watch_copy *all, int width, bool ascii)
 {
     vf_autobuf struct vf_buf b = {0};
     double part = all->total ? (double)all->done / (double)all->total : 0;
-    int n = (int)(part * BAR + 0.5);
-    if (n == BAR && part < 1)
+    int n = (int)(part * width + 0.5);
+    if (n == width && part < 1)
         n--; /* full is only what is full */
-    for (int i = 0; i < BAR; i++)
+    for (int i = 0; i < width; i++)
         vf_buf_puts(&b, i < n ? (ascii ? "#" : "█") : (ascii ? "." : "░"));
     vf_buf_printf(&b, " %3d %%", (int)(part * 100));
     return vf_buf_take(&b);
+}
+
+/* Data goes, or is to go. */
+static bool moves(const struct member *m)
+{
+    const struct vf_watch *w = m->run ? &m->run->watch : NULL;
+    return m->state == VF_BATCH_RUNS && w && w->all.total && w->copying && !w->paused &&
+           !vf_watch_stalled(w, vf_clock_ms());
 }
 
 /* "down 12 s", or "" where it was not, or nobody knows. */
@@ -390,37 +406,37 @@ static char *downtime(const struct member *m)
 
 static char *time_text(struct member *m)
 {
-    const struct vf_watch *w = m->run ? &m->run->watch : NULL;
     if (m->state == VF_BATCH_ENDED) {
         if (!m->down)
             m->down = downtime(m);
         return vf_strdup(m->down);
     }
-    if (m->state != VF_BATCH_RUNS || !w || w->all.left <= 0)
+    if (!moves(m) || m->run->watch.all.left <= 0)
         return NULL;
-    vf_autofree char *left = vf_format_duration((double)w->all.left);
+    vf_autofree char *left = vf_format_duration((double)m->run->watch.all.left);
     return vf_asprintf(_("%s left"), left);
 }
 
-static void fill_list(struct vf_overview *o, bool ascii)
+/* COLS: where there are few, the rate is left out. */
+static void fill_list(struct vf_overview *o, int cols, bool ascii)
 {
     struct vf_list *l = &o->list;
+    bool narrow = cols < NARROW;
     vf_list_clear(l);
-    const char *const heads[] = {_("VM"), _("state"), _("copied"), _("rate"), _("time")};
-    for (size_t i = 0; i < VF_COUNT(heads); i++)
+    const char *const heads[] = {_("VM"), _("state"), _("copied"), _("time"), _("rate")};
+    for (size_t i = 0; i < VF_COUNT(heads) - narrow; i++)
         l->heads[i] = heads[i];
     for (size_t i = 0; i < o->n; i++) {
         struct member *m = &o->members[i];
         const struct vf_watch *w = m->run ? &m->run->watch : NULL;
-        bool copied = w && w->all.total && m->state == VF_BATCH_RUNS;
         struct vf_list_row *row = vf_list_add(l, i);
         row->cells[0] = vf_strdup(m->vm);
         row->cells[1] = vf_strdup(state_text(m));
-        row->cells[2] = copied ? bar_text(&w->all, ascii) : NULL;
-        row->cells[3] = copied && w->copying && !w->paused
-                            ? vf_asprintf(_("%.0f Mbit/s"), (double)w->all.rate * 8 / 1e6)
-                            : NULL;
-        row->cells[4] = time_text(m);
+        if (w && w->all.total && m->state == VF_BATCH_RUNS)
+            row->cells[2] = bar_text(&w->all, narrow ? NARROW_BAR : BAR, ascii);
+        row->cells[3] = time_text(m);
+        if (moves(m) && !narrow)
+            row->cells[4] = vf_asprintf(_("%.0f Mbit/s"), (double)w->all.rate * 8 / 1e6);
     }
 }
 
@@ -446,7 +462,7 @@ static void draw_head(const struct vf_overview *o, struct vf_canvas *c)
     else
         vf_canvas_print(c, 2, MARGIN, c->cols - 2 * MARGIN, VF_LOOK_STRONG,
                         o->runs || !waiting ? _("%zu of %zu moved, %zu running, %zu waiting")
-                                            : _("%zu of %zu moved, %zu running; %zu do not begin"),
+                                            : _("%zu of %zu moved, %zu running; %zu not to begin"),
                         count_moved(o), o->n, running, waiting);
 }
 
@@ -456,7 +472,7 @@ void vf_overview_show(struct vf_overview *o, struct vf_canvas *c)
     size_t n = 0;
     if (vf_run_too_small(c))
         return;
-    fill_list(o, c->ascii);
+    fill_list(o, c->cols, c->ascii);
     draw_head(o, c);
     vf_list_draw(&o->list, c, FIRST_ROW, c->rows - 1 - FIRST_ROW);
     if (o->helping) {

@@ -39,8 +39,15 @@ static void put_moved(struct vf_buf *b, const json_t *r)
     vf_autofree char *took = vf_format_duration(vf_json_num(r, "seconds"));
     vf_autofree char *all = vf_format_bytes(size), *went = vf_format_bytes(sent),
                      *none = vf_format_bytes(zero);
-    vf_autofree char *text = vf_asprintf(_("in %s"), took);
+    const json_t *forecast = json_object_get(r, "forecast_seconds");
+    vf_autofree char *before =
+        json_is_number(forecast) ? vf_format_duration(json_number_value(forecast)) : NULL;
+    vf_autofree char *text = before ? vf_asprintf(_("in %s (forecast: %s)"), took, before)
+                                    : vf_asprintf(_("in %s"), took);
     put(b, _("moved"), text);
+    if (vf_json_str(r, "rehearsal"))
+        put(b, _("rehearsal"),
+            _("the source was left alone, the cards of the target are disconnected"));
     if (json_array_size(disks) && size) {
         vf_autofree char *what = vf_asprintf(_("%zu of %s: %s sent, %s of zeroes skipped"),
                                              json_array_size(disks), all, went, none);
@@ -83,25 +90,49 @@ static void put_verified(struct vf_buf *b, const json_t *r)
     }
 }
 
+/* Each text of LIST (an array, or one text) in a line, LABEL before the first. */
+static void put_list(struct vf_buf *b, const char *label, const json_t *list)
+{
+    if (json_is_string(list))
+        put(b, label, json_string_value(list));
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (json_is_string(json_array_get(list, i)))
+            put(b, i ? "" : label, json_string_value(json_array_get(list, i)));
+}
+
 /* What a person has to do, and what was left out. */
 static void put_by_hand(struct vf_buf *b, const json_t *r)
 {
-    const json_t *left = json_object_get(r, "not_carried"), *todo = json_object_get(r, "todo");
+    const json_t *left = json_object_get(r, "not_carried"), *all = json_object_get(r, "by_hand");
     for (size_t i = 0; i < json_array_size(left); i++) {
         const json_t *l = json_array_get(left, i);
         vf_autofree char *text =
             vf_asprintf("%s; %s", vf_json_str(l, "what"), vf_json_str(l, "why"));
         put(b, i ? "" : _("not carried over"), text);
     }
-    if (json_is_string(todo))
-        put(b, _("do by hand now"), json_string_value(todo));
-    for (size_t i = 0; i < json_array_size(todo); i++)
-        put(b, i ? "" : _("do by hand now"), json_string_value(json_array_get(todo, i)));
+    put_list(b, _("do by hand now"), all ? all : json_object_get(r, "todo"));
 }
 
-static void put_warnings(struct vf_buf *b, const struct vf_watch *w)
+/* What of the service's ports was tried again at the target. */
+static void put_service(struct vf_buf *b, const json_t *r)
 {
+    const json_t *service = json_object_get(r, "service");
+    if (!json_is_object(service))
+        return;
+    put_list(b, _("service test"), json_object_get(service, "why"));
+    put_list(b, _("answers again"), json_object_get(service, "back"));
+    put_list(b, _("DOES NOT ANSWER"), json_object_get(service, "missing"));
+}
+
+/* Of the whole job; else what was heard while it was watched. */
+static void put_warnings(struct vf_buf *b, const json_t *r, const struct vf_watch *w)
+{
+    const json_t *list = json_object_get(r, "warnings");
     bool first = true;
+    if (list) {
+        put_list(b, _("warnings"), list);
+        return;
+    }
     for (size_t i = 0; i < w->n_notes; i++) {
         const struct vf_watch_note *n = &w->notes[i];
         if (!n->warn)
@@ -140,6 +171,7 @@ char *vf_result_text(const json_t *end, const struct vf_watch *w)
         put_moved(&b, r);
         put_downtime(&b, r);
         put_verified(&b, r);
+        put_service(&b, r);
         put_by_hand(&b, r);
     } else if (r && good(end)) {
         put(&b, _("state"), _("the source is as it was before; nothing is left at the target"));
@@ -147,7 +179,7 @@ char *vf_result_text(const json_t *end, const struct vf_watch *w)
         vf_autofree char *failed = vf_failure_text(end);
         vf_buf_puts(&b, failed);
     }
-    put_warnings(&b, w);
+    put_warnings(&b, r, w);
     if (r)
         put_files(&b, r);
     return vf_buf_take(&b);

@@ -84,7 +84,7 @@ void vf_sheet_explain(struct vf_wizard *w, size_t tag)
             if ((int)f->v[i].severity == severity && (vm || vf_finding_row(s, i) == tag))
                 add_finding(&b, &f->v[i]);
     if (VF_ROW_KIND(tag) == ROW_EXPECTED) {
-        vf_autofree char *text = vf_sheet_expected(s);
+        vf_autofree char *text = vf_sheet_expected(s, false);
         vf_buf_printf(&b, "%s\n\n%s\n", text,
                       _("Down is the time from the shutdown until the VM starts at the target. Raw "
                         "disks of a running VM are copied before the shutdown, and only what has "
@@ -94,6 +94,55 @@ void vf_sheet_explain(struct vf_wizard *w, size_t tag)
     if (!b.len)
         return;
     vf_wizard_read(w, _("What was found"), vf_buf_take(&b));
+}
+
+/* ---- fixes ---- */
+
+/* The fix that would help with what was found about row TAG; NULL: none. */
+static const struct vf_finding *fixable(const struct vf_sheet *s, size_t tag)
+{
+    const struct vf_findings *f = &s->seen->prepared.findings;
+    for (size_t i = 0; i < f->n; i++)
+        if (f->v[i].fix && vf_finding_row(s, i) == tag)
+            return &f->v[i];
+    return NULL;
+}
+
+bool vf_sheet_ask_fix(struct vf_wizard *w, size_t tag)
+{
+    static const char *const labels[VF_FIXES] = {
+        N_("Take it out of high availability for the move"),
+        N_("Switch its replication off for the move"),
+        N_("Eject the medium for the move"),
+        N_("Switch its protection off for the move"),
+    };
+    const struct vf_finding *f = fixable(w->sheet, tag);
+    for (unsigned i = 0; f && i < VF_FIXES; i++) {
+        if (!vf_streq(f->fix, vf_fix_words[i]))
+            continue;
+        vf_autofree char *text = vf_finding_text(f);
+        json_t *choices = json_array();
+        vf_offer(choices, f->fix, _(labels[i]));
+        if (VF_ROW_KIND(tag) != ROW_FINDING)
+            vf_offer(choices, "row", _("Change the plan instead"));
+        vf_offer(choices, "back", _("Leave it as it is"));
+        w->row = tag;
+        open_question(w, "fix", text, _("It is put back when the move is undone."), choices,
+                      "back");
+        return true;
+    }
+    return false;
+}
+
+static void take_fix(struct vf_wizard *w, const char *word)
+{
+    if (vf_streq(word, "row"))
+        vf_sheet_open_row(w, w->row);
+    for (unsigned i = 0; i < VF_FIXES; i++)
+        if (vf_streq(word, vf_fix_words[i])) {
+            w->sheet->plan->fixes |= VF_FIX_BIT(i);
+            vf_sheet_edited(w);
+        }
 }
 
 /* ---- the start ---- */
@@ -263,6 +312,8 @@ enum vf_wizard_end vf_sheet_answered(struct vf_wizard *w, const char *id, const 
         return VF_WIZARD_START;
     else if (vf_streq(id, "shut-down"))
         return shut_down_typed(w, text);
+    else if (vf_streq(id, "fix"))
+        take_fix(w, text);
     else if (vf_streq(id, "save"))
         save(w, text, false);
     else if (vf_streq(id, "replace") && yes)

@@ -97,8 +97,9 @@ static const struct vf_move *the_move(struct vf_wizard *w)
 bool vf_wizard_wants(struct vf_wizard *w, struct vf_survey_question *q)
 {
     const struct page_ops *ops = &vf_pages[w->page];
+    w->measures = !w->want && !w->number && vf_sheet_measures(w, q);
     if (!w->want)
-        return !w->number && vf_vms_want(w, q);
+        return w->measures || (!w->number && !w->measuring && vf_vms_want(w, q));
     *q = (struct vf_survey_question){.kind = (enum vf_survey_kind)ops->survey,
                                      .cluster = w->target,
                                      .node = w->node,
@@ -112,8 +113,12 @@ bool vf_wizard_wants(struct vf_wizard *w, struct vf_survey_question *q)
 
 void vf_wizard_asked(struct vf_wizard *w, unsigned number)
 {
+    if (w->want && w->measuring)
+        vf_sheet_not_measured(w); /* what was under way is dropped */
     if (w->want)
         w->number = number;
+    else if (w->measures)
+        w->measuring = number;
     else
         w->background = number;
     w->want = false;
@@ -130,6 +135,8 @@ void vf_wizard_take(struct vf_wizard *w, struct vf_survey_answer *a)
     const struct page_ops *ops = &vf_pages[w->page];
     if (w->background && a->number == w->background)
         vf_vms_take(w, a);
+    if (w->measuring && a->number == w->measuring)
+        vf_sheet_take_measured(w, a);
     if (!w->number || a->number != w->number)
         return; /* nobody waits for it any more */
     w->number = 0;
