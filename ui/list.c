@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { MARGIN = 1, GAP = 2, LEAST = 6, PAGE = 10, WIDE = 4, NUMBER = 5, LAST_OF_WIDE = 2 };
+enum { MARGIN = 1, GAP = 2, LEAST = 6, PAGE = 10, WIDE = 4, LAST_OF_WIDE = 2, NUMBER = 5 };
 
 /* ---- rows ---- */
 

@@ -91,6 +91,7 @@ unsigned vf_survey_ask(struct vf_survey *s, const struct vf_survey_question *q)
     new->texts = vf_strv_new();
     new->cancel = vf_cancel_new(NULL);
     new->job = vf_strdup(q->job);
+    new->measure = q->measure;
     new->plan = q->plan ? vf_plan_copy(q->plan) : NULL;
     keep_vms(new, q->vms, q->n_vms);
     if (q->move)
@@ -174,13 +175,25 @@ static void forget_door(struct vf_survey *s, const char *cluster)
         }
 }
 
+/* What of it fails is not known, which is no error. */
+static int measure(struct vf_survey *s, const struct vf_survey_job *q, struct vf_prepared *p,
+                   struct vf_error **err)
+{
+    vf_autoerror struct vf_error *why = NULL, *slow = NULL;
+    if (vf_check_hosts(q->conf, p, &s->asker, q->cancel, &why) < 0)
+        vf_info("survey", "hosts: %s", vf_error_text(why));
+    if (vf_forecast(q->conf, p, &s->asker, q->cancel, &slow) < 0)
+        vf_info("survey", "forecast: %s", vf_error_text(slow));
+    return vf_cancel_check(q->cancel, err);
+}
+
 /* What else of the target could be chosen: where that cannot be seen, the checks say so. */
 static int look_plan(struct vf_survey *s, const struct vf_survey_job *q, struct vf_survey_answer *a,
                      struct vf_error **err)
 {
     int r = q->plan ? vf_prepare_plan(q->conf, q->plan, &s->asker, q->cancel, &a->prepared, err)
                     : vf_prepare(q->conf, &q->move, &s->asker, q->cancel, &a->prepared, err);
-    if (r < 0)
+    if (r < 0 || (q->measure && a->prepared.plan && measure(s, q, &a->prepared, err) < 0))
         return -1;
     vf_autoerror struct vf_error *why = NULL;
     struct vf_provider *p =

@@ -77,7 +77,8 @@ struct vf_survey_question {
     const char *cluster, *node; /* but for PLAN */
     const struct vf_move *move; /* PLAN */
     const struct vf_plan *plan; /* PLAN: as it is, instead of MOVE */
-    struct vf_vm *const *vms;   /* OUTLINES: of these, none a container */
+    bool measure; /* PLAN: also looks at the hosts, and measures how long it would take: seconds */
+    struct vf_vm *const *vms; /* OUTLINES: of these, none a container */
     size_t n_vms;
     const struct vf_conf *conf; /* LOGIN: where CLUSTER is (borrowed for as long as the survey) */
     const char *job;            /* STANDING */

@@ -15,6 +15,7 @@ struct vf_survey_job {
     char *cluster, *node, *job;
     struct vf_move move; /* its strings are in TEXTS */
     struct vf_plan *plan;
+    bool measure;
     struct vf_vm **vms;
     size_t n_vms;
     char **texts;

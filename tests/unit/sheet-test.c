@@ -21,6 +21,7 @@ static const char conf_text[] =
 
 static struct vf_conf *conf;
 static struct vf_wizard *w;
+static struct vf_networks *networks;
 static unsigned numbers;
 
 /* The clusters as they are now. */
@@ -29,6 +30,8 @@ static struct {
     const char *disk;  /* its first disk's volume */
     const char *taken; /* a name that is taken at the target */
     bool offline;      /* nothing is answered */
+    double seconds;    /* what is measured; 0: nothing */
+    unsigned measured; /* how often */
 } world;
 
 /* ---- looking and typing ---- */
@@ -121,15 +124,15 @@ static bool focused(const char *label)
 
 /* ---- clusters ---- */
 
-static struct vf_vm *make_vm(void)
+static struct vf_vm *make_vm(unsigned id)
 {
     static const struct {
         const char *bridge;
         unsigned tag;
     } nics[] = {{"vmbr0", 0}, {"vmbr5", 20}, {"vmbr5", 20}};
     struct vf_vm *v = vf_vm_new();
-    v->id = 100;
-    v->name = vf_strdup("web1");
+    v->id = id;
+    v->name = vf_asprintf("web%u", id - 99);
     v->node = vf_strdup("a1");
     v->state = world.runs ? VF_VM_RUNNING : VF_VM_STOPPED;
     for (unsigned i = 0; i < VF_COUNT(nics); i++) {
@@ -198,7 +201,11 @@ static void check(struct vf_survey_answer *a)
     if (!p->plan->cpu)
         vf_finding_add(&p->findings, VF_WARN, "cpu", NULL,
                        "the guest sees another processor type there, which some licences notice");
-    vf_finding_add(&p->findings, VF_INFO, "ide2", NULL, "the drive will be empty at the target");
+    bool ejected = vf_plan_fixes(p->plan, VF_FIX_EJECT_ISO);
+    vf_finding_add(&p->findings, VF_INFO, "ide2", NULL,
+                   ejected ? "the medium is ejected" : "the drive will be empty at the target");
+    if (!ejected)
+        vf_finding_fix(&p->findings, "eject-iso");
     if (vf_streq(p->plan->disks[0].format, "raw"))
         vf_finding_add(&p->findings, VF_WARN, "scsi0", NULL, "its snapshots stay behind");
 }
@@ -231,7 +238,7 @@ static void add_places(struct vf_survey_answer *a, const char *node)
 static void answer_plan(struct vf_survey_answer *a, const struct vf_survey_question *q)
 {
     struct vf_prepared *p = &a->prepared;
-    p->source = make_vm();
+    p->source = make_vm(q->plan ? q->plan->vm_id : (unsigned)strtoul(q->move->vm, NULL, 10));
     if (q->plan && !vf_streq(q->plan->disks[0].volume, world.disk)) {
         vf_finding_add(&p->findings, VF_STOP, "web1", NULL, "it is no longer what was planned");
         return;
@@ -239,13 +246,28 @@ static void answer_plan(struct vf_survey_answer *a, const struct vf_survey_quest
     p->plan = q->plan ? vf_plan_copy(q->plan) : make_plan(p->source, q->move);
     vf_plan_choose_macs(p->plan, "BC:24:11", NULL);
     p->bytes = UINT64_C(18) << 30;
+    p->forecast_seconds = p->forecast_down_seconds = -1;
     add_places(a, p->plan->target_node);
     check(a);
 }
 
+/* What is found at the hosts, and how fast they are. */
+static void answer_measured(struct vf_survey_answer *a, const struct vf_survey_question *q)
+{
+    answer_plan(a, q);
+    world.measured++;
+    if (!world.seconds || !a->prepared.plan)
+        return;
+    size_t from = a->prepared.findings.n;
+    a->prepared.forecast_seconds = world.seconds;
+    a->prepared.forecast_down_seconds = world.seconds / 10;
+    vf_finding_add(&a->prepared.findings, VF_WARN, "b2", NULL, "its clock is 70 s ahead");
+    vf_findings_name(&a->prepared.findings, from, "clock");
+}
+
 static void answer_vms(struct vf_survey_answer *a)
 {
-    *(struct vf_vm **)vf_grow(&a->vms, &a->n_vms, sizeof(struct vf_vm *)) = make_vm();
+    *(struct vf_vm **)vf_grow(&a->vms, &a->n_vms, sizeof(struct vf_vm *)) = make_vm(100);
 }
 
 static void answer_nodes(struct vf_survey_answer *a)
@@ -261,13 +283,15 @@ static unsigned serve(void)
 {
     struct vf_survey_question q = {0};
     unsigned n = 0;
-    for (; vf_wizard_wants(w, &q) && n < 10; n++) {
+    for (; vf_wizard_wants(w, &q) && n < 10; n += !q.measure) {
         vf_wizard_asked(w, ++numbers);
         struct vf_survey_answer *a = vf_xcalloc(1, sizeof *a);
         a->number = numbers;
         a->kind = q.kind;
         if (world.offline)
             vf_fail(&a->error, VF_E_NET, "no route to beta");
+        else if (q.measure)
+            answer_measured(a, &q);
         else if (q.kind == VF_SURVEY_PLAN)
             answer_plan(a, &q);
         else if (q.kind == VF_SURVEY_VMS)
@@ -292,11 +316,21 @@ static void choose(size_t n)
     vf_wizard_choose_vms(w, vms, n);
 }
 
+static int save_plans(void *opaque, struct vf_plan *const *v, size_t n, const char *path,
+                      bool replace, struct vf_error **err)
+{
+    if (!replace && access(path, F_OK) == 0)
+        return vf_fail(err, VF_E_CONFLICT, "there is one");
+    return vf_plans_save(v, n, path, err);
+}
+
 /* A new wizard, at the plan's page for web1 to beta/NODE, storage local. */
 static void arrive(const char *node)
 {
     vf_wizard_free(w);
-    struct vf_wizard_hands hands = {0};
+    vf_networks_free(networks);
+    networks = vf_networks_load();
+    struct vf_wizard_hands hands = {.save_plans = save_plans, .networks = networks};
     w = vf_wizard_new(conf, &hands);
     vf_str_set(&w->source, "alpha");
     choose(1);
@@ -506,7 +540,6 @@ static void test_ways(void)
     type("800");
     is_num((long)(plan()->rate / VF_MBPS), 800, "a rate");
     serve();
-    ok(shows("or more for 18 GiB; down for"), "from which the time follows");
     enter("Rate");
     type("x");
     ok(w->question.ask != NULL, "no rate");
@@ -540,6 +573,14 @@ static void test_ways(void)
     press("2\n");
     is_num(plan()->method, VF_METHOD_REMOTE_MIGRATE, "Proxmox's own migration");
     ok(!shows("Verify") && !shows("Route "), "has less to be set");
+}
+
+static void map_to(const char *bridge)
+{
+    enter("Network (2)");
+    at(bridge);
+    press("\n");
+    serve();
 }
 
 /* What was edited survives a new look, another node, another storage, and the way back. */
@@ -646,14 +687,6 @@ static enum vf_wizard_end begin(const char *keys)
     return press(keys);
 }
 
-static void map_to(const char *bridge)
-{
-    enter("Network (2)");
-    at(bridge);
-    press("\n");
-    serve();
-}
-
 static void test_start(void)
 {
     arrive("b1");
@@ -661,7 +694,8 @@ static void test_start(void)
     ok(begin("2\n") == VF_WIZARD_GOES_ON && !w->question.ask, "not yet");
     press("\n");
     screen("sheet-start", 24, 80);
-    ok(press("\n") == VF_WIZARD_START, "a VM that is only shut down when somebody says so: Enter");
+    ok(press("\n") == VF_WIZARD_START && vf_networks_save(networks, NULL) == 0,
+       "a VM that is only shut down when somebody says so: Enter");
     const struct vf_prepared *p = vf_wizard_prepared(w);
     vf_autofree char *is = vf_plan_text(p->plan), *edited = vf_plan_text(plan());
     is_str(is, edited, "what was edited is what is carried out");
@@ -694,13 +728,16 @@ static void test_remembered(void)
     at("vmbr7");
     press("\n");
     serve();
-    ok(begin("\n") == VF_WIZARD_START, "begun");
+    ok(begin("\n") == VF_WIZARD_START && vf_networks_save(networks, NULL) == 0, "begun");
     arrive("b2");
     ok(plan()->nics[1].tag == 120 && vf_streq(plan()->nics[2].bridge, "vmbr7"),
        "tags are remembered, too");
     arrive("b1");
     ok(focused("Network (2)") && shows("-> ?"), "a bridge that is not there is not proposed");
+    ok(vf_networks_save(networks, NULL) == 0, "written");
     vf_auto(vf_networks_free) struct vf_networks *n = vf_networks_load();
+    const struct vf_network *k = vf_networks_find(n, "alpha", "beta", "vmbr5", 20);
+    ok(k && k->tag == 120 && vf_streq(k->bridge, "vmbr7"), "and read");
     ok(!vf_networks_find(n, "beta", "alpha", "vmbr5", 20) &&
            !vf_networks_find(n, "alpha", "beta", "vmbr5", 0),
        "nor for other clusters or tags");
@@ -752,6 +789,166 @@ static void test_save(const char *dir)
     press("\n");
 }
 
+static void test_measured(void)
+{
+    world.seconds = 600;
+    world.measured = 0;
+    arrive("b2");
+    is_num(world.measured, 1, "hosts are looked at once the plan is checked");
+    ok(shows_both("Expected", "18 GiB: about") && shows_both("Expected", "down: about"),
+       "how long it takes and how long it is down");
+    ok(shows_both("node b2", "*warning"), "what was found at a host is at its row");
+    enter("VM");
+    type("web7");
+    serve();
+    ok(world.measured == 1 && shows_both("Expected", "about") && shows_both("node b2", "*warning"),
+       "a name changes nothing of that");
+    enter("Rate");
+    type("10");
+    struct vf_survey_question q = {0};
+    ok(vf_wizard_wants(w, &q) && !q.measure, "a rate does: checked first");
+    vf_wizard_asked(w, ++numbers);
+    struct vf_survey_answer *a = vf_xcalloc(1, sizeof *a);
+    a->number = numbers;
+    a->kind = q.kind;
+    answer_plan(a, &q);
+    vf_wizard_take(w, a);
+    ok(!vf_wizard_waits(w) && vf_wizard_wants(w, &q) && q.measure, "then measured");
+    vf_wizard_asked(w, ++numbers);
+    unsigned dropped = numbers;
+    vf_wizard_go(w, w->page);
+    ok(shows_both("Expected", "being measured") && !vf_wizard_waits(w), "which nobody waits for");
+    enter("VMID");
+    type("777");
+    serve();
+    ok(world.measured == 2 && shows_both("Expected", "about"),
+       "what an edit cuts off is begun again");
+    a = vf_xcalloc(1, sizeof *a);
+    a->number = dropped;
+    vf_wizard_take(w, a);
+    ok(shows_both("Expected", "about"), "and what comes late of it changes nothing");
+    world.seconds = 0;
+}
+
+static void test_fixed(void)
+{
+    arrive("b1");
+    at("Note");
+    press("\n");
+    screen("sheet-fix", 24, 80);
+    press("\n");
+    ok(!plan()->fixes, "nothing is done unasked");
+    press("\n1\n");
+    ok(vf_plan_fixes(plan(), VF_FIX_EJECT_ISO), "a fix that was agreed to is in the plan");
+    serve();
+    at("Note");
+    ok(shows("the medium is ejected"), "and the check knows");
+    press("\n");
+    ok(!w->question.ask && shows("What was found"), "it is explained, there is nothing to fix");
+    press("\b");
+}
+
+/* Two VMs, the second like the first. */
+static void test_several(const char *dir)
+{
+    arrive("b1");
+    choose(2);
+    vf_wizard_go(w, PAGE_STORAGE);
+    serve();
+    enter("local");
+    ok(w->page == PAGE_SEVERAL && shows_both("web2", "..."), "several VMs, being checked");
+    is_num(serve(), 1, "what was known of one stays");
+    screen("sheet-several-open", 24, 80);
+    ok(focused("Network (4)"), "what has no answer has the focus, once for all");
+    press("\n");
+    ok(shows("to which bridge") && !shows("Card net1"), "no single cards");
+    at("vmbr1");
+    press("\n");
+    ok(w->page == PAGE_SEVERAL && focused("Start"), "answered");
+    is_num(serve(), 2, "both are checked again");
+    for (size_t i = 0; i < 2; i++)
+        ok(vf_streq(w->vms[i].sheet.plan->nics[1].bridge, "vmbr1") &&
+               vf_streq(w->vms[i].sheet.plan->nics[2].bridge, "vmbr1"),
+           "all cards of VM %zu", i);
+    enter("Rate");
+    type("50");
+    ok(w->vms[0].sheet.plan->rate && w->vms[1].sheet.plan->rate, "a rate for both");
+    serve();
+    enter("web2");
+    ok(w->page == PAGE_SHEET && focused("Done") && shows("alpha/web2"), "a VM's own plan");
+    enter("VM");
+    type("web2-b");
+    enter("Rate");
+    type("60");
+    serve();
+    enter("Done");
+    ok(w->page == PAGE_SEVERAL && shows_both("Rate", "not the same for all"), "is its own");
+    ok(!w->vms[0].sheet.plan->target_name && w->vms[1].sheet.plan->target_name, "and no other's");
+    screen("sheet-several", 24, 80);
+    screen("sheet-several-60x16", 16, 60);
+    vf_autofree char *path = vf_asprintf("%s/two.plan", dir);
+    press("s");
+    type(path);
+    press("\n");
+    struct vf_plan **v = NULL;
+    size_t n = 0;
+    ok(vf_plans_load(path, &v, &n, NULL) == 0 && n == 2, "saved together");
+    vf_plans_free(v, n);
+    enter("Shut down");
+    press("2\n");
+    serve();
+    at("Start");
+    press("\n");
+    ok(press("1\n") == VF_WIZARD_GOES_ON && shows("not what was asked for"),
+       "how many are shut down unasked is typed");
+    press("\n\n");
+    ok(press("2\n") == VF_WIZARD_START && vf_wizard_plans(w) == 2, "which begins them");
+    ok(vf_wizard_plan(w, 1) && vf_streq(vf_wizard_plan(w, 1)->target_name, "web2-b"),
+       "with their plans");
+    choose(1);
+    vf_wizard_go(w, PAGE_STORAGE);
+    serve();
+    enter("local");
+    serve();
+    ok(w->page == PAGE_SHEET && plan()->rate == UINT64_C(50) * VF_MBPS,
+       "one of them alone is as it was edited");
+}
+
+/* A plan of a file: what it says is not lost when it is made anew. */
+static void test_given(void)
+{
+    arrive("b2");
+    map_to("vmbr7");
+    enter("VM");
+    type("web5");
+    enter("Disk scsi0");
+    enter("Storage");
+    enter("fast");
+    enter("Bus");
+    press("3\n\b");
+    enter("Rate");
+    type("100");
+    enter("Network (2)");
+    enter("Card net2");
+    enter("MAC address");
+    press("2\n\b\b");
+    enter("Shut down");
+    press("2\n");
+    serve();
+    struct vf_plan *given = vf_plan_copy(plan());
+    vf_autofree char *before = vf_plan_text(given);
+    arrive("b2");
+    vf_sheet_give(w, 0, given);
+    vf_wizard_go(w, PAGE_SHEET);
+    serve();
+    vf_autofree char *is = vf_plan_text(plan());
+    is_str(is, before, "a plan that was given is shown as it is");
+    press("r");
+    is_num(serve(), 2, "made anew");
+    vf_autofree char *after = vf_plan_text(plan());
+    is_str(after, before, "it is still what was given");
+}
+
 static void test_explained(void)
 {
     arrive("b1");
@@ -800,11 +997,16 @@ int main(void)
         test_kept();
         test_errors();
         test_explained();
+        test_measured();
+        test_fixed();
+        test_given();
         test_save(dir);
         test_start();
         test_remembered();
+        test_several(dir);
     }
     vf_wizard_free(w);
+    vf_networks_free(networks);
     vf_conf_free(conf);
     nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
     return done_testing();

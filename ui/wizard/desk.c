@@ -8,6 +8,7 @@
 #include "job/state.h"
 #include "base/fdio.h"
 #include "base/i18n.h"
+#include "base/log.h"
 #include "base/proc.h"
 #include "base/str.h"
 
@@ -21,6 +22,7 @@ struct vf_desk {
     char *text;   /* of the file with all that was added; NULL: there is none */
     bool unsaved; /* it has more than the file */
     struct vf_tty_cache *cache;
+    struct vf_networks *networks;
     struct vf_survey *survey; /* borrowed */
 };
 
@@ -55,6 +57,7 @@ struct vf_desk *vf_desk_new(const char *config, struct vf_error **err)
     s->path = vf_strdup(conf->path);
     s->text = vf_conf_file_text(s->path, NULL);
     s->cache = vf_tty_cache_new();
+    s->networks = vf_networks_load();
     add_conf(s, conf);
     return s;
 }
@@ -69,6 +72,7 @@ void vf_desk_free(struct vf_desk *s)
     free(s->path);
     free(s->text);
     vf_tty_cache_free(s->cache);
+    vf_networks_free(s->networks);
     free(s);
 }
 
@@ -116,12 +120,26 @@ static const struct vf_conf *add(void *opaque, struct vf_cluster_conf *c,
     return conf;
 }
 
+/* "~/x" as in a shell. */
+static char *whole_path(const char *typed)
+{
+    const char *home = getenv("HOME");
+    return vf_starts(typed, "~/") && home ? vf_asprintf("%s%s", home, typed + 1) : vf_strdup(typed);
+}
+
+static int save_plans(void *opaque, struct vf_plan *const *v, size_t n, const char *path,
+                      bool replace, struct vf_error **err)
+{
+    vf_autofree char *full = whole_path(path);
+    if (!replace && access(full, F_OK) == 0)
+        return vf_fail(err, VF_E_CONFLICT, _("there is a file %s already"), full);
+    return vf_plans_save(v, n, full, err);
+}
+
 static int open_plans(void *opaque, const char *path, struct vf_plan ***plans, size_t *n,
                       struct vf_error **err)
 {
-    vf_autofree char *full = *path == '~' && path[1] == '/' && getenv("HOME")
-                                 ? vf_asprintf("%s%s", getenv("HOME"), path + 1)
-                                 : vf_strdup(path);
+    vf_autofree char *full = whole_path(path);
     return vf_plans_load(full, plans, n, err);
 }
 
@@ -141,6 +159,8 @@ struct vf_wizard_hands vf_desk_hands(struct vf_desk *s, struct vf_survey *survey
     return (struct vf_wizard_hands){.opaque = s,
                                     .add = add,
                                     .open_plans = open_plans,
+                                    .save_plans = save_plans,
+                                    .networks = s->networks,
                                     .conf_path = s->path,
                                     .no_demo = no_demo()};
 }
@@ -253,10 +273,20 @@ static char *make_jobs(struct vf_desk *s, const struct vf_wizard *w, bool *batch
     return id && vf_job_spawn(id, VF_JOB_RUN, err) == 0 ? VF_STEAL(id) : NULL;
 }
 
+/* A file that cannot be written is no reason not to move a VM. */
+static void remember_networks(struct vf_desk *s)
+{
+    vf_autoerror struct vf_error *err = NULL;
+    if (vf_networks_save(s->networks, &err) < 0)
+        vf_warn("wizard", "%s", vf_error_text(err));
+}
+
 char *vf_desk_begin(struct vf_desk *s, const struct vf_wizard *w, enum vf_wizard_end end,
                     bool *batch, struct vf_error **err)
 {
     *batch = false;
+    if (end == VF_WIZARD_START)
+        remember_networks(s);
     if (end == VF_WIZARD_START)
         return make_jobs(s, w, batch, err);
     const char *id = vf_wizard_job(w);

@@ -12,6 +12,8 @@ void vf_sheet_clear(struct vf_sheet *s)
     vf_survey_answer_free(s->seen);
     free(s->where);
     free(s->checked);
+    free(s->measured);
+    vf_findings_free(&s->hosts);
     *s = (struct vf_sheet){0};
 }
 
@@ -117,7 +119,7 @@ void vf_sheet_map(struct vf_sheet *s, size_t first, const char *bridge, unsigned
             vf_sheet_set_tag(s, i, tag);
         }
     const char *is = s->plan->nics[first].bridge;
-    if (n && n->bridge && is && vf_sheet_same(s, first))
+    if (s->known && n && n->bridge && is && vf_sheet_same(s, first))
         vf_networks_set(s->known, s->plan->source, s->plan->target, n->bridge, n->tag, is, tag);
 }
 
@@ -129,7 +131,7 @@ static void propose(struct vf_sheet *s)
         const struct vf_plan_nic *was = &s->base->nics[i];
         const struct vf_nic *n = vf_sheet_nic(s, i);
         const struct vf_network *k =
-            n && n->bridge && vf_streq(to->bridge, was->bridge) && to->tag == was->tag
+            s->known && n && n->bridge && vf_streq(to->bridge, was->bridge) && to->tag == was->tag
                 ? vf_networks_find(s->known, s->plan->source, s->plan->target, n->bridge, n->tag)
                 : NULL;
         if (!k || !vf_sheet_has_bridge(s, k->bridge))
@@ -167,6 +169,77 @@ static void take_made(struct vf_sheet *s)
     propose(s);
 }
 
+/* ---- hosts ---- */
+
+/* What of the plan matters to hosts and time: neither names nor networks. */
+static char *measure_key(const struct vf_sheet *s)
+{
+    vf_auto(vf_plan_free) struct vf_plan *p = vf_plan_copy(s->plan);
+    vf_str_set(&p->target_name, NULL);
+    vf_str_set(&p->cpu, NULL);
+    p->target_id = 0;
+    for (size_t i = 0; i < p->n_nics; i++) {
+        struct vf_plan_nic *n = &p->nics[i];
+        vf_str_set(&n->bridge, NULL);
+        vf_str_set(&n->mac, NULL);
+        vf_str_set(&n->model, NULL);
+        n->mac_mode = VF_MAC_KEEP;
+        n->tag = VF_VLAN_KEEP;
+        n->disconnected = -1;
+    }
+    return vf_plan_text(p);
+}
+
+static void add_finding(struct vf_findings *to, const struct vf_finding *f)
+{
+    size_t from = to->n;
+    vf_finding_add(to, f->severity, f->subject, f->cure, "%s", f->text);
+    if (f->fix)
+        vf_finding_fix(to, f->fix);
+    if (f->check)
+        vf_findings_name(to, from, f->check);
+}
+
+/* A check of the plan alone does not know what was measured for it before. */
+static void add_measured(struct vf_sheet *s)
+{
+    struct vf_prepared *p = &s->seen->prepared;
+    vf_autofree char *now = s->plan ? measure_key(s) : NULL;
+    bool known = s->measured && vf_streq(now, s->measured);
+    p->forecast_seconds = known ? s->forecast : -1;
+    p->forecast_down_seconds = known ? s->forecast_down : -1;
+    for (size_t i = 0; known && i < s->hosts.n; i++)
+        add_finding(&p->findings, &s->hosts.v[i]);
+}
+
+bool vf_sheet_measure(struct vf_sheet *s)
+{
+    if (!s->plan || s->none || !s->seen->prepared.plan)
+        return false;
+    vf_autofree char *now = measure_key(s);
+    if (vf_streq(now, s->measured))
+        return false;
+    vf_str_set(&s->measured, now);
+    vf_findings_free(&s->hosts);
+    s->hosts = (struct vf_findings){0};
+    s->forecast = s->forecast_down = -1;
+    return true;
+}
+
+void vf_sheet_measured(struct vf_sheet *s, const struct vf_survey_answer *a)
+{
+    const struct vf_findings *f = &a->prepared.findings;
+    if (a->error || !a->prepared.plan)
+        return;
+    for (size_t i = 0; i < f->n; i++)
+        for (size_t k = 0; vf_host_checks[k]; k++)
+            if (vf_streq(f->v[i].check, vf_host_checks[k]))
+                add_finding(&s->hosts, &f->v[i]);
+    s->forecast = a->prepared.forecast_seconds;
+    s->forecast_down = a->prepared.forecast_down_seconds;
+    add_measured(s);
+}
+
 void vf_sheet_take(struct vf_sheet *s, bool made, const char *where, struct vf_survey_answer *a)
 {
     vf_survey_answer_free(s->seen);
@@ -185,6 +258,7 @@ void vf_sheet_take(struct vf_sheet *s, bool made, const char *where, struct vf_s
             s->plan->nics[i].mac_mode = plan->nics[i].mac_mode;
             vf_str_set(&s->plan->nics[i].mac, plan->nics[i].mac);
         }
+    add_measured(s);
     free(s->checked);
     s->checked = made && plan && differ(plan, s->plan) ? NULL : key(s, where);
 }

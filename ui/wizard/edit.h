@@ -8,7 +8,7 @@
 #include "job/survey.h"
 
 struct vf_sheet {
-    struct vf_networks *known;     /* borrowed: what became of networks before */
+    struct vf_networks *known;     /* borrowed: what became of networks; NULL: nothing is */
     struct vf_plan *base;          /* as it was made; NULL: not yet */
     struct vf_plan *plan;          /* as it was edited */
     struct vf_survey_answer *seen; /* the newest answer: the VM, what was found, the places */
@@ -16,7 +16,10 @@ struct vf_sheet {
     char *checked; /* where and what the newest answer was about; NULL: none, or it is not enough */
     bool none;     /* what was asked for last cannot be planned: SEEN says why */
     bool anew;     /* it is to be made again, not only checked */
-    size_t disk, nic; /* whose page is shown: index in PLAN */
+    char *measured; /* what HOSTS and the forecast are of; NULL: nothing was measured */
+    struct vf_findings hosts;
+    double forecast, forecast_down; /* seconds; < 0: not known */
+    size_t disk, nic;               /* whose page is shown: index in PLAN */
 };
 void vf_sheet_clear(struct vf_sheet *s);
 
@@ -26,6 +29,11 @@ void vf_sheet_take(struct vf_sheet *s, bool made, const char *where, struct vf_s
 
 /* Is what is known about PLAN as it is now, for WHERE? */
 bool vf_sheet_checked(const struct vf_sheet *s, const char *where);
+
+/* Have the hosts to be looked at, which takes seconds? Then they are from now on. */
+bool vf_sheet_measure(struct vf_sheet *s);
+/* What was found there: borrowed. */
+void vf_sheet_measured(struct vf_sheet *s, const struct vf_survey_answer *a);
 
 /* Borrowed; NULL: there is none (any more). */
 const struct vf_vm *vf_sheet_source(const struct vf_sheet *s);
@@ -49,6 +57,9 @@ void vf_sheet_set_tag(struct vf_sheet *s, size_t i, unsigned tag);
 /* All cards of the network of FIRST get BRIDGE (NULL: stays) and TAG, which is remembered. */
 void vf_sheet_map(struct vf_sheet *s, size_t first, const char *bridge, unsigned tag);
 
+/* PLAN as if nothing had been edited in it, for the VM with all disks on STORAGE: so that what it
+ * says is an edit. Caller frees. */
+struct vf_plan *vf_plan_neutral(const struct vf_plan *plan, const char *storage);
 /* What EDITED changed of BASE, done to FRESH as far as it makes sense there: for another VM only
  * what is no matter of the VM; a storage, format or bridge only where THERE has it. */
 void vf_plan_rebase(struct vf_plan *fresh, const struct vf_plan *base, const struct vf_plan *edited,

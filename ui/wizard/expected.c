@@ -5,17 +5,6 @@
 #include "base/i18n.h"
 #include "base/str.h"
 
-#include <inttypes.h>
-
-/* "40 s", "12 min", "3 h 5 min" */
-static char *duration(double seconds)
-{
-    uint64_t s = seconds < 1 ? 1 : (uint64_t)(seconds + 0.5), min = (s + 30) / 60;
-    return s < 120     ? vf_asprintf(_("%" PRIu64 " s"), s)
-           : min < 120 ? vf_asprintf(_("%" PRIu64 " min"), min)
-                       : vf_asprintf(_("%" PRIu64 " h %" PRIu64 " min"), min / 60, min % 60);
-}
-
 /* Bytes that are copied while the VM is down. */
 static uint64_t bytes_down(const struct vf_sheet *s)
 {
@@ -28,27 +17,27 @@ static uint64_t bytes_down(const struct vf_sheet *s)
     return bytes;
 }
 
-static char *outage(const struct vf_sheet *s, double total)
+static char *outage(const struct vf_sheet *s)
 {
-    bool live = s->plan->method == VF_METHOD_REMOTE_MIGRATE;
+    vf_autofree char *down = vf_forecast_text(s->seen->prepared.forecast_down_seconds);
     if (vf_sheet_source(s)->state == VF_VM_STOPPED)
         return vf_strdup(_("it is stopped as it is"));
-    if (live)
+    if (s->plan->method == VF_METHOD_REMOTE_MIGRATE)
         return vf_strdup(_("it runs on"));
-    if (total <= 0) {
-        vf_autofree char *bytes = vf_format_bytes(bytes_down(s));
-        return vf_asprintf(_("down while %s are copied"), bytes);
-    }
-    vf_autofree char *down = duration((double)bytes_down(s) / (double)s->plan->rate);
-    return vf_asprintf(_("down for %s or more"), down);
+    if (down)
+        return vf_asprintf(_("down: %s"), down);
+    vf_autofree char *bytes = vf_format_bytes(bytes_down(s));
+    return vf_asprintf(_("down while %s are copied"), bytes);
 }
 
-char *vf_sheet_expected(const struct vf_sheet *s)
+char *vf_sheet_expected(const struct vf_sheet *s, bool measuring)
 {
-    uint64_t bytes = s->seen->prepared.bytes;
-    double total = s->plan->rate ? (double)bytes / (double)s->plan->rate : 0;
-    vf_autofree char *down = outage(s, total), *size = vf_format_bytes(bytes);
-    vf_autofree char *time = total > 0 ? duration(total) : NULL;
-    return time ? vf_asprintf(_("%s or more for %s; %s"), time, size, down)
-                : vf_asprintf(_("%s, time not known; %s"), size, down);
+    const struct vf_prepared *p = &s->seen->prepared;
+    vf_autofree char *down = outage(s), *size = vf_format_bytes(p->bytes);
+    vf_autofree char *time = vf_forecast_text(p->forecast_seconds);
+    return vf_asprintf("%s: %s; %s", size,
+                       time        ? time
+                       : measuring ? _("being measured")
+                                   : _("time not known"),
+                       down);
 }

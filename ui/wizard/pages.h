@@ -85,15 +85,18 @@ struct vf_wizard {
     size_t n_vms, at;
     char *source, *vm, *vm_name, *target, *node, *storage;
     struct vf_move move;
-    struct vf_networks *networks;     /* what is remembered of them */
     struct vf_sheet *sheet;           /* of the VM that is looked at; NULL: none */
     size_t asked;                     /* the VM whose sheet is looked up */
+    unsigned measuring;               /* number of the measurement that is awaited; 0: none */
+    size_t measured;                  /* of this VM */
+    bool measures;                    /* what is wanted is one */
     bool common;                      /* what is set is set of all VMs */
     bool made;                        /* the answer that is awaited makes the plan anew */
     bool refocus;                     /* the cursor goes where a person is needed */
     bool arrived;                     /* the page was not shown before */
     const struct vf_setting *setting; /* that is being set */
     enum page from;                   /* where the list of its values was opened */
+    size_t row;                       /* whose fix is asked about */
     char *path;                       /* of the file that may be replaced */
     struct vf_question question;      /* ours: start? leave? */
     struct vf_reader reader;          /* the whole plan; text NULL: not shown */
@@ -146,6 +149,10 @@ bool vf_sheet_needs(const struct vf_wizard *w);
 void vf_sheet_give(struct vf_wizard *w, size_t i, struct vf_plan *plan);
 void vf_sheet_wants(struct vf_wizard *w, struct vf_survey_question *q);
 void vf_sheet_answer(struct vf_wizard *w, struct vf_survey_answer *a);
+/* The same for what is looked up while nobody waits for it: the hosts. */
+bool vf_sheet_measures(struct vf_wizard *w, struct vf_survey_question *q);
+void vf_sheet_take_measured(struct vf_wizard *w, const struct vf_survey_answer *a);
+void vf_sheet_not_measured(struct vf_wizard *w);
 /* VM I is the one that is looked at. */
 void vf_wizard_look_at(struct vf_wizard *w, size_t i);
 

@@ -28,6 +28,7 @@ static const struct {
     {FIELD(wait_before_stop), false},
     {FIELD(wait_before_start), false},
     {FIELD(ignore_exists), false},
+    {FIELD(fixes), true},
 };
 
 static const struct {
@@ -146,4 +147,32 @@ void vf_plan_rebase(struct vf_plan *fresh, const struct vf_plan *base, const str
         if (b < base->n_nics && e < edited->n_nics)
             carry_nic(&fresh->nics[i], &base->nics[b], &edited->nics[e], there);
     }
+}
+
+struct vf_plan *vf_plan_neutral(const struct vf_plan *plan, const char *storage)
+{
+    struct vf_plan *p = vf_plan_copy(plan);
+    vf_auto(vf_plan_free) struct vf_plan *none = vf_plan_new();
+    for (size_t i = 0; i < VF_COUNT(values); i++)
+        memcpy((char *)p + values[i].at, (const char *)none + values[i].at, values[i].size);
+    for (size_t i = 0; i < VF_COUNT(texts); i++)
+        vf_str_set(text_at(p, texts[i].at), NULL);
+    for (size_t i = 0; i < p->n_disks; i++) {
+        struct vf_plan_disk *d = &p->disks[i];
+        vf_str_set(&d->storage, storage);
+        vf_str_set(&d->format, NULL);
+        vf_str_set(&d->target_slot, NULL);
+        vf_str_set(&d->cache, NULL);
+        d->discard = d->ssd = d->iothread = -1;
+    }
+    for (size_t i = 0; i < p->n_nics; i++) {
+        struct vf_plan_nic *n = &p->nics[i];
+        vf_str_set(&n->bridge, NULL);
+        vf_str_set(&n->mac, NULL);
+        vf_str_set(&n->model, NULL);
+        n->mac_mode = VF_MAC_KEEP;
+        n->tag = VF_VLAN_KEEP;
+        n->disconnected = -1;
+    }
+    return p;
 }

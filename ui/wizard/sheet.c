@@ -207,7 +207,8 @@ void vf_sheet_fill(struct vf_wizard *w, struct vf_list *l, const struct vf_surve
         add_findings(s, l, true);
         return;
     }
-    vf_sheet_add(l, VF_ROW(ROW_EXPECTED, 0), _("Expected"), vf_sheet_expected(s));
+    vf_sheet_add(l, VF_ROW(ROW_EXPECTED, 0), _("Expected"),
+                 vf_sheet_expected(s, w->measuring && w->measured == w->at));
     add_findings(s, l, false);
     add_settings(s, l, &vf_name_settings, ROW_NAME);
     add_target(s, l);
@@ -249,11 +250,11 @@ static void page_of(struct vf_wizard *w, enum vf_sheet_row kind, size_t i)
     }
 }
 
-enum vf_wizard_end vf_sheet_choose(struct vf_wizard *w, const struct vf_list_row *row)
+void vf_sheet_open_row(struct vf_wizard *w, size_t tag)
 {
-    enum vf_sheet_row kind = VF_ROW_KIND(row->tag);
-    size_t i = VF_ROW_INDEX(row->tag);
-    const struct vf_setting *f = vf_sheet_setting(w, row->tag);
+    enum vf_sheet_row kind = VF_ROW_KIND(tag);
+    size_t i = VF_ROW_INDEX(tag);
+    const struct vf_setting *f = vf_sheet_setting(w, tag);
     if (kind == ROW_START && w->n_vms > 1)
         vf_wizard_go(w, PAGE_SEVERAL);
     else if (kind == ROW_START)
@@ -263,9 +264,15 @@ enum vf_wizard_end vf_sheet_choose(struct vf_wizard *w, const struct vf_list_row
     else if (kind == ROW_SAVE)
         vf_sheet_ask_save(w);
     else if (kind == ROW_FINDING || kind == ROW_EXPECTED)
-        vf_sheet_explain(w, row->tag);
+        vf_sheet_explain(w, tag);
     else
         page_of(w, kind, i);
+}
+
+enum vf_wizard_end vf_sheet_choose(struct vf_wizard *w, const struct vf_list_row *row)
+{
+    if (!vf_sheet_ask_fix(w, row->tag))
+        vf_sheet_open_row(w, row->tag);
     return VF_WIZARD_GOES_ON;
 }
 
@@ -382,8 +389,9 @@ void vf_sheet_give(struct vf_wizard *w, size_t i, struct vf_plan *plan)
 {
     struct vf_sheet *s = &w->vms[i].sheet;
     vf_sheet_clear(s);
-    s->known = w->networks;
-    s->base = vf_plan_copy(plan);
+    s->known = w->hands.networks;
+    s->base = vf_plan_neutral(plan, w->storage);
+    s->base->wait_before_stop = true; /* as of a plan that is made here */
     s->plan = plan;
     s->where = where(w, i);
 }
@@ -406,4 +414,39 @@ void vf_sheet_answer(struct vf_wizard *w, struct vf_survey_answer *a)
     vf_sheet_take(&w->vms[w->asked].sheet, w->made, at, a);
     w->want = vf_sheet_needs(w);
     vf_wizard_go(w, w->page);
+}
+
+/* ---- what takes longer ---- */
+
+bool vf_sheet_measures(struct vf_wizard *w, struct vf_survey_question *q)
+{
+    bool all = w->page == PAGE_SEVERAL || w->common;
+    if (w->page < PAGE_SEVERAL || w->measuring || w->error || vf_sheet_needs(w))
+        return false;
+    for (size_t i = 0; i < w->n_vms; i++) {
+        struct vf_sheet *s = &w->vms[i].sheet;
+        if ((!all && i != w->at) || !vf_sheet_measure(s))
+            continue;
+        w->measured = i;
+        *q = (struct vf_survey_question){
+            .kind = VF_SURVEY_PLAN, .plan = s->seen->prepared.plan, .measure = true};
+        return true;
+    }
+    return false;
+}
+
+void vf_sheet_take_measured(struct vf_wizard *w, const struct vf_survey_answer *a)
+{
+    w->measuring = 0;
+    if (w->measured < w->n_vms)
+        vf_sheet_measured(&w->vms[w->measured].sheet, a);
+    if (w->page >= PAGE_SEVERAL)
+        vf_wizard_go(w, w->page);
+}
+
+void vf_sheet_not_measured(struct vf_wizard *w)
+{
+    w->measuring = 0;
+    if (w->measured < w->n_vms)
+        vf_str_set(&w->vms[w->measured].sheet.measured, NULL);
 }

@@ -59,6 +59,10 @@ const struct vf_setting *vf_sheet_setting(const struct vf_wizard *w, size_t tag)
 void vf_sheet_ask_setting(struct vf_wizard *w, const struct vf_setting *f);
 /* Takes VALUE for the field that was asked for, or asks again. */
 void vf_sheet_set(struct vf_wizard *w, const char *value);
+/* Offers what vmferry could do about what was found on row TAG; false: nothing. */
+bool vf_sheet_ask_fix(struct vf_wizard *w, size_t tag);
+/* What Enter on row TAG does when there is nothing to fix. */
+void vf_sheet_open_row(struct vf_wizard *w, size_t tag);
 void vf_sheet_ask_start(struct vf_wizard *w);
 void vf_sheet_ask_save(struct vf_wizard *w);
 void vf_sheet_explain(struct vf_wizard *w, size_t tag);
@@ -87,7 +91,8 @@ void vf_sheet_mark(struct vf_list_row *r, const struct vf_finding *f);
 char *vf_finding_text(const struct vf_finding *f);
 extern const char *const vf_severity_words[];
 
-/* How long it will take, and how long it will be down, as far as that is known; caller frees. */
-char *vf_sheet_expected(const struct vf_sheet *s);
+/* How long it will take, and how long it will be down, as far as that is known; MEASURING: it
+ * will be known soon. Caller frees. */
+char *vf_sheet_expected(const struct vf_sheet *s, bool measuring);
 
 #endif

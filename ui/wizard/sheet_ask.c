@@ -4,12 +4,9 @@
 #include "ui/wizard/sheet.h"
 #include "base/buf.h"
 #include "base/i18n.h"
-#include "base/log.h"
 #include "base/str.h"
 
-#include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 /* ---- questions ---- */
 
@@ -87,7 +84,7 @@ void vf_sheet_explain(struct vf_wizard *w, size_t tag)
             if ((int)f->v[i].severity == severity && (vm || vf_finding_row(s, i) == tag))
                 add_finding(&b, &f->v[i]);
     if (VF_ROW_KIND(tag) == ROW_EXPECTED) {
-        vf_autofree char *text = vf_sheet_expected(s);
+        vf_autofree char *text = vf_sheet_expected(s, false);
         vf_buf_printf(&b, "%s\n\n%s\n", text,
                       _("Down is the time from the shutdown until the VM starts at the target. Raw "
                         "disks of a running VM are copied before the shutdown, and only what has "
@@ -97,6 +94,55 @@ void vf_sheet_explain(struct vf_wizard *w, size_t tag)
     if (!b.len)
         return;
     vf_wizard_read(w, _("What was found"), vf_buf_take(&b));
+}
+
+/* ---- fixes ---- */
+
+/* The fix that would help with what was found about row TAG; NULL: none. */
+static const struct vf_finding *fixable(const struct vf_sheet *s, size_t tag)
+{
+    const struct vf_findings *f = &s->seen->prepared.findings;
+    for (size_t i = 0; i < f->n; i++)
+        if (f->v[i].fix && vf_finding_row(s, i) == tag)
+            return &f->v[i];
+    return NULL;
+}
+
+bool vf_sheet_ask_fix(struct vf_wizard *w, size_t tag)
+{
+    static const char *const labels[VF_FIXES] = {
+        N_("Take it out of high availability for the move"),
+        N_("Switch its replication off for the move"),
+        N_("Eject the medium for the move"),
+        N_("Switch its protection off for the move"),
+    };
+    const struct vf_finding *f = fixable(w->sheet, tag);
+    for (unsigned i = 0; f && i < VF_FIXES; i++) {
+        if (!vf_streq(f->fix, vf_fix_words[i]))
+            continue;
+        vf_autofree char *text = vf_finding_text(f);
+        json_t *choices = json_array();
+        vf_offer(choices, f->fix, _(labels[i]));
+        if (VF_ROW_KIND(tag) != ROW_FINDING)
+            vf_offer(choices, "row", _("Change the plan instead"));
+        vf_offer(choices, "back", _("Leave it as it is"));
+        w->row = tag;
+        open_question(w, "fix", text, _("It is put back when the move is undone."), choices,
+                      "back");
+        return true;
+    }
+    return false;
+}
+
+static void take_fix(struct vf_wizard *w, const char *word)
+{
+    if (vf_streq(word, "row"))
+        vf_sheet_open_row(w, w->row);
+    for (unsigned i = 0; i < VF_FIXES; i++)
+        if (vf_streq(word, vf_fix_words[i])) {
+            w->sheet->plan->fixes |= VF_FIX_BIT(i);
+            vf_sheet_edited(w);
+        }
 }
 
 /* ---- the start ---- */
@@ -183,25 +229,7 @@ void vf_sheet_ask_start(struct vf_wizard *w)
     ask_start(w, title, detail);
 }
 
-/* It is begun: where its networks went is remembered. A file that cannot be written is no reason
- * not to move a VM. */
-static enum vf_wizard_end start(struct vf_wizard *w)
-{
-    vf_autoerror struct vf_error *err = NULL;
-    if (vf_networks_save(w->networks, &err) < 0)
-        vf_warn("wizard", "%s", vf_error_text(err));
-    return VF_WIZARD_START;
-}
-
 /* ---- saving ---- */
-
-void vf_sheet_ask_save(struct vf_wizard *w)
-{
-    vf_autofree char *path = vf_asprintf("%s.plan", w->sheet->plan->vm_name);
-    open_question(w, "save", _("In which file is the plan to be saved?"),
-                  _("vmferry check FILE looks at it again later, vmferry run FILE carries it out."),
-                  NULL, path);
-}
 
 static void tell(struct vf_wizard *w, const char *title, const char *detail)
 {
@@ -210,39 +238,57 @@ static void tell(struct vf_wizard *w, const char *title, const char *detail)
     open_question(w, "told", title, detail, choices, "back");
 }
 
-static void save(struct vf_wizard *w, const char *path)
+void vf_sheet_ask_save(struct vf_wizard *w)
 {
-    vf_autoerror struct vf_error *err = NULL;
+    for (size_t i = 0; i < w->n_vms; i++)
+        if ((w->page == PAGE_SEVERAL || i == w->at) && !w->vms[i].sheet.plan) {
+            tell(w, _("There is no plan yet."), NULL);
+            return;
+        }
+    vf_autofree char *path =
+        vf_asprintf("%s.plan", w->page == PAGE_SEVERAL ? w->target : w->sheet->plan->vm_name);
+    open_question(w, "save", _("In which file is the plan to be saved?"),
+                  _("vmferry check FILE looks at it again later, vmferry run FILE carries it out."),
+                  NULL, path);
+}
+
+static int write_plans(struct vf_wizard *w, const char *path, bool replace, struct vf_error **err)
+{
+    struct vf_plan *only[] = {w->sheet->plan};
+    if (w->page != PAGE_SEVERAL)
+        return w->hands.save_plans(w->hands.opaque, only, 1, path, replace, err);
+    struct vf_plan **v = vf_xcalloc(w->n_vms, sizeof *v);
+    for (size_t i = 0; i < w->n_vms; i++)
+        v[i] = w->vms[i].sheet.plan;
+    int r = w->hands.save_plans(w->hands.opaque, v, w->n_vms, path, replace, err);
+    free(v);
+    return r;
+}
+
+static void ask_replace(struct vf_wizard *w, const char *path)
+{
     vf_autofree char *safe = vf_escape(path);
-    int r = vf_plan_save(w->sheet->plan, path, &err);
-    vf_autofree char *title = r == 0 ? vf_asprintf(_("The plan was saved in %s."), safe)
-                                     : vf_asprintf(_("The plan was not saved in %s."), safe);
-    vf_autofree char *why = err ? vf_escape(vf_error_text(err)) : NULL;
-    tell(w, title, why);
-}
-
-/* "~/x" as in a shell. */
-static char *whole_path(const char *typed)
-{
-    const char *home = getenv("HOME");
-    return vf_starts(typed, "~/") && home ? vf_asprintf("%s%s", home, typed + 1) : vf_strdup(typed);
-}
-
-static void save_as(struct vf_wizard *w, const char *typed)
-{
-    vf_autofree char *path = whole_path(typed), *safe = vf_escape(typed);
-    if (!*path)
-        return;
-    if (access(path, F_OK) < 0 && errno == ENOENT) {
-        save(w, path);
-        return;
-    }
     vf_autofree char *title = vf_asprintf(_("There is a file %s already. Replace it?"), safe);
     json_t *choices = json_array();
     vf_str_set(&w->path, path);
     vf_offer(choices, "no", _("No, keep it"));
     vf_offer(choices, "yes", _("Yes, replace it"));
     open_question(w, "replace", title, NULL, choices, "no");
+}
+
+static void save(struct vf_wizard *w, const char *path, bool replace)
+{
+    vf_autoerror struct vf_error *err = NULL;
+    if (!*path)
+        return;
+    if (write_plans(w, path, replace, &err) < 0 && vf_error_code(err) == VF_E_CONFLICT) {
+        ask_replace(w, path);
+        return;
+    }
+    vf_autofree char *safe = vf_escape(path), *why = err ? vf_escape(vf_error_text(err)) : NULL;
+    vf_autofree char *title = err ? vf_asprintf(_("The plan was not saved in %s."), safe)
+                                  : vf_asprintf(_("The plan was saved in %s."), safe);
+    tell(w, title, why);
 }
 
 /* ---- answers ---- */
@@ -252,7 +298,7 @@ static enum vf_wizard_end shut_down_typed(struct vf_wizard *w, const char *text)
     vf_autofree char *wanted =
         w->n_vms > 1 ? vf_asprintf("%zu", shut_down(w)) : vf_strdup(w->sheet->plan->vm_name);
     if (vf_streq(text, wanted))
-        return start(w);
+        return VF_WIZARD_START;
     tell(w, _("That is not what was asked for. Nothing was begun."), NULL);
     return VF_WIZARD_GOES_ON;
 }
@@ -263,12 +309,14 @@ enum vf_wizard_end vf_sheet_answered(struct vf_wizard *w, const char *id, const 
     if (vf_streq(id, "field"))
         vf_sheet_set(w, text);
     else if (vf_streq(id, "start") && yes)
-        return start(w);
+        return VF_WIZARD_START;
     else if (vf_streq(id, "shut-down"))
         return shut_down_typed(w, text);
+    else if (vf_streq(id, "fix"))
+        take_fix(w, text);
     else if (vf_streq(id, "save"))
-        save_as(w, text);
+        save(w, text, false);
     else if (vf_streq(id, "replace") && yes)
-        save(w, w->path);
+        save(w, w->path, true);
     return VF_WIZARD_GOES_ON;
 }

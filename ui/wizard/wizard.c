@@ -33,7 +33,14 @@ static void forget_wish(struct vf_wizard *w)
 static void loaded(struct vf_wizard *w, const struct vf_survey_answer *a)
 {
     const struct page_ops *ops = &vf_pages[w->page];
+    size_t was = list(w)->cursor;
     fill(w, a);
+    /* the first that can be chosen, unless one was */
+    struct vf_list *l = list(w);
+    while (!was && l->cursor + 1 < l->n_rows && l->rows[l->cursor].why_not)
+        l->cursor++;
+    if (l->n_rows && l->rows[l->cursor].why_not)
+        l->cursor = was < l->n_rows ? was : 0;
     free(w->loaded[w->page]);
     w->loaded[w->page] = ops->key ? ops->key(w) : NULL;
 }
@@ -90,8 +97,9 @@ static const struct vf_move *the_move(struct vf_wizard *w)
 bool vf_wizard_wants(struct vf_wizard *w, struct vf_survey_question *q)
 {
     const struct page_ops *ops = &vf_pages[w->page];
+    w->measures = !w->want && !w->number && vf_sheet_measures(w, q);
     if (!w->want)
-        return !w->number && vf_vms_want(w, q);
+        return w->measures || (!w->number && !w->measuring && vf_vms_want(w, q));
     *q = (struct vf_survey_question){.kind = (enum vf_survey_kind)ops->survey,
                                      .cluster = w->target,
                                      .node = w->node,
@@ -105,8 +113,12 @@ bool vf_wizard_wants(struct vf_wizard *w, struct vf_survey_question *q)
 
 void vf_wizard_asked(struct vf_wizard *w, unsigned number)
 {
+    if (w->want && w->measuring)
+        vf_sheet_not_measured(w); /* what was under way is dropped */
     if (w->want)
         w->number = number;
+    else if (w->measures)
+        w->measuring = number;
     else
         w->background = number;
     w->want = false;
@@ -123,6 +135,8 @@ void vf_wizard_take(struct vf_wizard *w, struct vf_survey_answer *a)
     const struct page_ops *ops = &vf_pages[w->page];
     if (w->background && a->number == w->background)
         vf_vms_take(w, a);
+    if (w->measuring && a->number == w->measuring)
+        vf_sheet_take_measured(w, a);
     if (!w->number || a->number != w->number)
         return; /* nobody waits for it any more */
     w->number = 0;
@@ -314,7 +328,6 @@ struct vf_wizard *vf_wizard_new(const struct vf_conf *conf, const struct vf_wiza
     struct vf_wizard *w = vf_xcalloc(1, sizeof *w);
     w->conf = conf;
     w->hands = *hands;
-    w->networks = vf_networks_load();
     vf_wizard_go(w, PAGE_START);
     return w;
 }
@@ -372,7 +385,7 @@ static void keep_sheets(struct vf_wizard *w, struct chosen_vm *vms, size_t n)
                 vms[i].sheet = w->vms[k].sheet;
                 w->vms[k].sheet = (struct vf_sheet){0};
             }
-        vms[i].sheet.known = w->networks;
+        vms[i].sheet.known = w->hands.networks;
     }
 }
 
@@ -426,7 +439,6 @@ void vf_wizard_free(struct vf_wizard *w)
     for (size_t i = 0; i < VF_COUNT(texts); i++)
         free(texts[i]);
     vf_error_free(w->error);
-    vf_networks_free(w->networks);
     vf_question_close(&w->question);
     free(w);
 }

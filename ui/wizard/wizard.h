@@ -4,6 +4,7 @@
 #ifndef VF_UI_WIZARD_WIZARD_H
 #define VF_UI_WIZARD_WIZARD_H
 
+#include "job/networks.h"
 #include "job/survey.h"
 #include "ui/canvas.h"
 #include "ui/keys.h"
@@ -28,8 +29,12 @@ struct vf_wizard_hands {
     /* Reads a plan file with N PLANS, as vf_plans_load(). */
     int (*open_plans)(void *opaque, const char *path, struct vf_plan ***plans, size_t *n,
                       struct vf_error **err);
-    const char *conf_path; /* where a cluster is kept; borrowed */
-    const char *no_demo;   /* why there can be no demo; NULL: there can */
+    /* Writes N plans into a file; CONFLICT: there is one already, and REPLACE is not set. */
+    int (*save_plans)(void *opaque, struct vf_plan *const *v, size_t n, const char *path,
+                      bool replace, struct vf_error **err);
+    struct vf_networks *networks; /* what is remembered of them; borrowed; NULL: nothing is */
+    const char *conf_path;        /* where a cluster is kept; borrowed */
+    const char *no_demo;          /* why there can be no demo; NULL: there can */
 };
 
 /* CONF is borrowed, and may have no clusters yet; HANDS is copied. */
