@@ -73,7 +73,7 @@ ok $? "with the fingerprint that was compared"
 ok $? "without the password, which has a file of its own"
 is "$(cat "$own/alpha.password")" "$(cat "$L/secret-alpha")" "namely this one"
 press /
-typed web1
+typed old1
 press Enter
 sees '^ *> Add a cluster' "there is no other cluster: one is to be added"
 press Enter
@@ -107,13 +107,15 @@ ok $? "what was not to be kept is not"
 echo "# from no configuration to the plan: $presses key presses beside typed text"
 ok $((presses > 40)) "at most 40 key presses, three mistakes among them"
 keys Home Enter
-sees '2  Yes' "the start is asked about"
-keys 2 Enter
-sees 'web1.*done|Report: web1' "the move is carried out: the job knows the cluster that was not kept"
+sees 'Move old1 now' "the start is asked about"
+sees '> 1  Yes' "of a VM that is stopped, whose move interrupts nothing"
+keys Enter
+sees 'old1.*done|Report: old1' "the move is carried out: the job knows the cluster that was not kept"
 sees 'Report|report' "to its report"
 keys q
 sees 'exit=0' "and leaves with its exit code"
-is "$(status beta b1 101)" running "web1 runs at the target"
+config beta b1 101 >"$work/out"
+says out '^name: old1$' "old1 is at the target"
 grep -rqF -- "$(cat "$L/token-beta")" "$XDG_STATE_HOME" "$own"
 is $? 1 "the token's secret is written nowhere"
 
@@ -146,7 +148,7 @@ sees '^ *> (User|Its)' "Esc: then there is no login"
 keys Escape
 sees 'From which cluster' "nor a cluster"
 keys Up Enter
-sees '^ *[> ] *old1 .*stopped' "the one that was kept logs in by itself"
+sees '^ *[> ] *web1 .*running' "the one that was kept logs in by itself"
 keys F10
 sees 'Leave vmferry' "F10 asks"
 keys 2 Enter

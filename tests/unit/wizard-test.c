@@ -189,6 +189,8 @@ static void test_way(void)
     give_vms();
     screen("wizard-vms", 24, 80, false);
     screen("wizard-vms-60x16", 16, 60, true);
+    ok(shows("> db1"), "the first that can be moved is proposed");
+    press("^");
     ok(press("\n") == VF_WIZARD_GOES_ON && shows("Which VM, or") && shows("a container"),
        "a container cannot be chosen, and why is said");
     press("/WEB\n");
@@ -196,11 +198,11 @@ static void test_way(void)
     ok(shows("> beta"), "the other cluster is proposed");
     press("\n");
     give_nodes();
-    ok(shows("> b1") && shows("offline"), "a node that is offline says so");
-    press("v\n");
+    ok(shows("> b2") && shows("- b1"), "a node that is offline says so");
+    press("\n");
     give_places();
-    ok(shows("full"), "a full storage says so");
-    press("v\n");
+    ok(shows("> local") && shows("- full"), "a full storage is passed over");
+    press("\n");
     ok(shows("Checking at alpha and beta"), "the plan is made");
     give_plan("vmbr5", true);
     ok(shows("vmbr5") && shows("-> ?"), "a bridge that is not there has the focus");
@@ -255,8 +257,8 @@ static void test_jobs(void)
 {
     vf_auto(vf_wizard_free) struct vf_wizard *all = w;
     w = vf_wizard_new(conf, &hands);
-    vf_wizard_add_job(w, "20261121-021400-8d2a3e", "web1: alpha -> beta", "web1: alpha -> beta", NULL,
-                      true);
+    vf_wizard_add_job(w, "20261121-021400-8d2a3e", "web1: alpha -> beta", "web1: alpha -> beta",
+                      NULL, true);
     vf_wizard_add_job(w, "20261121-021500-8d2a3f", "db1: alpha -> beta",
                       "db1 is DOWN since 2026-11-21 02:14 (3 h 12 min)", "~6 min", false);
     screen("wizard-jobs", 24, 80, false);

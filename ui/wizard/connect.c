@@ -36,7 +36,7 @@ void vf_connect_fill(struct vf_wizard *w, struct vf_list *l, const struct vf_sur
     vf_form_add_field(f, VF_FIELD_SECRET, _("Its secret"),
                       _("the password, or the token's secret"));
     struct vf_field *name =
-        vf_form_add_field(f, VF_FIELD_TEXT, _("Called here"), _("any name; else the address"));
+        vf_form_add_field(f, VF_FIELD_TEXT, _("Name here"), _("any name; else the address"));
     name->optional = true;
 }
 
@@ -177,17 +177,23 @@ char *vf_connect_status(const struct vf_wizard *w)
 
 /* ---- what came of it ---- */
 
+/* What a person has compared is not shown again, whatever becomes of the login. */
+static void remember_print(struct vf_wizard *w, const struct vf_seen_login *seen)
+{
+    if (!seen->fingerprint)
+        return;
+    vf_autofree char *url = url_of(typed(w, ADDRESS));
+    vf_str_set(&w->compared, seen->fingerprint);
+    vf_str_set(&w->compared_at, url);
+}
+
 bool vf_connect_failed(struct vf_wizard *w, struct vf_survey_answer *a)
 {
     enum vf_error_code code = vf_error_code(a->error);
     size_t field = a->login.address || code == VF_E_NET || code == VF_E_TRUST ? ADDRESS
                    : code == VF_E_USAGE || code == VF_E_UNSUPPORTED           ? USER
                                                                               : SECRET;
-    if (a->login.fingerprint) {
-        vf_autofree char *url = url_of(typed(w, ADDRESS));
-        vf_str_set(&w->compared, a->login.fingerprint);
-        vf_str_set(&w->compared_at, url);
-    }
+    remember_print(w, &a->login);
     vf_autofree char *prefix = vf_asprintf("cluster %s: ", tried(w)->name);
     const char *text = vf_error_text(a->error);
     text += vf_starts(text, prefix) ? strlen(prefix) : 0;
@@ -238,6 +244,7 @@ static void ask_keep(struct vf_wizard *w)
 void vf_connect_take(struct vf_wizard *w, struct vf_survey_answer *a)
 {
     vf_auto(vf_survey_answer_free) struct vf_survey_answer *answer = a;
+    remember_print(w, &answer->login);
     vf_conf_free(w->added);
     w->added = found(w, &answer->login);
     if (w->added)

@@ -99,14 +99,14 @@ static char *standing_text(const struct vf_wizard *w)
     const struct vf_standing *s = &w->standing;
     vf_autobuf struct vf_buf b = {0};
     add_line(&b, "", s->service);
+    add_changes(&b, &s->changes);
+    if (s->unseen)
+        add_line(&b, _("not seen  "), s->unseen);
     add_line(&b, _("move  "), row_of(w)->what);
     vf_buf_printf(&b, _("done  %s"), s->last ? _(s->last) : _("nothing yet"));
     if (s->disks && s->touched)
         vf_buf_printf(&b, _("; %zu of %zu disks copied"), s->copied, s->disks);
     vf_buf_puts(&b, "\n");
-    if (s->unseen)
-        add_line(&b, _("not seen  "), s->unseen);
-    add_changes(&b, &s->changes);
     return vf_buf_take(&b);
 }
 
@@ -165,5 +165,7 @@ void vf_job_draw(struct vf_wizard *w, struct vf_canvas *c, int row, int bottom)
     int rows = (int)l->n_rows + 2;
     vf_autofree char *text = standing_text(w);
     row = vf_page_text(c, row, bottom - rows, VF_LOOK_TEXT, text);
+    if (row == bottom - rows)
+        vf_page_text(c, row - 1, row, VF_LOOK_FAINT, _("more: 3 shows all of it"));
     vf_list_draw(l, c, row, rows);
 }

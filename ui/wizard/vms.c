@@ -338,10 +338,7 @@ static char *others(const struct vf_wizard *w)
             vf_buf_printf(&b, "%s%s", b.len ? ", " : "", v->vm->name ? v->vm->name : "?");
     }
     vf_autofree char *names = b.len ? vf_escape(vf_buf_str(&b)) : NULL;
-    return names ? vf_asprintf(_("Moved from another machine, and not finished: %s. The cursor on "
-                                 "it shows which job."),
-                               names)
-                 : NULL;
+    return names ? vf_asprintf(_("Begun on another machine and not finished: %s"), names) : NULL;
 }
 
 void vf_vms_draw(struct vf_wizard *w, struct vf_canvas *c, int row, int bottom)

@@ -33,7 +33,14 @@ static void forget_wish(struct vf_wizard *w)
 static void loaded(struct vf_wizard *w, const struct vf_survey_answer *a)
 {
     const struct page_ops *ops = &vf_pages[w->page];
+    size_t was = list(w)->cursor;
     fill(w, a);
+    /* the first that can be chosen, unless one was */
+    struct vf_list *l = list(w);
+    while (!was && l->cursor + 1 < l->n_rows && l->rows[l->cursor].why_not)
+        l->cursor++;
+    if (l->n_rows && l->rows[l->cursor].why_not)
+        l->cursor = was < l->n_rows ? was : 0;
     free(w->loaded[w->page]);
     w->loaded[w->page] = ops->key ? ops->key(w) : NULL;
 }
