@@ -56,8 +56,8 @@ keys -l big1
 sees 'job 20261120-120000-abcdef of another machine' "whose job it is"
 keys Enter
 sees 'Which VM' "it is not to be chosen"
-keys Escape
-sees '^ *> *big1|^ *- *big1|^ *> big1' "all are there again"
+keys / Escape
+sees 'allthings' "all are there again"
 ctl alpha offline a2 >/dev/null
 keys r
 sees 'old1 .*offline' "VMs of a node that is gone are there, and not to be chosen"
