@@ -3,6 +3,7 @@
 #include "ui/plain.h"
 #include "ui/progress_text.h"
 #include "ui/say.h"
+#include "ui/unfinished.h"
 #include "job/client.h"
 #include "job/job_text.h"
 #include "base/buf.h"
@@ -287,8 +288,7 @@ int vf_plain_follow(const char *id, enum vf_progress_form form, struct vf_tty_ca
     f.signals = signals;
     if (loop(&f, signals, id, &err) < 0) {
         vf_plain_error(err);
-        vf_say(stderr, _("Go on: vmferry resume %s; or undo what it did: vmferry rollback %s\n"),
-               id, id);
+        vf_say_ways(id);
         f.exit = VF_EXIT_INTERRUPTED;
     } else if (f.ended)
         vf_client_wait_end(f.client, END_WAIT_MS);

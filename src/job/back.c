@@ -229,7 +229,7 @@ static int agree(struct vf_job *job, bool remove, struct vf_error **err)
         return 0;
     if (vf_journal_back(job->journal) != VF_BACK_RETURN)
         return vf_fail(err, VF_E_CONFLICT, _("this job has no target that has run"));
-    if (vf_back_check(job, &source, &t, err) < 0)
+    if (vf_back_check(job, remove, &source, &t, err) < 0)
         return -1;
     json_t *data = json_pack("{s:i, s:s, s:s, s:s?, s:s?, s:b, s:b, s:b, s:b}", "vmid", (int)t->id,
                              "node", t->node, "name", t->name, "description", t->description, "ha",
