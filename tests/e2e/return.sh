@@ -160,7 +160,7 @@ is "$(status alpha a1 101)" stopped "the source stays stopped"
 unchanged "and all is as before"
 
 # --- interrupted when the target may have run: both ways are open
-killed after start:intent move -c "$conf" --yes --stop-timeout 5 alpha beta b1 local web1
+killed torn start:done move -c "$conf" --yes --stop-timeout 5 alpha beta b1 local web1
 is $? 4 "a move is killed when it starts the target"
 run 0 "it is listed" jobs
 says out 'INTERRUPTED .*resume, or rollback' "with both ways"
