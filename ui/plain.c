@@ -3,6 +3,7 @@
 #include "ui/plain_priv.h"
 #include "ui/progress_text.h"
 #include "ui/say.h"
+#include "ui/unfinished.h"
 #include "job/client.h"
 #include "job/job_text.h"
 #include "base/buf.h"
@@ -245,8 +246,7 @@ int vf_follow_take(struct vf_follow *f, struct vf_error **err)
 void vf_follow_lost(struct vf_follow *f, const struct vf_error *why)
 {
     vf_plain_error(why);
-    vf_say(stderr, _("Go on: vmferry resume %s; or undo what it did: vmferry rollback %s\n"), f->id,
-           f->id);
+    vf_say_ways(f->id);
     f->exit = VF_EXIT_INTERRUPTED;
 }
 

@@ -148,6 +148,29 @@ char **vf_unfinished_jobs(void)
     return v;
 }
 
+void vf_say_ways(const char *id)
+{
+    vf_autofree char *dir = vf_job_dir(id);
+    vf_auto(vf_journal_free) struct vf_journal *j = vf_journal_open(dir, true, NULL);
+    switch (j ? vf_journal_way(j) : VF_WAY_BOTH) {
+    case VF_WAY_BOTH:
+        vf_say(stderr, _("Go on: vmferry resume %s; or undo what it did: vmferry rollback %s\n"),
+               id, id);
+        return;
+    case VF_WAY_ON:
+        vf_say(stderr,
+               _("Go on: vmferry resume %s; or return to the source, which loses what the target "
+                 "wrote: vmferry rollback %s\n"),
+               id, id);
+        return;
+    case VF_WAY_BACK:
+        vf_say(stderr, _("Finish undoing it: vmferry rollback %s\n"), id);
+        return;
+    default:
+        return;
+    }
+}
+
 /* The batch that all of IDS are of, or NULL. Caller frees. */
 static char *batch_of_all(char *const *ids)
 {

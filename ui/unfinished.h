@@ -21,6 +21,9 @@ void vf_say_job(FILE *out, const char *id);
  * none, or several. Caller frees. */
 char *vf_only_unfinished(int *code);
 
+/* What can be done about job ID, which was cut off, as a line on standard error. */
+void vf_say_ways(const char *id);
+
 /* Lists them on standard error, if there are any. */
 void vf_remind_unfinished(void);
 

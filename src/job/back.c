@@ -82,10 +82,23 @@ static int onboot_on(struct vf_job *job, const struct was *w, struct vf_error **
     return w->onboot ? OPS(job)->set_onboot(job->target_pve, w->node, w->id, true, err) : 0;
 }
 
+/* The start that the move announced, and nobody saw the end of, may still be on its way. */
+static int await_start(struct vf_job *job, const struct was *w, struct vf_error **err)
+{
+    const struct vf_record *start = vf_journal_find(job->journal, "start");
+    enum vf_vm_state state = VF_VM_STOPPED;
+    for (int late = start != NULL; late && state == VF_VM_STOPPED;) {
+        late = vf_job_settle(job, start, "qmstart", w->id, false, err);
+        if (late < 0 || OPS(job)->state(job->target_pve, w->node, w->id, &state, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int take_down(struct vf_job *job, const struct was *w, struct vf_error **err)
 {
     vf_auto(vf_vm_free) struct vf_vm *vm = as_vm(w);
-    return vf_job_shut_down(job, job->target_pve, vm, err);
+    return await_start(job, w, err) < 0 ? -1 : vf_job_shut_down(job, job->target_pve, vm, err);
 }
 
 /* Never beside the source, which somebody may have started meanwhile. */
@@ -138,6 +151,7 @@ static int retire_target(struct vf_job *job, const struct was *w, struct vf_erro
         if (vf_job_intend(job, steps[i].key, since, err) < 0 || steps[i].run(job, w, err) < 0 ||
             vf_job_done(job, steps[i].key, NULL, err) < 0)
             return -1;
+        vf_job_say_phase(job, steps[i].key, _(steps[i].title), "done", 0);
     }
     return 0;
 }
@@ -198,6 +212,10 @@ static int restore_source(struct vf_job *job, const struct was *w, struct vf_err
     }
     if (vf_job_undo_source(job, err) < 0 || start_migrated(job, err) < 0)
         return -1;
+    const struct vf_record *down = vf_journal_find(job->journal, "return/down");
+    if (w->running && down)
+        job->down_seconds = (double)(vf_clock_unix() - vf_json_int(down->intent, "since"));
+    vf_job_say_phase(job, "return/source", _("Put the source back"), "done", 0);
     return vf_job_done(job, "return/source", NULL, err);
 }
 
@@ -215,6 +233,7 @@ static int remove_target(struct vf_job *job, const struct was *w, struct vf_erro
         (ours && OPS(job)->destroy(job->target_pve, w->node, w->id, err) < 0) ||
         (pool && vf_job_undo_pool(job, err) < 0))
         return -1;
+    vf_job_say_phase(job, "return/remove", _("Remove the target VM"), "done", 0);
     return vf_job_done(job, "return/remove", NULL, err);
 }
 
@@ -229,7 +248,7 @@ static int agree(struct vf_job *job, bool remove, struct vf_error **err)
         return 0;
     if (vf_journal_back(job->journal) != VF_BACK_RETURN)
         return vf_fail(err, VF_E_CONFLICT, _("this job has no target that has run"));
-    if (vf_back_check(job, &source, &t, err) < 0)
+    if (vf_back_check(job, remove, &source, &t, err) < 0)
         return -1;
     json_t *data = json_pack("{s:i, s:s, s:s, s:s?, s:s?, s:b, s:b, s:b, s:b}", "vmid", (int)t->id,
                              "node", t->node, "name", t->name, "description", t->description, "ha",
@@ -264,16 +283,9 @@ enum vf_exit vf_job_return(struct vf_job *job, bool remove, struct vf_error **er
         agree(job, remove, err) < 0)
         return vf_error_is_transient(*err) ? VF_EXIT_INTERRUPTED : VF_EXIT_FAILED;
     struct was w = was_of(job);
-    /* read again for each: strings of a record live as long as it does */
-    if (vf_journal_find(job->journal, "return/source") || retire_target(job, &w, err) == 0) {
-        if (restore_source(job, &w, err) == 0 && remove_target(job, &w, err) == 0 &&
-            vf_job_done(job, "return", NULL, err) == 0) {
-            const struct vf_record *down = vf_journal_find(job->journal, "return/down");
-            job->down_seconds = w.running && down
-                                    ? (double)(vf_clock_unix() - vf_json_int(down->intent, "since"))
-                                    : 0;
-            return VF_EXIT_DONE;
-        }
-    }
+    if ((vf_journal_find(job->journal, "return/source") || retire_target(job, &w, err) == 0) &&
+        restore_source(job, &w, err) == 0 && remove_target(job, &w, err) == 0 &&
+        vf_job_done(job, "return", NULL, err) == 0)
+        return VF_EXIT_DONE;
     return give_up(job, &w, err);
 }

@@ -108,14 +108,22 @@ static int check_source(struct vf_job *job, struct vf_vm **out, struct vf_error 
     return 0;
 }
 
-int vf_back_check(struct vf_job *job, struct vf_vm **source, struct vf_vm **target,
+int vf_back_check(struct vf_job *job, bool remove, struct vf_vm **source, struct vf_vm **target,
                   struct vf_error **err)
 {
     if (vf_job_connect(job, err) < 0 || vf_job_load_source(job, err) < 0 ||
         check_source(job, source, err) < 0)
         return -1;
     *target = find_target(job, err);
-    return *target ? 0 : -1;
+    if (!*target)
+        return -1;
+    /* Proxmox would refuse it when all else is done */
+    if (remove && (*target)->ha)
+        return vf_fail(err, VF_E_CONFLICT,
+                       _("VM %u at %s is highly available, so it cannot be removed: take it out "
+                         "first (ha-manager remove vm:%u), or do not ask for that"),
+                       (*target)->id, job->plan->target, (*target)->id);
+    return 0;
 }
 
 /* ------------------------------------------------------------------ as sentences */
@@ -189,7 +197,7 @@ int vf_job_loss(const char *id, const struct vf_asker *asker, bool remove, struc
     job->asker = *asker;
     vf_auto(vf_vm_free) struct vf_vm *source = NULL;
     vf_auto(vf_vm_free) struct vf_vm *target = NULL;
-    if (vf_back_check(job, &source, &target, err) < 0)
+    if (vf_back_check(job, remove, &source, &target, err) < 0)
         return -1;
     describe(job, source, target, remove, out);
     return 0;

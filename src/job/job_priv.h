@@ -124,8 +124,9 @@ void vf_job_say_phase(struct vf_job *job, const char *step, const char *title, c
 /* back.c: takes the target out of service and puts the source back although the target has run;
  * REMOVE: the target is removed afterwards. Somebody has agreed to the loss (back.h). */
 enum vf_exit vf_job_return(struct vf_job *job, bool remove, struct vf_error **err);
-/* back_look.c: both VMs as they are, surely those of this job; CONFLICT: nothing to go back to. */
-int vf_back_check(struct vf_job *job, struct vf_vm **source, struct vf_vm **target,
+/* back_look.c: both VMs as they are, surely those of this job; CONFLICT: nothing to go
+ * back to, or (REMOVE) nothing that can be removed. */
+int vf_back_check(struct vf_job *job, bool remove, struct vf_vm **source, struct vf_vm **target,
                   struct vf_error **err);
 
 /* Shuts VM (its name, node, number) down and waits; asks before a hard stop. */

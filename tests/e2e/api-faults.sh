@@ -96,15 +96,19 @@ points() {
         i=$((i + 1))
     done
 }
+# by default one of them
+some=
+seed=${VMFERRY_TEST_SEED-$$}
+[ "${API_FAULTS-}" ] || echo "# VMFERRY_TEST_SEED=$seed"
+[ "${API_FAULTS-}" ] || some=$(awk -v seed="$seed" 'BEGIN { srand(seed); print rand() < 0.3 ? "alpha" : "beta" }')
 for cluster in alpha beta; do
+    case ${API_FAULTS:-$some} in all | $cluster) ;; *) continue ;; esac
     points <"$work/calls-$cluster" >"$work/points-$cluster"
-    # by default one of them
-    [ "${API_FAULTS-}" = all ] || [ "${API_FAULTS-}" = $cluster ] || {
-        grep -v GET "$work/points-$cluster" | awk -v seed="${VMFERRY_TEST_SEED-$$}" \
+    [ ! "$some" ] || {
+        grep -v GET "$work/points-$cluster" | awk -v seed="$seed" \
             'BEGIN { srand(seed) } { v[NR] = $0 } END { print v[int(rand() * NR) + 1] }' >"$work/some"
         mv "$work/some" "$work/points-$cluster"
     }
-    case ${API_FAULTS:-all} in all | $cluster) ;; *) continue ;; esac
     exec 3<"$work/points-$cluster"
     while read -r number kind rest <&3; do
         try $cluster "$number" "$kind"

@@ -33,6 +33,9 @@ says out "next .*vmferry rollback $(job_id)" "and the way back"
 id=$(job_id)
 vmid=$(new_vmid)
 report=$(cksum <"$(job_dir)/report.json")
+ctl beta ha "vm:$vmid" started
+run 3 "one that is highly available" rollback -n --remove-target "$id"
+says err "ha-manager remove vm:$vmid" "cannot be removed"
 snapshot "$work/moved"
 run 2 "without a job named nothing is undone" rollback
 says err 'no unfinished job' "because none is unfinished"
@@ -82,6 +85,8 @@ is "$(status beta b1 "$vmid")" stopped "the target does not"
 has beta b1 "$vmid" 'name: web1--RETURNED' "it is renamed"
 grep -q "vmferry-job%3A%20$id" "$work/config"
 ok $? "has the marker"
+[ "$(ctl beta dump | sed -n '/"vm:'"$vmid"'": {/,/}/s/^ *"state": "\([a-z]*\)".*/\1/p' | head -n 1)" = ignored ]
+ok $? "is ignored by high availability"
 ! grep -q 'onboot: 1' "$work/config"
 ok $? "and does not start at boot"
 is "$(cksum <"$(job_dir)/report.json")" "$report" "the report of the move is still that"
@@ -94,7 +99,7 @@ run 1 "nor has a resume" resume --yes "$id"
 
 # --- moved again; the next return is killed at some of its lines (CRASH_POINTS=all: at all), one after the
 # other, and the target is removed
-points="return/mark:done return/down:intent return/name:done shutdown:undone return/remove:done return:done"
+points="return/down:intent return/name:done shutdown:undone return/remove:done"
 [ "${CRASH_POINTS-}" != all ] || points="return:intent return/mark:intent return/mark:done return/ha:done
     return/onboot:intent return/down:intent return/down:done return/name:done return/source:intent
     migrated/note:undone migrated:undone cloning:undone onboot:undone shutdown:undone ha:undone claim:undone
@@ -155,7 +160,7 @@ is "$(status alpha a1 101)" stopped "the source stays stopped"
 unchanged "and all is as before"
 
 # --- interrupted when the target may have run: both ways are open
-killed after start:intent move -c "$conf" --yes --stop-timeout 5 alpha beta b1 local web1
+killed torn start:done move -c "$conf" --yes --stop-timeout 5 alpha beta b1 local web1
 is $? 4 "a move is killed when it starts the target"
 run 0 "it is listed" jobs
 says out 'INTERRUPTED .*resume, or rollback' "with both ways"
