@@ -138,7 +138,7 @@ static int read_list(struct reader *r, config_setting_t *s, const struct vf_cfg_
     for (int i = 0; i < config_setting_length(s); i++) {
         void *entry = vf_grow(item + k->offset, n, k->table->size);
         if (k->table->init)
-            k->table->init(entry);
+            k->table->init(entry, item);
         if (read_group(r, config_setting_get_elem(s, (unsigned)i), k->table, entry) < 0)
             return -1;
     }

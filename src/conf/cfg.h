@@ -45,8 +45,10 @@ struct vf_cfg_table {
     const char *what; /* "a cluster", for messages */
     const struct vf_cfg_key *keys;
     size_t n_keys;
-    size_t size;              /* of one structure */
-    void (*init)(void *item); /* fills a zeroed one with "not set"; may be NULL */
+    size_t size; /* of one structure */
+    /* Fills a zeroed one with "not set"; OWNER is what the list is in, with the keys read that
+     * stand before the list's own in its table. May be NULL. */
+    void (*init)(void *item, const void *owner);
     /* After all keys were read: what one row cannot say. The message needs no file and line. */
     int (*finish)(void *item, struct vf_error **err);
 };

@@ -51,7 +51,9 @@ VF_CHECK(claimed)
     const struct vf_vm *s = v->source;
     vf_autofree char *owner = vf_marker_find(s->description);
     if (owner && !vf_streq(owner, v->job_id))
-        vf_finding_add(f, VF_STOP, s->name, _("wait for it, or undo it with vmferry rollback"),
+        vf_finding_add(f, VF_STOP, s->name,
+                       _("wait for it, or undo it with vmferry rollback; from another machine: "
+                         "vmferry resume --at CLUSTER, of the one it goes to"),
                        _("job %s is moving this VM"), owner);
     return 0;
 }
@@ -99,17 +101,12 @@ VF_CHECK(power_state)
     return 0;
 }
 
-static const char *const suffixes[] = {VF_CREATING, VF_CLONING, VF_MIGRATED};
+static const char *const suffixes[] = {VF_CREATING, VF_CLONING, VF_MIGRATED, VF_RETURNED, VF_TEST};
 
+/* By whom it was begun, or that it is the other half of that. */
 VF_CHECK(source_name)
 {
-    const struct vf_vm *s = v->source;
-    for (size_t i = 0; i < VF_COUNT(suffixes); i++)
-        if (vf_ends(s->name, suffixes[i]))
-            vf_finding_add(
-                f, VF_STOP, s->name, _("look at what that move left, then rename the VM"),
-                _("the name says that another move was begun or done (%s)"), suffixes[i]);
-    return 0;
+    return vf_check_begun(v->plan, v->source, v->dst, v->vms, v->n_vms, f, err);
 }
 
 /* The source will be called so: two of one name are not told apart afterwards. */
@@ -126,6 +123,18 @@ VF_CHECK(leftover_names)
                            _("VM %u at %s is what another move of a VM of this name left"), x->id,
                            v->plan->source);
         }
+    return 0;
+}
+
+VF_CHECK(rehearsal)
+{
+    vf_check_rehearsal(v->plan, v->source, f);
+    return 0;
+}
+
+VF_CHECK(service_test)
+{
+    vf_check_service(v->plan, v->source, f);
     return 0;
 }
 
@@ -200,7 +209,7 @@ VF_CHECK(guest_agent)
 {
     const struct vf_vm *s = v->source;
     const char *agent = vf_opts_get(&s->opts, "agent");
-    if (s->state != VF_VM_RUNNING || !agent ||
+    if (s->state != VF_VM_RUNNING || v->plan->rehearse || !agent ||
         (!vf_starts(agent, "1") && !vf_starts(agent, "enabled=1")) ||
         v->src->ops->agent(v->src, s->node, s->id) != 0)
         return 0;
@@ -234,6 +243,8 @@ VF_CHECK(replication)
 {
     struct vf_replication *jobs = NULL;
     size_t n = 0, on = 0;
+    if (v->plan->rehearse) /* leaves the source alone */
+        return 0;
     if (v->src->ops->replications(v->src, v->source->id, &jobs, &n, err) < 0)
         return -1;
     for (size_t i = 0; i < n; i++)
@@ -264,6 +275,8 @@ static const struct vf_check checks[] = {
     {"source-name", VF_CHECK_ALWAYS, source_name},
     {"leftover-names", VF_CHECK_ALWAYS, leftover_names},
     {"no-disks", VF_CHECK_ALWAYS, no_disks},
+    {"rehearsal", VF_CHECK_ALWAYS, rehearsal},
+    {"service-test", VF_CHECK_ALWAYS, service_test},
     {"pending", VF_CHECK_ALWAYS, pending},
     {"not-carried", VF_CHECK_ALWAYS, not_carried},
     {"linked-clone", VF_CHECK_COPY, linked_clone},

@@ -83,7 +83,7 @@ VF_CHECK(older)
 
 VF_CHECK(target_name)
 {
-    const char *name = v->plan->target_name ? v->plan->target_name : v->source->name;
+    vf_autofree char *name = vf_plan_target_name(v->plan, v->source);
     for (size_t i = 0; i < v->n_vms; i++) {
         const struct vf_vm *x = v->vms[i];
         if (vf_streq(x->name, name) && !x->container &&
@@ -97,24 +97,22 @@ VF_CHECK(target_name)
     return 0;
 }
 
-/* NAME--CREATING is what a move that came here left; the others a move that went away. */
+/* What moves that went away from there left; of NAME--CREATING see vf_check_begun(). */
 VF_CHECK(unfinished)
 {
     static const struct {
         const char *suffix, *what, *cure;
         enum vf_severity severity;
     } kinds[] = {
-        {VF_CREATING, N_("it is the beginning of another move"),
-         N_("finish or undo that move first (vmferry jobs)"), VF_STOP},
         {VF_CLONING, N_("it is being moved away from there, or was and nobody finished that"),
          N_("look at it: it may hold the newer data"), VF_WARN},
         {VF_MIGRATED, N_("it was moved away from there once"), NULL, VF_INFO},
     };
-    const char *name = v->plan->target_name ? v->plan->target_name : v->source->name;
+    vf_autofree char *name = vf_plan_target_name(v->plan, v->source);
     for (size_t k = 0; k < VF_COUNT(kinds); k++) {
         vf_autofree char *other = vf_name_with(name, kinds[k].suffix);
         for (size_t i = 0; i < v->n_vms; i++)
-            if (vf_streq(v->vms[i]->name, other) && (!v->same_cluster || k == 0))
+            if (vf_streq(v->vms[i]->name, other) && !v->same_cluster)
                 vf_finding_add(f, kinds[k].severity, other, kinds[k].cure ? _(kinds[k].cure) : NULL,
                                _("VM %u at %s: %s"), v->vms[i]->id, v->plan->target,
                                _(kinds[k].what));
@@ -136,7 +134,7 @@ VF_CHECK(vmid)
 
 VF_CHECK(same_cluster)
 {
-    const char *name = v->plan->target_name ? v->plan->target_name : v->source->name;
+    vf_autofree char *name = vf_plan_target_name(v->plan, v->source);
     if (v->same_cluster && v->plan->ignore_exists)
         vf_finding_add(
             f, VF_WARN, name, _("never start the source again beside it"),

@@ -69,16 +69,60 @@ static char *api_jump(const struct vf_cluster_conf *c, char *const *addresses)
                        port ? port : "");
 }
 
-/* The API answers, so its host is reachable: perhaps it reaches the node. WHY is what was wrong
- * with the straight way. */
-static struct vf_ssh *through_api(struct vf_job *job, const char *label, char *const *addresses,
-                                  struct vf_ssh_conf *ssh, char *jump, const struct vf_asker *asker,
-                                  const struct vf_error *why, struct vf_error **err)
+void vf_host_way_clear(struct vf_host_way *w)
 {
-    vf_info("ssh", "%s; trying through %s", vf_error_text(why), jump);
-    ssh->jump = jump;
-    vf_autoerror struct vf_error *then = NULL;
-    struct vf_ssh *s = vf_ssh_open(label, addresses, ssh, asker, job->cancel, &then);
+    free(w->label);
+    vf_strv_free(w->addresses);
+    vf_ssh_conf_free(&w->ssh);
+    free(w->jump);
+    *w = (struct vf_host_way){0};
+}
+
+int vf_job_host_way(struct vf_job *job, bool target, const char *node, const char *storage,
+                    struct vf_host_way *out, struct vf_error **err)
+{
+    const struct vf_cluster_conf *c = cluster(job, target, err);
+    if (!c)
+        return -1;
+    const struct vf_storage_conf *sc = storage ? vf_conf_storage(c, storage, node) : NULL;
+    const struct vf_node_conf *nc = vf_conf_node(c, node);
+    bool other = sc && sc->address;
+    *out = (struct vf_host_way){.addresses = vf_strv_new()};
+    vf_ssh_conf_init(&out->ssh);
+    out->label = vf_strdup(other ? sc->address : node);
+    if (other) {
+        vf_ssh_conf_inherit(&out->ssh, &sc->ssh);
+        add_once(&out->addresses, sc->address);
+    } else {
+        vf_autofree char *known = cluster_address(target ? job->target_pve : job->source_pve, node);
+        if (nc) {
+            vf_ssh_conf_inherit(&out->ssh, &nc->ssh);
+            add_once(&out->addresses, nc->address);
+        }
+        add_once(&out->addresses, node);
+        add_once(&out->addresses, known);
+    }
+    vf_ssh_conf_inherit(&out->ssh, &c->ssh);
+    if (!other && !out->ssh.jump)
+        out->jump = api_jump(c, out->addresses);
+    return 0;
+}
+
+struct vf_ssh *vf_host_dial(struct vf_host_way *w, const struct vf_asker *asker,
+                            struct vf_cancel *cancel, struct vf_error **err)
+{
+    vf_autoerror struct vf_error *why = NULL, *then = NULL;
+    struct vf_ssh *s = vf_ssh_open(w->label, w->addresses, &w->ssh, asker, cancel, &why);
+    if (s || !w->jump || !vf_error_is_transient(why)) {
+        if (!s)
+            vf_fail_with(err, VF_STEAL(why));
+        return s;
+    }
+    /* the API answers, so its host is reachable: perhaps it reaches the node */
+    vf_info("ssh", "%s; trying through %s", vf_error_text(why), w->jump);
+    w->ssh.jump = w->jump;
+    s = vf_ssh_open(w->label, w->addresses, &w->ssh, asker, cancel, &then);
+    w->ssh.jump = NULL;
     if (!s)
         vf_fail(err, vf_error_code(then), _("%s; and through the host of the API: %s"),
                 vf_error_text(why), vf_error_text(then));
@@ -89,39 +133,11 @@ struct vf_ssh *vf_job_ssh_asking(struct vf_job *job, bool target, const char *no
                                  const char *storage, const struct vf_asker *asker,
                                  struct vf_error **err)
 {
-    const struct vf_cluster_conf *c = cluster(job, target, err);
-    if (!c)
+    struct vf_host_way w;
+    if (vf_job_host_way(job, target, node, storage, &w, err) < 0)
         return NULL;
-    const struct vf_storage_conf *sc = storage ? vf_conf_storage(c, storage, node) : NULL;
-    const struct vf_node_conf *nc = vf_conf_node(c, node);
-    struct vf_ssh_conf ssh;
-    vf_ssh_conf_init(&ssh);
-    vf_autostrv char **addresses = vf_strv_new();
-    const char *label = node;
-    if (sc && sc->address) {
-        vf_ssh_conf_inherit(&ssh, &sc->ssh);
-        add_once(&addresses, sc->address);
-        label = sc->address;
-    } else {
-        vf_autofree char *known = cluster_address(target ? job->target_pve : job->source_pve, node);
-        if (nc) {
-            vf_ssh_conf_inherit(&ssh, &nc->ssh);
-            add_once(&addresses, nc->address);
-        }
-        add_once(&addresses, node);
-        add_once(&addresses, known);
-    }
-    vf_ssh_conf_inherit(&ssh, &c->ssh);
-    vf_autoerror struct vf_error *why = NULL;
-    struct vf_ssh *s = vf_ssh_open(label, addresses, &ssh, asker, job->cancel, &why);
-    char *jump = !s && vf_error_is_transient(why) && !(sc && sc->address) && !ssh.jump
-                     ? api_jump(c, addresses)
-                     : NULL;
-    if (jump)
-        s = through_api(job, label, addresses, &ssh, jump, asker, why, err);
-    else if (!s)
-        vf_fail_with(err, VF_STEAL(why));
-    vf_ssh_conf_free(&ssh);
+    struct vf_ssh *s = vf_host_dial(&w, asker, job->cancel, err);
+    vf_host_way_clear(&w);
     return s;
 }
 
@@ -315,8 +331,10 @@ static int on_ready(void *opaque, struct vf_error **err)
 
 static void on_lost(void *opaque, const struct vf_error *why, int ms)
 {
+    struct vf_job *job = opaque;
     vf_autofree char *span = vf_format_duration(ms / 1000.0);
-    vf_job_note(opaque, "warn", _("connection lost: %s; trying again for up to %s"),
+    atomic_fetch_add(&job->retries, 1);
+    vf_job_note(job, "warn", _("connection lost: %s; trying again for up to %s"),
                 vf_error_text(why), span);
 }
 

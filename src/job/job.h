@@ -22,11 +22,20 @@ enum vf_exit {
 enum vf_job_mode {
     VF_JOB_RUN,      /* carry the plan out, going on where the journal ends */
     VF_JOB_ROLLBACK, /* undo what the journal says was done */
+    VF_JOB_RETURN,   /* back to the source although the target has run; agreed to (job/back.h) */
+    VF_JOB_RETURN_REMOVE, /* the same, and the target VM is removed */
 };
+/* The mode called NAME on the command line of a job's process; -1: none. */
+int vf_job_mode(const char *name);
 
 /* Makes STATE/jobs/ID with the plan and an empty journal. CONF_PATH is noted for the job process.
  * Returns the ID (caller frees). */
 char *vf_job_create(const struct vf_plan *plan, const char *conf_path, struct vf_error **err);
+/* The same for a job of BATCH (batch.h), which the journal's "job" event names. */
+char *vf_job_create_in(const struct vf_plan *plan, const char *conf_path, const char *batch,
+                       struct vf_error **err);
+/* Removes a job that was made and never begun. */
+void vf_job_forget(const char *id);
 
 /* Starts the job's process: `SELF __job MODE DIR` in a session of its own, its socket ready when
  * this returns. */
@@ -41,14 +50,15 @@ struct vf_move {
     const char *vm;          /* name or VMID */
     const char *bridges[64]; /* "FROM=TO" */
     size_t n_bridges;
-    const char *ciphers; /* as in a plan */
-    const char *mac;     /* "keep", "new", an address; NULL: keep */
-    unsigned target_id;  /* 0: next free */
+    const char *ciphers;                           /* as in a plan */
+    const char *service_ports, *service_addresses; /* as in a plan */
+    const char *mac;                               /* "keep", "new", an address; NULL: keep */
+    unsigned target_id;                            /* 0: next free */
     enum vf_method method;
     unsigned fixes;     /* as in a plan */
     const char *format; /* NULL: as the source's disk where the storage takes it */
     bool skip_start, skip_disks, no_precopy, verify_tls, ignore_exists;
-    bool wait_before_stop, wait_before_start;
+    bool rehearse, wait_before_stop, wait_before_start;
     bool look_at_hosts; /* as vf_check_hosts() does, with the same logins */
     uint64_t rate;      /* bytes per second, 0: no limit */
     enum vf_verify verify;
@@ -61,6 +71,8 @@ struct vf_prepared {
     struct vf_vm *source; /* as it is now; NULL likewise */
     struct vf_findings findings;
     uint64_t bytes; /* allocated bytes to copy, as far as known */
+    /* By vf_forecast(): how long it takes, and of that how long the VM is down; < 0: not known. */
+    double forecast_seconds, forecast_down_seconds;
 };
 
 /* Looks at both clusters, makes the plan MOVE asks for and checks it. Nothing is changed. 0 also
@@ -72,6 +84,13 @@ int vf_prepare(const struct vf_conf *conf, const struct vf_move *move, const str
 int vf_prepare_plan(const struct vf_conf *conf, const struct vf_plan *plan,
                     const struct vf_asker *asker, struct vf_cancel *cancel, struct vf_prepared *out,
                     struct vf_error **err);
+/* Fills OUT's forecast from what some seconds of measuring at both hosts show; nothing is written
+ * there. -1 with *err when it is not known: no ssh, or something would have to be asked (ASKER,
+ * which may be NULL, is asked for passwords of the API alone: it has been before). */
+int vf_forecast(const struct vf_conf *conf, struct vf_prepared *out, const struct vf_asker *asker,
+                struct vf_cancel *cancel, struct vf_error **err);
+/* "about 2 to 5 min", NULL for one that is not known (or 0: nothing to wait for); caller frees. */
+char *vf_forecast_text(double seconds);
 /* The same; LOOK_AT_HOSTS as in struct vf_move. */
 int vf_prepare_plan_looking(const struct vf_conf *conf, const struct vf_plan *plan,
                             bool look_at_hosts, const struct vf_asker *asker,

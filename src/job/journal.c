@@ -150,6 +150,11 @@ static int check_head(const struct vf_journal *j, const json_t *head, struct vf_
         return vf_fail(err, VF_E_UNSUPPORTED,
                        "%s was written by a newer vmferry; this one reads version %d", j->path,
                        VF_JOURNAL_VERSION);
+    if (vf_json_int(head, "version") < VF_JOURNAL_OLDEST)
+        return vf_fail(err, VF_E_UNSUPPORTED,
+                       "%s was written by an older vmferry, in a form that this one does not read "
+                       "any more: finish or undo that job with the older one",
+                       j->path);
     return 0;
 }
 
@@ -215,6 +220,14 @@ const struct vf_record *vf_journal_find(struct vf_journal *j, const char *key)
     const struct vf_record *r = find(j, key);
     pthread_mutex_unlock(&j->lock);
     return r;
+}
+
+uint64_t vf_journal_size(struct vf_journal *j)
+{
+    pthread_mutex_lock(&j->lock);
+    uint64_t end = j->end;
+    pthread_mutex_unlock(&j->lock);
+    return end;
 }
 
 const json_t *vf_journal_events(const struct vf_journal *j)

@@ -3,6 +3,7 @@
 #include "config.h"
 #include "job/check.h"
 #include "job/identity.h"
+#include "job/lease.h"
 #include "job/steps.h"
 #include "base/i18n.h"
 #include "base/log.h"
@@ -202,6 +203,8 @@ int vf_step_preflight(struct vf_job *job, struct vf_error **err)
     bool again = vf_job_was_done(job, "preflight") != NULL;
     job->stand_still = again; /* what was found changed is for a person to decide */
     if (vf_job_connect(job, err) < 0)
+        return -1;
+    if (again && (vf_job_load_source(job, err) < 0 || vf_lease_again(job, err) < 0))
         return -1;
     if (again && describe_again(job, err) < 0)
         return -1;

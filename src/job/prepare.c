@@ -36,8 +36,11 @@ static unsigned find_vm(struct vf_provider *p, const char *cluster, const char *
                 _("%s shows no VMs at all to this login: it probably lacks VM.Audit (a token with "
                   "privilege separation has no rights of its own)"),
                 cluster);
-    else if (!count)
-        vf_fail(err, VF_E_NOTFOUND, _("%s has no VM %s that this login may see"), cluster, ref);
+    else if (!count) {
+        vf_autofree char *hint = vf_begun_hint(ref, vms, n);
+        vf_fail(err, VF_E_NOTFOUND, _("%s has no VM %s that this login may see%s%s"), cluster, ref,
+                hint ? "; " : "", hint ? hint : "");
+    }
     vf_vms_free(vms, n);
     return count > 1 ? 0 : found;
 }
@@ -128,6 +131,9 @@ int vf_make_plan(const struct vf_move *m, struct vf_provider *dst, struct vf_pre
     p->verify_tls = m->verify_tls;
     p->ignore_exists = m->ignore_exists;
     p->fixes = m->fixes;
+    p->rehearse = m->rehearse;
+    p->service_ports = vf_strdup(m->service_ports);
+    p->service_addresses = vf_strdup(m->service_addresses);
     p->wait_before_stop = m->wait_before_stop;
     p->wait_before_start = m->wait_before_start;
     if (m->shutdown_timeout)
@@ -213,7 +219,7 @@ static int look_at(struct vf_ends *e, unsigned id, const char *ref, struct vf_er
 int vf_prepare(const struct vf_conf *conf, const struct vf_move *m, const struct vf_asker *asker,
                struct vf_cancel *cancel, struct vf_prepared *out, struct vf_error **err)
 {
-    *out = (struct vf_prepared){0};
+    *out = (struct vf_prepared){.forecast_seconds = -1, .forecast_down_seconds = -1};
     VF_AUTOENDS struct vf_ends e = {0};
     if (vf_ends_open(conf, m->source, m->target, m->verify_tls, asker, cancel, &e, err) < 0)
         return -1;
@@ -258,7 +264,7 @@ int vf_prepare_plan_looking(const struct vf_conf *conf, const struct vf_plan *pl
                             struct vf_cancel *cancel, struct vf_prepared *out,
                             struct vf_error **err)
 {
-    *out = (struct vf_prepared){0};
+    *out = (struct vf_prepared){.forecast_seconds = -1, .forecast_down_seconds = -1};
     VF_AUTOENDS struct vf_ends e = {0};
     if (vf_ends_open(conf, plan->source, plan->target, plan->verify_tls, asker, cancel, &e, err) <
         0)
@@ -288,5 +294,5 @@ void vf_prepared_free(struct vf_prepared *p)
     vf_plan_free(p->plan);
     vf_vm_free(p->source);
     vf_findings_free(&p->findings);
-    *p = (struct vf_prepared){0};
+    *p = (struct vf_prepared){.forecast_seconds = -1, .forecast_down_seconds = -1};
 }

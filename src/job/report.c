@@ -4,6 +4,7 @@
 #include "job/job_priv.h"
 #include "job/job_text.h"
 #include "job/resume.h"
+#include "plan/name.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/i18n.h"
@@ -11,19 +12,31 @@
 
 #include <inttypes.h>
 
+/* Of all passes over a disk while its VM ran. */
+static json_int_t sent_before(const struct vf_job *job, const char *key)
+{
+    const json_t *events = vf_journal_events(job->journal);
+    json_int_t n = 0;
+    for (size_t i = 0; i < json_array_size(events); i++) {
+        const json_t *e = json_array_get(events, i);
+        if (vf_streq(vf_json_str(e, "key"), key) && vf_streq(vf_json_str(e, "state"), "done"))
+            n += vf_json_int(json_object_get(e, "data"), "sent");
+    }
+    return n;
+}
+
 static json_t *disks_json(const struct vf_job *job)
 {
     json_t *v = json_array();
     for (size_t i = 0; i < job->plan->n_disks; i++) {
         const struct vf_plan_disk *d = &job->plan->disks[i];
         vf_autofree char *key = vf_asprintf("copy/%s", d->slot);
-        const struct vf_record *r = vf_job_was_done(job, key);
-        json_t *o = r ? json_deep_copy(r->result) : json_object();
         vf_autofree char *before = vf_asprintf("precopy/%s", d->slot);
-        const struct vf_record *live = vf_job_was_done(job, before);
-        if (live)
-            json_object_set_new(o, "sent_before",
-                                json_incref(json_object_get(live->result, "sent")));
+        bool live = vf_job_rehearses_live(job);
+        const struct vf_record *r = vf_job_was_done(job, live ? before : key);
+        json_t *o = r ? json_deep_copy(r->result) : json_object();
+        if (!live && vf_journal_find(job->journal, before))
+            json_object_set_new(o, "sent_before", json_integer(sent_before(job, before)));
         json_object_set_new(o, "slot", json_string(d->slot));
         json_object_set_new(o, "source", json_string(d->volume));
         if (job->disks[i].volume)
@@ -54,6 +67,20 @@ static double job_seconds(struct vf_job *job)
     double mine = (double)(vf_clock_ms() - job->started_ms) / 1000;
     double all = made ? (double)(vf_clock_unix() - made) : 0;
     return vf_job_starts(job) > 1 && all > mine ? all : mine;
+}
+
+/* Of a return to the source: what has become of the target VM. */
+static void add_return(json_t *r, struct vf_job *job)
+{
+    const struct vf_record *back = vf_journal_find(job->journal, "return");
+    if (!back || back->state == VF_REC_UNDONE)
+        return;
+    vf_autofree char *kept = vf_name_with(vf_json_str(back->intent, "name"), VF_RETURNED);
+    json_object_set_new(r, "return",
+                        json_pack("{s:O, s:O, s:s, s:b}", "vmid",
+                                  json_object_get(back->intent, "vmid"), "node",
+                                  json_object_get(back->intent, "node"), "kept", kept, "removed",
+                                  vf_job_was_done(job, "return/remove") != NULL));
 }
 
 json_t *vf_report(struct vf_job *job, enum vf_exit code, const struct vf_error *err)
@@ -90,6 +117,11 @@ json_t *vf_report(struct vf_job *job, enum vf_exit code, const struct vf_error *
         vf_autofree char *service = vf_service_text(job->journal, VF_VM_UNKNOWN, VF_VM_UNKNOWN);
         json_object_set_new(r, "service", json_string(service));
     }
+    if (job->plan->rehearse)
+        json_object_set_new(r, "rehearsal",
+                            json_string(vf_job_rehearses_live(job) ? "running" : "stopped"));
+    if (job->target)
+        json_object_set_new(r, "target_name", json_string(job->target->name));
     json_object_set_new(r, "method", json_string(native ? "remote-migrate" : "copy"));
     json_object_set_new(r, "started",
                         json_boolean(vf_job_was_done(job, "start") ||
@@ -109,8 +141,10 @@ json_t *vf_report(struct vf_job *job, enum vf_exit code, const struct vf_error *
         json_array_append_new(left, json_pack("{s:s, s:s}", "what", what, "why", why));
     }
     json_object_set_new(r, "not_carried", left);
+    add_return(r, job);
     json_object_set_new(r, "left_changed", vf_job_left_changed(job));
     json_object_set_new(r, "log", json_sprintf("%s/log", job->dir));
+    vf_report_account(job, code, r);
     if (err)
         json_object_set_new(r, "error", vf_event_error(err));
     return r;
@@ -129,6 +163,18 @@ const char *vf_verified_text(const char *how)
     if (vf_streq(how, "through cache"))
         return _("read back through the cache and compared");
     return _("not verified");
+}
+
+/* Of the copy that counts: what was looked at of the disk, not what was left to send. */
+static void add_rate(struct vf_buf *b, const json_t *d)
+{
+    double seconds = vf_json_num(d, "seconds");
+    uint64_t read = (uint64_t)vf_json_int(d, "read");
+    if (seconds <= 0 || !read)
+        return;
+    vf_autofree char *rate = vf_format_rate((uint64_t)((double)read / seconds)),
+                     *took = vf_format_duration(seconds);
+    vf_buf_printf(b, _("  %-17s took %s, %s\n"), "", took, rate);
 }
 
 static void add_disks(struct vf_buf *b, const json_t *disks)
@@ -162,6 +208,7 @@ static void add_disks(struct vf_buf *b, const json_t *disks)
         vf_autofree char *size = vf_format_bytes((uint64_t)vf_json_int(d, "size"));
         vf_buf_printf(b, "  %-17s %s -> %s, %s\n", vf_json_str(d, "slot"), vf_json_str(d, "source"),
                       to ? to : "-", size);
+        add_rate(b, d);
         vf_buf_printf(b, "  %-17s %s\n", "", vf_verified_text(how));
         if (hash)
             vf_buf_printf(b, "  %-17s XXH3-128 %s\n", "", hash);
@@ -184,15 +231,77 @@ static void add_migrated(struct vf_buf *b, const json_t *disks)
                   _("Proxmox's own migration; its disks were NOT verified by vmferry"));
 }
 
+static void add_line(struct vf_buf *b, const char *label, const char *text)
+{
+    vf_buf_printf(b, "  %-17s %s\n", label, text);
+}
+
+/* Both states, and what can follow, of what ended well. */
+static void add_ending(struct vf_buf *b, const json_t *r)
+{
+    const char *result = vf_json_str(r, "result"), *vm = vf_json_str(r, "vm"),
+               *job = vf_json_str(r, "job");
+    const json_t *back = json_object_get(r, "return");
+    if (vf_streq(result, "done") && !vf_json_str(r, "todo")) {
+        vf_autofree char *name = vf_name_with(vm, VF_MIGRATED);
+        vf_autofree char *source =
+            vf_asprintf(_("%s (VMID %" PRId64 "), stopped, does not start at boot"), name,
+                        vf_json_int(r, "source_vmid"));
+        vf_autofree char *next = vf_asprintf(
+            _("when all is well, remove the source by hand; to go back: vmferry rollback %s"), job);
+        add_line(b, _("source VM"), source);
+        add_line(b, _("next"), next);
+    } else if (vf_streq(result, "rolled back")) {
+        add_line(b, _("source VM"), _("as it was before"));
+        add_line(b, _("target VM"), _("nothing is left of this job"));
+        add_line(b, _("next"), _("the VM can be moved again"));
+    } else if (vf_streq(result, "returned") && back) {
+        int64_t id = vf_json_int(back, "vmid");
+        bool removed = vf_json_true(back, "removed");
+        vf_autofree char *target =
+            removed ? vf_asprintf(_("VMID %" PRId64 " is removed"), id)
+                    : vf_asprintf(_("%s (VMID %" PRId64 "), stopped, does not start at boot"),
+                                  vf_json_str(back, "kept"), id);
+        vf_autofree char *next =
+            removed ? vf_strdup(_("the VM can be moved again"))
+                    : vf_asprintf(_("when nothing there is wanted any more, remove it by hand: qm "
+                                    "destroy %" PRId64 " on %s"),
+                                  id, vf_json_str(back, "node"));
+        add_line(b, _("source VM"), _("as it was before the move"));
+        add_line(b, _("target VM"), target);
+        add_line(b, _("next"), next);
+    }
+}
+
+/* The way back has copied nothing. */
+static char *back_text(const json_t *r)
+{
+    vf_autobuf struct vf_buf b = {0};
+    vf_buf_printf(&b, _("Report: %s, back from %s to %s: %s\n"), vf_json_str(r, "vm"),
+                  vf_json_str(r, "target"), vf_json_str(r, "source"), vf_json_str(r, "result"));
+    add_line(&b, _("job"), vf_json_str(r, "job"));
+    if (json_object_get(r, "downtime")) {
+        vf_autofree char *down = vf_format_duration(vf_json_num(r, "downtime"));
+        add_line(&b, _("downtime"), down);
+    }
+    add_ending(&b, r);
+    add_line(&b, _("log"), vf_json_str(r, "log"));
+    return vf_buf_take(&b);
+}
+
 char *vf_report_text(const json_t *r)
 {
     vf_autobuf struct vf_buf b = {0};
+    const char *mode = vf_json_str(r, "mode");
+    if (mode && !vf_streq(mode, "run"))
+        return back_text(r);
     const json_t *steps = json_object_get(r, "steps"), *left = json_object_get(r, "not_carried");
     vf_autofree char *took = vf_format_duration(vf_json_num(r, "seconds"));
     vf_buf_printf(&b, _("Report: %s, %s -> %s/%s: %s\n"), vf_json_str(r, "vm"),
                   vf_json_str(r, "source"), vf_json_str(r, "target"), vf_json_str(r, "target_node"),
                   vf_json_str(r, "result"));
     vf_buf_printf(&b, "  %-17s %s\n", _("job"), vf_json_str(r, "job"));
+    vf_account_who_text(r, &b);
     vf_buf_printf(&b, _("  %-17s ended %s, took %s\n"), _("time"), vf_json_str(r, "time"), took);
     for (size_t i = 0; i < json_array_size(steps); i++) {
         const json_t *s = json_array_get(steps, i);
@@ -205,13 +314,12 @@ char *vf_report_text(const json_t *r)
         add_migrated(&b, json_object_get(r, "disks"));
     else
         add_disks(&b, json_object_get(r, "disks"));
-    if (json_object_get(r, "downtime")) {
-        vf_autofree char *down = vf_format_duration(vf_json_num(r, "downtime"));
-        vf_buf_printf(&b, "  %-17s %s\n", _("downtime"), down);
-    }
+    vf_account_rehearsal_text(r, &b);
+    vf_account_downtime_text(r, &b);
     if (json_object_get(r, "target_vmid"))
         vf_buf_printf(&b, "  %-17s %s (VMID %" PRId64 ", %s)\n", _("target VM"),
-                      vf_json_str(r, "vm"), vf_json_int(r, "target_vmid"),
+                      vf_json_str(r, vf_json_str(r, "target_name") ? "target_name" : "vm"),
+                      vf_json_int(r, "target_vmid"),
                       vf_json_true(r, "started") ? _("running") : _("not started"));
     bool undone = vf_json_int(r, "exit") == VF_EXIT_FAILED; /* then nothing stayed behind */
     for (size_t i = 0; !undone && i < json_array_size(left); i++) {
@@ -223,8 +331,8 @@ char *vf_report_text(const json_t *r)
     for (size_t i = 0; i < json_array_size(changed); i++)
         vf_buf_printf(&b, "  %-17s %s\n", _("left changed"),
                       json_string_value(json_array_get(changed, i)));
-    if (vf_json_str(r, "todo"))
-        vf_buf_printf(&b, "  %-17s %s\n", _("to do"), vf_json_str(r, "todo"));
+    vf_account_text(r, &b);
+    add_ending(&b, r);
     vf_buf_printf(&b, "  %-17s %s\n", _("log"), vf_json_str(r, "log"));
     return vf_buf_take(&b);
 }
@@ -251,7 +359,9 @@ static char *interrupted_next(const json_t *report)
         return vf_asprintf(_("go on: vmferry resume %s; or undo it: vmferry rollback %s"), job,
                            job);
     if (job && vf_streq(way, "on"))
-        return vf_asprintf(_("go on: vmferry resume %s (there is no way back)"), job);
+        return vf_asprintf(_("go on: vmferry resume %s; or return to the source, which loses what "
+                             "the target wrote: vmferry rollback %s"),
+                           job, job);
     if (job && vf_streq(way, "back"))
         return vf_asprintf(_("finish undoing it: vmferry rollback %s"), job);
     return NULL;
@@ -261,7 +371,9 @@ static char *interrupted_next(const json_t *report)
 static const char *const ran[] = {
     N_("target: was started, its disks may be newer; source: shut down, does not start at boot"),
     N_("never run both; if the target is good, name the source NAME--MIGRATED, take the "
-       "vmferry-job line out of the target's notes and set its start at boot"),
+       "vmferry-job line out of the target's notes and set its start at boot; else vmferry "
+       "rollback "
+       "returns to the source"),
 };
 
 /* The same, where Proxmox handed it over. */
@@ -272,6 +384,25 @@ static const char *const migrated[] = {
        "out of both notes"),
 };
 
+/* Of a return to the source: given up, to be gone on with, for a person. */
+static const char *const returning[][2] = {
+    [VF_EXIT_FAILED] = {N_("target: in service as it was; source: not touched"),
+                        N_("vmferry rollback begins the return again")},
+    [VF_EXIT_INTERRUPTED] = {N_("everything is left as it is"), N_("see vmferry jobs")},
+    [VF_EXIT_PERSON] = {N_("target: out of service; source: perhaps not wholly put back, see the "
+                           "warnings above and the log"),
+                        N_("never run both; vmferry rollback tries the rest again")},
+};
+
+static char *header(const char *result, const char *vm, const char *target)
+{
+    if (vf_streq(result, "not returned"))
+        return vf_asprintf(_("FAILED: returning %s from %s"), vm, target);
+    if (vf_streq(result, "not rolled back"))
+        return vf_asprintf(_("FAILED: undoing the move of %s to %s"), vm, target);
+    return vf_asprintf(_("FAILED: moving %s to %s"), vm, target);
+}
+
 /* What failed, why, in which state both VMs are, what next. A rollback that is refused (the target
  * has run) is not a failed move: nothing was touched. */
 char *vf_failure_text(const json_t *end)
@@ -279,8 +410,9 @@ char *vf_failure_text(const json_t *end)
     vf_autobuf struct vf_buf b = {0};
     int64_t code = vf_json_int(end, "exit");
     const json_t *report = json_object_get(end, "report"), *error = json_object_get(end, "error");
-    const char *vm = vf_json_str(report, "vm"), *target = vf_json_str(report, "target");
-    bool back = vf_streq(vf_json_str(report, "result"), "not rolled back");
+    const char *vm = vf_json_str(report, "vm"), *target = vf_json_str(report, "target"),
+               *result = vf_json_str(report, "result"), *log = vf_json_str(report, "log");
+    bool back = vf_streq(result, "not rolled back"), returns = vf_streq(result, "not returned");
     bool refused = back && vf_streq(vf_json_str(error, "code"), vf_error_code_name(VF_E_CONFLICT));
     if (code < 0 || (size_t)code >= VF_COUNT(outcomes) || !outcomes[code].states)
         code = VF_EXIT_PERSON;
@@ -293,14 +425,19 @@ char *vf_failure_text(const json_t *end)
     const char *next = over      ? passed[1]
                        : refused ? N_("keep the target VM; the source is there still, renamed")
                                  : outcomes[code].next;
-    vf_buf_printf(
-        &b, back ? _("\nFAILED: undoing the move of %s to %s\n") : _("\nFAILED: moving %s to %s\n"),
-        vm ? vm : "?", target ? target : "?");
+    if (returns && (size_t)code < VF_COUNT(returning) && returning[code][0]) {
+        states = returning[code][0];
+        next = returning[code][1];
+    }
+    vf_autofree char *head = header(result, vm ? vm : "?", target ? target : "?");
+    vf_buf_printf(&b, "\n%s\n", head);
     vf_buf_printf(&b, "  %-7s %s\n", _("why:"), vf_json_str(error, "text"));
     bool waits = code == VF_EXIT_INTERRUPTED;
     const char *service = waits ? vf_json_str(report, "service") : NULL;
     vf_autofree char *commands = waits ? interrupted_next(report) : NULL;
     vf_buf_printf(&b, "  %-7s %s\n", _("state:"), service ? service : _(states));
     vf_buf_printf(&b, "  %-7s %s\n", _("next:"), commands ? commands : _(next));
+    if (log)
+        vf_buf_printf(&b, "  %-7s %s\n", _("log:"), log);
     return vf_buf_take(&b);
 }

@@ -23,7 +23,7 @@ static const json_t *job_line(struct vf_journal *j)
 }
 
 /* "since 2026-11-21 02:14 (3 h 12 min)", local time as on the wall of who reads it */
-static char *since_text(int64_t since)
+char *vf_since_text(int64_t since)
 {
     time_t t = (time_t)since;
     struct tm tm = {0};
@@ -35,13 +35,36 @@ static char *since_text(int64_t since)
     return vf_asprintf(_("since %s (%s)"), stamp, length);
 }
 
+/* The shutdown of a target that ran, for a return to the source; NULL: none. */
+static const struct vf_record *returned_down(struct vf_journal *j)
+{
+    const struct vf_record *down = vf_journal_find(j, "return/down"),
+                           *agreed = vf_journal_find(j, "return");
+    bool ran = agreed && vf_json_true(agreed->intent, "running");
+    return ran && down && down->state != VF_REC_UNDONE ? down : NULL;
+}
+
+/* What last took the service down: the move, or the return to the source. NULL: neither. */
+static const struct vf_record *last_down(struct vf_journal *j)
+{
+    const struct vf_record *back = returned_down(j), *start = vf_journal_find(j, "start");
+    if (back)
+        return back;
+    return start && start->state == VF_REC_DONE ? NULL : vf_journal_find(j, "shutdown");
+}
+
 /* By the journal alone. */
 static char *remembered(struct vf_journal *j, const char *vm)
 {
     const struct vf_record *start = vf_journal_find(j, "start"),
                            *down = vf_journal_find(j, "shutdown");
+    const struct vf_record *back = returned_down(j);
     bool ran = down && vf_json_true(down->intent, "running");
-    if (vf_journal_target_ran(j))
+    if (back && !(down && down->state == VF_REC_UNDONE)) {
+        vf_autofree char *since = vf_since_text(vf_json_int(back->intent, "since"));
+        return vf_asprintf(_("%s is DOWN %s, as far as the journal knows"), vm, since);
+    }
+    if (!back && vf_journal_target_ran(j))
         return vf_asprintf(start && start->state == VF_REC_INTENT
                                ? _("%s may run at the target (its start was begun)")
                                : _("%s runs at the target, as far as the journal knows"),
@@ -50,7 +73,7 @@ static char *remembered(struct vf_journal *j, const char *vm)
         return vf_asprintf(_("%s was started again at the source"), vm);
     if (!ran)
         return vf_asprintf(_("%s is at the source as it was: this job did not shut it down"), vm);
-    vf_autofree char *since = since_text(vf_json_int(down->intent, "since"));
+    vf_autofree char *since = vf_since_text(vf_json_int(down->intent, "since"));
     return vf_asprintf(down->state == VF_REC_DONE
                            ? _("%s is DOWN %s, as far as the journal knows")
                            : _("%s was asked to shut down, %s, and may be DOWN"),
@@ -61,10 +84,12 @@ char *vf_service_text(struct vf_journal *j, enum vf_vm_state source, enum vf_vm_
 {
     const json_t *job = job_line(j);
     const char *word = vf_json_str(job, "vm"), *vm = word ? word : "?";
-    const struct vf_record *down = vf_journal_find(j, "shutdown");
+    const struct vf_record *down = vf_journal_find(j, "shutdown"), *since_then = last_down(j);
     bool here = source != VF_VM_STOPPED;
     /* one that is paused waits for a migration to arrive */
     bool there = target == VF_VM_RUNNING || (target == VF_VM_PAUSED && !here);
+    if (vf_journal_is_rehearsal(j)) /* what runs there is not the VM */
+        there = false;
     if (source == VF_VM_UNKNOWN || target == VF_VM_UNKNOWN)
         return remembered(j, vm);
     if (here && there)
@@ -77,9 +102,9 @@ char *vf_service_text(struct vf_journal *j, enum vf_vm_state source, enum vf_vm_
     if (vf_journal_find(j, "preflight") && !(down && vf_json_true(down->intent, "running")) &&
         !vf_journal_target_ran(j))
         return vf_asprintf(_("%s is stopped, and this job did not shut it down"), vm);
-    if (!down)
+    if (!since_then)
         return vf_asprintf(_("%s is DOWN: it runs at neither end"), vm);
-    vf_autofree char *since = since_text(vf_json_int(down->intent, "since"));
+    vf_autofree char *since = vf_since_text(vf_json_int(since_then->intent, "since"));
     return vf_asprintf(_("%s is DOWN %s"), vm, since);
 }
 
@@ -120,14 +145,22 @@ static int ask_clusters(struct vf_job *job, struct vf_standing *out, struct vf_e
 int vf_job_look(const char *id, const struct vf_asker *asker, struct vf_standing *out,
                 struct vf_error **err)
 {
-    *out = (struct vf_standing){0};
     vf_autofree char *dir = vf_job_dir(id);
+    return vf_job_look_in(dir, asker, out, err);
+}
+
+int vf_job_look_in(const char *dir, const struct vf_asker *asker, struct vf_standing *out,
+                   struct vf_error **err)
+{
+    *out = (struct vf_standing){0};
     vf_auto(vf_job_free) struct vf_job *job = vf_job_load(dir, true, err);
     if (!job)
         return -1;
     job->asker = *asker;
     out->way = vf_journal_way(job->journal);
-    out->done = vf_job_was_done(job, "finish/description") != NULL;
+    out->done = (vf_job_was_done(job, "finish/description") && !vf_job_was_done(job, "return")) ||
+                vf_job_was_done(job, "finish/test");
+    out->taken = vf_strdup(vf_journal_taken_over(job->journal));
     out->touched = vf_journal_find(job->journal, "claim") != NULL;
     out->last = vf_strdup(last_step(job->journal));
     out->disks = job->plan->copy_disks && !vf_job_is_native(job) ? job->plan->n_disks : 0;
@@ -146,6 +179,7 @@ void vf_standing_clear(struct vf_standing *s)
 {
     free(s->service);
     free(s->unseen);
+    free(s->taken);
     free(s->last);
     vf_findings_free(&s->changes);
     *s = (struct vf_standing){0};

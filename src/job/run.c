@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Runs the step table forwards, and backwards when something fails. */
 #include "config.h"
-#include "job/job_priv.h"
+#include "job/lease.h"
 #include "job/resume.h"
 #include "base/clock.h"
 #include "base/i18n.h"
@@ -10,12 +10,12 @@
 #include <string.h>
 
 /* Steps begin and end on screen; what they do inside is in the journal. */
-static void say_phase(struct vf_job *job, const struct vf_step *step, const char *state,
+void vf_job_say_phase(struct vf_job *job, const char *step, const char *title, const char *state,
                       double seconds)
 {
     json_t *e = vf_event_new("phase");
-    json_object_set_new(e, "step", json_string(step->name));
-    json_object_set_new(e, "title", json_string(_(step->title)));
+    json_object_set_new(e, "step", json_string(step));
+    json_object_set_new(e, "title", json_string(title));
     json_object_set_new(e, "state", json_string(state));
     json_object_set_new(e, "seconds", json_real(seconds));
     vf_bus_say(job->bus, vf_event_line(e));
@@ -57,13 +57,45 @@ static int undo_one(struct vf_job *job, const struct vf_record *r, struct vf_err
         return 0;
     vf_autofree char *key = vf_strdup(r->key);
     vf_autoerror struct vf_error *why = NULL;
-    if (step->undo(job, r, &why) == 0)
+    if (vf_lease_check(job, &why) == 0 && step->undo(job, r, &why) == 0)
         return vf_job_undone(job, key, err);
     vf_job_note(job, "warn", _("could not undo %s: %s"), key, vf_error_text(why));
     /* what passes by itself is the lesser trouble */
     if (err && vf_error_is_transient(*err) && !vf_error_is_transient(why))
         vf_error_free(VF_STEAL(*err));
     return vf_fail(err, vf_error_code(why), _("undoing %s: %s"), key, vf_error_text(why));
+}
+
+int vf_job_undo_hosts(struct vf_job *job, struct vf_error **err)
+{
+    return undo_one(job, vf_journal_find(job->journal, "hosts"), err);
+}
+
+int vf_job_undo_pool(struct vf_job *job, struct vf_error **err)
+{
+    return undo_one(job, vf_journal_find(job->journal, "pool"), err);
+}
+
+/* Steps whose undoing is about the target or the hosts, and nothing of the source VM. */
+static bool is_elsewhere(const struct vf_step *step)
+{
+    static const char *const names[] = {"hosts", "pool", "create", "allocate", "migrate"};
+    for (size_t i = 0; i < VF_COUNT(names); i++)
+        if (!strcmp(step->name, names[i]))
+            return true;
+    return false;
+}
+
+int vf_job_undo_source(struct vf_job *job, struct vf_error **err)
+{
+    int failed = 0;
+    for (size_t i = vf_journal_count(job->journal); i-- > 0;) {
+        const struct vf_record *r = vf_journal_at(job->journal, i);
+        const struct vf_step *step = step_of(r->key);
+        if (step && !is_elsewhere(step) && undo_one(job, r, err) < 0)
+            failed = -1; /* the others are still tried: each is one less for a person to do */
+    }
+    return failed;
 }
 
 /* Written before anything is undone: from then on nothing that a way forwards would stand on can be
@@ -94,35 +126,46 @@ int vf_job_roll_back(struct vf_job *job, struct vf_error **err)
             return -1;
         if (!ours)
             return vf_fail(err, VF_E_CONFLICT,
-                           _("the move of %s is finished: VM %u at %s is its operator's now. To go "
-                             "back, remove that VM and rename the source by hand"),
+                           _("the move of %s is finished: VM %u at %s is its operator's now"),
                            job->plan->vm_name, id, job->plan->target);
     }
     if (turn_back(job, err) < 0)
         return -1;
     /* movers first: they hold the disks' locks, and no source starts while they do */
-    int failed = undo_one(job, vf_journal_find(job->journal, "hosts"), err);
+    int failed = vf_job_undo_hosts(job, err);
     for (size_t i = vf_journal_count(job->journal); i-- > 0;)
         if (vf_cancel_check(job->cancel, err) < 0)
             return -1;
         else if (undo_one(job, vf_journal_at(job->journal, i), err) < 0) {
             failed = -1; /* the others are still tried: each is one less for a person to do */
-            if (vf_job_target_ran(job))
+            if (vf_job_target_ran(job) || vf_lease_lost(job))
                 break; /* but not when it turned out that there is no way back */
         }
     return failed < 0 ? -1 : vf_job_done(job, "rollback", NULL, err);
 }
 
-bool vf_job_stop(struct vf_job *job, const char *why)
+static bool stop(struct vf_job *job, const char *why, bool keep)
 {
     pthread_mutex_lock(&job->stop_lock);
     bool heard = !job->going_back;
-    if (heard)
+    if (heard) {
+        atomic_store(&job->keep, keep);
         vf_cancel_fire(job->cancel, why);
+    }
     pthread_mutex_unlock(&job->stop_lock);
     if (!heard)
         vf_job_note(job, "info", _("%s: everything is being put back already"), why);
     return heard;
+}
+
+bool vf_job_stop(struct vf_job *job, const char *why)
+{
+    return stop(job, why, false);
+}
+
+bool vf_job_leave(struct vf_job *job, const char *why)
+{
+    return stop(job, why, true);
 }
 
 void vf_job_calm(struct vf_job *job)
@@ -157,7 +200,7 @@ static int source_answers(struct vf_job *job, struct vf_error **err)
 static bool waits(const struct vf_job *job, const struct vf_error *why)
 {
     bool again = vf_error_is_transient(why);
-    if (job->stand_still)
+    if (job->stand_still || vf_lease_lost(job) || atomic_load(&job->keep))
         return true;
     if (vf_job_target_ran(job))
         return again || vf_error_code(why) == VF_E_CANCELLED;
@@ -188,9 +231,9 @@ static enum vf_exit give_up(struct vf_job *job, struct vf_error **err)
 }
 
 /* A job that began to go back goes nowhere else. */
-static enum vf_exit only_back(const struct vf_job *job, struct vf_error **err)
+static enum vf_exit only_back(const struct vf_job *job, const struct vf_record *back,
+                              struct vf_error **err)
 {
-    const struct vf_record *back = vf_journal_find(job->journal, "rollback");
     bool over = back->state == VF_REC_DONE;
     vf_fail(err, VF_E_CONFLICT,
             over
@@ -202,22 +245,27 @@ static enum vf_exit only_back(const struct vf_job *job, struct vf_error **err)
 
 enum vf_exit vf_job_run(struct vf_job *job, struct vf_error **err)
 {
-    if (vf_journal_find(job->journal, "rollback") && !vf_job_target_ran(job))
-        return only_back(job, err);
+    const struct vf_record *back = vf_journal_find(job->journal, "return");
+    if (!back || back->state == VF_REC_UNDONE)
+        back = vf_job_target_ran(job) ? NULL : vf_journal_find(job->journal, "rollback");
+    if (back)
+        return only_back(job, back, err);
     for (size_t i = 0; i < vf_n_steps; i++) {
         const struct vf_step *step = &vf_steps[i];
         int64_t begun = vf_clock_ms();
         if (step->applies && !step->applies(job))
             continue;
-        say_phase(job, step, "begin", 0);
+        vf_job_say_phase(job, step->name, _(step->title), "begin", 0);
         int r = vf_cancel_check(job->cancel, err);
+        if (r == 0)
+            r = vf_lease_check(job, err);
         if (r == 0)
             r = step->run(job, err);
         double seconds = (double)(vf_clock_ms() - begun) / 1000;
         json_array_append_new(job->step_times,
                               json_pack("{s:s, s:s, s:f}", "step", step->name, "title",
                                         _(step->title), "seconds", seconds));
-        say_phase(job, step, r < 0 ? "failed" : "done", seconds);
+        vf_job_say_phase(job, step->name, _(step->title), r < 0 ? "failed" : "done", seconds);
         if (r == 0)
             continue;
         bool changed = vf_journal_find(job->journal, "claim") != NULL;

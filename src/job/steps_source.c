@@ -40,6 +40,8 @@ int vf_step_claim(struct vf_job *job, struct vf_error **err)
     json_t *before = s->description ? json_string(s->description) : json_null();
     if (vf_job_intend(job, "claim", json_pack("{s:o}", "description", before), err) < 0)
         return -1;
+    if (job->plan->rehearse) /* the source is left alone: others may move it meanwhile */
+        return note_stopped(job, "claim", err);
     /* written with the digest that was read: of two operators one loses here */
     if (job->source_pve->ops->describe_as(job->source_pve, s->node, s->id, text, s->digest, err) <
         0)
@@ -63,60 +65,6 @@ int vf_undo_claim(struct vf_job *job, const struct vf_record *rec, struct vf_err
                                  : vf_marker_remove(now->description, job->marker);
     return job->source_pve->ops->describe_as(job->source_pve, now->node, now->id, text, now->digest,
                                              err);
-}
-
-/* Hard stop, wait on or give up: never decided without an answer. */
-static int ask_about_shutdown(struct vf_job *job, const struct vf_error *why, const char **choice,
-                              struct vf_error **err)
-{
-    static const char *const keys[] = {"wait", "stop", "back"};
-    const struct vf_ask_choice choices[] = {
-        {keys[0], _("wait again")},
-        {keys[1], _("stop (hard): as if the power was cut")},
-        {keys[2], _("give up and put everything back")},
-    };
-    vf_autofree char *id = vf_asprintf("shutdown-force:%s", job->source->name);
-    vf_autofree char *title = vf_asprintf(_("%s did not shut down. What now?"), job->source->name);
-    struct vf_ask q = {.id = id,
-                       .kind = VF_ASK_CHOICE,
-                       .title = title,
-                       .detail = vf_error_text(why),
-                       .choices = choices,
-                       .n_choices = VF_COUNT(choices),
-                       .safe = "back"};
-    struct vf_answer a = {0};
-    if (job->asker.ask(job->asker.opaque, &q, job->cancel, &a, err) < 0)
-        return -1;
-    for (size_t i = 0; i < VF_COUNT(keys); i++)
-        if (vf_streq(a.text, keys[i]))
-            *choice = keys[i];
-    vf_answer_clear(&a);
-    return 0;
-}
-
-static int shut_down(struct vf_job *job, struct vf_error **err)
-{
-    const struct vf_vm *s = job->source;
-    struct vf_provider *p = job->source_pve;
-    for (;;) {
-        vf_autoerror struct vf_error *why = NULL;
-        if (p->ops->power(p, s->node, s->id, VF_POWER_SHUTDOWN, job->plan->shutdown_timeout,
-                          &why) == 0)
-            return 0;
-        enum vf_vm_state state;
-        if (p->ops->state(p, s->node, s->id, &state, NULL) == 0 && state == VF_VM_STOPPED)
-            return 0; /* it went down while we gave up waiting */
-        if (vf_error_code(why) != VF_E_CONFLICT)
-            return vf_fail_with(err, VF_STEAL(why));
-        const char *choice = "back";
-        if (ask_about_shutdown(job, why, &choice, err) < 0)
-            return -1;
-        if (!strcmp(choice, "stop"))
-            return p->ops->power(p, s->node, s->id, VF_POWER_STOP, job->plan->shutdown_timeout,
-                                 err);
-        if (!strcmp(choice, "back"))
-            return vf_fail_with(err, VF_STEAL(why));
-    }
 }
 
 /* Somebody started the source after it was shut down for this job. */
@@ -180,7 +128,7 @@ int vf_step_shutdown(struct vf_job *job, struct vf_error **err)
     job->down_since = vf_json_int(r->intent, "since");
     if (state != VF_VM_STOPPED) {
         job->down_ms = vf_clock_ms();
-        if (shut_down(job, err) < 0)
+        if (vf_job_shut_down(job, job->source_pve, s, err) < 0)
             return -1;
     }
     return note_stopped(job, "shutdown", err);
@@ -205,15 +153,16 @@ static int start_again(struct vf_job *job, struct vf_error **err)
 
 /* A shutdown that was asked for and not seen to its end may still be on its way through the guest,
  * which would go down after we found it running, and stay down. */
-static int await_shutdown(struct vf_job *job, const struct vf_record *rec, enum vf_vm_state *state,
-                          struct vf_error **err)
+int vf_job_await_down(struct vf_job *job, struct vf_provider *p, const struct vf_vm *s,
+                      const struct vf_record *rec, enum vf_vm_state *state, struct vf_error **err)
 {
-    const struct vf_vm *s = job->source;
+    if (!rec || rec->state != VF_REC_INTENT)
+        return 0;
     int64_t left =
         vf_json_int(rec->intent, "since") + job->plan->shutdown_timeout - vf_clock_unix();
     if (left > job->plan->shutdown_timeout) /* the clock was set back */
         left = job->plan->shutdown_timeout;
-    if (rec->state != VF_REC_INTENT || *state == VF_VM_STOPPED || left <= 0)
+    if (*state == VF_VM_STOPPED || left <= 0)
         return 0;
     vf_job_note(job, "info",
                 _("%s was asked to shut down: waiting up to %d s to see whether it still does"),
@@ -221,9 +170,27 @@ static int await_shutdown(struct vf_job *job, const struct vf_record *rec, enum 
     int64_t end = vf_clock_ms() + left * 1000;
     while (*state != VF_VM_STOPPED && vf_clock_ms() < end)
         if (vf_cancel_sleep(job->cancel, 500, err) < 0 ||
-            job->source_pve->ops->state(job->source_pve, s->node, s->id, state, err) < 0)
+            p->ops->state(p, s->node, s->id, state, err) < 0)
             return -1;
     return 0;
+}
+
+/* Somebody may have started what this job made, complete or not: they never run both. A target that
+ * cannot be asked does not keep the service from coming back. */
+static int target_rests(struct vf_job *job, struct vf_error **err)
+{
+    const struct vf_record *made = vf_job_target_record(job);
+    struct vf_provider *p = job->target_pve;
+    if (!p || !made || made->state == VF_REC_UNDONE || made->state == VF_REC_FAILED)
+        return 0;
+    unsigned id = (unsigned)vf_json_int(made->intent, "vmid");
+    enum vf_vm_state state;
+    if (vf_job_target_is_ours(job, id, NULL) <= 0 ||
+        p->ops->state(p, job->plan->target_node, id, &state, NULL) < 0 || state != VF_VM_RUNNING)
+        return 0;
+    return vf_fail(err, VF_E_CONFLICT,
+                   _("VM %u at %s runs: stop it there first, or both would run"), id,
+                   job->plan->target);
 }
 
 int vf_undo_shutdown(struct vf_job *job, const struct vf_record *rec, struct vf_error **err)
@@ -234,9 +201,9 @@ int vf_undo_shutdown(struct vf_job *job, const struct vf_record *rec, struct vf_
     enum vf_vm_state state;
     struct vf_provider *p = job->source_pve;
     if (p->ops->state(p, s->node, s->id, &state, err) < 0 ||
-        await_shutdown(job, rec, &state, err) < 0)
+        vf_job_await_down(job, p, s, rec, &state, err) < 0)
         return -1;
-    if (state == VF_VM_STOPPED && start_again(job, err) < 0)
+    if (state == VF_VM_STOPPED && (target_rests(job, err) < 0 || start_again(job, err) < 0))
         return -1;
     if (rec->state == VF_REC_DONE)
         job->down_seconds = (double)(vf_clock_unix() - vf_json_int(rec->intent, "since"));

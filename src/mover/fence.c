@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Epochs. A job that lost its program may have left an owner behind that still writes. Each owner
- * holds a lock in a directory of its own, named vmferry-JOB-EPOCH-RANDOM, beside those of other
- * starts of the job; before a volume is written, owners with a lower epoch are ended and waited
- * for. */
+ * holds a lock in a directory of its own, named vmferry-JOB-EPOCH-RANDOM, in one of the places
+ * where the program makes such directories, not always the same one (/run may have been full);
+ * before a volume is written, owners with a lower epoch are ended and waited for, wherever they
+ * are. */
 #include "config.h"
 #include "mover/owner.h"
 #include "base/clock.h"
@@ -64,15 +65,17 @@ static int outlive(int fd, const char *dir, struct vf_error **err)
     return 0;
 }
 
-static int outlive_dir(struct owner *o, const char *dir, struct vf_error **err)
+/* Somebody else may have made a directory of that name in /tmp, or a link: those are passed over.
+ */
+static int outlive_dir(const char *dir, struct vf_error **err)
 {
-    vf_autofree char *path = vf_asprintf("%s/lock", dir);
-    vf_autofd int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0)
-        return errno == ENOENT || errno == ENOTDIR ? 0 : vf_fail_errno(err, errno, "%s", path);
     struct stat st;
-    if (fstat(fd, &st) < 0 || st.st_uid != geteuid())
-        return 0; /* not of ours: no owner of this job */
+    vf_autofd int up = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (up < 0 || fstat(up, &st) < 0 || st.st_uid != geteuid())
+        return 0;
+    vf_autofd int fd = openat(up, "lock", O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return errno == ENOENT ? 0 : vf_fail_errno(err, errno, "%s/lock", dir);
     if (outlive(fd, dir, err) < 0)
         return -1;
     vf_info("mover", "removing %s of an older start of this job", dir);
@@ -92,24 +95,34 @@ static uint64_t epoch_of(const struct owner *o, const char *name)
     return vf_parse_u64(number, 0, UINT64_MAX - 1, &epoch) < 0 ? UINT64_MAX : epoch;
 }
 
-int vf_fence_older(struct owner *o, struct vf_error **err)
+static int outlive_in(const struct owner *o, const char *base, struct vf_error **err)
 {
-    const char *slash = strrchr(o->dir, '/');
-    if (!slash || slash == o->dir)
-        return 0;
-    vf_autofree char *base = vf_strndup(o->dir, (size_t)(slash - o->dir));
     DIR *d = opendir(base);
     if (!d)
-        return vf_fail_errno(err, errno, "%s", base);
+        return errno == ENOENT || errno == EACCES ? 0 : vf_fail_errno(err, errno, "%s", base);
     int r = 0;
     struct dirent *e;
     while (r == 0 && (e = readdir(d))) {
         if (epoch_of(o, e->d_name) >= o->epoch)
             continue;
         vf_autofree char *dir = vf_asprintf("%s/%s", base, e->d_name);
-        r = outlive_dir(o, dir, err);
+        r = outlive_dir(dir, err);
     }
     closedir(d);
+    return r;
+}
+
+int vf_fence_older(struct owner *o, struct vf_error **err)
+{
+    /* the places of vf_script_prepare (xfer/scripts.c), and our own wherever that is */
+    const char *slash = strrchr(o->dir, '/'), *home = getenv("HOME");
+    vf_autofree char *own =
+        slash && slash != o->dir ? vf_strndup(o->dir, (size_t)(slash - o->dir)) : NULL;
+    const char *const places[] = {own, "/run", "/tmp", "/var/tmp", home};
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < VF_COUNT(places); i++)
+        if (places[i] && *places[i] == '/')
+            r = outlive_in(o, places[i], err);
     return r;
 }
 

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 enum { TICK_MS = 125, PROGRESS_MS = 250 };
@@ -540,16 +541,31 @@ static void drain(int fd)
         ;
 }
 
+/* Whoever ends us (cleanup, a newer start of the job, a node that shuts down) asks for what BYE
+ * asks for: above all that the one-job key is taken back. */
+static int await_term(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &set, NULL); /* before there are threads, which inherit it */
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
 static int loop(struct owner *o, struct vf_error **err)
 {
     while (!o->ending) {
         struct pollfd fds[] = {{.fd = o->control ? o->control->link.in : -1, .events = POLLIN},
                                {.fd = o->listener, .events = POLLIN},
                                {.fd = o->caller ? o->caller->link.in : -1, .events = POLLIN},
-                               {.fd = o->wake_fd, .events = POLLIN}};
+                               {.fd = o->wake_fd, .events = POLLIN},
+                               {.fd = o->term_fd, .events = POLLIN}};
         if (vf_cancel_poll(NULL, fds, VF_COUNT(fds), o->passes ? TICK_MS : vf_clock_limit(1000),
                            err) < 0)
             return -1;
+        if (fds[4].revents)
+            return vf_fail(err, VF_E_CANCELLED, "told to end by a signal");
         if (fds[1].revents)
             vf_stream_accept(o);
         if (fds[3].revents)
@@ -626,8 +642,9 @@ int vf_serve(const struct vf_serve_opts *opts, struct vf_error **err)
     signal(SIGPIPE, SIG_IGN);
     signal(SIGHUP, SIG_IGN); /* of a login that ends: we may have to outlive it */
     o->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (o->wake_fd < 0)
-        return vf_fail_errno(err, errno, "eventfd");
+    o->term_fd = await_term();
+    if (o->wake_fd < 0 || o->term_fd < 0)
+        return vf_fail_errno(err, errno, "eventfd, signalfd");
     if (vf_fence_lock(o, err) < 0 || vf_stream_listen(o, err) < 0)
         return -1;
     o->control = vf_control_new(0, 1, -1);

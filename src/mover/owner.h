@@ -67,7 +67,7 @@ struct owner {
     struct outcome *outcomes;
     struct vf_limit limit; /* of all streams */
     bool greeted;
-    int listener, wake_fd;
+    int listener, wake_fd, term_fd;
     int lock_fd;             /* held as long as we live: see fence.c */
     struct open_disk *disks; /* main thread only */
     pthread_mutex_t lock;
@@ -161,7 +161,7 @@ int vf_dial_ssh(struct owner *o, const struct vf_frame *f, struct vf_proc *out, 
 /* What ssh said, as an error. -1, or 1 when the host hung up before it said who it is. */
 int vf_dial_failed(struct vf_proc *p, struct vf_error **err);
 
-/* fence.c: locks DIR for this owner; sees to it that older owners of JOB beside it are dead. */
+/* fence.c: locks DIR for this owner; sees to it that older owners of JOB are dead. */
 int vf_fence_lock(struct owner *o, struct vf_error **err);
 int vf_fence_older(struct owner *o, struct vf_error **err);
 /* keyfile.c: removes the lines that end in the word MARK from an authorized_keys file. */

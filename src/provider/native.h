@@ -73,6 +73,8 @@ struct vf_native_ops {
      * without *err: there is none. */
     char *(*find)(struct vf_provider *p, const char *node, unsigned id, const char *type,
                   struct vf_error **err);
+    /* When TASK began, unix seconds by its node's clock; 0: not known. */
+    int64_t (*began)(const char *task);
     /* Waits for its end however long it takes; outages are ridden out. */
     int (*watch)(struct vf_provider *source, const char *task, const struct vf_native_watch *w,
                  struct vf_error **err);

@@ -110,6 +110,14 @@ void vf_replications_free(struct vf_replication *v, size_t n)
     free(v);
 }
 
+void vf_outline_clear(struct vf_outline *o)
+{
+    vf_vm_free(o->vm);
+    free(o->why);
+    free(o->description);
+    *o = (struct vf_outline){0};
+}
+
 void vf_volume_clear(struct vf_volume *v)
 {
     free(v->path);

@@ -21,6 +21,15 @@ struct vf_node {
     bool no_quorum;                     /* its cluster refuses every change */
     uint64_t memory_total, memory_used; /* bytes */
     unsigned cpus;                      /* as its VMs count them; 0: not told */
+    double cpu;                         /* the part of them that is in use, 0 to 1 */
+};
+
+/* What the configuration of a VM says, without looking at its disks. */
+struct vf_outline {
+    struct vf_vm *vm;  /* NULL: cannot be moved as it is, see WHY */
+    char *why;         /* one sentence */
+    char *description; /* NULL: none */
+    bool snapshots, passthrough;
 };
 
 struct vf_storage {
@@ -93,17 +102,23 @@ enum vf_pool { VF_POOL_THERE, VF_POOL_MAY, VF_POOL_NEVER };
 
 enum vf_power { VF_POWER_START, VF_POWER_SHUTDOWN, VF_POWER_STOP };
 
+typedef int vf_guard_fn(void *opaque, struct vf_error **err);
+
 struct vf_provider_ops {
     const char *type;
 
     /* Reading. Lists: *OUT is an array of *N the matching _free() releases. */
     int (*nodes)(struct vf_provider *p, struct vf_node **out, size_t *n, struct vf_error **err);
     /* All VMs and containers this login sees; only id, name, node, state, container, template_,
-     * lock, tags, memory are filled. */
+     * lock, tags, memory, ha are filled. */
     int (*vms)(struct vf_provider *p, struct vf_vm ***out, size_t *n, struct vf_error **err);
     int (*storages)(struct vf_provider *p, const char *node, struct vf_storage **out, size_t *n,
                     struct vf_error **err);
     int (*bridges)(struct vf_provider *p, const char *node, struct vf_bridge **out, size_t *n,
+                   struct vf_error **err);
+    /* What the configuration of LISTED (an entry of the list above, no container) says: one
+     * request. */
+    int (*outline)(struct vf_provider *p, const struct vf_vm *listed, struct vf_outline *out,
                    struct vf_error **err);
     /* Everything about VM ID, disks with path, true size and used bytes. NULL with *err:
      * UNSUPPORTED for what cannot be moved (template, container …), with the reason. */
@@ -128,6 +143,10 @@ struct vf_provider_ops {
                  struct vf_error **err);
     /* A free VMID, or WANTED when that is free, else CONFLICT. */
     int (*free_id)(struct vf_provider *p, unsigned wanted, unsigned *out, struct vf_error **err);
+    /* The IP addresses of VM's network cards as the agent in the guest tells them, that other hosts
+     * may reach; NULL-terminated, caller frees. Fails when there is no agent, or it is silent. */
+    int (*addresses)(struct vf_provider *p, const struct vf_vm *vm, char ***out,
+                     struct vf_error **err);
     /* Guests, all but VMID BUT, with a MAC address or the UUID of VM. */
     int (*twins)(struct vf_provider *p, const struct vf_vm *vm, unsigned but, struct vf_twins *out,
                  struct vf_error **err);
@@ -221,6 +240,8 @@ struct vf_provider_ops {
 
     /* From now on CANCEL (borrowed) ends what waits. */
     void (*set_cancel)(struct vf_provider *p, struct vf_cancel *cancel);
+    /* From now on GUARD (NULL: nobody) is asked before anything is changed; -1 forbids it. */
+    void (*set_guard)(struct vf_provider *p, vf_guard_fn *guard, void *opaque);
     void (*free)(struct vf_provider *p);
 
     const struct vf_native_ops
@@ -252,6 +273,7 @@ void vf_bridges_free(struct vf_bridge *v, size_t n);
 void vf_twins_free(struct vf_twins *t);
 void vf_abilities_clear(struct vf_abilities *a);
 void vf_replications_free(struct vf_replication *v, size_t n);
+void vf_outline_clear(struct vf_outline *o);
 void vf_volume_clear(struct vf_volume *v);
 
 #endif

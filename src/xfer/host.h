@@ -56,6 +56,13 @@ extern const char vf_script_key_list[]; /* USER -> "key FILE JOB" a key of any j
 extern const char vf_script_helpers[];  /* -> "helper DIR JOB PID" a directory; PID 0: dead */
 extern const char vf_script_dirs[];     /* PREFIX list|remove -> a line per directory */
 extern const char vf_script_lives[];    /* DIR -> "lives" or "gone": the owner there */
+/* Those of the mirror (scripts_mirror.c) answer as told there. */
+extern const char vf_script_mirror_take[];    /* JOB TOKEN LIMIT make|mine|any SINCE PID WHO */
+extern const char vf_script_mirror_put[];     /* JOB TOKEN OFFSET DATA */
+extern const char vf_script_mirror_plan[];    /* JOB TOKEN TEXT */
+extern const char vf_script_mirror_release[]; /* JOB TOKEN */
+extern const char vf_script_mirror_drop[];    /* JOB TOKEN|- */
+extern const char vf_script_mirror_list[];    /* -> "DIR other|left …" and the line of the job */
 
 /* May JOB be part of file names and of lines in authorized_keys? */
 bool vf_job_name_ok(const char *job);

@@ -194,11 +194,24 @@ snapshot() {
         if [ "$namespaces" ]; then
             on "${n%/*}" "${n#*/}" 'ls -lA /root/.ssh /etc/pve/priv |
                 sed "s/ [A-Z][a-z][a-z]  *[0-9]* [0-9:]* / /"
-                find /var/lib/vz /mnt/pve /tmp /run -xdev -type f | sort'
+                find /var/lib/vmferry 2>/dev/null
+                find /var/lib/vz /mnt/pve /tmp /run -xdev -type f ! -name "qemu-*.log" \
+                    ! -name "serial-*.log" | sort'
         else
             (cd "$L/$n" && ls -A root/.ssh && find vz tmp run -type f | sort)
         fi
     done >>"$1" 2>&1
+}
+
+# plain FILE: a snapshot without what differs from lab to lab and from move to move, in FILE.plain
+plain() {
+    sed -e '/"vmgenid"/d; /^ssh-ed25519/d; /"cluster": "ssh-/d; /"host": /d' \
+        -e 's/,ctime=[0-9]*//; s/by vmferry at [^ ]* as/by vmferry at TIME as/' "$1" >"$1.plain"
+}
+
+# contents FILE: sums of all images of all storages
+contents() {
+    (cd "$L" && find . -path '*/images/*' -type f | LC_ALL=C sort | xargs cksum) >"$1"
 }
 
 # unchanged TEXT: nothing differs from the last snapshot $work/before

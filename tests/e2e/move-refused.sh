@@ -135,11 +135,6 @@ says err 'start failed' "with the task's words"
 unchanged "and everything is put back"
 is "$before $(status alpha a1 100)" "running running" "the source runs again"
 
-move 1 "a guest that does not shut down is never stopped hard without an answer" --stop-timeout 2 \
-    alpha beta b1 local stubborn
-says err 'shut down' "and it is said"
-is "$(status alpha a2 103)" running "it still runs"
-unchanged "and everything is put back"
 # --- room that is made in the middle
 if [ "$namespaces" ]; then
     ctl beta set-space small 10000000000

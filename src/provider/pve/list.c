@@ -55,6 +55,7 @@ int vf_pve_nodes(struct vf_provider *p, struct vf_node **out, size_t *n, struct 
         node->memory_total = vf_json_u64(e, "maxmem");
         node->memory_used = vf_json_u64(e, "mem");
         node->cpus = (unsigned)vf_json_u64(e, "maxcpu");
+        node->cpu = json_number_value(json_object_get(e, "cpu"));
         json_array_foreach (status, k, s)
             if (vf_streq(vf_json_text(s, "type"), "node") &&
                 vf_streq(vf_json_text(s, "name"), name))
@@ -70,6 +71,7 @@ static void fill_vm(struct vf_vm *vm, const json_t *e)
     vf_str_set(&vm->name, vf_json_text(e, "name"));
     vf_str_set(&vm->lock, vf_json_text(e, "lock"));
     vf_str_set(&vm->tags, vf_json_text(e, "tags"));
+    vf_str_set(&vm->ha, vf_json_text(e, "hastate"));
     vm->state = vf_pve_state_of(e);
     vm->template_ = vf_json_bool(e, "template");
     vm->memory = vf_json_u64(e, "maxmem");

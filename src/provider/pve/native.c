@@ -140,6 +140,13 @@ static char *start(struct vf_provider *p, const struct vf_plan *plan, const stru
     return data && vf_starts(upid, "UPID:") ? vf_strdup(upid) : NULL;
 }
 
+/* UPID:NODE:PID:PSTART:STARTTIME:TYPE:ID:USER: with the times as hexadecimal numbers */
+static int64_t began(const char *task)
+{
+    vf_autostrv char **v = vf_strv_split(task, ":");
+    return vf_strv_len(v) > 4 ? (int64_t)strtoll(v[4], NULL, 16) : 0;
+}
+
 static char *find(struct vf_provider *p, const char *node, unsigned id, const char *type,
                   struct vf_error **err)
 {
@@ -306,6 +313,7 @@ const struct vf_native_ops vf_pve_native = {
     .endpoint = endpoint,
     .start = start,
     .find = find,
+    .began = began,
     .watch = watch,
     .stop = stop,
     .glimpse = glimpse,

@@ -47,6 +47,8 @@ char *vf_pve_mac_prefix(struct vf_provider *p);
 int vf_pve_free_id(struct vf_provider *p, unsigned wanted, unsigned *out, struct vf_error **err);
 /* describe.c */
 struct vf_vm *vf_pve_describe(struct vf_provider *p, unsigned id, struct vf_error **err);
+int vf_pve_outline(struct vf_provider *p, const struct vf_vm *listed, struct vf_outline *out,
+                   struct vf_error **err);
 char *vf_pve_notes(struct vf_provider *p, unsigned id, struct vf_error **err);
 /* pending.c: each change that waits for the VM's next start, as something that stops a move. */
 int vf_pve_note_pending(struct vf_pve_client *c, struct vf_vm *vm, struct vf_error **err);
@@ -61,6 +63,9 @@ int vf_pve_rights(struct vf_provider *p, const struct vf_use *use, struct vf_fin
                   struct vf_error **err);
 /* The least privileges a role for moving VMs away from, or to, a cluster of VERSION has. */
 char **vf_pve_role(bool target, unsigned version);
+/* agent.c */
+int vf_pve_addresses(struct vf_provider *p, const struct vf_vm *vm, char ***out,
+                     struct vf_error **err);
 /* twins.c */
 int vf_pve_twins(struct vf_provider *p, const struct vf_vm *vm, unsigned but, struct vf_twins *out,
                  struct vf_error **err);

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Owners that are told to end by a signal: by a newer start of their job, wherever their directory
+ * is, or by a person. They take back what would let somebody in. */
+#include "config.h"
+#include "tests/unit/copy-fixture.h"
+
+#include <sys/wait.h>
+
+/* Waits until process PID, a child of ours, has ended; it is reaped later. */
+static bool ends(pid_t pid)
+{
+    int64_t end = vf_clock_ms() + 30000;
+    siginfo_t info = {0};
+    while (vf_clock_ms() < end) {
+        if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT | WNOHANG) == 0 && info.si_pid == pid)
+            return true;
+        usleep(10000);
+    }
+    return false;
+}
+
+static void test_signal(int sig, const char *name)
+{
+    struct vf_mover_host *h = open_host(1);
+    if (!ok(h != NULL, "an owner"))
+        return;
+    static const char other[] = "ssh-ed25519 AAAA operator\n",
+                      ours[] = "restrict ssh-ed25519 BBBB vmferry-job-x\n";
+    vf_autofree char *keys = path_of("authorized_keys2");
+    vf_autofree char *both = vf_asprintf("%s%s", other, ours);
+    vf_autofree char *owner_dir = vf_strdup(h->dir);
+    vf_autobuf struct vf_buf b = {0};
+    vf_autoerror struct vf_error *e = NULL;
+    if (vf_replace_file(keys, both, strlen(both), 0600, &e) < 0)
+        abort();
+    vf_field_str(&b, VF_TAG_PATH, keys);
+    vf_field_str(&b, VF_TAG_TEXT, "vmferry-job-x");
+    ok(vf_session_call(h->session, VF_F_KEY_FILE, 1, &b, VF_F_OK, 30000, NULL, NULL, &e) == 0,
+       "it is told of the one-job key");
+    show(e);
+    kill(h->proc.pid, sig);
+    ok(ends(h->proc.pid), "%s ends it", name);
+    vf_autofree char *left = vf_read_file(keys, 4096, NULL, NULL);
+    is_str(left, other, "its key is gone, others are not");
+    ok(access(owner_dir, F_OK) < 0, "so is its directory");
+    vf_mover_host_free(h);
+    unlink(keys);
+}
+
+/* An owner of EPOCH in the directory WHERE, with nobody who talks to it. */
+static bool start_owner(const char *job, const char *epoch, const char *where, struct vf_proc *p)
+{
+    const char *argv[] = {mover, "serve", "--job", job, "--epoch", epoch, "--dir", where, NULL};
+    vf_autofree char *sock = vf_asprintf("%s/sock", where);
+    if (mkdir(where, 0700) < 0 ||
+        vf_proc_start(argv, VF_PROC_STDIN | VF_PROC_STDOUT | VF_PROC_STDERR | VF_PROC_DIE, -1, p,
+                      NULL) < 0)
+        return false;
+    for (int i = 0; i < 3000 && access(sock, F_OK) < 0; i++)
+        usleep(10000);
+    return access(sock, F_OK) == 0;
+}
+
+/* The older start of the job found no room in /run, say. */
+static void test_elsewhere(void)
+{
+    vf_autofree char *job = vf_asprintf("elsewhere-%d", (int)getpid());
+    struct {
+        const char *base;
+        bool ends;
+        char *dir;
+        struct vf_proc p;
+    } v[] = {{"/var/tmp", true, NULL, {0}}, {"/tmp", true, NULL, {0}}, {"/tmp", false, NULL, {0}}};
+    for (size_t i = 0; i < VF_COUNT(v); i++) {
+        /* what another job's name only begins with is none of ours */
+        v[i].dir =
+            vf_asprintf("%s/vmferry-%s%s-1-%08zx", v[i].base, job, v[i].ends ? "" : "-other", i);
+        ok(start_owner(job, "1", v[i].dir, &v[i].p), "an owner in %s", v[i].dir);
+    }
+    struct vf_mover_opts o = {.job = job, .epoch = 2, .mover = mover};
+    vf_autoerror struct vf_error *e = NULL;
+    struct vf_mover_host *h = vf_mover_host_open(NULL, &o, &e);
+    vf_autofree char *to = path_of("elsewhere.raw");
+    vf_autofd int fd = open(to, O_RDWR | O_CREAT, 0600);
+    vf_autobuf struct vf_buf b = {0};
+    vf_field_str(&b, VF_TAG_PATH, to);
+    vf_field_str(&b, VF_TAG_FORMAT, "raw");
+    vf_field_u64(&b, VF_TAG_WRITE, 1);
+    vf_field_u64(&b, VF_TAG_OURS, 1);
+    ok(h && fd >= 0 && ftruncate(fd, MIB) == 0 &&
+           vf_session_call(h->session, VF_F_OPEN, 1, &b, VF_F_OPENED, 30000, NULL, NULL, &e) == 0,
+       "a newer one opens the volume");
+    show(e);
+    for (size_t i = 0; i < VF_COUNT(v); i++) {
+        siginfo_t info = {0};
+        bool dead = waitid(P_PID, (id_t)v[i].p.pid, &info, WEXITED | WNOWAIT | WNOHANG) == 0 &&
+                    info.si_pid == v[i].p.pid;
+        ok(dead == v[i].ends, "the one in %s %s", v[i].dir,
+           v[i].ends ? "is dead by then" : "lives");
+        ok((access(v[i].dir, F_OK) < 0) == v[i].ends, "its directory is %s",
+           v[i].ends ? "gone" : "there");
+        kill(v[i].p.pid, SIGTERM);
+        vf_proc_wait(&v[i].p, NULL, NULL);
+        rmdir(v[i].dir);
+        free(v[i].dir);
+    }
+    vf_mover_host_free(h);
+    unlink(to);
+}
+
+int main(void)
+{
+    if (begin_copies("owner-end") != 0)
+        return 99;
+    test_signal(SIGTERM, "TERM");
+    test_signal(SIGINT, "INT");
+    test_elsewhere();
+    return end_copies();
+}
