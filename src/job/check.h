@@ -35,6 +35,10 @@ struct vf_check {
     int (*run)(const struct vf_view *v, struct vf_findings *f, struct vf_error **err);
 };
 
+/* The beginning of such a function. */
+#define VF_CHECK(name)                                                                             \
+    static int name(const struct vf_view *v, struct vf_findings *f, struct vf_error **err)
+
 /* In the order in which they are run. */
 struct vf_checks {
     const struct vf_check *v;
@@ -50,6 +54,8 @@ static inline enum vf_severity vf_start_severity(const struct vf_view *v)
     return v->plan->start ? VF_STOP : VF_WARN;
 }
 
+/* Tells of something that stays behind, unless the platform's own migration carries it. */
+void vf_tell_left_out(const struct vf_view *v, const struct vf_left_out *l, struct vf_findings *f);
 /* Takes out of VM, as the plan makes it, what does not get to the target, with a note of each. */
 int vf_fit_plan(const struct vf_plan *plan, struct vf_provider *dst, struct vf_vm *vm,
                 struct vf_error **err);

@@ -7,9 +7,6 @@
 
 #include <string.h>
 
-#define CHECK(name)                                                                                \
-    static int name(const struct vf_view *v, struct vf_findings *f, struct vf_error **err)
-
 static const char *ref_name(const char *ref)
 {
     return strchr(ref, '/') + 1;
@@ -79,7 +76,7 @@ static int check_ref(const struct vf_plan *plan, const struct vf_vm *source, con
 }
 
 /* A migration carries the firewall too, but not what its rules name of the cluster's. */
-CHECK(firewall)
+VF_CHECK(firewall)
 {
     const struct vf_plan *plan = v->plan;
     const struct vf_vm *source = v->source;
@@ -110,7 +107,7 @@ CHECK(firewall)
     return 0;
 }
 
-CHECK(pool)
+VF_CHECK(pool)
 {
     const struct vf_plan *plan = v->plan;
     const struct vf_vm *source = v->source;
@@ -136,7 +133,7 @@ CHECK(pool)
 
 /* Proxmox's own migration refuses a VM that is managed at all; native_check.c says so unless it was
  * agreed to suspend it. */
-CHECK(high_availability)
+VF_CHECK(high_availability)
 {
     /* to set the state it is in; to see that it was noticed */
     static const char *const needed[] = {"Sys.Console", "Sys.Audit"};

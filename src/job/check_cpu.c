@@ -8,9 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CHECK(name)                                                                                \
-    static int name(const struct vf_view *v, struct vf_findings *f, struct vf_error **err)
-
 /* The first part of the option KEY, which may go by the name NAME: of "cputype=host,flags=+aes" it
  * is "host". NULL: not set. Caller frees. */
 static char *first_part(const struct vf_vm *vm, const char *key, const char *name)
@@ -29,9 +26,12 @@ static char *cpu_type(const struct vf_view *v)
     return v->plan->cpu ? vf_strdup(v->plan->cpu) : first_part(v->source, "cpu", "cputype");
 }
 
-CHECK(type)
+VF_CHECK(type)
 {
+    const char *arch = vf_opts_get(&v->source->opts, "arch");
     vf_autofree char *cpu = cpu_type(v);
+    if (arch && !vf_streq(arch, "x86_64"))
+        return 0; /* the list is of the node's own */
     if (!cpu || !v->can.cpus || vf_strv_has(v->can.cpus, cpu))
         return 0;
     vf_finding_add(f, vf_start_severity(v), "cpu",
@@ -46,7 +46,7 @@ CHECK(type)
 }
 
 /* QEMU is told to refuse what the processor cannot do. */
-CHECK(flags)
+VF_CHECK(flags)
 {
     static const struct {
         const char *cpu, *flags; /* those of the one before come with it */
@@ -79,7 +79,7 @@ CHECK(flags)
     return 0;
 }
 
-CHECK(model)
+VF_CHECK(model)
 {
     vf_autofree char *cpu = cpu_type(v);
     struct vf_abilities here = {0};
@@ -116,7 +116,7 @@ static bool parse_machine(const char *text, size_t *type, unsigned *version)
     return false;
 }
 
-CHECK(machine)
+VF_CHECK(machine)
 {
     vf_autofree char *m = first_part(v->source, "machine", "type");
     size_t type, other_type;

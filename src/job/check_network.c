@@ -6,9 +6,6 @@
 #include "base/i18n.h"
 #include "base/str.h"
 
-#define CHECK(name)                                                                                \
-    static int name(const struct vf_view *v, struct vf_findings *f, struct vf_error **err)
-
 static const struct vf_bridge *bridge(const struct vf_view *v, const char *name)
 {
     for (size_t i = 0; name && i < v->n_bridges; i++)
@@ -25,7 +22,7 @@ static const struct vf_nic *source_nic(const struct vf_view *v, unsigned index)
     return NULL;
 }
 
-CHECK(bridges)
+VF_CHECK(bridges)
 {
     for (size_t i = 0; i < v->plan->n_nics; i++) {
         const struct vf_plan_nic *n = &v->plan->nics[i];
@@ -41,7 +38,7 @@ CHECK(bridges)
     return 0;
 }
 
-CHECK(vnets)
+VF_CHECK(vnets)
 {
     for (size_t i = 0; i < v->plan->n_nics; i++) {
         const struct vf_plan_nic *n = &v->plan->nics[i];
@@ -60,7 +57,7 @@ CHECK(vnets)
 
 /* A tag on a bridge that is not VLAN-aware gets a VLAN interface of its own; trunks cannot, nor can
  * either on a VNet. */
-CHECK(vlan)
+VF_CHECK(vlan)
 {
     for (size_t i = 0; i < v->plan->n_nics; i++) {
         const struct vf_plan_nic *n = &v->plan->nics[i];
@@ -68,7 +65,7 @@ CHECK(vlan)
         const struct vf_bridge *b = bridge(v, n->bridge);
         const char *trunks = s ? vf_opts_get(&s->opts, "trunks") : NULL;
         unsigned tag = n->tag != VF_VLAN_KEEP ? n->tag : s ? s->tag : 0;
-        if (!b || b->vlan_aware || (!trunks && !(tag && b->vnet)))
+        if (!b || b->vlan_aware || !b->vlan_told || (!trunks && !(tag && b->vnet)))
             continue;
         vf_autofree char *what = vf_asprintf("net%u", n->index);
         vf_autofree char *uses =
@@ -84,7 +81,7 @@ CHECK(vlan)
     return 0;
 }
 
-CHECK(mtu)
+VF_CHECK(mtu)
 {
     for (size_t i = 0; i < v->plan->n_nics; i++) {
         const struct vf_plan_nic *n = &v->plan->nics[i];

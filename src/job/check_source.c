@@ -10,13 +10,10 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
-#define CHECK(name)                                                                                \
-    static int name(const struct vf_view *v, struct vf_findings *f, struct vf_error **err)
-
 /* The journal reserves a MiB; a log and the marks of copies come beside it. */
 static const uint64_t state_needs = UINT64_C(1) << 20, state_wants = UINT64_C(16) << 20;
 
-CHECK(state_space)
+VF_CHECK(state_space)
 {
     vf_autofree char *root = vf_state_root();
     vf_autofree char *dir = vf_strdup(root);
@@ -40,7 +37,7 @@ CHECK(state_space)
     return 0;
 }
 
-CHECK(source_quorum)
+VF_CHECK(source_quorum)
 {
     if (v->n_source_nodes && v->source_nodes[0].no_quorum)
         vf_finding_add(f, VF_STOP, v->plan->source,
@@ -49,7 +46,7 @@ CHECK(source_quorum)
     return 0;
 }
 
-CHECK(claimed)
+VF_CHECK(claimed)
 {
     const struct vf_vm *s = v->source;
     vf_autofree char *owner = vf_marker_find(s->description);
@@ -61,7 +58,7 @@ CHECK(claimed)
     return 0;
 }
 
-CHECK(locked)
+VF_CHECK(locked)
 {
     const struct vf_vm *s = v->source;
     if (s->lock)
@@ -70,7 +67,7 @@ CHECK(locked)
     return 0;
 }
 
-CHECK(running_task)
+VF_CHECK(running_task)
 {
     const struct vf_vm *s = v->source;
     vf_autostrv char **tasks = v->src->ops->tasks(v->src, s->node, s->id, err);
@@ -84,7 +81,7 @@ CHECK(running_task)
     return 0;
 }
 
-CHECK(vm_name)
+VF_CHECK(vm_name)
 {
     const struct vf_vm *s = v->source;
     if (v->plan->vm_name && !vf_streq(s->name, v->plan->vm_name))
@@ -95,7 +92,7 @@ CHECK(vm_name)
 }
 
 /* Neither can it be shut down nor is what its memory holds on its disks. */
-CHECK(power_state)
+VF_CHECK(power_state)
 {
     const struct vf_vm *s = v->source;
     if (s->state != VF_VM_RUNNING && s->state != VF_VM_STOPPED)
@@ -107,13 +104,13 @@ CHECK(power_state)
 static const char *const suffixes[] = {VF_CREATING, VF_CLONING, VF_MIGRATED, VF_RETURNED, VF_TEST};
 
 /* By whom it was begun, or that it is the other half of that. */
-CHECK(source_name)
+VF_CHECK(source_name)
 {
     return vf_check_begun(v->plan, v->source, v->dst, v->vms, v->n_vms, f, err);
 }
 
 /* The source will be called so: two of one name are not told apart afterwards. */
-CHECK(leftover_names)
+VF_CHECK(leftover_names)
 {
     for (size_t i = 0; i < v->n_source_vms; i++)
         for (size_t k = 0; k < VF_COUNT(suffixes); k++) {
@@ -129,54 +126,51 @@ CHECK(leftover_names)
     return 0;
 }
 
-CHECK(rehearsal)
+VF_CHECK(rehearsal)
 {
     vf_check_rehearsal(v->plan, v->source, f);
     return 0;
 }
 
-CHECK(service_test)
+VF_CHECK(service_test)
 {
     vf_check_service(v->plan, v->source, f);
     return 0;
 }
 
-CHECK(no_disks)
+VF_CHECK(no_disks)
 {
     if (!v->source->n_disks && v->plan->copy_disks)
         vf_finding_add(f, VF_WARN, v->source->name, NULL, _("it has no disks to copy"));
     return 0;
 }
 
-static void tell_left_out(const struct vf_view *v, const struct vf_vm *vm, bool stop,
-                          struct vf_findings *f)
+void vf_tell_left_out(const struct vf_view *v, const struct vf_left_out *l, struct vf_findings *f)
 {
-    for (size_t i = 0; i < vm->n_left_out; i++) {
-        const struct vf_left_out *l = &vm->left_out[i];
-        if (l->stop != stop ||
-            (!stop && v->plan->method == VF_METHOD_REMOTE_MIGRATE && vf_native_carries(l)))
-            continue;
-        if (stop)
-            vf_finding_add(f, VF_STOP, l->what, NULL, "%s", l->why);
-        else
-            vf_finding_add(f, l->minor ? VF_INFO : VF_WARN, l->what, NULL,
-                           _("not carried over; %s"), l->why);
-    }
+    if (l->stop)
+        vf_finding_add(f, VF_STOP, l->what, NULL, "%s", l->why);
+    else if (v->plan->method != VF_METHOD_REMOTE_MIGRATE || !vf_native_carries(l))
+        vf_finding_add(f, l->minor ? VF_INFO : VF_WARN, l->what, NULL, _("not carried over; %s"),
+                       l->why);
 }
 
-CHECK(pending)
+VF_CHECK(pending)
 {
-    tell_left_out(v, v->source, true, f);
+    for (size_t i = 0; i < v->source->n_left_out; i++)
+        if (v->source->left_out[i].stop)
+            vf_tell_left_out(v, &v->source->left_out[i], f);
     return 0;
 }
 
-CHECK(not_carried)
+VF_CHECK(not_carried)
 {
-    tell_left_out(v, v->source, false, f);
+    for (size_t i = 0; i < v->source->n_left_out; i++)
+        if (!v->source->left_out[i].stop)
+            vf_tell_left_out(v, &v->source->left_out[i], f);
     return 0;
 }
 
-CHECK(linked_clone)
+VF_CHECK(linked_clone)
 {
     const struct vf_vm *s = v->source;
     for (size_t i = 0; v->plan->copy_disks && i < s->n_disks; i++)
@@ -188,7 +182,7 @@ CHECK(linked_clone)
     return 0;
 }
 
-CHECK(cloud_init)
+VF_CHECK(cloud_init)
 {
     const struct vf_vm *s = v->source;
     for (size_t i = 0; v->plan->n_disks && i < s->n_cdroms; i++)
@@ -200,7 +194,7 @@ CHECK(cloud_init)
     return 0;
 }
 
-CHECK(cd_rom)
+VF_CHECK(cd_rom)
 {
     const struct vf_vm *s = v->source;
     for (size_t i = 0; i < s->n_cdroms; i++)
@@ -211,11 +205,11 @@ CHECK(cd_rom)
 }
 
 /* With "agent: 1" Proxmox asks the agent to shut the guest down, and nobody else. */
-CHECK(guest_agent)
+VF_CHECK(guest_agent)
 {
     const struct vf_vm *s = v->source;
     const char *agent = vf_opts_get(&s->opts, "agent");
-    if (s->state != VF_VM_RUNNING || !agent ||
+    if (s->state != VF_VM_RUNNING || v->plan->rehearse || !agent ||
         (!vf_starts(agent, "1") && !vf_starts(agent, "enabled=1")) ||
         v->src->ops->agent(v->src, s->node, s->id) != 0)
         return 0;
@@ -245,10 +239,12 @@ static void tell_replication(const struct vf_view *v, const struct vf_replicatio
     vf_finding_fix(f, vf_fix_words[VF_FIX_SUSPEND_REPLICATION]);
 }
 
-CHECK(replication)
+VF_CHECK(replication)
 {
     struct vf_replication *jobs = NULL;
     size_t n = 0, on = 0;
+    if (v->plan->rehearse) /* leaves the source alone */
+        return 0;
     if (v->src->ops->replications(v->src, v->source->id, &jobs, &n, err) < 0)
         return -1;
     for (size_t i = 0; i < n; i++)

@@ -6,9 +6,6 @@
 #include "base/i18n.h"
 #include "base/str.h"
 
-#define CHECK(name)                                                                                \
-    static int name(const struct vf_view *v, struct vf_findings *f, struct vf_error **err)
-
 const struct vf_storage *vf_view_storage(const struct vf_view *v, const char *name)
 {
     for (size_t i = 0; i < v->n_storages; i++)
@@ -34,7 +31,7 @@ static const char *next_storage(const struct vf_plan *p, size_t *i)
     return NULL;
 }
 
-CHECK(storage)
+VF_CHECK(storage)
 {
     const char *name;
     for (size_t i = 0; (name = next_storage(v->plan, &i));) {
@@ -54,7 +51,7 @@ CHECK(storage)
     return 0;
 }
 
-CHECK(format)
+VF_CHECK(format)
 {
     for (size_t i = 0; v->plan->copy_disks && i < v->plan->n_disks; i++) {
         const struct vf_plan_disk *d = &v->plan->disks[i];
@@ -84,7 +81,7 @@ static uint64_t sum(const struct vf_view *v, const struct vf_storage *s, uint64_
     return size;
 }
 
-CHECK(room)
+VF_CHECK(room)
 {
     const char *name;
     for (size_t i = 0; (name = next_storage(v->plan, &i));) {
@@ -110,7 +107,7 @@ CHECK(room)
 }
 
 /* Ceph's own limits: it warns at 85 % of an OSD, and stops every write at 95 %. */
-CHECK(ceph_full)
+VF_CHECK(ceph_full)
 {
     enum { NEARFULL = 85, FULL = 95 };
     const char *name;
@@ -137,7 +134,7 @@ CHECK(ceph_full)
 }
 
 /* What is one although it has two names. */
-CHECK(same_storage)
+VF_CHECK(same_storage)
 {
     vf_autofree char *store = NULL;
     if (vf_store_is_shared(v->plan, v->same_cluster, v->source->node, v->src, v->storages,

@@ -8,9 +8,6 @@
 #include "base/i18n.h"
 #include "base/str.h"
 
-#define CHECK(name)                                                                                \
-    static int name(const struct vf_view *v, struct vf_findings *f, struct vf_error **err)
-
 const struct vf_node *vf_view_node(const struct vf_view *v)
 {
     for (size_t i = 0; i < v->n_nodes; i++)
@@ -19,7 +16,7 @@ const struct vf_node *vf_view_node(const struct vf_view *v)
     return NULL;
 }
 
-CHECK(target_quorum)
+VF_CHECK(target_quorum)
 {
     if (v->n_nodes && v->nodes[0].no_quorum)
         vf_finding_add(f, VF_STOP, v->plan->target,
@@ -28,7 +25,7 @@ CHECK(target_quorum)
     return 0;
 }
 
-CHECK(target_node)
+VF_CHECK(target_node)
 {
     const struct vf_node *n = vf_view_node(v);
     if (n && !n->online)
@@ -46,7 +43,7 @@ CHECK(target_node)
     return 0;
 }
 
-CHECK(memory)
+VF_CHECK(memory)
 {
     const struct vf_node *n = vf_view_node(v);
     if (!n || !n->memory_total || n->memory_total - n->memory_used >= v->source->memory)
@@ -58,7 +55,7 @@ CHECK(memory)
     return 0;
 }
 
-CHECK(cpus)
+VF_CHECK(cpus)
 {
     const struct vf_node *n = vf_view_node(v);
     const struct vf_vm *s = v->source;
@@ -73,7 +70,7 @@ CHECK(cpus)
 }
 
 /* What is left out where is told one by one. */
-CHECK(older)
+VF_CHECK(older)
 {
     unsigned s = v->src->ops->version(v->src), t = v->dst->ops->version(v->dst);
     if (s && t && t < s)
@@ -84,7 +81,7 @@ CHECK(older)
     return 0;
 }
 
-CHECK(target_name)
+VF_CHECK(target_name)
 {
     vf_autofree char *name = vf_plan_target_name(v->plan, v->source);
     for (size_t i = 0; i < v->n_vms; i++) {
@@ -101,7 +98,7 @@ CHECK(target_name)
 }
 
 /* What moves that went away from there left; of NAME--CREATING see vf_check_begun(). */
-CHECK(unfinished)
+VF_CHECK(unfinished)
 {
     static const struct {
         const char *suffix, *what, *cure;
@@ -123,7 +120,7 @@ CHECK(unfinished)
     return 0;
 }
 
-CHECK(vmid)
+VF_CHECK(vmid)
 {
     for (size_t i = 0; v->plan->target_id && i < v->n_vms; i++) {
         const struct vf_vm *x = v->vms[i];
@@ -135,7 +132,7 @@ CHECK(vmid)
     return 0;
 }
 
-CHECK(same_cluster)
+VF_CHECK(same_cluster)
 {
     vf_autofree char *name = vf_plan_target_name(v->plan, v->source);
     if (v->same_cluster && v->plan->ignore_exists)
@@ -149,7 +146,7 @@ CHECK(same_cluster)
     return 0;
 }
 
-CHECK(migration)
+VF_CHECK(migration)
 {
     return vf_native_preflight(v->plan, v->source, v->src, v->dst, v->storages, v->n_storages, f,
                                err);
@@ -165,7 +162,7 @@ int vf_fit_plan(const struct vf_plan *plan, struct vf_provider *dst, struct vf_v
     return 0;
 }
 
-CHECK(settings)
+VF_CHECK(settings)
 {
     vf_autoerror struct vf_error *why = NULL;
     vf_auto(vf_vm_free) struct vf_vm *vm = vf_plan_apply(v->plan, v->source, NULL, err);
@@ -175,26 +172,18 @@ CHECK(settings)
         return vf_fail_with(err, VF_STEAL(why));
     if (why)
         vf_finding_add(f, VF_STOP, v->source->name, NULL, "%s", vf_error_text(why));
-    for (size_t i = v->source->n_left_out; i < vm->n_left_out; i++) {
-        const struct vf_left_out *l = &vm->left_out[i];
-        if (!l->stop && v->plan->method == VF_METHOD_REMOTE_MIGRATE && vf_native_carries(l))
-            continue;
-        if (l->stop)
-            vf_finding_add(f, VF_STOP, l->what, NULL, "%s", l->why);
-        else
-            vf_finding_add(f, l->minor ? VF_INFO : VF_WARN, l->what, NULL,
-                           _("not carried over; %s"), l->why);
-    }
+    for (size_t i = v->source->n_left_out; i < vm->n_left_out; i++)
+        vf_tell_left_out(v, &vm->left_out[i], f);
     return 0;
 }
 
-CHECK(hardware)
+VF_CHECK(hardware)
 {
     vf_check_guest(v->plan, v->source, f);
     return 0;
 }
 
-CHECK(same_address)
+VF_CHECK(same_address)
 {
     return vf_check_twins(v->plan, v->source, v->same_cluster, v->dst, f, err);
 }

@@ -58,7 +58,8 @@ static bool under_ha(const struct vf_job *job)
 
 static bool suspends_replication(const struct vf_job *job)
 {
-    return is_copy(job) && vf_plan_fixes(job->plan, VF_FIX_SUSPEND_REPLICATION);
+    return is_copy(job) && !job->plan->rehearse &&
+           vf_plan_fixes(job->plan, VF_FIX_SUSPEND_REPLICATION);
 }
 
 static bool ejects(const struct vf_job *job)

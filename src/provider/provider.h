@@ -46,10 +46,10 @@ struct vf_storage {
 
 struct vf_bridge {
     char *name;
-    bool vlan_aware;
-    bool vnet;    /* the cluster's; else the node's own */
-    bool absent;  /* a VNet that this node does not have (yet) */
-    unsigned mtu; /* 0: not told */
+    bool vlan_aware, vlan_told; /* told: else nobody knows */
+    bool vnet;                  /* the cluster's; else the node's own */
+    bool absent;                /* a VNet that this node does not have (yet) */
+    unsigned mtu;               /* 0: not told */
 };
 
 /* What a node can give to a VM; lists NULL where it does not tell. */

@@ -119,7 +119,7 @@ look alpha beta b1 nosuch old1
 finds storage stop 'no such storage' "a storage that is not there"
 ctl alpha set-config 102 name 'old1--MIGRATED'
 look alpha beta b1 local 102
-finds source-name stop 'another move was begun or done' "a VM that was moved"
+finds source-name stop 'the name says that it was moved already' "a VM that was moved"
 
 # --- the guest's agent
 ctl alpha set-config 100 agent 1

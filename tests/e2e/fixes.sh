@@ -15,11 +15,6 @@ all="--fix suspend-ha --fix eject-iso --fix lift-protection"
 # --- somebody at a terminal is asked
 at_terminal "'$vmferry' move -c '$conf' $native alpha beta b1 local web1"
 sees 'Eject the medium for the move' "at a terminal the fix is offered"
-keys n Enter
-sees 'exit=3' "no leaves it as it is"
-seen
-at_terminal "'$vmferry' move -c '$conf' $native alpha beta b1 local web1"
-sees 'Eject the medium for the move' "asked once more"
 keys y Enter
 sees 'Begin to move web1' "yes goes on"
 keys n Enter

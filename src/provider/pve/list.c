@@ -310,6 +310,7 @@ int vf_pve_bridges(struct vf_provider *p, const char *node, struct vf_bridge **o
         struct vf_bridge *b = take_bridge(out, n, vf_json_text(e, "vnet"));
         b->vnet = true;
         b->vlan_aware |= vf_json_bool(e, "vlanaware");
+        b->vlan_told = true;
         /* since 8 a node lists those that are made on it */
         b->absent = c->version >= VF_PVE_VERSION(8, 0);
     }
@@ -319,6 +320,7 @@ int vf_pve_bridges(struct vf_provider *p, const char *node, struct vf_bridge **o
         struct vf_bridge *b = take_bridge(out, n, vf_json_text(e, "iface"));
         b->absent = false;
         b->vnet |= vf_streq(vf_json_text(e, "type"), "vnet");
+        b->vlan_told |= !b->vnet;
         b->mtu = (unsigned)vf_json_u64(e, "mtu");
         b->vlan_aware |=
             vf_json_bool(e, "bridge_vlan_aware") || vf_streq(vf_json_text(e, "type"), "OVSBridge");
