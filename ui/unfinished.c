@@ -96,7 +96,8 @@ char *vf_only_unfinished(int *code)
         return vf_strdup(ids[0]);
     *code = VF_EXIT_USAGE;
     if (!n) {
-        vf_say(stderr, _("vmferry: there is no unfinished job; vmferry jobs lists all\n"));
+        vf_say(stderr, _("vmferry: there is no unfinished job; vmferry jobs lists all. One that "
+                         "another machine began: vmferry resume --at CLUSTER\n"));
         return NULL;
     }
     vf_say(stderr, _("vmferry: several jobs are unfinished; give one of them:\n"));

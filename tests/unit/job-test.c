@@ -149,8 +149,8 @@ static void test_journal_versions(void)
         vf_autoerror struct vf_error *err = NULL;
         put(v[i].head);
         vf_auto(vf_journal_free) struct vf_journal *j = vf_journal_open(dir, false, &err);
-        ok(v[i].word ? !j && strstr(vf_error_text(err), v[i].word) : j != NULL, "journal %zu: %s", i,
-           err ? vf_error_text(err) : "read");
+        ok(v[i].word ? !j && strstr(vf_error_text(err), v[i].word) : j != NULL, "journal %zu: %s",
+           i, err ? vf_error_text(err) : "read");
     }
 }
 
