@@ -120,7 +120,7 @@ says out 'this job|record of this job' "it says why"
 run 0 "its list of jobs" jobs
 says out "$id .*taken over" "knows"
 run 3 "there it cannot be resumed" resume --yes "$id"
-run 5 "nor rolled back" rollback "$id"
+run 3 "nor rolled back" rollback "$id"
 unchanged "and neither changes anything"
 
 # --- lost for good in the middle, and undone from elsewhere

@@ -166,7 +166,12 @@ static int no_way(const char *id, const struct vf_standing *s, bool undo)
         return s->done ? VF_EXIT_DONE : VF_EXIT_FAILED;
     }
     if (undo && s->way == VF_WAY_ON) {
-        vf_say(stderr, _("vmferry: the target may have run: there is no way back\n"));
+        vf_say(
+            stderr,
+            _("vmferry: the target may have run, so that undoing would lose what it wrote: take "
+              "the "
+              "job over (without --undo); vmferry rollback then says what a return to the source "
+              "loses\n"));
         return VF_EXIT_STOPPED;
     }
     if (undo)

@@ -171,6 +171,10 @@ static int undo(const char *id, const struct options *o, struct vf_tty_cache *ca
     enum vf_back back = vf_journal_back(j);
     if (vf_job_is_locked(dir, NULL, NULL)) /* which says who works on it */
         return spawn(id, VF_JOB_ROLLBACK, o, cache);
+    if (vf_journal_taken_over(j)) {
+        vf_say(stderr, "vmferry: %s\n", vf_journal_taken_over(j));
+        return VF_EXIT_STOPPED;
+    }
     switch (back) {
     case VF_BACK_RETURN:
         return go_back(id, o, cache);
