@@ -44,7 +44,9 @@ size_t vf_journal_count(struct vf_journal *j);
 const struct vf_record *vf_journal_at(struct vf_journal *j, size_t i);
 const struct vf_record *vf_journal_find(struct vf_journal *j, const char *key); /* or NULL */
 
-/* All lines so far as events, oldest first (array borrowed); only while nobody writes. */
+/* All lines so far as events, oldest first: an array of the caller's own. By any thread. */
+json_t *vf_journal_lines(struct vf_journal *j);
+/* The same, borrowed; only while nobody writes. */
 const json_t *vf_journal_events(const struct vf_journal *j);
 
 #endif
