@@ -119,6 +119,8 @@ void vf_report_account(struct vf_job *job, enum vf_exit code, json_t *r)
     pthread_mutex_unlock(&job->warn_lock);
     if (code == VF_EXIT_DONE && !vf_journal_find(job->journal, "rollback"))
         add_by_hand(job, r);
+    else if (vf_json_str(r, "todo"))
+        json_object_set_new(r, "by_hand", json_pack("[s]", vf_json_str(r, "todo")));
 }
 
 /* ------------------------------------------------------------------ as text */
