@@ -27,9 +27,10 @@ char *vf_who(void)
     return vf_escape(raw);
 }
 
-static const json_t *event(const struct vf_job *job, const char *type, bool newest)
+/* Of EVENTS, borrowed; NULL: none. */
+static const json_t *event(const json_t *events, const char *type, bool newest)
 {
-    const json_t *events = vf_journal_events(job->journal), *found = NULL;
+    const json_t *found = NULL;
     for (size_t i = 0; i < json_array_size(events) && (newest || !found); i++)
         if (vf_streq(vf_json_str(json_array_get(events, i), "type"), type))
             found = json_array_get(events, i);
@@ -44,9 +45,9 @@ static void copy_member(json_t *to, const char *as, const json_t *from, const ch
 }
 
 /* The whole of it as it was expected at first, the outage as it was expected last. */
-static void add_forecast(const struct vf_job *job, json_t *r)
+static void add_forecast(const json_t *events, json_t *r)
 {
-    const json_t *first = event(job, "forecast", false), *last = event(job, "forecast", true);
+    const json_t *first = event(events, "forecast", false), *last = event(events, "forecast", true);
     if (first && vf_streq(vf_json_str(first, "by"), "probe"))
         copy_member(r, "forecast_seconds", first, "seconds");
     copy_member(r, "forecast_downtime", last, "down_seconds");
@@ -102,14 +103,15 @@ static void add_by_hand(const struct vf_job *job, json_t *r)
 
 void vf_report_account(struct vf_job *job, enum vf_exit code, json_t *r)
 {
-    const json_t *made = event(job, "job", false);
+    vf_autojson json_t *events = vf_journal_lines(job->journal);
+    const json_t *made = event(events, "job", false);
     copy_member(r, "by", made, "by");
     copy_member(r, "begun", made, "time");
     copy_member(r, "source_node",
                 vf_job_was_done(job, "preflight") ? vf_job_was_done(job, "preflight")->result
                                                   : NULL,
                 "node");
-    add_forecast(job, r);
+    add_forecast(events, r);
     add_service(job, r);
     pthread_mutex_lock(&job->warn_lock);
     json_object_set_new(r, "warnings",
@@ -117,6 +119,8 @@ void vf_report_account(struct vf_job *job, enum vf_exit code, json_t *r)
     pthread_mutex_unlock(&job->warn_lock);
     if (code == VF_EXIT_DONE && !vf_journal_find(job->journal, "rollback"))
         add_by_hand(job, r);
+    else if (vf_json_str(r, "todo"))
+        json_object_set_new(r, "by_hand", json_pack("[s]", vf_json_str(r, "todo")));
 }
 
 /* ------------------------------------------------------------------ as text */

@@ -93,19 +93,15 @@ char *vf_forecast_text(double seconds)
 
 /* ------------------------------------------------------------------ of a running job */
 
-static const json_t *last_forecast(const struct vf_job *job)
-{
-    const json_t *events = vf_journal_events(job->journal);
-    for (size_t i = json_array_size(events); i-- > 0;)
-        if (vf_streq(vf_json_str(json_array_get(events, i), "type"), "forecast"))
-            return json_array_get(events, i);
-    return NULL;
-}
-
 double vf_job_forecast_down(const struct vf_job *job)
 {
-    const json_t *f = last_forecast(job);
-    return f ? vf_json_num(f, "down_seconds") : -1;
+    vf_autojson json_t *events = vf_journal_lines(job->journal);
+    for (size_t i = json_array_size(events); i-- > 0;) {
+        const json_t *e = json_array_get(events, i);
+        if (vf_streq(vf_json_str(e, "type"), "forecast"))
+            return vf_json_num(e, "down_seconds");
+    }
+    return -1;
 }
 
 static void note(struct vf_job *job, double seconds, double down, const char *by)
@@ -136,7 +132,7 @@ void vf_job_forecast_first(struct vf_job *job)
     struct vf_volume v = {0};
     double seconds, down;
     vf_autoerror struct vf_error *why = NULL;
-    if (last_forecast(job) || !job->carrier || !vf_forecast_worth(job->plan))
+    if (vf_job_forecast_down(job) >= 0 || !job->carrier || !vf_forecast_worth(job->plan))
         return;
     vf_autofree char *path =
         vf_job_volume_path(job, false, job->source->node, job->plan->disks[0].volume, &v, &why);
@@ -157,7 +153,7 @@ void vf_job_forecast_first(struct vf_job *job)
 static struct vf_rates measured(const struct vf_job *job)
 {
     double sent = 0, copying = 0, read = 0, comparing = 0;
-    const json_t *events = vf_journal_events(job->journal);
+    vf_autojson json_t *events = vf_journal_lines(job->journal);
     for (size_t i = 0; i < json_array_size(events); i++) {
         const json_t *e = json_array_get(events, i), *d = json_object_get(e, "data");
         const char *key = vf_json_str(e, "key");

@@ -230,6 +230,14 @@ uint64_t vf_journal_size(struct vf_journal *j)
     return end;
 }
 
+json_t *vf_journal_lines(struct vf_journal *j)
+{
+    pthread_mutex_lock(&j->lock);
+    json_t *lines = json_copy(j->events);
+    pthread_mutex_unlock(&j->lock);
+    return lines;
+}
+
 const json_t *vf_journal_events(const struct vf_journal *j)
 {
     return j->events;

@@ -48,7 +48,9 @@ const struct vf_record *vf_journal_find(struct vf_journal *j, const char *key); 
 /* Bytes that are on disk. */
 uint64_t vf_journal_size(struct vf_journal *j);
 
-/* All lines so far as events, oldest first (array borrowed); only while nobody writes. */
+/* All lines so far as events, oldest first: an array of the caller's own. By any thread. */
+json_t *vf_journal_lines(struct vf_journal *j);
+/* The same, borrowed; only while nobody writes. */
 const json_t *vf_journal_events(const struct vf_journal *j);
 
 #endif

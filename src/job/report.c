@@ -15,7 +15,7 @@
 /* Of all passes over a disk while its VM ran. */
 static json_int_t sent_before(const struct vf_job *job, const char *key)
 {
-    const json_t *events = vf_journal_events(job->journal);
+    vf_autojson json_t *events = vf_journal_lines(job->journal);
     json_int_t n = 0;
     for (size_t i = 0; i < json_array_size(events); i++) {
         const json_t *e = json_array_get(events, i);
