@@ -289,6 +289,10 @@ static void test_results(void)
         ok(vf_result_can_resume(end) == ways[i].on && vf_result_can_go_back(end) == ways[i].back,
            "the way %s", ways[i].way);
     }
+    vf_autojson json_t *test =
+        json_pack("{s:{s:s, s:s}}", "report", "rehearsal", "stopped", "result", "done");
+    ok(vf_result_can_go_back(test) && !vf_result_can_resume(test),
+       "a test migration can be undone also when it is done");
 }
 
 static void test_asks(void)

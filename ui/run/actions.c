@@ -3,6 +3,7 @@
 #include "config.h"
 #include "ui/plain.h"
 #include "ui/run/run_priv.h"
+#include "job/resume.h"
 #include "job/state.h"
 #include "base/buf.h"
 #include "base/clock.h"
@@ -168,13 +169,24 @@ static void do_pause(struct run *r)
     vf_client_pause(r->client, !r->watch.paused, 0, NULL);
 }
 
+/* Since the screen has shown how it ended, another machine may have gone on with it. */
+static int still_ours(const struct run *r, struct vf_error **err)
+{
+    vf_autofree char *dir = vf_job_dir(r->id);
+    vf_auto(vf_journal_free) struct vf_journal *j = vf_journal_open(dir, true, err);
+    const char *taken = j ? vf_journal_taken_over(j) : NULL;
+    if (taken)
+        return vf_fail(err, VF_E_CONFLICT, "%s", taken);
+    return j ? 0 : -1;
+}
+
 /* Another process takes the job up, and is watched. */
 static void restart(struct run *r, enum vf_job_mode mode)
 {
     vf_autoerror struct vf_error *err = NULL;
     vf_client_wait_end(r->client, END_WAIT_MS);
-    struct vf_client *client =
-        vf_job_spawn(r->id, mode, &err) == 0 ? vf_client_open(r->id, &err) : NULL;
+    bool begun = still_ours(r, &err) == 0 && vf_job_spawn(r->id, mode, &err) == 0;
+    struct vf_client *client = begun ? vf_client_open(r->id, &err) : NULL;
     if (!client) {
         vf_autofree char *why = vf_escape(vf_error_text(err));
         show_text(r, FRONT_HELP, _("It was not begun"), vf_asprintf("%s\n", why));

@@ -65,7 +65,7 @@ char *vf_result_text(const json_t *end, const struct vf_watch *w);
 char *vf_result_report(const json_t *end);
 /* What takes the place of the "end" of job ID, whose process is gone for the reason WHY. */
 json_t *vf_result_lost(const char *id, const struct vf_error *why);
-/* May the job go on, and back? */
+/* May the job go on, and back (a test migration also when it is done)? */
 bool vf_result_can_resume(const json_t *end);
 bool vf_result_can_go_back(const json_t *end);
 
