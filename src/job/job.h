@@ -84,13 +84,6 @@ int vf_prepare(const struct vf_conf *conf, const struct vf_move *move, const str
 int vf_prepare_plan(const struct vf_conf *conf, const struct vf_plan *plan,
                     const struct vf_asker *asker, struct vf_cancel *cancel, struct vf_prepared *out,
                     struct vf_error **err);
-/* Fills OUT's forecast from what some seconds of measuring at both hosts show; nothing is written
- * there. -1 with *err when it is not known: no ssh, or something would have to be asked (ASKER,
- * which may be NULL, is asked for passwords of the API alone: it has been before). */
-int vf_forecast(const struct vf_conf *conf, struct vf_prepared *out, const struct vf_asker *asker,
-                struct vf_cancel *cancel, struct vf_error **err);
-/* "about 2 to 5 min", NULL for one that is not known (or 0: nothing to wait for); caller frees. */
-char *vf_forecast_text(double seconds);
 /* The same; LOOK_AT_HOSTS as in struct vf_move. */
 int vf_prepare_plan_looking(const struct vf_conf *conf, const struct vf_plan *plan,
                             bool look_at_hosts, const struct vf_asker *asker,
@@ -103,6 +96,14 @@ int vf_prepare_plan_looking(const struct vf_conf *conf, const struct vf_plan *pl
 int vf_check_hosts(const struct vf_conf *conf, struct vf_prepared *p, const struct vf_asker *asker,
                    struct vf_cancel *cancel, struct vf_error **err);
 extern const char *const vf_host_checks[]; /* names of these checks, NULL-terminated */
+
+/* Fills OUT's forecast from what some seconds of measuring at both hosts show; nothing is written
+ * there. -1 with *err when it is not known: no ssh, or something would have to be asked (ASKER,
+ * which may be NULL, is asked for passwords of the API alone: it has been before). */
+int vf_forecast(const struct vf_conf *conf, struct vf_prepared *out, const struct vf_asker *asker,
+                struct vf_cancel *cancel, struct vf_error **err);
+/* "about 2 to 5 min", NULL for one that is not known (or 0: nothing to wait for); caller frees. */
+char *vf_forecast_text(double seconds);
 
 /* One VM of many. */
 struct vf_checked {

@@ -116,6 +116,10 @@ struct vf_plan *vf_plan_parse(const char *text, size_t len, const char *path,
 char *vf_plan_text(const struct vf_plan *p);
 int vf_plan_save(const struct vf_plan *p, const char *path, struct vf_error **err);
 
+/* Is NAME one for a VM, CPU a processor type? NULL, or "must be …". */
+const char *vf_plan_check_name(const char *name);
+const char *vf_plan_check_cpu(const char *cpu);
+
 /* The same for a file with one VM or several: N plans in an array, both the caller's
  * (vf_plans_free). vf_plan_load() takes only files with one. A file with one is written as
  * vf_plan_save() does. */
@@ -125,10 +129,6 @@ int vf_plans_parse(const char *text, size_t len, const char *path, struct vf_pla
 char *vf_plans_text(struct vf_plan *const *v, size_t n);
 int vf_plans_save(struct vf_plan *const *v, size_t n, const char *path, struct vf_error **err);
 void vf_plans_free(struct vf_plan **v, size_t n);
-
-/* Is NAME one for a VM, CPU a processor type? NULL, or "must be …". */
-const char *vf_plan_check_name(const char *name);
-const char *vf_plan_check_cpu(const char *cpu);
 
 /* What the target VM is called; caller frees. */
 char *vf_plan_target_name(const struct vf_plan *p, const struct vf_vm *source);

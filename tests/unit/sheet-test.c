@@ -364,8 +364,7 @@ static void test_arrival(void)
     at("Network (2)");
     press("\n");
     screen("sheet-net", 24, 80);
-    at("vmbr1");
-    press("\n");
+    press("\t\n");
     ok(focused("Start") && shows("-> vmbr1 tag 20"), "answered: the start has the focus");
     ok(shows("checking"), "while it is checked again");
     press("\n");
@@ -416,6 +415,15 @@ static void test_disks(void)
     enter("Storage");
     screen("sheet-pick", 24, 80);
     ok(focused("local"), "the list is at what it is now");
+    press("/fu\n");
+    ok(!shows("zfspool"), "it can be filtered");
+    press("\b\b");
+    enter("Disk scsi1");
+    enter("Storage");
+    ok(shows("zfspool") && focused("local"), "which the next list is not");
+    press("\b\b");
+    enter("Disk scsi0");
+    enter("Storage");
     at("full");
     press("\n");
     ok(shows("Which one") || shows("To which storage"), "a full one cannot be chosen");

@@ -289,6 +289,8 @@ bool vf_sheet_press(struct vf_wizard *w, int key)
 {
     const struct vf_list_row *row = vf_list_row(&w->lists[w->page]);
     w->refocus = false; /* the cursor is a person's now */
+    if (key == '/' && w->page <= PAGE_SHEET)
+        return true; /* all rows of a plan stay in sight */
     if (key == 'r' || key == VF_KEY_F1 + 4)
         look_anew(w);
     else if (!row || !w->sheet->seen)

@@ -51,6 +51,8 @@ void vf_wizard_go(struct vf_wizard *w, enum page page)
     /* between the plans' pages their check goes on */
     bool stays = page >= PAGE_SEVERAL && w->page >= PAGE_SEVERAL;
     w->arrived = page != w->page;
+    if (page > PAGE_SHEET && page > w->page) /* it opens: cursor and filter were of another */
+        vf_list_free(&w->lists[page]);
     w->page = page;
     if (!stays)
         forget_wish(w);
