@@ -59,7 +59,9 @@ static void draw_status(struct vf_wizard *w, struct vf_canvas *c, int row, int b
             ops->looking ? ops->looking(w) : vf_asprintf(_("Looking at %s ..."), w->target);
         vf_page_text(c, row, bottom, VF_LOOK_STRONG, text);
     } else if (r && r->why_not) {
-        vf_page_text(c, row, bottom, VF_LOOK_WARN, r->why_not);
+        row = vf_page_text(c, row, bottom, VF_LOOK_WARN, r->why_not);
+        if (w->page == PAGE_VM && of_page) /* how many are marked, wherever the cursor is */
+            vf_page_text(c, row, bottom, VF_LOOK_TEXT, of_page);
     } else if (!ops->done && !w->lists[w->page].n_rows) {
         vf_page_text(c, row, bottom, VF_LOOK_WARN, _("There is nothing to choose from."));
     } else if (of_page) {
