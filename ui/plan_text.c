@@ -126,8 +126,13 @@ static void add_migration(struct vf_buf *b, const struct vf_prepared *p)
 static void add_waits(struct vf_buf *b, const struct vf_prepared *p)
 {
     const struct vf_plan *plan = p->plan;
-    if (p->source->state == VF_VM_STOPPED)
+    if (p->source->state == VF_VM_STOPPED || plan->rehearse)
         return;
+    if (plan->service_ports)
+        vf_buf_printf(b, _("  test  TCP ports %s %s, before and after, from this machine\n"),
+                      plan->service_ports,
+                      plan->service_addresses ? plan->service_addresses
+                                              : _("of the addresses its agent tells"));
     if (plan->wait_before_stop)
         vf_buf_puts(b, plan->method == VF_METHOD_COPY
                            ? _("  wait  you are asked before it is shut down\n")
@@ -169,7 +174,7 @@ static void add_outage(struct vf_buf *b, const struct vf_prepared *p)
     uint64_t live = 0, down = 0;
     vf_autofree char *before = slots(p, true, &live), *after = slots(p, false, &down);
     vf_autofree char *read = vf_format_bytes(live), *copied = vf_format_bytes(down);
-    if (p->source->state != VF_VM_RUNNING || (!before && !after))
+    if (p->source->state != VF_VM_RUNNING || (!before && !after) || p->plan->rehearse)
         return;
     if (before)
         vf_buf_printf(b, _("        while it runs: %s\n"), before);
@@ -197,6 +202,10 @@ static void add_forecast(struct vf_buf *b, const struct vf_prepared *p)
 
 static const char *what_happens(const struct vf_prepared *p)
 {
+    if (p->plan->rehearse)
+        return p->plan->start && p->plan->copy_disks
+                   ? _("it is started at the target, off the network")
+                   : _("it is not started at the target");
     if (p->source->state == VF_VM_STOPPED)
         return _("it is stopped and stays so");
     if (p->plan->start)
@@ -216,7 +225,12 @@ char *vf_plan_summary(const struct vf_prepared *p)
     vf_buf_printf(&b, _("Move %s (VMID %u, %s) from %s/%s to %s/%s\n"), plan->vm_name, plan->vm_id,
                   vf_vm_state_name(p->source->state), plan->source, p->source->node, plan->target,
                   plan->target_node);
-    add_identity(&b, plan);
+    if (plan->rehearse) {
+        vf_autofree char *test = vf_plan_target_name(plan, p->source);
+        vf_buf_printf(&b, _("  test  it is called %s there; its network cards are disconnected\n"),
+                      test);
+    } else
+        add_identity(&b, plan);
     add_disks(&b, p);
     add_nics(&b, p);
     if (plan->method == VF_METHOD_REMOTE_MIGRATE) {
@@ -238,7 +252,11 @@ char *vf_plan_summary(const struct vf_prepared *p)
     add_forecast(&b, p);
     add_waits(&b, p);
     vf_autofree char *migrated = vf_name_with(plan->vm_name, VF_MIGRATED);
-    vf_buf_printf(&b, _("  then  %s; the source is renamed to %s\n"), what_happens(p), migrated);
+    if (plan->rehearse)
+        vf_buf_printf(&b, _("  then  %s; the source is left alone\n"), what_happens(p));
+    else
+        vf_buf_printf(&b, _("  then  %s; the source is renamed to %s\n"), what_happens(p),
+                      migrated);
     add_findings(&b, &p->findings);
     return vf_buf_take(&b);
 }

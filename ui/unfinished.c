@@ -69,6 +69,13 @@ static const char *not_begun(const char *batch, const char **way)
     return _("WAITING");
 }
 
+static bool is_done_test(struct vf_journal *j)
+{
+    const struct vf_record *done = vf_journal_find(j, "finish/test");
+    return vf_journal_is_rehearsal(j) && done && done->state == VF_REC_DONE &&
+           !vf_journal_find(j, "rollback");
+}
+
 void vf_say_job(FILE *out, const char *id)
 {
     vf_autofree char *dir = vf_job_dir(id);
@@ -88,6 +95,8 @@ void vf_say_job(FILE *out, const char *id)
     const char *batch = vf_json_str(job, "batch");
     if (batch && !runs && !last(j, "start"))
         word = not_begun(batch, &way);
+    if (!runs && is_done_test(j))
+        way = N_(" (a test); rollback removes it");
     const char *vm = vf_json_str(job, "vm"), *source = vf_json_str(job, "source"),
                *target = vf_json_str(job, "target");
     vf_say(out, "%-24s  %-14s  %s: %s -> %s%s\n", id, word ? word : _("INTERRUPTED"), vm ? vm : "?",
@@ -103,7 +112,8 @@ static bool is_unfinished(const char *id)
     const char *batch = j ? vf_json_str(last(j, "job"), "batch") : NULL;
     if (batch && !last(j, "start") && vf_batch_is_stopped(batch))
         return false; /* it was decided that it does not begin */
-    return j && vf_journal_way(j) != VF_WAY_NONE;
+    /* a test that is done waits for nothing but to be removed */
+    return j && vf_journal_way(j) != VF_WAY_NONE && !is_done_test(j);
 }
 
 void vf_say_batch(FILE *out, const char *id)

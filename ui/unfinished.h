@@ -17,8 +17,8 @@ char *vf_unfinished_left(const char *dir, struct vf_journal *j);
 /* A line about job ID on OUT: how it ended or that it runs, its VM, what can be done about it. */
 void vf_say_job(FILE *out, const char *id);
 
-/* The only unfinished job; NULL with *CODE (an exit status), said on standard error: there are none,
- * or several. Caller frees. */
+/* The only unfinished job; NULL with *CODE (an exit status), said on standard error: there are
+ * none, or several. Caller frees. */
 char *vf_only_unfinished(int *code);
 
 /* Lists them on standard error, if there are any. */

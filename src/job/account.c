@@ -52,6 +52,22 @@ static void add_forecast(const struct vf_job *job, json_t *r)
     copy_member(r, "forecast_downtime", last, "down_seconds");
 }
 
+/* What answered before, and whether it does again. */
+static void add_service(const struct vf_job *job, json_t *r)
+{
+    const struct vf_record *before = vf_job_was_done(job, "service"),
+                           *after = vf_job_was_done(job, "service-after");
+    if (!before)
+        return;
+    json_t *o = json_object();
+    copy_member(o, "tried", before->result, "tried");
+    copy_member(o, "why", before->result, "why");
+    copy_member(o, "answered", before->result, "answered");
+    copy_member(o, "back", after ? after->result : NULL, "back");
+    copy_member(o, "missing", after ? after->result : NULL, "missing");
+    json_object_set_new(r, "service_test", o);
+}
+
 static void by_hand(json_t *list, char *text)
 {
     json_array_append_new(list, json_string(text));
@@ -61,10 +77,13 @@ static void by_hand(json_t *list, char *text)
 static void add_by_hand(const struct vf_job *job, json_t *r)
 {
     const struct vf_plan *p = job->plan;
-    const json_t *missing = json_object_get(json_object_get(r, "service"), "missing");
+    const json_t *missing = json_object_get(json_object_get(r, "service_test"), "missing");
     json_t *list = json_array();
     bool ran = job->source && job->source->state != VF_VM_STOPPED;
-    if (ran && !vf_json_true(r, "started"))
+    if (p->rehearse)
+        by_hand(list, vf_asprintf(_("look at %s at %s; then vmferry rollback %s removes it"),
+                                  vf_json_str(r, "target_name"), p->target, job->id));
+    else if (ran && !vf_json_true(r, "started"))
         by_hand(list,
                 vf_asprintf(_("start %s at %s when it is to run there"), p->vm_name, p->target));
     for (size_t i = 0; i < json_array_size(missing); i++)
@@ -91,11 +110,12 @@ void vf_report_account(struct vf_job *job, enum vf_exit code, json_t *r)
                                                   : NULL,
                 "node");
     add_forecast(job, r);
+    add_service(job, r);
     pthread_mutex_lock(&job->warn_lock);
     json_object_set_new(r, "warnings",
                         job->warnings ? json_deep_copy(job->warnings) : json_array());
     pthread_mutex_unlock(&job->warn_lock);
-    if (code == VF_EXIT_DONE)
+    if (code == VF_EXIT_DONE && !vf_journal_find(job->journal, "rollback"))
         add_by_hand(job, r);
 }
 
@@ -117,6 +137,20 @@ void vf_account_who_text(const json_t *r, struct vf_buf *b)
 {
     line(b, _("by"), vf_json_str(r, "by"));
     line(b, _("begun"), vf_json_str(r, "begun"));
+}
+
+void vf_account_rehearsal_text(const json_t *r, struct vf_buf *b)
+{
+    const char *of = vf_json_str(r, "rehearsal");
+    if (!of)
+        return;
+    line(b, _("rehearsal"),
+         _("a test: the source was left alone, the cards of the target are "
+           "disconnected"));
+    if (vf_streq(of, "running"))
+        line(b, "",
+             _("its disks were read while the VM wrote on: what was read is what was written "
+               "and compared, but it is NO state of one moment"));
 }
 
 /* "3 min 05 s; forecast was about 2 to 5 min" */
@@ -144,13 +178,15 @@ static void service_text(const json_t *service, struct vf_buf *b)
     const json_t *back = json_object_get(service, "back"),
                  *missing = json_object_get(service, "missing");
     line(b, _("service test"), vf_json_str(service, "why"));
+    if (json_array_size(back))
+        vf_buf_printf(b, _("  %-17s tried from the machine that moved it\n"), _("service test"));
     lines(b, _("answers again"), back);
     lines(b, _("DOES NOT ANSWER"), missing);
 }
 
 void vf_account_text(const json_t *r, struct vf_buf *b)
 {
-    service_text(json_object_get(r, "service"), b);
+    service_text(json_object_get(r, "service_test"), b);
     lines(b, _("warning"), json_object_get(r, "warnings"));
     lines(b, _("by hand"), json_object_get(r, "by_hand"));
 }

@@ -207,7 +207,8 @@ int vf_batch_cancel(const char *id, struct vf_error **err)
             continue;
         vf_auto(vf_client_free) struct vf_client *c = vf_client_open(v[i].job, &why);
         /* one that has just ended need not be stopped */
-        if ((!c || vf_client_cancel(c, false, &why) < 0) && vf_error_code(why) != VF_E_NOTFOUND && r == 0)
+        if ((!c || vf_client_cancel(c, false, &why) < 0) && vf_error_code(why) != VF_E_NOTFOUND &&
+            r == 0)
             r = vf_fail_with(err, VF_STEAL(why));
     }
     vf_batch_entries_free(v, n);

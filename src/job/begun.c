@@ -85,6 +85,13 @@ static void is_a_copy(const struct scene *s)
                    _("the name says that it is itself the unfinished copy of another move"));
 }
 
+static void went_back(const struct scene *s)
+{
+    vf_finding_add(s->f, VF_STOP, s->source->name, _("give it another name if it is to be moved"),
+                   _("the name says that it is a copy that was given up when its move went back to "
+                     "the source"));
+}
+
 /* A copy was begun, the source not yet shut down for it. */
 static int check_copy(const struct scene *s, struct vf_provider *dst, struct vf_error **err)
 {
@@ -113,22 +120,19 @@ static int check_copy(const struct scene *s, struct vf_provider *dst, struct vf_
     return 0;
 }
 
-static void was_returned(const struct scene *s)
+static void is_a_test(const struct scene *s)
 {
     vf_finding_add(s->f, VF_STOP, s->source->name,
                    _("move its source, or rename this one when it is the one to keep"),
-                   _("the name says that its move was taken back: it is the copy that was given "
-                     "up"));
+                   _("the name says that it is the test VM of a rehearsal"));
 }
 
 static const struct {
     const char *suffix;
     void (*say)(const struct scene *s);
 } rules[] = {
-    {VF_RETURNED, was_returned},
-    {VF_CLONING, shut_down_for},
-    {VF_MIGRATED, was_moved},
-    {VF_CREATING, is_a_copy},
+    {VF_CLONING, shut_down_for}, {VF_MIGRATED, was_moved}, {VF_CREATING, is_a_copy},
+    {VF_RETURNED, went_back},    {VF_TEST, is_a_test},
 };
 
 int vf_check_begun(const struct vf_plan *plan, const struct vf_vm *source, struct vf_provider *dst,
@@ -138,7 +142,7 @@ int vf_check_begun(const struct vf_plan *plan, const struct vf_vm *source, struc
     size_t rule = 0;
     while (rule < VF_COUNT(rules) && !vf_ends(source->name, rules[rule].suffix))
         rule++;
-    const char *name = plan->target_name ? plan->target_name : source->name;
+    vf_autofree char *name = vf_plan_target_name(plan, source);
     vf_autofree char *base =
         rule < VF_COUNT(rules) ? without(source->name, rules[rule].suffix) : vf_strdup(name);
     vf_autofree char *creating = vf_name_with(base, VF_CREATING);

@@ -129,7 +129,7 @@ static json_t *answered_event(int64_t number, const struct vf_answer *a)
     return e;
 }
 
-enum { SETTLED_MS = 2000 };
+enum { SETTLED_MS = 5000 };
 
 /* Until somebody answers (1), Q has settled itself (0), or cancelled (-1). */
 static int await_answer(struct vf_bus *b, const struct vf_ask *q, struct vf_cancel *cancel,

@@ -168,7 +168,7 @@ bool vf_job_suspends_ha(const struct vf_plan *plan, const struct vf_vm *source)
     if (plan->method == VF_METHOD_REMOTE_MIGRATE)
         return source->ha && !vf_streq(source->ha, VF_HA_IGNORED) &&
                vf_plan_fixes(plan, VF_FIX_SUSPEND_HA);
-    return vf_job_under_ha(source);
+    return !plan->rehearse && vf_job_under_ha(source);
 }
 
 bool vf_job_under_ha(const struct vf_vm *source)

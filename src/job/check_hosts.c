@@ -352,25 +352,27 @@ static void clear(struct scene *s)
     }
 }
 
-int vf_check_hosts(const struct vf_conf *conf, struct vf_prepared *p, const struct vf_asker *asker,
-                   struct vf_cancel *cancel, struct vf_error **err)
+/* Is there anything to be looked at? */
+static bool worth_it(const struct vf_prepared *p)
 {
     for (size_t i = 0; i < p->findings.n; i++)
         if (p->findings.v[i].severity == VF_STOP && vf_streq(p->findings.v[i].check, "target-node"))
-            return 0; /* there is no such host, or none that is up */
-    if (!p->plan || !p->source || !p->plan->copy_disks || !p->plan->n_disks ||
-        p->plan->method != VF_METHOD_COPY)
-        return 0; /* no host is logged in to */
-    VF_AUTOENDS struct vf_ends ends = {0};
-    if (vf_ends_open(conf, p->plan->source, p->plan->target, p->plan->verify_tls, asker, cancel,
-                     &ends, err) < 0)
-        return -1;
+            return false; /* there is no such host, or none that is up */
+    return p->plan && p->source && p->plan->copy_disks && p->plan->n_disks &&
+           p->plan->method == VF_METHOD_COPY; /* else no host is logged in to */
+}
+
+int vf_look_at_hosts(const struct vf_conf *conf, struct vf_prepared *p, struct vf_provider *src,
+                     struct vf_provider *dst, struct vf_cancel *cancel, struct vf_error **err)
+{
+    if (!worth_it(p))
+        return 0;
     struct scene s = {.f = &p->findings,
                       .job = {.conf = (struct vf_conf *)conf,
                               .plan = p->plan,
                               .source = p->source,
-                              .source_pve = ends.src,
-                              .target_pve = ends.dst,
+                              .source_pve = src,
+                              .target_pve = dst,
                               .cancel = cancel}};
     for (size_t i = 0; i < 2; i++)
         s.ends[i] = (struct end){.target = i == 1,
@@ -383,4 +385,16 @@ int vf_check_hosts(const struct vf_conf *conf, struct vf_prepared *p, const stru
     int r = look_at_all(&s, err);
     clear(&s);
     return r;
+}
+
+int vf_check_hosts(const struct vf_conf *conf, struct vf_prepared *p, const struct vf_asker *asker,
+                   struct vf_cancel *cancel, struct vf_error **err)
+{
+    if (!worth_it(p))
+        return 0;
+    VF_AUTOENDS struct vf_ends e = {0};
+    if (vf_ends_open(conf, p->plan->source, p->plan->target, p->plan->verify_tls, asker, cancel, &e,
+                     err) < 0)
+        return -1;
+    return vf_look_at_hosts(conf, p, e.src, e.dst, cancel, err);
 }

@@ -104,7 +104,7 @@ CHECK(power_state)
     return 0;
 }
 
-static const char *const suffixes[] = {VF_CREATING, VF_CLONING, VF_MIGRATED, VF_RETURNED};
+static const char *const suffixes[] = {VF_CREATING, VF_CLONING, VF_MIGRATED, VF_RETURNED, VF_TEST};
 
 /* By whom it was begun, or that it is the other half of that. */
 CHECK(source_name)
@@ -126,6 +126,18 @@ CHECK(leftover_names)
                            _("VM %u at %s is what another move of a VM of this name left"), x->id,
                            v->plan->source);
         }
+    return 0;
+}
+
+CHECK(rehearsal)
+{
+    vf_check_rehearsal(v->plan, v->source, f);
+    return 0;
+}
+
+CHECK(service_test)
+{
+    vf_check_service(v->plan, v->source, f);
     return 0;
 }
 
@@ -267,6 +279,8 @@ static const struct vf_check checks[] = {
     {"source-name", VF_CHECK_ALWAYS, source_name},
     {"leftover-names", VF_CHECK_ALWAYS, leftover_names},
     {"no-disks", VF_CHECK_ALWAYS, no_disks},
+    {"rehearsal", VF_CHECK_ALWAYS, rehearsal},
+    {"service-test", VF_CHECK_ALWAYS, service_test},
     {"pending", VF_CHECK_ALWAYS, pending},
     {"not-carried", VF_CHECK_ALWAYS, not_carried},
     {"linked-clone", VF_CHECK_COPY, linked_clone},

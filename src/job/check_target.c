@@ -86,7 +86,7 @@ CHECK(older)
 
 CHECK(target_name)
 {
-    const char *name = v->plan->target_name ? v->plan->target_name : v->source->name;
+    vf_autofree char *name = vf_plan_target_name(v->plan, v->source);
     for (size_t i = 0; i < v->n_vms; i++) {
         const struct vf_vm *x = v->vms[i];
         if (vf_streq(x->name, name) && !x->container &&
@@ -111,7 +111,7 @@ CHECK(unfinished)
          N_("look at it: it may hold the newer data"), VF_WARN},
         {VF_MIGRATED, N_("it was moved away from there once"), NULL, VF_INFO},
     };
-    const char *name = v->plan->target_name ? v->plan->target_name : v->source->name;
+    vf_autofree char *name = vf_plan_target_name(v->plan, v->source);
     for (size_t k = 0; k < VF_COUNT(kinds); k++) {
         vf_autofree char *other = vf_name_with(name, kinds[k].suffix);
         for (size_t i = 0; i < v->n_vms; i++)
@@ -137,7 +137,7 @@ CHECK(vmid)
 
 CHECK(same_cluster)
 {
-    const char *name = v->plan->target_name ? v->plan->target_name : v->source->name;
+    vf_autofree char *name = vf_plan_target_name(v->plan, v->source);
     if (v->same_cluster && v->plan->ignore_exists)
         vf_finding_add(
             f, VF_WARN, name, _("never start the source again beside it"),

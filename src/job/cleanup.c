@@ -5,6 +5,7 @@
 #include "base/i18n.h"
 #include "base/str.h"
 #include "job/state.h"
+#include "plan/name.h"
 #include "xfer/mirror.h"
 
 #include <string.h>
@@ -166,6 +167,27 @@ static int look_for_tokens(struct vf_cleaner *c, const struct vf_place *p, struc
     return 0;
 }
 
+static int look_for_tests(struct vf_cleaner *c, const struct vf_place *p, struct vf_error **err)
+{
+    struct vf_provider *pve = p->job->source_pve;
+    struct vf_vm **vms = NULL;
+    size_t n = 0;
+    if (pve->ops->vms(pve, &vms, &n, err) < 0)
+        return -1;
+    for (size_t i = 0; i < n; i++) {
+        if (!vms[i]->name || !vf_ends(vms[i]->name, VF_TEST) || vms[i]->container)
+            continue;
+        /* one that is gone by now, or that this login may not read, is nobody's here */
+        vf_autofree char *notes = pve->ops->notes(pve, vms[i]->id, NULL);
+        vf_autofree char *job = notes ? vf_marker_find(notes) : NULL;
+        vf_autofree char *what = vf_asprintf("%u (%s)", vms[i]->id, vms[i]->name);
+        if (job)
+            add(c, VF_LEFT_VM, p->conf.name, vms[i]->node, job, what);
+    }
+    vf_vms_free(vms, n);
+    return 0;
+}
+
 static bool has_living_helper(const struct vf_cleaner *c, const char *job)
 {
     for (size_t i = 0; i < c->n_left; i++)
@@ -194,6 +216,11 @@ static void judge(struct vf_cleaner *c, struct vf_leftover *l)
         l->kept = _("another machine works on the job");
     else if (l->kind == VF_LEFT_RECORD && l->fate == VF_FATE_UNKNOWN)
         l->kept = _("the job can go on with it: see vmferry resume --at, also for --forget");
+    else if (l->kind == VF_LEFT_VM && l->fate == VF_FATE_UNKNOWN)
+        l->kept =
+            _("a test VM; its job is not known here, so remove it by hand if nobody needs it");
+    else if (l->kind == VF_LEFT_VM)
+        l->kept = _("a test VM; vmferry rollback of its job removes it");
     else if (l->fate == VF_FATE_UNKNOWN && has_living_helper(c, l->job))
         l->kept = _("its helper runs, perhaps for a job on another machine");
     else if (l->fate == VF_FATE_UNKNOWN && l->kind == VF_LEFT_TOKEN)
@@ -211,7 +238,7 @@ int vf_cleaner_look(struct vf_cleaner *c, const struct vf_leftover **out, size_t
         for (size_t k = 0; k < p->n_hosts; k++)
             if (look_at_host(c, p, &p->hosts[k], err) < 0)
                 return -1;
-        if (look_for_tokens(c, p, err) < 0)
+        if (look_for_tokens(c, p, err) < 0 || look_for_tests(c, p, err) < 0)
             return -1;
     }
     for (size_t i = 0; i < c->n_left; i++)

@@ -220,7 +220,9 @@ static int make_ours(const char *dir, const char *conf, uint64_t *before, struct
     json_object_set_new(again, "time", json_string(stamp));
     json_object_set_new(again, "conf", json_string(absolute));
     *before = vf_journal_size(j);
-    return vf_journal_write(j, again, NULL, err);
+    return vf_journal_write(j, vf_event_new("takeover"), NULL, err) < 0
+               ? (json_decref(again), -1)
+               : vf_journal_write(j, again, NULL, err);
 }
 
 /* The record of F as a job's directory, DIR. */

@@ -41,8 +41,10 @@ void vf_forecast_of(const struct vf_plan *plan, const struct vf_vm *source,
                     const struct vf_rates *rates, double *seconds, double *down)
 {
     double copy = least(least(rates->read, rates->way), rates->limit);
-    double compare = rates->compare > 0 ? rates->compare : least(rates->read, copy);
-    bool runs = source->state == VF_VM_RUNNING, copies = plan->copy_disks && plan->n_disks;
+    /* hashes are all that goes over then */
+    double compare = rates->compare > 0 ? rates->compare : rates->read > 0 ? rates->read : copy;
+    bool runs = source->state == VF_VM_RUNNING && !plan->rehearse,
+         copies = plan->copy_disks && plan->n_disks;
     *seconds = *down = -1;
     if (plan->method != VF_METHOD_COPY || (copies && copy <= 0))
         return;
@@ -82,10 +84,8 @@ static char *span(double s)
 
 char *vf_forecast_text(double seconds)
 {
-    if (seconds < 0)
+    if (seconds <= 0)
         return NULL;
-    if (seconds < 1)
-        return vf_strdup(_("none"));
     vf_autofree char *low = span(rounded(seconds * 0.6, false)),
                      *high = span(rounded(seconds * 1.8, true));
     return vf_asprintf(_("about %s to %s"), low, high);

@@ -50,15 +50,17 @@ struct vf_move {
     const char *vm;          /* name or VMID */
     const char *bridges[64]; /* "FROM=TO" */
     size_t n_bridges;
-    const char *ciphers; /* as in a plan */
-    const char *mac;     /* "keep", "new", an address; NULL: keep */
-    unsigned target_id;  /* 0: next free */
+    const char *ciphers;                           /* as in a plan */
+    const char *service_ports, *service_addresses; /* as in a plan */
+    const char *mac;                               /* "keep", "new", an address; NULL: keep */
+    unsigned target_id;                            /* 0: next free */
     enum vf_method method;
     unsigned fixes;     /* as in a plan */
     const char *format; /* NULL: as the source's disk where the storage takes it */
     bool skip_start, skip_disks, no_precopy, verify_tls, ignore_exists;
-    bool wait_before_stop, wait_before_start;
-    uint64_t rate; /* bytes per second, 0: no limit */
+    bool rehearse, wait_before_stop, wait_before_start;
+    bool look_at_hosts; /* as vf_check_hosts() does, with the same logins */
+    uint64_t rate;      /* bytes per second, 0: no limit */
     enum vf_verify verify;
     unsigned compress, streams, route; /* as in a plan */
     unsigned shutdown_timeout;         /* seconds; 0: default */
@@ -82,9 +84,15 @@ int vf_prepare(const struct vf_conf *conf, const struct vf_move *move, const str
 int vf_prepare_plan(const struct vf_conf *conf, const struct vf_plan *plan,
                     const struct vf_asker *asker, struct vf_cancel *cancel, struct vf_prepared *out,
                     struct vf_error **err);
+/* The same; LOOK_AT_HOSTS as in struct vf_move. */
+int vf_prepare_plan_looking(const struct vf_conf *conf, const struct vf_plan *plan,
+                            bool look_at_hosts, const struct vf_asker *asker,
+                            struct vf_cancel *cancel, struct vf_prepared *out,
+                            struct vf_error **err);
+
 /* What the hosts that hold the disks are like: looked at over ssh, as far as that works without
  * asking anybody, and without changing anything there. Adds to P's findings. A second stage of the
- * checks: it takes seconds where a host does not answer. */
+ * checks: it takes seconds where a host does not answer. Logs in at both clusters for it. */
 int vf_check_hosts(const struct vf_conf *conf, struct vf_prepared *p, const struct vf_asker *asker,
                    struct vf_cancel *cancel, struct vf_error **err);
 extern const char *const vf_host_checks[]; /* names of these checks, NULL-terminated */
@@ -94,8 +102,9 @@ extern const char *const vf_host_checks[]; /* names of these checks, NULL-termin
  * which may be NULL, is asked for passwords of the API alone: it has been before). */
 int vf_forecast(const struct vf_conf *conf, struct vf_prepared *out, const struct vf_asker *asker,
                 struct vf_cancel *cancel, struct vf_error **err);
-/* "about 2 to 5 min", NULL for one that is not known; caller frees. */
+/* "about 2 to 5 min", NULL for one that is not known (or 0: nothing to wait for); caller frees. */
 char *vf_forecast_text(double seconds);
+
 /* One VM of many. */
 struct vf_checked {
     const struct vf_vm *vm;             /* as it is listed */

@@ -31,7 +31,7 @@ struct vf_voucher {
 struct vf_lease;
 
 struct vf_job {
-    char *id, *dir, *marker; /* marker: "vmferry-job: ID" */
+    char *id, *dir, *marker; /* marker: see vf_marker_of() */
     struct vf_conf *conf;
     struct vf_plan *plan;
     struct vf_journal *journal;
@@ -224,6 +224,17 @@ char **vf_job_peer_addresses(struct vf_job *job, bool target, struct vf_ssh *ssh
 /* The address at which other nodes reach NODE of the target; caller frees. */
 char *vf_job_data_address(struct vf_job *job, const char *node, struct vf_error **err);
 
+/* steps_service.c: can the ports of the plan be tried? */
+void vf_check_service(const struct vf_plan *plan, const struct vf_vm *source,
+                      struct vf_findings *f);
+/* rehearse.c: what of PLAN cannot be rehearsed, and what a rehearsal is. */
+void vf_check_rehearsal(const struct vf_plan *plan, const struct vf_vm *source,
+                        struct vf_findings *f);
+/* Does the VM run whose move JOB rehearses? Then its disks are copied once, as they can be. */
+bool vf_job_rehearses_live(const struct vf_job *job);
+/* CONFLICT when one of them was not. */
+int vf_rehearsal_copied(struct vf_job *job, struct vf_error **err);
+
 /* native.c: the platform's own migration. */
 bool vf_job_is_native(const struct vf_job *job);
 /* What of the plan it cannot do; STORAGES are the target's. */
@@ -276,6 +287,13 @@ char *vf_marker_remove(const char *description, const char *marker);
 /* Is TEXT short enough for a description? Are A and B the same to Proxmox VE? */
 bool vf_description_fits(const char *text);
 bool vf_description_same(const char *a, const char *b);
+/* The marker of job ID in its journal: "vmferry-job: ID", and how often another machine has taken
+ * it over: who was taken over from finds another than its own. Caller frees. */
+char *vf_marker_of(const char *id, const struct vf_journal *j);
+/* DESCRIPTION with MARKER in place of the marker that it has; caller frees. */
+char *vf_marker_replace(const char *description, const char *marker);
+/* Is MARKER a line of DESCRIPTION? */
+bool vf_marker_there(const char *description, const char *marker);
 /* The job ID of a marker in DESCRIPTION, or NULL; caller frees. */
 char *vf_marker_find(const char *description);
 

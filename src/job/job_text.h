@@ -14,6 +14,7 @@ char *vf_report_text(const json_t *report);
 /* account.c: its lines of who and when; of downtime; of what else there is to know. */
 struct vf_buf;
 void vf_account_who_text(const json_t *report, struct vf_buf *b);
+void vf_account_rehearsal_text(const json_t *report, struct vf_buf *b);
 void vf_account_downtime_text(const json_t *report, struct vf_buf *b);
 void vf_account_text(const json_t *report, struct vf_buf *b);
 

@@ -150,6 +150,11 @@ static int check_head(const struct vf_journal *j, const json_t *head, struct vf_
         return vf_fail(err, VF_E_UNSUPPORTED,
                        "%s was written by a newer vmferry; this one reads version %d", j->path,
                        VF_JOURNAL_VERSION);
+    if (vf_json_int(head, "version") < VF_JOURNAL_OLDEST)
+        return vf_fail(err, VF_E_UNSUPPORTED,
+                       "%s was written by an older vmferry, in a form that this one does not read "
+                       "any more: finish or undo that job with the older one",
+                       j->path);
     return 0;
 }
 

@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include "job/event.h"
 
-enum { VF_JOURNAL_VERSION = 1, VF_JOURNAL_READER = 1 };
+enum { VF_JOURNAL_VERSION = 1, VF_JOURNAL_READER = 1, VF_JOURNAL_OLDEST = 1 };
 
 struct vf_journal;
 
@@ -27,7 +27,8 @@ struct vf_record {
 
 /* Makes DIR/journal.jsonl, which must not exist, with 1 MiB of room reserved. */
 struct vf_journal *vf_journal_create(const char *dir, struct vf_error **err);
-/* Opens an existing one: a torn last line is cut off; a newer format is UNSUPPORTED. READ_ONLY:
+/* Opens an existing one: a torn last line is cut off; a newer format, or one older
+ * than VF_JOURNAL_OLDEST, is UNSUPPORTED. READ_ONLY:
  * nothing is changed and nothing may be written. */
 struct vf_journal *vf_journal_open(const char *dir, bool read_only, struct vf_error **err);
 void vf_journal_free(struct vf_journal *j);

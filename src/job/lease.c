@@ -35,7 +35,7 @@ struct vf_lease {
     int64_t valid_from;       /* when the last round began that left a sign of life; ms, boot */
     int64_t round_at;         /* when the last one ended */
     int64_t failing_since;    /* 0: it works */
-    bool noted;
+    bool noted, late;         /* late: a round takes long, and is not waited for */
     int64_t blind_until; /* the host says nothing, but both clusters said that the job is ours */
     bool lost;
     char *why; /* the job is another's */
@@ -285,6 +285,7 @@ static void *lease_main(void *arg)
         one_round(l);
         pthread_mutex_lock(&l->lock);
         l->answered = round;
+        l->late = false;
         l->round_at = vf_clock_ms();
         pthread_cond_broadcast(&l->changed);
     }
@@ -386,65 +387,6 @@ int vf_lease_begin(struct vf_job *job, struct vf_error **err)
 
 /* ------------------------------------------------------------------ is it ours? */
 
-static bool is_begun(const struct vf_job *job, const char *key)
-{
-    const struct vf_record *r = vf_journal_find(job->journal, key);
-    return r && (r->state == VF_REC_INTENT || r->state == VF_REC_DONE);
-}
-
-/* VM ID of P carries this job's mark: 1 yes, 0 no. */
-static int carries_mark(const struct vf_job *job, struct vf_provider *p, unsigned id,
-                        struct vf_error **err)
-{
-    vf_autoerror struct vf_error *why = NULL;
-    vf_autofree char *notes = p->ops->notes(p, id, &why);
-    if (!notes && vf_error_code(why) == VF_E_NOTFOUND)
-        return 0;
-    if (!notes)
-        return vf_fail_with(err, VF_STEAL(why));
-    vf_autofree char *owner = vf_marker_find(notes);
-    return vf_streq(owner, job->id);
-}
-
-int vf_job_is_marked(struct vf_job *job, struct vf_error **err)
-{
-    const struct vf_record *made = vf_job_target_record(job);
-    bool target = made && made->state == VF_REC_DONE && !is_begun(job, "finish/description");
-    bool source = vf_job_was_done(job, "claim") && !is_begun(job, "migrated/note");
-    if (source)
-        return carries_mark(job, job->source_pve, job->plan->vm_id, err);
-    if (target)
-        return carries_mark(job, job->target_pve, (unsigned)vf_json_int(made->intent, "vmid"), err);
-    return 1;
-}
-
-/* The host says nothing. As long as a VM carries the mark nobody has ended the job, and as long as
- * the target does not run nobody has started it. */
-static int ask_clusters(struct vf_job *job, const char *host, struct vf_error **err)
-{
-    enum vf_vm_state source, target;
-    int marked = vf_job_is_marked(job, err);
-    if (marked < 0 || vf_job_states(job, &source, &target, err) < 0)
-        return -1;
-    if (!marked)
-        return vf_fail(err, VF_E_CONFLICT,
-                       _("the VM no longer carries the mark of this job: another machine has ended "
-                         "the job, or somebody took the line \"%s\" out of its notes. Nothing was "
-                         "changed"),
-                       job->marker);
-    if (target == VF_VM_RUNNING && !vf_job_target_ran(job) && !vf_job_is_native(job))
-        return vf_fail(err, VF_E_CONFLICT,
-                       _("%s runs at the target, and this process did not start it: another "
-                         "machine goes on with this job. Nothing was changed"),
-                       job->plan->vm_name);
-    if (host)
-        vf_job_note(job, "warn",
-                    _("%s does not answer, which knows whether another machine has taken this job "
-                      "over. Both clusters say that nobody has: it goes on"),
-                    host);
-    return 0;
-}
-
 /* Until a round says whose it is: 0 ours, -1 with *err another's or cancelled, 1 no answer. */
 static int hear(struct vf_lease *l, bool patient, struct vf_error **err)
 {
@@ -491,7 +433,7 @@ int vf_lease_check(struct vf_job *job, struct vf_error **err)
     pthread_mutex_lock(&l->lock);
     bool said = l->blind_until != 0;
     pthread_mutex_unlock(&l->lock);
-    if (ask_clusters(job, said ? NULL : l->way.label, &why) < 0) {
+    if (vf_lease_ask_clusters(job, said ? NULL : l->way.label, &why) < 0) {
         if (vf_error_code(why) == VF_E_CONFLICT)
             lose(l, vf_error_text(why));
         return vf_fail_with(err, VF_STEAL(why));
@@ -518,14 +460,14 @@ int vf_lease_again(struct vf_job *job, struct vf_error **err)
     int r = l->ssh ? open_lease(l, false, &why) : -1;
     if (r > 0) {
         VF_STEAL(l);
-        return 0;
+        return vf_lease_mark_source(job, err);
     }
     if (vf_error_code(why) == VF_E_CONFLICT) {
         vf_lease_note_lost(job, vf_error_text(why));
         return vf_fail_with(err, VF_STEAL(why));
     }
     /* there is none, or nobody can tell */
-    if (ask_clusters(job, r < 0 ? l->way.label : NULL, err) < 0)
+    if (vf_lease_ask_clusters(job, r < 0 ? l->way.label : NULL, err) < 0)
         return -1;
     if (r == 0 && open_lease(l, true, &why) > 0)
         VF_STEAL(l);
@@ -543,8 +485,10 @@ void vf_lease_flush(struct vf_job *job)
     pthread_mutex_lock(&l->lock);
     uint64_t round = ++l->asked;
     pthread_cond_broadcast(&l->changed);
-    while (l->answered < round && !l->lost && !l->failing_since && vf_clock_awake_ms() < end)
+    while (l->answered < round && !l->lost && !l->failing_since && !l->late) {
         wait_changed(l, STEP_MS);
+        l->late = vf_clock_awake_ms() >= end;
+    }
     pthread_mutex_unlock(&l->lock);
 }
 

@@ -24,9 +24,6 @@ int vf_lease_again(struct vf_job *job, struct vf_error **err);
 int vf_lease_check(struct vf_job *job, struct vf_error **err);
 /* The same by what is known without asking the clusters. */
 int vf_lease_glance(struct vf_job *job, struct vf_error **err);
-/* Does a VM that has to carry this job's mark do so? 1 yes (or none has to), 0 no, -1 nobody can
- * tell. */
-int vf_job_is_marked(struct vf_job *job, struct vf_error **err);
 /* Waits, not for long, until the mirror has all that the journal has. */
 void vf_lease_flush(struct vf_job *job);
 bool vf_lease_lost(const struct vf_job *job);
@@ -36,6 +33,16 @@ void vf_lease_note_lost(struct vf_job *job, const char *why);
 void vf_lease_end(struct vf_job *job, bool over);
 void vf_lease_free(struct vf_lease *l);
 VF_DEFINE_CLEANUP(struct vf_lease *, vf_lease_free)
+
+/* witness.c. Does a VM that has to carry this job's mark do so? 1 yes (or none has to), 0 no, -1
+ * nobody can tell. */
+int vf_job_is_marked(struct vf_job *job, struct vf_error **err);
+/* HOST (NULL: not to be mentioned), which has the record, says nothing. As long as a VM carries the
+ * mark as this machine wrote it nobody has taken or ended the job, and as long as the target does
+ * not run nobody has started it: 0. CONFLICT otherwise. */
+int vf_lease_ask_clusters(struct vf_job *job, const char *host, struct vf_error **err);
+/* Who took the job over says so at the source, for those who cannot ask the host. */
+int vf_lease_mark_source(struct vf_job *job, struct vf_error **err);
 
 /* The last event "mirror" or "taken-over" of the journal; NULL: none. Borrowed. */
 const json_t *vf_lease_event(const struct vf_journal *j);

@@ -23,7 +23,7 @@ static int give_up(struct vf_job *job, size_t i, struct vf_error *why, struct vf
     vf_autoerror struct vf_error *e = why;
     const struct vf_job_disk *d = &job->disks[i];
     vf_autofree char *key = vf_asprintf("precopy/%s", d->slot);
-    if (!passes(&d->result, e))
+    if (!passes(&d->result, e) || job->plan->rehearse)
         return vf_fail_with(err, VF_STEAL(e));
     vf_job_note(job, "warn", _("%s is not copied while the VM runs, only afterwards: %s"), d->slot,
                 vf_error_text(e));
@@ -41,8 +41,10 @@ static int copy_live(struct vf_job *job, size_t i, struct vf_error **err)
     else {
         vf_autofree char *sent = vf_format_bytes(d->result.sent);
         vf_job_note(job, "info",
-                    _("%s: %s copied while the VM runs; all of it is compared again "
-                      "when it is down"),
+                    job->plan->rehearse
+                        ? _("%s: %s copied while the VM runs, as they were read")
+                        : _("%s: %s copied while the VM runs; all of it is compared again "
+                            "when it is down"),
                     d->slot, sent);
     }
     /* the report is about the copy that counts */
@@ -79,8 +81,12 @@ static int copy_all(struct vf_job *job, bool again, bool *any, struct vf_error *
 int vf_step_precopy(struct vf_job *job, struct vf_error **err)
 {
     bool any;
+    if (vf_job_rehearses_live(job) && vf_journal_find(job->journal, "rename"))
+        return 0;
     if (copy_all(job, false, &any, err) < 0)
         return -1;
+    if (vf_job_rehearses_live(job))
+        return (any && copy_all(job, true, &any, err) < 0) ? -1 : vf_rehearsal_copied(job, err);
     if (any)
         vf_job_forecast_again(job);
     return 0;

@@ -92,6 +92,7 @@ static int plan_nics(const struct vf_move *m, const char *mac_prefix, struct vf_
             vf_finding_add(&out->findings, VF_WARN, m->bridges[i], NULL,
                            _("%s has no network card on that bridge"), s->name);
     }
+    vf_findings_name(&out->findings, 0, "bridge");
     if (m->mac && vf_plan_remap_mac(out->plan, m->mac, err) < 0)
         return -1;
     return vf_plan_choose_macs(out->plan, mac_prefix, err);
@@ -130,6 +131,9 @@ int vf_make_plan(const struct vf_move *m, struct vf_provider *dst, struct vf_pre
     p->verify_tls = m->verify_tls;
     p->ignore_exists = m->ignore_exists;
     p->fixes = m->fixes;
+    p->rehearse = m->rehearse;
+    p->service_ports = vf_strdup(m->service_ports);
+    p->service_addresses = vf_strdup(m->service_addresses);
     p->wait_before_stop = m->wait_before_stop;
     p->wait_before_start = m->wait_before_start;
     if (m->shutdown_timeout)
@@ -183,6 +187,18 @@ int vf_ends_open(const struct vf_conf *conf, const char *source, const char *tar
     return e->dst ? 0 : -1;
 }
 
+/* A template, a container, a VM that is locked: nothing to be planned, for a reason that stops. */
+static bool refused(unsigned id, const char *ref, const struct vf_error *why,
+                    struct vf_prepared *out)
+{
+    if (!id || (vf_error_code(why) != VF_E_UNSUPPORTED && vf_error_code(why) != VF_E_CONFLICT))
+        return false;
+    size_t from = out->findings.n;
+    vf_finding_add(&out->findings, VF_STOP, ref, NULL, "%s", vf_error_text(why));
+    vf_findings_name(&out->findings, from, "movable");
+    return true;
+}
+
 /* Fills OUT->source with VM ID of REF; WHY says why ID is 0 (taken). 0 also when a finding says why
  * there is nothing to be seen. */
 static int look_at(struct vf_ends *e, unsigned id, const char *ref, struct vf_error *why,
@@ -192,7 +208,7 @@ static int look_at(struct vf_ends *e, unsigned id, const char *ref, struct vf_er
         out->source = vf_describe_whole(e->src, id, &why);
     if (out->source)
         return 0;
-    if (unseen(e->src, id, ref, why, out)) {
+    if (unseen(e->src, id, ref, why, out) || refused(id, ref, why, out)) {
         vf_error_free(why);
         return 0;
     }
@@ -214,7 +230,8 @@ int vf_prepare(const struct vf_conf *conf, const struct vf_move *m, const struct
     if (!out->source)
         return 0;
     if (vf_make_plan(m, e.dst, out, err) < 0 ||
-        vf_preflight(conf, out->plan, out->source, e.src, e.dst, NULL, &out->findings, err) < 0) {
+        vf_preflight(conf, out->plan, out->source, e.src, e.dst, NULL, &out->findings, err) < 0 ||
+        (m->look_at_hosts && vf_look_at_hosts(conf, out, e.src, e.dst, cancel, err) < 0)) {
         vf_prepared_free(out);
         return -1;
     }
@@ -231,12 +248,21 @@ static int still_planned(const struct vf_plan *plan, struct vf_prepared *out, st
     if (vf_error_code(why) != VF_E_CONFLICT)
         return vf_fail_with(err, VF_STEAL(why));
     vf_finding_add(&out->findings, VF_STOP, out->source->name, NULL, "%s", vf_error_text(why));
+    vf_findings_name(&out->findings, out->findings.n - 1, "planned");
     return 0;
 }
 
 int vf_prepare_plan(const struct vf_conf *conf, const struct vf_plan *plan,
                     const struct vf_asker *asker, struct vf_cancel *cancel, struct vf_prepared *out,
                     struct vf_error **err)
+{
+    return vf_prepare_plan_looking(conf, plan, false, asker, cancel, out, err);
+}
+
+int vf_prepare_plan_looking(const struct vf_conf *conf, const struct vf_plan *plan,
+                            bool look_at_hosts, const struct vf_asker *asker,
+                            struct vf_cancel *cancel, struct vf_prepared *out,
+                            struct vf_error **err)
 {
     *out = (struct vf_prepared){.forecast_seconds = -1, .forecast_down_seconds = -1};
     VF_AUTOENDS struct vf_ends e = {0};
@@ -255,7 +281,8 @@ int vf_prepare_plan(const struct vf_conf *conf, const struct vf_plan *plan,
     out->bytes = bytes_to_copy(out->source);
     vf_autofree char *prefix = e.dst->ops->mac_prefix(e.dst);
     if (r < 0 || vf_plan_choose_macs(out->plan, prefix, err) < 0 ||
-        vf_preflight(conf, out->plan, out->source, e.src, e.dst, NULL, &out->findings, err) < 0) {
+        vf_preflight(conf, out->plan, out->source, e.src, e.dst, NULL, &out->findings, err) < 0 ||
+        (look_at_hosts && vf_look_at_hosts(conf, out, e.src, e.dst, cancel, err) < 0)) {
         vf_prepared_free(out);
         return -1;
     }

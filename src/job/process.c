@@ -45,6 +45,8 @@ static int write_job(const char *id, const char *dir, const char *conf, const st
     json_object_set_new(e, "vm", json_string(plan->vm_name));
     vf_autofree char *who = vf_who();
     json_object_set_new(e, "by", json_string(who));
+    if (plan->rehearse)
+        json_object_set_new(e, "rehearsal", json_true());
     json_object_set_new(e, "source", json_string(plan->source));
     json_object_set_new(e, "target", json_string(plan->target));
     if (batch)
@@ -161,7 +163,6 @@ struct vf_job *vf_job_load(const char *dir, bool read_only, struct vf_error **er
     const char *slash = strrchr(dir, '/');
     job->id = vf_strdup(slash ? slash + 1 : dir);
     job->dir = vf_strdup(dir);
-    job->marker = vf_asprintf("vmferry-job: %s", job->id);
     job->started_ms = vf_clock_ms();
     job->step_times = json_array();
     job->bus = vf_bus_new();
@@ -176,6 +177,7 @@ struct vf_job *vf_job_load(const char *dir, bool read_only, struct vf_error **er
     job->journal = job->plan ? vf_journal_open(dir, read_only, err) : NULL;
     if (!job->journal)
         return NULL;
+    job->marker = vf_marker_of(job->id, job->journal);
     const char *conf = vf_json_str(last_event(job->journal, "job"), "conf");
     if (!conf) {
         vf_fail(err, VF_E_CORRUPT, _("%s: the journal names no configuration"), dir);

@@ -31,10 +31,11 @@ static json_t *disks_json(const struct vf_job *job)
     for (size_t i = 0; i < job->plan->n_disks; i++) {
         const struct vf_plan_disk *d = &job->plan->disks[i];
         vf_autofree char *key = vf_asprintf("copy/%s", d->slot);
-        const struct vf_record *r = vf_job_was_done(job, key);
-        json_t *o = r ? json_deep_copy(r->result) : json_object();
         vf_autofree char *before = vf_asprintf("precopy/%s", d->slot);
-        if (vf_journal_find(job->journal, before))
+        bool live = vf_job_rehearses_live(job);
+        const struct vf_record *r = vf_job_was_done(job, live ? before : key);
+        json_t *o = r ? json_deep_copy(r->result) : json_object();
+        if (!live && vf_journal_find(job->journal, before))
             json_object_set_new(o, "sent_before", json_integer(sent_before(job, before)));
         json_object_set_new(o, "slot", json_string(d->slot));
         json_object_set_new(o, "source", json_string(d->volume));
@@ -116,6 +117,11 @@ json_t *vf_report(struct vf_job *job, enum vf_exit code, const struct vf_error *
         vf_autofree char *service = vf_service_text(job->journal, VF_VM_UNKNOWN, VF_VM_UNKNOWN);
         json_object_set_new(r, "service", json_string(service));
     }
+    if (job->plan->rehearse)
+        json_object_set_new(r, "rehearsal",
+                            json_string(vf_job_rehearses_live(job) ? "running" : "stopped"));
+    if (job->target)
+        json_object_set_new(r, "target_name", json_string(job->target->name));
     json_object_set_new(r, "method", json_string(native ? "remote-migrate" : "copy"));
     json_object_set_new(r, "started",
                         json_boolean(vf_job_was_done(job, "start") ||
@@ -308,10 +314,12 @@ char *vf_report_text(const json_t *r)
         add_migrated(&b, json_object_get(r, "disks"));
     else
         add_disks(&b, json_object_get(r, "disks"));
+    vf_account_rehearsal_text(r, &b);
     vf_account_downtime_text(r, &b);
     if (json_object_get(r, "target_vmid"))
         vf_buf_printf(&b, "  %-17s %s (VMID %" PRId64 ", %s)\n", _("target VM"),
-                      vf_json_str(r, "vm"), vf_json_int(r, "target_vmid"),
+                      vf_json_str(r, vf_json_str(r, "target_name") ? "target_name" : "vm"),
+                      vf_json_int(r, "target_vmid"),
                       vf_json_true(r, "started") ? _("running") : _("not started"));
     bool undone = vf_json_int(r, "exit") == VF_EXIT_FAILED; /* then nothing stayed behind */
     for (size_t i = 0; !undone && i < json_array_size(left); i++) {

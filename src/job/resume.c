@@ -88,6 +88,8 @@ char *vf_service_text(struct vf_journal *j, enum vf_vm_state source, enum vf_vm_
     bool here = source != VF_VM_STOPPED;
     /* one that is paused waits for a migration to arrive */
     bool there = target == VF_VM_RUNNING || (target == VF_VM_PAUSED && !here);
+    if (vf_journal_is_rehearsal(j)) /* what runs there is not the VM */
+        there = false;
     if (source == VF_VM_UNKNOWN || target == VF_VM_UNKNOWN)
         return remembered(j, vm);
     if (here && there)
@@ -156,7 +158,8 @@ int vf_job_look_in(const char *dir, const struct vf_asker *asker, struct vf_stan
         return -1;
     job->asker = *asker;
     out->way = vf_journal_way(job->journal);
-    out->done = vf_job_was_done(job, "finish/description") && !vf_job_was_done(job, "return");
+    out->done = (vf_job_was_done(job, "finish/description") && !vf_job_was_done(job, "return")) ||
+                vf_job_was_done(job, "finish/test");
     out->taken = vf_strdup(vf_journal_taken_over(job->journal));
     out->touched = vf_journal_find(job->journal, "claim") != NULL;
     out->last = vf_strdup(last_step(job->journal));

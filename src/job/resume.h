@@ -21,6 +21,9 @@ enum vf_way vf_journal_way(struct vf_journal *j);
  * none did. Borrowed. */
 const char *vf_journal_taken_over(struct vf_journal *j);
 
+/* Is it a test migration? Such a job can be undone at any time, also when it is done. */
+bool vf_journal_is_rehearsal(struct vf_journal *j);
+
 /* May the target VM have run, and written? From then on there is no way back. */
 bool vf_journal_target_ran(struct vf_journal *j);
 
@@ -30,8 +33,8 @@ char *vf_service_text(struct vf_journal *j, enum vf_vm_state source, enum vf_vm_
 
 /* "since 2026-11-21 02:14 (3 h 12 min)", in local time. Caller frees. */
 char *vf_since_text(int64_t since);
-/* Seconds that what is left to be copied by the job in DIR may take, by how fast it was before; < 0:
- * nobody knows. */
+/* Seconds that what is left to be copied by the job in DIR may take, by how fast it was before; <
+ * 0: nobody knows. */
 double vf_job_left(const char *dir, struct vf_journal *j);
 
 /* How a job stands. */

@@ -24,6 +24,7 @@ VF_STEP(firewall);
 VF_STEP(allocate);
 VF_UNDO(allocate);
 VF_STEP(ready_stop);
+VF_STEP(service);
 VF_STEP(migrate);
 VF_UNDO(migrate);
 VF_STEP(arrived);
@@ -47,10 +48,12 @@ VF_STEP(copy);
 VF_STEP(verify);
 VF_STEP(attach);
 VF_STEP(rename);
+VF_UNDO(rename);
 VF_STEP(ready_start);
 VF_STEP(start);
 VF_STEP(migrated);
 VF_UNDO(migrated);
+VF_STEP(service_after);
 VF_STEP(finish);
 
 #endif

@@ -23,16 +23,20 @@ void vf_job_without_pool(struct vf_job *job, const char *why)
     vf_leave_out_pool(job->target);
 }
 
-/* Makes the pool where it is missing. 1: it is there now; 0: it may not be made. */
-static int provide_pool(struct vf_job *job, const char *name, bool *made, struct vf_error **err)
+/* Makes the pool where it is missing. 1: it is there now; 0: it may not be made. AGAIN: an earlier
+ * process was about to make it, and may have. */
+static int provide_pool(struct vf_job *job, const char *name, bool again, bool *made,
+                        struct vf_error **err)
 {
     vf_autoerror struct vf_error *why = NULL;
     if (OPS(job)->make_pool(job->target_pve, name, &why) == 0) {
         *made = true;
         return 1;
     }
-    if (vf_error_code(why) == VF_E_CONFLICT) /* there, but this login does not see it */
+    if (vf_error_code(why) == VF_E_CONFLICT) { /* there, but this login does not see it */
+        *made = again;
         return 1;
+    }
     return vf_error_code(why) == VF_E_PERMISSION ? 0 : vf_fail_with(err, VF_STEAL(why));
 }
 
@@ -57,7 +61,7 @@ int vf_step_pool(struct vf_job *job, struct vf_error **err)
     if (r->state == VF_REC_DONE) {
         joins = vf_json_true(r->result, "joins");
     } else if (state != VF_POOL_THERE) {
-        int there = state == VF_POOL_MAY ? provide_pool(job, name, &made, err) : 0;
+        int there = state == VF_POOL_MAY ? provide_pool(job, name, r->earlier, &made, err) : 0;
         if (there < 0)
             return -1;
         joins = there;

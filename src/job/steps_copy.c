@@ -19,6 +19,8 @@ int vf_step_hosts(struct vf_job *job, struct vf_error **err)
         vf_autofree char *key = vf_asprintf("copy/%s", job->plan->disks[i].slot);
         all = all && vf_job_was_done(job, key);
     }
+    if (vf_job_rehearses_live(job))
+        all = vf_journal_find(job->journal, "rename") != NULL;
     if (all)
         return 0;
     if (vf_job_hosts_open(job, err) < 0 || vf_lease_begin(job, err) < 0 ||
@@ -212,7 +214,7 @@ static int carry(struct disk_copy *c, struct vf_error **err)
         .target = {.path = c->to, .format = c->target.format, .size = d->size},
         .rate_now = &job->rate,
         .compress = job->plan->compress,
-        .verify = !c->live && job->plan->verify == VF_VERIFY_FULL,
+        .verify = (!c->live || job->plan->rehearse) && job->plan->verify == VF_VERIFY_FULL,
         .target_fresh = c->first,
         .delta = !c->first, /* an earlier start may have brought most of it */
         .cancel = c->cancel,

@@ -132,6 +132,14 @@ int vf_undo_eject(struct vf_job *job, const struct vf_record *rec, struct vf_err
 
 int vf_step_protection(struct vf_job *job, struct vf_error **err)
 {
+    const struct vf_vm *s = job->source;
+    vf_autoerror struct vf_error *why = NULL;
+    vf_autofree char *now =
+        job->source_pve->ops->option(job->source_pve, s->node, s->id, "protection", &why);
+    if (why)
+        return vf_fail_with(err, VF_STEAL(why));
+    if (!vf_streq(now, "1") && !vf_journal_find(job->journal, "protection"))
+        return 0; /* it has none */
     return change(job, "protection", "protection", "0", err);
 }
 

@@ -40,6 +40,8 @@ int vf_step_claim(struct vf_job *job, struct vf_error **err)
     json_t *before = s->description ? json_string(s->description) : json_null();
     if (vf_job_intend(job, "claim", json_pack("{s:o}", "description", before), err) < 0)
         return -1;
+    if (job->plan->rehearse) /* the source is left alone: others may move it meanwhile */
+        return note_stopped(job, "claim", err);
     /* written with the digest that was read: of two operators one loses here */
     if (job->source_pve->ops->describe_as(job->source_pve, s->node, s->id, text, s->digest, err) <
         0)

@@ -9,6 +9,7 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <strings.h>
 
 /* What a target has of something, and how much of it the moves so far want. */
 struct room {
@@ -134,32 +135,32 @@ static bool first_on_its_storage(const struct vf_plan *p, size_t i)
     return true;
 }
 
-static void check_room(struct vf_prepared *p, const struct room *r, uint64_t used, uint64_t size)
+static void check_room(const struct room *r, uint64_t used, uint64_t size, struct vf_findings *f)
 {
     vf_autofree char *need = vf_format_bytes(r->used + used),
                      *full = vf_format_bytes(r->size + size), *have = vf_format_bytes(r->avail);
     if (!r->size) /* it is the first: what it wants alone was checked */
         return;
     if (r->used + used > r->avail)
-        vf_finding_add(&p->findings, VF_STOP, r->storage,
+        vf_finding_add(f, VF_STOP, r->storage,
                        _("make room, choose another storage, or leave a VM out"),
                        _("its disks and those of the VMs before it hold %s of data and the target "
                          "storage has %s free"),
                        need, have);
     else if (r->size + size > r->avail && size <= r->avail)
-        vf_finding_add(&p->findings, VF_WARN, r->storage, _("watch the storage after the moves"),
+        vf_finding_add(f, VF_WARN, r->storage, _("watch the storage after the moves"),
                        _("its disks and those of the VMs before it can grow to %s and the target "
                          "storage has %s free"),
                        full, have);
 }
 
-static void check_memory(struct vf_prepared *p, const struct room *r)
+static void check_memory(const struct vf_prepared *p, const struct room *r, struct vf_findings *f)
 {
     uint64_t need = r->used + p->source->memory;
     if (!r->used || need <= r->avail || p->source->memory > r->avail)
         return;
     vf_autofree char *all = vf_format_bytes(need), *have = vf_format_bytes(r->avail);
-    vf_finding_add(&p->findings, VF_WARN, p->plan->target_node,
+    vf_finding_add(f, VF_WARN, p->plan->target_node,
                    _("choose another node for some, or make room before the start"),
                    _("it and the VMs before it that are started want %s of memory, the node has %s "
                      "free"),
@@ -171,16 +172,17 @@ static const char *name_of(const struct vf_prepared *p)
     return p->plan->target_name ? p->plan->target_name : p->source->name;
 }
 
-static void check_pair(const struct vf_prepared *before, struct vf_prepared *p)
+static void check_pair(const struct vf_prepared *before, const struct vf_prepared *p,
+                       struct vf_findings *f)
 {
     const struct vf_plan *a = before->plan, *b = p->plan;
     if (vf_streq(a->source, b->source) && a->vm_id == b->vm_id)
-        vf_finding_add(&p->findings, VF_STOP, p->source->name, _("name it once"),
+        vf_finding_add(f, VF_STOP, p->source->name, _("name it once"),
                        _("VM %u of %s is to be moved twice"), b->vm_id, b->source);
     if (!vf_streq(a->target, b->target))
         return;
     if (a->target_id && a->target_id == b->target_id)
-        vf_finding_add(&p->findings, VF_STOP, p->source->name, _("choose another VMID, or none"),
+        vf_finding_add(f, VF_STOP, p->source->name, _("choose another VMID, or none"),
                        _("VMID %u is for VM %u (%s), which comes before it"), b->target_id,
                        a->vm_id, before->source->name);
     vf_autofree char *x = vf_name_with(name_of(before), VF_CREATING),
@@ -188,8 +190,7 @@ static void check_pair(const struct vf_prepared *before, struct vf_prepared *p)
     bool same = vf_streq(name_of(before), name_of(p));
     /* what is being made is told apart by its name */
     if (vf_streq(x, y))
-        vf_finding_add(&p->findings, VF_STOP, name_of(p),
-                       _("give one of them another name, or move it later"),
+        vf_finding_add(f, VF_STOP, name_of(p), _("give one of them another name, or move it later"),
                        same ? _("VM %u (%s), which comes before it, gets this name at %s")
                             : _("VM %u (%s), which comes before it, gets a name at %s that begins "
                                 "with the same letters: while they are made both would be called "
@@ -197,23 +198,56 @@ static void check_pair(const struct vf_prepared *before, struct vf_prepared *p)
                        a->vm_id, before->source->name, b->target);
 }
 
-static void check_one(struct together *t, struct vf_prepared *p)
+/* The address that NIC of P has at the target. */
+static const char *mac_of(const struct vf_prepared *p, const struct vf_plan_nic *nic)
+{
+    if (nic->mac)
+        return nic->mac;
+    for (size_t i = 0; i < p->source->n_nics; i++)
+        if (p->source->nics[i].index == nic->index)
+            return p->source->nics[i].mac;
+    return NULL;
+}
+
+/* An address that was given for both is a mistake; one that both have already may be meant so. */
+static void check_macs(const struct vf_prepared *before, const struct vf_prepared *p,
+                       struct vf_findings *f)
+{
+    if (!vf_streq(before->plan->target, p->plan->target))
+        return;
+    for (size_t i = 0; i < p->plan->n_nics; i++)
+        for (size_t k = 0; k < before->plan->n_nics; k++) {
+            const struct vf_plan_nic *nic = &p->plan->nics[i];
+            const char *a = mac_of(before, &before->plan->nics[k]), *b = mac_of(p, nic);
+            if (!a || !b || strcasecmp(a, b) != 0)
+                continue;
+            vf_autofree char *what = vf_asprintf("net%u", nic->index);
+            vf_finding_add(f, nic->mac ? VF_STOP : VF_WARN, what,
+                           _("give one of them another address, or a new one (--mac new)"),
+                           _("VM %u (%s), which comes before it, has the same MAC address %s"),
+                           before->plan->vm_id, before->source->name, b);
+        }
+}
+
+static void check_one(struct together *t, const struct vf_prepared *p, struct vf_findings *f)
 {
     const struct vf_plan *plan = p->plan;
     uint64_t used, size;
-    for (size_t i = 0; i < t->n_before; i++)
-        check_pair(t->before[i], p);
+    for (size_t i = 0; i < t->n_before; i++) {
+        check_pair(t->before[i], p, f);
+        check_macs(t->before[i], p, f);
+    }
     for (size_t i = 0; plan->copy_disks && i < plan->n_disks; i++) {
         const struct room *r =
             find_room(t, plan->target, plan->target_node, plan->disks[i].storage);
         if (!r || !first_on_its_storage(plan, i))
             continue;
         wants(p, r->storage, &used, &size);
-        check_room(p, r, used, size);
+        check_room(r, used, size, f);
     }
     const struct room *memory = find_room(t, plan->target, plan->target_node, NULL);
     if (memory && starts(p))
-        check_memory(p, memory);
+        check_memory(p, memory, f);
 }
 
 /* What P takes from those behind it. */
@@ -239,11 +273,43 @@ static bool counts(const struct vf_prepared *p)
     return p->plan && p->source && !vf_findings_stop(&p->findings);
 }
 
+/* What is found goes to ALL, or (NULL) to each one's own findings. */
+static void check_in_order(struct together *t, struct vf_prepared *const *v, size_t n,
+                           struct vf_findings *all)
+{
+    struct vf_prepared **before = vf_xcalloc(n, sizeof *before);
+    t->before = before;
+    for (size_t i = 0; i < n; i++) {
+        vf_autofindings struct vf_findings f = {0};
+        if (!counts(v[i]))
+            continue;
+        check_one(t, v[i], &f);
+        for (size_t k = 0; k < f.n; k++)
+            vf_finding_add(all ? all : &v[i]->findings, f.v[k].severity, f.v[k].subject,
+                           f.v[k].cure, "%s", f.v[k].text);
+        if (vf_findings_stop(&f))
+            continue;
+        take(t, v[i]);
+        before[t->n_before++] = v[i];
+    }
+    t->before = NULL;
+    free(before);
+}
+
+static void clear(struct together *t)
+{
+    for (size_t i = 0; i < t->n; i++) {
+        free(t->rooms[i].cluster);
+        free(t->rooms[i].node);
+        free(t->rooms[i].storage);
+    }
+    free(t->rooms);
+}
+
 int vf_check_together(const struct vf_conf *conf, struct vf_prepared *const *v, size_t n,
                       const struct vf_asker *asker, struct vf_cancel *cancel, struct vf_error **err)
 {
-    struct vf_prepared **before = vf_xcalloc(n, sizeof *before);
-    struct together t = {.before = before};
+    struct together t = {0};
     vf_autostrv char **targets = vf_strv_new();
     int r = 0;
     for (size_t i = 0; r == 0 && n > 1 && i < n; i++)
@@ -251,21 +317,19 @@ int vf_check_together(const struct vf_conf *conf, struct vf_prepared *const *v, 
             vf_strv_add(&targets, v[i]->plan->target);
             r = look_at(&t, conf, v[i]->plan, v, n, asker, cancel, err);
         }
-    for (size_t i = 0; r == 0 && i < n; i++) {
-        if (!counts(v[i]))
-            continue;
-        check_one(&t, v[i]);
-        if (!counts(v[i]))
-            continue;
-        take(&t, v[i]);
-        before[t.n_before++] = v[i];
-    }
-    for (size_t i = 0; i < t.n; i++) {
-        free(t.rooms[i].cluster);
-        free(t.rooms[i].node);
-        free(t.rooms[i].storage);
-    }
-    free(t.rooms);
-    free(before);
+    if (r == 0)
+        check_in_order(&t, v, n, NULL);
+    clear(&t);
     return r;
+}
+
+void vf_check_together_in(const struct vf_room *rooms, size_t n_rooms, struct vf_prepared *const *v,
+                          size_t n, struct vf_findings *f)
+{
+    struct together t = {0};
+    for (size_t i = 0; i < n_rooms; i++)
+        if (!find_room(&t, rooms[i].cluster, rooms[i].node, rooms[i].storage))
+            add_room(&t, rooms[i].cluster, rooms[i].node, rooms[i].storage, rooms[i].avail);
+    check_in_order(&t, v, n, f);
+    clear(&t);
 }

@@ -14,4 +14,14 @@ int vf_check_together(const struct vf_conf *conf, struct vf_prepared *const *v, 
                       const struct vf_asker *asker, struct vf_cancel *cancel,
                       struct vf_error **err);
 
+/* What a target has. */
+struct vf_room {
+    const char *cluster, *node, *storage; /* node NULL: of all nodes; storage NULL: memory */
+    uint64_t avail;                       /* bytes */
+};
+
+/* The same by what is known of the ROOMS already; what is found goes to F. */
+void vf_check_together_in(const struct vf_room *rooms, size_t n_rooms, struct vf_prepared *const *v,
+                          size_t n, struct vf_findings *f);
+
 #endif

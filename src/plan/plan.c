@@ -29,6 +29,8 @@ struct vf_plan *vf_plan_copy(const struct vf_plan *p)
     c->target_name = vf_strdup(p->target_name);
     c->cpu = vf_strdup(p->cpu);
     c->ciphers = vf_strdup(p->ciphers);
+    c->service_ports = vf_strdup(p->service_ports);
+    c->service_addresses = vf_strdup(p->service_addresses);
     c->disks = NULL;
     c->nics = NULL;
     c->n_disks = c->n_nics = 0;
@@ -80,6 +82,8 @@ void vf_plan_free(struct vf_plan *p)
     free(p->target_name);
     free(p->cpu);
     free(p->ciphers);
+    free(p->service_ports);
+    free(p->service_addresses);
     free(p);
 }
 

@@ -83,8 +83,11 @@ struct vf_plan {
     unsigned streams;          /* connections between the hosts, 0: as they bear */
     unsigned route;            /* index of vf_route_words */
     unsigned shutdown_timeout; /* seconds given to a graceful shutdown */
+    bool rehearse;             /* a test: NAME--TEST, disconnected; the source is left alone */
     bool wait_before_stop;     /* ask before the source is shut down (or migrated) */
     bool wait_before_start;    /* ask before the target is started */
+    char *service_ports;       /* TCP ports tried before and after (service.h); NULL: none */
+    char *service_addresses;   /* where; NULL: what the guest's agent tells */
     bool verify_tls;           /* false: --no-verify-ssl */
     bool ignore_exists; /* a VM of the same name, even of the same cluster, does not stop it */
     unsigned fixes;     /* VF_FIX_BIT() of each that was agreed to */
@@ -127,6 +130,8 @@ char *vf_plans_text(struct vf_plan *const *v, size_t n);
 int vf_plans_save(struct vf_plan *const *v, size_t n, const char *path, struct vf_error **err);
 void vf_plans_free(struct vf_plan **v, size_t n);
 
+/* What the target VM is called; caller frees. */
+char *vf_plan_target_name(const struct vf_plan *p, const struct vf_vm *source);
 /* Is the Ith disk copied before SOURCE, which runs, is shut down? */
 bool vf_plan_precopies(const struct vf_plan *p, const struct vf_vm *source, size_t i);
 

@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "conf/cfg.h"
 #include "plan/mac.h"
+#include "plan/service.h"
 #include "plan/slot.h"
 
 #include <inttypes.h>
@@ -278,8 +279,12 @@ static const struct vf_cfg_key plan_keys[] = {
     {"route", VF_CFG_WORD, AT(plan_file, plan.route), .words = vf_route_words},
     {"ciphers", VF_CFG_STR, AT(plan_file, plan.ciphers), .check = vf_ciphers_check},
     {"shutdown-timeout", VF_CFG_UINT, UINT(plan_file, plan.shutdown_timeout, 1, 86400)},
+    {"rehearse", VF_CFG_BOOL, AT(plan_file, plan.rehearse)},
     {"wait-before-stop", VF_CFG_BOOL, AT(plan_file, plan.wait_before_stop)},
     {"wait-before-start", VF_CFG_BOOL, AT(plan_file, plan.wait_before_start)},
+    {"service-ports", VF_CFG_STR, AT(plan_file, plan.service_ports), .check = vf_ports_check},
+    {"service-addresses", VF_CFG_STR, AT(plan_file, plan.service_addresses),
+     .check = vf_addresses_check},
     {"verify-tls", VF_CFG_BOOL, AT(plan_file, plan.verify_tls)},
     {"ignore-exists", VF_CFG_BOOL, AT(plan_file, plan.ignore_exists)},
     {"fixes", VF_CFG_SET, AT(plan_file, plan.fixes), .words = vf_fix_words},
@@ -515,9 +520,17 @@ static char *settings_text(const struct vf_plan *p)
     put_text(&b, "", "ciphers", p->ciphers);
     put_number(&b, "", "shutdown-timeout", p->shutdown_timeout);
     vf_buf_puts(&b, " # seconds for a graceful shutdown\n");
+    put_bool(&b, "rehearse", p->rehearse,
+             "true: a test, NAME--TEST with its cards disconnected; the source is left alone");
     put_bool(&b, "wait-before-stop", p->wait_before_stop, "true: ask before it is shut down");
     put_bool(&b, "wait-before-start", p->wait_before_start,
              "true: ask before it is started at the target");
+    if (!p->service_ports)
+        vf_buf_puts(&b,
+                    "# service-ports: TCP ports to try before and after, \"22,443\" or "
+                    "\"common\";\n# service-addresses: where, else as the guest's agent says\n");
+    put_text(&b, "", "service-ports", p->service_ports);
+    put_text(&b, "", "service-addresses", p->service_addresses);
     put_bool(&b, "verify-tls", p->verify_tls, "check the clusters' certificates");
     put_bool(&b, "ignore-exists", p->ignore_exists,
              "true: the target may have a VM of this name, or be the source's cluster");

@@ -143,6 +143,10 @@ struct vf_provider_ops {
                  struct vf_error **err);
     /* A free VMID, or WANTED when that is free, else CONFLICT. */
     int (*free_id)(struct vf_provider *p, unsigned wanted, unsigned *out, struct vf_error **err);
+    /* The IP addresses of VM's network cards as the agent in the guest tells them, that other hosts
+     * may reach; NULL-terminated, caller frees. Fails when there is no agent, or it is silent. */
+    int (*addresses)(struct vf_provider *p, const struct vf_vm *vm, char ***out,
+                     struct vf_error **err);
     /* Guests, all but VMID BUT, with a MAC address or the UUID of VM. */
     int (*twins)(struct vf_provider *p, const struct vf_vm *vm, unsigned but, struct vf_twins *out,
                  struct vf_error **err);

@@ -31,7 +31,7 @@
     "  flock -w 20 9 || { echo \"$d is locked\" >&2; exit 1; }\n"                                  \
     "}\n"                                                                                          \
     "holder() {\n"                                                                                 \
-    "  token= limit=0 boot0= up0=0 state=free since=0 pid=0 who=\n"                                \
+    "  token= limit=0 boot0= up0=0 state=free since=0 pid=0 who=unknown\n"                         \
     "  [ ! -f \"$d/holder\" ] || read -r token limit boot0 up0 state since pid who "               \
     "<\"$d/holder\"\n"                                                                             \
     "  while [ \"${up0#0}\" != \"$up0\" ] && [ ${#up0} -gt 1 ]; do up0=${up0#0}; done\n"           \

@@ -37,6 +37,8 @@ ctl alpha set-config 101 cores 64
 ctl alpha set-config 102 name db1--MIGRATED
 ctl alpha extra replication '[{"id":"101-0","type":"local","guest":101,"target":"a2"}]'
 ctl alpha task vzdump 101
+ctl alpha set-config 101 memory 9000000
+ctl alpha set-config 101 description 'vmferry-job: 20200101-000000-abcdef'
 ctl beta extra bridges.vmbr1 '{"mtu":"1500"}'
 ctl beta extra bridges.vnet10 '{"absent":1}'
 ctl beta set-config 100 name db1--CLONING
@@ -49,6 +51,8 @@ finds mtu stop 'net0.*MTU of 9000.*vmbr1 of b1 one of 1500' "a larger MTU than t
 finds machine stop 'pc-q35-99.0+pve1 is newer than the QEMU of node b1.*newest is pc-q35-7.2' "a machine"
 finds cpu-type stop 'no processor type custom-mine' "a model of the source cluster's own"
 finds cpus stop '64 processors and the node 8' "more processors than the node"
+finds memory warning '8.6 TiB of memory, the node has' "more memory than the node has free"
+finds claimed stop 'job 20200101-000000-abcdef is moving this VM' "a VM that another job moves"
 finds leftover-names warning 'db1--MIGRATED.*what another move' "what a move left at the source"
 finds unfinished-move warning 'db1--CLONING.*moved away' "a VM that is being moved away at the target"
 finds running-task stop 'a task runs about this VM on a1 .vzdump' "a backup that runs"
@@ -58,6 +62,8 @@ ok $? "with its fix"
 ctl alpha fault go
 ctl alpha extra replication '[{"id":"101-0","type":"local","guest":101,"target":"a2","disable":1}]'
 ctl alpha set-config 101 cores 2
+ctl alpha set-config 101 memory 1024
+ctl alpha set-config 101 description -
 ctl alpha set-config 101 net0 'virtio=02:AA:BB:CC:DD:02,bridge=vmbr1,mtu=1500'
 ctl alpha set-config 101 net1 'virtio=02:AA:BB:CC:DD:03,bridge=vnet10,tag=7'
 ctl alpha set-config 101 machine pc-i440fx-1.0
@@ -99,6 +105,21 @@ look alpha beta b1 small old1
 finds ceph-full stop 'small.*it would be 9[5-9] % full' "one that would stop every write"
 ctl beta set-storage small type -
 ctl beta set-space small real
+
+# --- what has no disks, and what is no VM to be moved
+ctl alpha set-config 102 boot -
+disk=$(config alpha a2 102 | sed -n 's/^ide0: //p')
+ctl alpha set-config 102 ide0 -
+look alpha beta b1 local old1
+finds no-disks warning 'no disks to copy' "a VM without disks"
+ctl alpha set-config 102 ide0 "$disk"
+look alpha beta b1 local golden
+finds movable stop 'template' "a template"
+look alpha beta b1 nosuch old1
+finds storage stop 'no such storage' "a storage that is not there"
+ctl alpha set-config 102 name 'old1--MIGRATED'
+look alpha beta b1 local 102
+finds source-name stop 'another move was begun or done' "a VM that was moved"
 
 # --- the guest's agent
 ctl alpha set-config 100 agent 1

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
 # A job goes on from another machine by the record it keeps on the target's host, but only when the one
-# that held it is gone; that one, when it wakes up, notices and changes nothing.
+# that held it is gone; that one, when it wakes up, notices and changes nothing. ELSEWHERE=all: also
+# when it cannot ask.
 . "${top_srcdir:-.}/tests/e2e/lib.sh"
 lab_up
 [ "$namespaces" ] || {
@@ -50,6 +51,11 @@ gone() {
         sleep 0.3
     done
 }
+dumps() {
+    for c in alpha beta; do
+        ctl "$c" dump | grep -v "vmferry-job-"
+    done
+}
 again() {
     "$lab" down --dir "$L" >/dev/null 2>&1
     rm -rf "$work"/state* "$work"/home?
@@ -58,7 +64,7 @@ again() {
 }
 
 machine 1
-slow 20
+slow 60
 records >"$work/out"
 says out "^/var/lib/vmferry/mirror/$id/plan.cfg" "a job keeps a record on the target's host"
 is "$(on beta b1 "stat -c %a /var/lib/vmferry/mirror/$id /var/lib/vmferry/mirror/$id/*" | sort -u | tr '\n' ' ')" \
@@ -101,6 +107,8 @@ from=$(config alpha a1 100 | sed -n "s/^scsi0: \([^,]*\).*/\1/p")
 to=$(config beta b1 "$vmid" | sed -n "s/^scsi0: \([^,]*\).*/\1/p")
 same "$(image alpha a1 "$from")" "$(image beta b1 "$to")" "the disk is the same"
 is "$(status beta b1 "$vmid")" running "the target runs"
+! config alpha a1 100 | grep -q vmferry-job
+ok $? "no mark is left on the source"
 machine 1
 snapshot "$work/before"
 kill -CONT "$process"
@@ -118,11 +126,76 @@ unchanged "and neither changes anything"
 # --- lost for good in the middle, and undone from elsewhere
 again
 snapshot "$work/before"
-slow 20
+slow 60
 kill -9 "$process"
 wait $front
 machine 2
 gone
 at 0 "a lost job can be undone from elsewhere" --yes --undo
 unchanged "after which all is as it was before"
+snapshot "$work/before"
+
+# --- the host that knows does not answer
+machine 3
+slow 60
+kill -9 "$process"
+wait $front
+ctl beta sshd b1 stop
+on beta b1 "pkill -f '[s]shd: '" # who is logged in stays
+"$vmferry" rollback "$id" >"$work/out" 2>"$work/err" </dev/null
+says out 'b1 does not answer, which knows whether another machine has taken this job over' \
+    "a rollback does not wait for it: the clusters are asked"
+is "$(status alpha a1 100)" running "the service is back"
+ctl beta sshd b1 start
+run 0 "the rest is undone when it answers" rollback "$id"
+unchanged "and all is as it was before"
+
+# --- the same, of a machine that sleeps, when another has taken the job over and was lost in turn:
+# neither of both is to be asked, but the source carries the mark of the second
+if [ "${ELSEWHERE-}" = all ]; then
+    machine 4
+    slow 60
+    kill -STOP "$process"
+    first=$front second=$process
+    machine 5
+    gone
+    "$vmferry" resume -c "$L/vmferry.conf" --at beta --yes >"$work/two" 2>&1 </dev/null &
+    front=$!
+    i=0
+    until grep -q takeover "$XDG_STATE_HOME"/vmferry/jobs/*/journal.jsonl 2>/dev/null &&
+        ctl alpha dump | grep -q "vmferry-job: $id (1)"; do
+        i=$((i + 1))
+        [ $i -lt 300 ] || break
+        sleep 0.1
+    done
+    ctl alpha dump | grep -q "vmferry-job: $id (1)"
+    ok $? "the source says that it was taken over"
+    kill -9 "$(pgrep -f "__job [a-z]* $(job_dir)\$")"
+    wait $front
+    ctl beta sshd b1 stop
+    on beta b1 "pkill -f '[s]shd: '"
+    dumps >"$work/before"
+    kill -CONT "$second"
+    wait $first
+    is $? 4 "the first wakes up and stops"
+    dumps >"$work/after"
+    diff "$work/before" "$work/after" >"$work/out"
+    ok $? "having changed nothing"
+    cat "$work/slow" "$work/slow.err" >"$work/out"
+    says out 'no longer carries the mark of this job' "and says why"
+    ctl beta sshd b1 start
+    machine 5
+    run 0 "the second goes on" resume --yes
+    again
+    snapshot "$work/before"
+fi
+
+# --- a record that is all that is left
+on beta b1 'd=/var/lib/vmferry/mirror/20200101-000000-abcdef && mkdir -p -m 700 $d &&
+    echo "{\"type\":\"job\",\"vm\":\"web8\",\"source\":\"alpha\",\"target\":\"beta\"}" >$d/journal.jsonl'
+run 0 "of a job that nobody knows" cleanup -c "$L/vmferry.conf" --list
+says out 'record /var/lib/vmferry/mirror/20200101-000000-abcdef' "the record is listed"
+at 1 "with nothing in it there is nothing to go on with" --yes 2020
+at 0 "it can be removed" --yes --forget 2020
+unchanged "and then nothing is left"
 done_testing

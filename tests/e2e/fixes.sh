@@ -43,6 +43,13 @@ says out 'STOP: alpha: this login may not switch replication jobs' "and is told 
 ctl alpha without migrator@pve -
 cp "$good" "$conf"
 
+run 0 "a plan keeps what was agreed to" move -c "$conf" --save-plan "$work/plan.cfg" \
+    --fix suspend-replication alpha beta b1 local big1
+grep -q '^fixes = \[ "suspend-replication" \];' "$work/plan.cfg"
+ok $? "by name"
+run 0 "which a check of it tells" check -c "$conf" "$work/plan.cfg"
+says out 'note: replication job 105-0: it is switched off' "in the same words"
+
 # off: the replication of big1 is switched off
 off() {
     ctl alpha dump | tr -d ' \n' | grep -q '"disable":1'

@@ -203,6 +203,17 @@ snapshot() {
     done >>"$1" 2>&1
 }
 
+# plain FILE: a snapshot without what differs from lab to lab and from move to move, in FILE.plain
+plain() {
+    sed -e '/"vmgenid"/d; /^ssh-ed25519/d; /"cluster": "ssh-/d; /"host": /d' \
+        -e 's/,ctime=[0-9]*//; s/by vmferry at [^ ]* as/by vmferry at TIME as/' "$1" >"$1.plain"
+}
+
+# contents FILE: sums of all images of all storages
+contents() {
+    (cd "$L" && find . -path '*/images/*' -type f | LC_ALL=C sort | xargs cksum) >"$1"
+}
+
 # unchanged TEXT: nothing differs from the last snapshot $work/before
 unchanged() {
     snapshot "$work/after"

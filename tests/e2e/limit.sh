@@ -72,7 +72,7 @@ says err 'does not run' "has no rate"
 
 # --- paused, for longer than a silent peer is waited for
 rm -rf "$XDG_STATE_HOME"
-VMFERRY_TEST_HASTE=20 "$vmferry" move -c "$L/vmferry.conf" --yes --bwlimit 8 --progress=json alpha beta b1 \
+VMFERRY_TEST_HASTE=10 "$vmferry" move -c "$L/vmferry.conf" --yes --bwlimit 8 --progress=json alpha beta b1 \
     local big1 >"$work/json" 2>"$work/err" </dev/null &
 front=$!
 within 30 copying
@@ -85,7 +85,7 @@ run 0 "pause" pause
 says out 'paused; go on with vmferry continue' "is said"
 sleep 2 # what was begun is ended
 first=$(sent)
-sleep 5
+sleep 7
 is "$(sent)" "$first" "nothing is sent any more"
 tail -n 1 "$work/json" | grep -q '"paused":true'
 ok $? "the progress tells why"

@@ -80,12 +80,12 @@ move 3 "a bridge that is missing stops" --bridge vmbr0=vmbr9 alpha beta b1 local
 says out 'STOP.*vmbr9' "and says which"
 move 3 "the same cluster stops" alpha alpha a2 local old1
 move 1 "a VM that is not there is an error" alpha beta b1 local nosuch
-move 1 "a template is refused" alpha beta b1 local golden
-says err 'template' "with the reason"
-move 1 "a container is refused" alpha beta b1 local 110
-says err 'container' "with the reason"
-says err 'a1.*vzdump 110.*pct restore' "and how Proxmox backs it up and restores it"
-says err 'pct remote-migrate 110' "and how it moves it"
+move 3 "a template is refused" alpha beta b1 local golden
+says out 'STOP: .*template' "with the reason"
+move 3 "a container is refused" alpha beta b1 local 110
+says out 'STOP: .*container' "with the reason"
+says out 'a1.*vzdump 110.*pct restore' "and how Proxmox backs it up and restores it"
+says out 'pct remote-migrate 110' "and how it moves it"
 move 2 "an unknown cluster is a usage error" alpha gamma b1 local old1
 says err 'alpha' "that names the known ones"
 unchanged "nothing was changed by any of these"

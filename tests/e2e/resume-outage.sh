@@ -104,11 +104,11 @@ ctl beta api b2 off
 ctl beta fault do POST '/nodes/b1/qemu/[0-9]*/status/start' api b1 off
 move 4 "the target's cluster goes away when it is to start: interrupted" alpha beta b1 local web1
 says err 'web1 may run at the target' "nobody knows whether it runs"
-says err 'no way back' "so there is no way back"
+says err 'return to the source, which loses' "so the way back has its price"
 is "$(status alpha a1 100)" stopped "the source stays down"
 ctl beta api b1 on
 ctl beta api b2 on
-run 5 "rollback is refused" rollback
+run 2 "rollback is refused without the VM's name" rollback
 run 0 "when it is back the job goes on" resume --yes
 vmid=$(sed -n 's/.*"target_vmid":\([0-9]*\).*/\1/p' "$(job_dir)/journal.jsonl" | tail -n 1)
 is "$(status beta b1 "$vmid")" running "the target runs"

@@ -108,6 +108,8 @@ refused() { # PATTERN TEXT
 }
 sed '1s/"reader":1/"reader":9/' "$work/journal" >"$file"
 refused 'newer vmferry' "a journal of a newer version"
+sed '1s/"version":1/"version":0/' "$work/journal" >"$file"
+refused 'older vmferry' "a journal of an older version"
 sed '5s/^{/rubbish{/' "$work/journal" >"$file"
 refused 'line 5 cannot be read' "a damaged line in the middle"
 : >"$file"

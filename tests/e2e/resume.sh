@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # A job killed at every step of the move of a running VM with two disks, resumed, killed at the next ...
 # ends like a move that nobody disturbed. Of each step either the announced or the unrecorded end is
-# tried; RESUME_POINTS=all: each of both, and what waits for requests that may be on their way.
+# tried; RESUME_POINTS=all: each of both, and what waits for requests that may be on their way. So does one
+# that is killed at a single write, any of which is tried then (else a few).
 . "${top_srcdir:-.}/tests/e2e/lib.sh"
 
 prepare() {
@@ -11,16 +12,15 @@ prepare() {
     second=local:100/vm-100-disk-1.raw
     yes vmferry | head -c 4194304 >"$(image alpha a1 $second)"
     ctl alpha set-config 100 scsi1 $second,size=4M
-}
-# plain FILE: a snapshot without what differs from lab to lab and from move to move
-plain() {
-    sed -e '/"vmgenid"/d; /^ssh-ed25519/d; /"cluster": "ssh-/d; /"host": /d' \
-        -e 's/,ctime=[0-9]*//; s/by vmferry at [^ ]* as/by vmferry at TIME as/' "$1" >"$1.plain"
+    ctl alpha ha vm:100 started
+    snapshot "$work/before"
+    contents "$work/contents"
 }
 
 prepare
 move 0 "a move that nobody disturbs" alpha beta b1 local web1
 keys=$(sed -n 's/.*"type":"step".*"key":"\([^"]*\)","state":"done".*/\1/p' "$(job_dir)/journal.jsonl")
+lines=$(sed -n 's/.*"type":"step".*"key":"\([^"]*\)","state":"\([a-z]*\)".*/torn:\1:\2 after:\1:\2/p' "$(job_dir)/journal.jsonl")
 snapshot "$work/undisturbed"
 plain "$work/undisturbed"
 "$lab" down --dir "$L" >/dev/null 2>&1
@@ -76,6 +76,34 @@ for slot in scsi0 scsi1; do
     to=$(config beta b1 "$vmid" | sed -n "s/^$slot: \([^,]*\).*/\1/p")
     same "$(image alpha a1 "$from")" "$(image beta b1 "$to")" "$slot is the same"
 done
+# --- each by itself; the way back leads to where it began
+run 0 "it returns" rollback --return web1 --remove-target "$(basename "$(job_dir)")"
+unchanged "and all is as before"
+[ "${RESUME_POINTS-}" = all ] || lines="torn:copy/scsi1:done after:migrated:intent torn:finish/description:done"
+for p in $lines; do
+    rm -rf "$XDG_STATE_HOME"
+    killed "${p%%:*}" "${p#*:}" move -c "$L/vmferry.conf" --yes alpha beta b1 local web1
+    code=$?
+    [ $code = 4 ]
+    ok $? "killed at $p ($code)"
+    run 0 "it goes on" resume --yes "$(basename "$(job_dir)")"
+    snapshot "$work/resumed"
+    plain "$work/resumed"
+    diff "$work/undisturbed.plain" "$work/resumed.plain" >"$work/out"
+    ok $? "clusters and hosts are as after the undisturbed move"
+    for slot in scsi0 scsi1; do
+        from=$(config alpha a1 100 | sed -n "s/^$slot: \([^,]*\).*/\1/p")
+        to=$(config beta b1 "$vmid" | sed -n "s/^$slot: \([^,]*\).*/\1/p")
+        same "$(image alpha a1 "$from")" "$(image beta b1 "$to")" "$slot is the same"
+    done
+    run 0 "it returns" rollback --return web1 --remove-target "$(basename "$(job_dir)")"
+    unchanged "and all is as before"
+    contents "$work/after"
+    cmp -s "$work/contents" "$work/after"
+    ok $? "the images too"
+done
+rm -rf "$XDG_STATE_HOME"
+move 0 "once more" alpha beta b1 local web1
 run 0 "what is done is not resumed" resume "$(basename "$(job_dir)")"
 says err 'is done' "which is said"
 run 2 "nor is there anything else to resume" resume

@@ -92,22 +92,27 @@ says out "^$id +returned " "as returned"
 run 0 "a second return has nothing to do" rollback "$id"
 run 1 "nor has a resume" resume --yes "$id"
 
-# --- moved again; the next return is killed at all of its lines, and the target is removed
+# --- moved again; the next return is killed at some of its lines (CRASH_POINTS=all: at all), one after the
+# other, and the target is removed
+points="return/mark:done return/down:intent return/name:done shutdown:undone return/remove:done return:done"
+[ "${CRASH_POINTS-}" != all ] || points="return:intent return/mark:intent return/mark:done return/ha:done
+    return/onboot:intent return/down:intent return/down:done return/name:done return/source:intent
+    migrated/note:undone migrated:undone cloning:undone onboot:undone shutdown:undone ha:undone claim:undone
+    return/source:done return/remove:intent return/remove:done return:done"
 snapshot "$work/before"
 move 0 "it can be moved again" alpha beta b1 local web1
 id=$(job_id)
 set -- --remove-target --return web1 "$id"
-for p in return:intent return/mark:intent return/mark:done return/ha:done return/onboot:intent \
-    return/down:intent return/down:done return/name:done return/source:intent migrated/note:undone \
-    migrated:undone cloning:undone onboot:undone shutdown:undone ha:undone claim:undone \
-    return/source:done return/remove:intent return/remove:done return:done; do
+for p in $points; do
     case $p in *:intent) where=after ;; *) where=torn ;; esac
     killed $where $p rollback "$@"
     is $? 4 "killed at $p"
     not_both "then"
-    run 4 "the move does not go on" resume --yes "$id"
     set -- "$id"
 done
+run 0 "the rest can be looked at" jobs
+says out "^$id +INTERRUPTED .*; rollback\$" "and is all there is to do"
+run 4 "the move does not go on" resume --yes "$id"
 run 0 "the rest needs no name any more, it was given" rollback
 unchanged "all is as before the move, the target's pool too"
 is "$(status alpha a1 100)" running "the source runs"

@@ -323,7 +323,8 @@ sees '75 %' "and the screen is there again"
 fake 20261121-021403-8d2a3e '日本語サーバー\u001b[31m\u0007é'
 copying
 note warn 'a\u0001\u009b31m\u202eb 漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字'
-step copy "$(printf '%0200d' 0)" begin 0
+step other "$(printf '%0200d' 0)" begin 0
+step other "$(printf '%0200d' 0)" done 5
 run_fake
 at 24 80 "$vmferry attach ${D##*/}"
 shot remote "wide, combining, controlling and long"

@@ -30,7 +30,7 @@ says out "^  web1 +running +vmferry attach" "of each"
 is "$(status alpha a1 100)$(status alpha a2 103)" runningrunning "both run still"
 batch=$(ls "$XDG_STATE_HOME/vmferry/batches")
 
-at_terminal "'$vmferry' attach '$batch'"
+at_terminal "'$vmferry' attach --plain '$batch'"
 sees 'Ready to shut down (web1|stubborn)' "who comes back is asked again"
 keys C-c
 sees 'exit=1' "^C in a question stops all of them"

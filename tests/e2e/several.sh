@@ -22,11 +22,11 @@ until_true() {
     [ $left -gt 0 ]
 }
 
-move 1 "with --stop-on-failure nothing is begun behind one that is not moved" --stop-on-failure --skip-disks \
+move 3 "with --stop-on-failure nothing is begun behind one that is not moved" --stop-on-failure --skip-disks \
     alpha beta b1 local old1 golden nosuch db1 web1
 says out '^1 of 5 VMs are moved' "of five one is moved"
 says out '^  old1 +moved$' "which is said"
-says out '^  golden +not moved +mend' "as is what was not"
+says out '^  golden +stopped by a check +mend' "as is what was not"
 says out '^  db1 +not begun +move it again$' "and what was not begun"
 is "$(njobs)" 1 "and had no job"
 
@@ -41,6 +41,8 @@ move 3 "do not fit together" -n alpha beta b1 small db1 stubborn --bridge vmbr1=
 says out 'STOP: small: its disks and those of the VMs before it hold .* and the target storage has' "which is said of the second"
 says out '^1 of 2 VMs can be moved' "and the first can be moved"
 
+move 3 "two cannot have one address" -n --mac 02:00:00:00:00:77 alpha beta b1 local web1 stubborn
+says out 'STOP: net0: VM 100 \(web1\), which comes before it, has the same MAC address 02:00:00:00:00:77' "which is said"
 for i in 100 103; do
     ctl alpha set-config $i memory 8000
 done
@@ -73,6 +75,9 @@ ok $? "by the plan that was edited"
 sed -i 's/bridge = "vmbr9"/bridge = "vmbr0"/' "$work/several.cfg"
 run 0 "once mended it is carried out again" run -c "$L/vmferry.conf" --yes --progress=json "$work/several.cfg"
 says out '"type":"end".*"job":"[0-9]{8}-' "each line of JSON names its job"
+says out '"type":"batch".*"batch":"batch-.*"parallel":1.*"vms":\["db1"\]' "what is begun is a line, too"
+tail -n 1 "$work/out" | grep -q '"type":"outcome".*"vm":"db1","job":"[^"]*","result":"ended","exit":0.*"moved before"'
+ok $? "and the last one is what became of all"
 ! grep -E '"type":"(phase|note|ask|end|progress)"' "$work/out" | grep -vq '"job":"'
 ok $? "all of them do"
 is "$(njobs)" 3 "what was moved already is not moved again"

@@ -286,6 +286,11 @@ static int cmd_fault(struct request *r)
     return lab_fault_command(r->lab, r->args, r->out);
 }
 
+static int cmd_guest(struct request *r)
+{
+    return lab_guest_command(r->lab, r->args, r->out);
+}
+
 static int cmd_sshd(struct request *r)
 {
     return lab_state_sshd(r->lab, r->args, r->out);
@@ -299,6 +304,11 @@ static int cmd_offline(struct request *r)
 static int cmd_online(struct request *r)
 {
     return lab_state_online(r->lab, r->args, r->out);
+}
+
+static int cmd_reboot(struct request *r)
+{
+    return lab_state_reboot(r->lab, r->args, r->out);
 }
 
 static int cmd_quorum(struct request *r)
@@ -458,9 +468,13 @@ static const struct {
     {"kill-task", "TYPE: running tasks of that type die without cleaning up", cmd_kill_task},
     {"tunnel", "TICKET VERB JSON: what the other cluster of a migration says", cmd_tunnel},
     {"expire-tickets", "all tickets become invalid", cmd_expire},
+    {"guest",
+     "MAC ADDRESS PORT…|-: an agent, and ports that answer while the VM with that card runs",
+     cmd_guest},
     {"sshd", "NODE stop|start: who is logged in stays", cmd_sshd},
     {"offline", "NODE: its API and sshd are gone", cmd_offline},
     {"online", "NODE: they are back", cmd_online},
+    {"reboot", "NODE: its power is cut and comes back; what starts at boot is started", cmd_reboot},
     {"quorum", "lost|back: without it nothing below /etc/pve changes", cmd_quorum},
     {"api", "NODE on|off: off, its API resets every connection", cmd_api},
     {"totp", "USER: a code for the second factor, good once", cmd_totp},

@@ -34,6 +34,13 @@ static int do_cut(struct lab_call *c, char *const *args)
     return 0;
 }
 
+static int do_drop(struct lab_call *c, char *const *args)
+{
+    c->cut = true;
+    lab_die(c, 500, "dropped");
+    return -1;
+}
+
 static int do_slow(struct lab_call *c, char *const *args)
 {
     c->slow_ms = lab_int(args[0]);
@@ -66,6 +73,7 @@ static const struct kind kinds[] = {
     {"fail", "STATUS REASON", "it is not carried out but answered so", CALL, 2, do_fail, NULL},
     {"cut", "BYTES", "it is carried out, and its answer ends after BYTES of it", CALL, 1, do_cut,
      NULL},
+    {"drop", "", "it is not carried out, and not answered", CALL, 0, do_drop, NULL},
     {"slow", "MS", "it is answered MS later", CALL, 1, do_slow, NULL},
     {"do", "COMMAND…", "another command of this list happens first", CALL, 1, do_command, NULL},
     {"task", "TEXT", "it fails with TEXT", TASK, 1, NULL, do_task},

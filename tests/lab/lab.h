@@ -78,6 +78,8 @@ struct lab_vm {
     pid_t keeper;    /* our child that waits for QEMU */
     pid_t qemu;      /* pid as this process sees it */
     pthread_mutex_t qmp_lock;
+    int listeners[16]; /* see guest-net.c */
+    size_t n_listeners;
 };
 
 struct lab_user {
@@ -139,6 +141,7 @@ struct lab {
     json_t *ha;            /* sid -> {state, …} */
     json_t *ha_crm;        /* sid -> what its manager does */
     json_t *extra;         /* firewalls, and lists that are only read */
+    json_t *guests;        /* MAC address -> {address, ports} */
     bool no_quorum;
     json_t *schema;                /* "METHOD /path" -> parameter list */
     json_t *schemas[LAB_VERSIONS]; /* the same for each version, as lab_versions[] */
@@ -357,6 +360,7 @@ int lab_fault_command(struct lab *lab, char *const *args, struct vf_buf *out);
 int lab_state_sshd(struct lab *lab, char *const *args, struct vf_buf *out);
 int lab_state_offline(struct lab *lab, char *const *args, struct vf_buf *out);
 int lab_state_online(struct lab *lab, char *const *args, struct vf_buf *out);
+int lab_state_reboot(struct lab *lab, char *const *args, struct vf_buf *out);
 int lab_state_quorum(struct lab *lab, char *const *args, struct vf_buf *out);
 /* Whether the call cannot be because the cluster has no quorum. */
 bool lab_state_blocks(const struct lab_call *c, const char *path);
@@ -396,6 +400,11 @@ int lab_qemu_start(struct lab_vm *vm, struct lab_task *t, struct vf_error **err)
 json_t *lab_qmp(struct lab_vm *vm, const char *command, struct vf_error **err);
 /* Waits until VM has stopped, at most MS; with the lock held (it is let go meanwhile). */
 bool lab_qemu_wait_stopped(struct lab_vm *vm, int64_t ms);
+/* guest-net.c, with the lock held: VM started or stopped; what its agent says of its cards, NULL:
+ * it has none; `ctl guest`. */
+void lab_guest_net(struct lab_vm *vm);
+json_t *lab_guest_interfaces(const struct lab_vm *vm);
+int lab_guest_command(struct lab *lab, char *const *args, struct vf_buf *out);
 /* guest.c: the 512 bytes that boot; IGNORE_BUTTON for a guest that does not shut down. */
 void lab_guest_sector(unsigned char out[512], bool ignore_button);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What can befall a cluster for a while: a node offline, its sshd stopped, no quorum. */
+/* What can befall a cluster for a while: a node offline or booted anew, its sshd stopped, no
+ * quorum. */
 #include "config.h"
 #include <arpa/inet.h>
 #include <signal.h>
@@ -84,6 +85,40 @@ int lab_state_offline(struct lab *lab, char *const *args, struct vf_buf *out)
 int lab_state_online(struct lab *lab, char *const *args, struct vf_buf *out)
 {
     return set_offline(lab, args, false, out);
+}
+
+/* The power is cut and comes back: all that ran on it has ended, /run is empty, and Proxmox starts
+ * what is to start at boot (what is highly available its manager starts). */
+int lab_state_reboot(struct lab *lab, char *const *args, struct vf_buf *out)
+{
+    struct lab_node *node = args[0] ? find_node(lab, args[0]) : NULL;
+    vf_autoerror struct vf_error *ignored = NULL;
+    if (!node) {
+        vf_buf_puts(out, "usage: reboot NODE\n");
+        return 2;
+    }
+    bool good = stop_sshd(node, true, out);
+    for (size_t i = 0; i < lab->n_vms; i++)
+        if (lab->vms[i]->node == node && !lab->vms[i]->gone && lab->vms[i]->running)
+            json_decref(lab_qmp(lab->vms[i], "quit", NULL));
+    for (size_t i = 0; i < lab->n_vms; i++)
+        if (lab->vms[i]->node == node && !lab->vms[i]->gone)
+            good &= lab_qemu_wait_stopped(lab->vms[i], 10000);
+    if (lab->namespaces)
+        good &=
+            in_node(node,
+                    "for p in /proc/[0-9]*; do tr '\\0' ' ' <$p/cmdline 2>/dev/null | grep -q "
+                    "'[v]mferry-mover ' && kill -9 ${p#/proc/}; done; rm -rf /run/vmferry-[0-9]*",
+                    out);
+    node->offline = false;
+    good &= start_sshd(node, out);
+    for (size_t i = 0; i < lab->n_vms; i++) {
+        struct lab_vm *vm = lab->vms[i];
+        const char *onboot = json_string_value(json_object_get(vm->conf, "onboot"));
+        if (vm->node == node && !vm->gone && vf_streq(onboot, "1"))
+            good &= !lab_boot_vm(vm, &ignored);
+    }
+    return good ? 0 : 1;
 }
 
 /* Without namespaces /etc/pve is this machine's business: there only the API refuses. */

@@ -93,7 +93,8 @@ static char *make(const char *names, unsigned parallel, bool stop_on_failure)
 static void spawn(const char *id)
 {
     vf_autoerror struct vf_error *err = NULL;
-    ok(vf_batch_spawn(id, &err) == 0, "its process starts (%s)", err ? err->text : "no error");
+    int r = vf_batch_spawn(id, &err);
+    ok(r == 0, "its process starts (%s)", err ? err->text : "no error");
 }
 
 static void go(const char *name)

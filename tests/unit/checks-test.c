@@ -58,6 +58,8 @@ int main(void)
     for (size_t i = 0; i < VF_FIXES; i++)
         is_told(names, "fix", vf_fix_words[i], &n);
     is_told(names, "check", "rights", &n);
+    is_told(names, "check", "movable", &n);
+    is_told(names, "check", "planned", &n);
     ok(!twice, "no name is there twice");
     /* and the three severities */
     ok(vf_strv_len(names) == n + 3, "the page has no others (%zu, %zu)", vf_strv_len(names), n + 3);

@@ -84,6 +84,76 @@ static void test_journal_read(void)
     ok(r && r->state == VF_REC_UNDONE, "what was torn is gone, what came after is read");
 }
 
+/* TEXT's first N bytes, then ZEROES (what a file system may leave of a block that it had not
+ * written): opened and written on, is the record of "create" DONE? -1: not opened. */
+static int torn_at(const char *text, size_t n, size_t zeroes)
+{
+    vf_autofree char *torn = vf_xcalloc(1, n + zeroes + 1);
+    memcpy(torn, text, n);
+    if (vf_replace_file(path, torn, n + zeroes, 0600, NULL) < 0)
+        abort();
+    vf_auto(vf_journal_free) struct vf_journal *look = vf_journal_open(dir, true, NULL);
+    vf_auto(vf_journal_free) struct vf_journal *j = vf_journal_open(dir, false, NULL);
+    if (!look != !j || !j)
+        return -1;
+    const struct vf_record *r = vf_journal_find(j, "create"), *s = vf_journal_find(look, "create");
+    int state = (int)r->state;
+    if (!s || (int)s->state != state ||
+        vf_journal_write(j, step("next", "intent", NULL), NULL, NULL))
+        return -1;
+    vf_auto(vf_journal_free) struct vf_journal *again = vf_journal_open(dir, true, NULL);
+    r = again ? vf_journal_find(again, "create") : NULL;
+    return r && (int)r->state == state && vf_journal_find(again, "next") ? state == VF_REC_DONE
+                                                                         : -1;
+}
+
+/* The machine stops anywhere in a write. */
+static void test_journal_torn(void)
+{
+    unlink(path);
+    vf_auto(vf_journal_free) struct vf_journal *j = vf_journal_create(dir, NULL);
+    struct stat st;
+    if (!j || vf_journal_write(j, step("create", "intent", NULL), NULL, NULL) < 0 ||
+        stat(path, &st) < 0 ||
+        vf_journal_write(j, step("create", "done", json_pack("{s:i}", "vmid", 1)), NULL, NULL) < 0)
+        abort();
+    size_t n, from = (size_t)st.st_size, good = 0, cut = 0;
+    vf_autofree char *text = vf_read_file(path, 1 << 20, &n, NULL);
+    for (size_t at = from; at < n; at++) {
+        good += torn_at(text, at, 0) == 0;
+        cut += torn_at(text, at, n - at) == 0;
+    }
+    ok(good == n - from, "torn at any byte of its last line only that is lost (%zu of %zu)", good,
+       n - from);
+    ok(cut == n - from, "also where zeroes follow (%zu)", cut);
+    ok(torn_at(text, n, 0) == 1, "the whole line counts");
+    const char *end = strchr(text, '\n');
+    size_t refused = 0;
+    for (size_t at = 0; end && at <= (size_t)(end - text); at++)
+        refused += torn_at(text, at, 0) == -1;
+    ok(end && refused == (size_t)(end - text) + 1, "one without its first line is refused");
+}
+
+/* Formats that this program does not read. */
+static void test_journal_versions(void)
+{
+    static const struct {
+        const char *head, *word;
+    } v[] = {
+        {"{\"type\":\"journal\",\"version\":9,\"reader\":9}\n", "newer vmferry"},
+        {"{\"type\":\"journal\",\"version\":0,\"reader\":0}\n", "older vmferry"},
+        {"{\"type\":\"journal\",\"version\":9,\"reader\":1}\n", NULL},
+        {"{\"type\":\"job\"}\n", "is not a vmferry journal"},
+    };
+    for (size_t i = 0; i < VF_COUNT(v); i++) {
+        vf_autoerror struct vf_error *err = NULL;
+        put(v[i].head);
+        vf_auto(vf_journal_free) struct vf_journal *j = vf_journal_open(dir, false, &err);
+        ok(v[i].word ? !j && strstr(vf_error_text(err), v[i].word) : j != NULL, "journal %zu: %s",
+           i, err ? vf_error_text(err) : "read");
+    }
+}
+
 struct writer {
     pthread_t thread;
     struct vf_journal *j;
@@ -224,6 +294,13 @@ static void test_way(void)
         {"start,start intent", "one whose target may have run", VF_WAY_ON},
         {"start,start intent,start failed", "one whose target did not start", VF_WAY_BOTH},
         {"start,start intent,start done,end 0,start,end 5", "one that was done", VF_WAY_NONE},
+        {"start,start intent,start done,end 0,start return,return intent,end 4",
+         "one that is returned to its source", VF_WAY_BACK},
+        {"start,start intent,start done,end 4,start return,return intent,return undone,end 1",
+         "one whose return was given up", VF_WAY_ON},
+        {"start,start intent,start done,end 0,start return,return intent,return undone,end 1",
+         "one that was done and whose return was given up", VF_WAY_NONE},
+        {"start,start intent,return intent,return done", "one that was returned", VF_WAY_NONE},
         {"start,rollback intent,migrate/handover intent,migrate/handover done,rollback failed",
          "one that could not go back", VF_WAY_ON},
     };
@@ -234,7 +311,11 @@ static void test_way(void)
         for (size_t k = 0; lines[k]; k++) {
             vf_autostrv char **words = vf_strv_split(lines[k], " ");
             json_t *e = words[1] ? step(words[0], words[1], NULL) : vf_event_new(words[0]);
-            if (vf_starts(lines[k], "end")) {
+            if (vf_streq(lines[k], "start return")) {
+                json_decref(e);
+                e = vf_event_new("start");
+                json_object_set_new(e, "mode", json_string("return"));
+            } else if (vf_starts(lines[k], "end")) {
                 json_decref(e);
                 e = vf_event_new("end");
                 json_object_set_new(e, "exit", json_integer(words[1][0] - '0'));
@@ -266,6 +347,15 @@ static void test_marker(void)
     vf_autofree char *id = vf_marker_find(with);
     is_str(id, "20261121-074812-3fa9c2", "the marker is found");
     ok(vf_marker_find("hello vmferry-job: x") == NULL, "but not in the middle of a line");
+    ok(vf_marker_there(with, m) && !vf_marker_there(with, "vmferry-job: 2026"),
+       "it is there as a whole line or not at all");
+    vf_autofree char *taken = vf_asprintf("%s (1)", m);
+    vf_autofree char *other = vf_marker_replace(with, taken);
+    vf_autofree char *same_id = vf_marker_find(other);
+    is_str(same_id, "20261121-074812-3fa9c2", "a job that was taken over keeps its ID");
+    ok(vf_marker_there(other, taken) && !vf_marker_there(other, m), "but its marker is another");
+    vf_autofree char *clean = vf_marker_remove(other, taken);
+    is_str(clean, "hello", "which comes off as it went on");
     ok(vf_marker_find(NULL) == NULL, "nor in nothing");
 
     vf_autofree char *full = vf_xcalloc(1, 2 * 8192 + 1);
@@ -381,6 +471,8 @@ int main(void)
     test_lock();
     test_way();
     test_journal_threads();
+    test_journal_torn();
+    test_journal_versions();
     test_rate();
     test_marker();
     test_bus();

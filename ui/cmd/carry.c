@@ -69,16 +69,6 @@ int vf_carry_option(struct vf_carry *o, int c, const char *argument)
     }
 }
 
-int vf_carry_look(const struct vf_conf *conf, const struct vf_carry *o, struct vf_prepared *p,
-                  struct vf_tty_cache *cache, struct vf_error **err)
-{
-    struct vf_asker asker = vf_tty_cache_asker(cache);
-    if (!o->dry_run && !o->only_check)
-        return 0; /* a move does what is looked at here */
-    vf_tty_cache_rewind(cache);
-    return vf_check_hosts(conf, p, &asker, NULL, err);
-}
-
 unsigned vf_carry_offer(const struct vf_carry *o, const struct vf_prepared *p)
 {
     static const char *const questions[VF_FIXES] = {

@@ -52,9 +52,11 @@ enum {
 /* The index of TEXT in the N WORDS; -1, said, when option NAME cannot be that. */
 int vf_carry_word(const char *name, const char *text, const char *const *words, size_t n);
 
-/* Before a dry run or a check is shown: looks at the hosts too. -1 with *err. */
-int vf_carry_look(const struct vf_conf *conf, const struct vf_carry *o, struct vf_prepared *p,
-                  struct vf_tty_cache *cache, struct vf_error **err);
+/* Are the hosts looked at? A move that is carried out finds the same when it connects them. */
+static inline bool vf_carry_looks(const struct vf_carry *o)
+{
+    return o->dry_run || o->only_check;
+}
 
 /* The fixes for what was found that somebody at a terminal agrees to, as bits; 0: none, or nobody
  * is asked (--yes, no terminal, nothing is carried out). P has to be prepared again with them. */

@@ -81,7 +81,8 @@ static char *age_of(const char *id)
 
 static void show(const struct vf_leftover *l)
 {
-    static const char *const kinds[] = {N_("key"), N_("helper"), N_("API token"), N_("record")};
+    static const char *const kinds[] = {N_("key"), N_("helper"), N_("API token"), N_("record"),
+                                        N_("VM")};
     static const char *const fates[] = {N_("not known here"), N_("running"), N_("not finished"),
                                         N_("over")};
     vf_autofree char *age = age_of(l->job), *job = vf_escape(l->job), *what = vf_escape(l->what);

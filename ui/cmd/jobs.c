@@ -149,7 +149,7 @@ int vf_cmd_attach(int argc, char **argv)
     static const char usage[] = N_(
         "usage: vmferry attach [OPTION]... [JOB|BATCH]\n\nFollows a running job, or all of a "
         "batch (default: the newest; an ID or its\nbeginning), and answers its questions, on the "
-        "whole screen where the terminal can.\n\n"
+        "whole screen where the terminal\ncan.\n\n"
         "      --plain          lines instead of a screen\n"
         "      --ascii          only ASCII characters\n"
         "      --color=WHEN     auto or never\n"

@@ -8,6 +8,7 @@
 #include "base/i18n.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "plan/service.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -57,6 +58,12 @@ static const char usage[] =
        "                       suspend-replication, eject-iso, lift-protection; may be\n"
        "                       given again\n"
        "      --stop-timeout S seconds given to a graceful shutdown (default 180)\n"
+       "      --rehearse       a test: NAME--TEST with its cards disconnected; the\n"
+       "                       source is left alone, vmferry rollback removes it\n"
+       "      --service-test   try which TCP ports of the VM answer this machine,\n"
+       "                       and after the start whether they do again\n"
+       "      --ports LIST     these (22,443); else the ones that services usually have\n"
+       "      --address LIST   at these IP addresses; else those the guest's agent tells\n"
        "      --wait-before-stop\n"
        "                       do all that can be done while it runs, then ask before\n"
        "                       it is shut down (also with --yes)\n"
@@ -97,6 +104,10 @@ enum {
     O_VMID,
     O_IGNORE_EXISTS,
     O_TIMEOUT,
+    O_REHEARSE,
+    O_SERVICE,
+    O_PORTS,
+    O_ADDRESS,
     O_WAIT_STOP,
     O_WAIT_START,
     O_NO_VERIFY,
@@ -123,6 +134,10 @@ static const struct option long_options[] = {
     {"vmid", required_argument, NULL, O_VMID},
     {"ignore-exists", no_argument, NULL, O_IGNORE_EXISTS},
     {"stop-timeout", required_argument, NULL, O_TIMEOUT},
+    {"rehearse", no_argument, NULL, O_REHEARSE},
+    {"service-test", no_argument, NULL, O_SERVICE},
+    {"ports", required_argument, NULL, O_PORTS},
+    {"address", required_argument, NULL, O_ADDRESS},
     {"wait-before-stop", no_argument, NULL, O_WAIT_STOP},
     {"wait-before-start", no_argument, NULL, O_WAIT_START},
     {"no-verify-ssl", no_argument, NULL, O_NO_VERIFY},
@@ -149,10 +164,10 @@ static bool take_switch(struct options *o, int c)
         int option;
         bool *where, value;
     } switches[] = {
-        {O_SKIP_START, &m->skip_start, true},      {O_SKIP_DISKS, &m->skip_disks, true},
-        {O_NO_PRECOPY, &m->no_precopy, true},      {O_IGNORE_EXISTS, &m->ignore_exists, true},
-        {O_WAIT_STOP, &m->wait_before_stop, true}, {O_WAIT_START, &m->wait_before_start, true},
-        {O_NO_VERIFY, &m->verify_tls, false},
+        {O_SKIP_START, &m->skip_start, true},        {O_SKIP_DISKS, &m->skip_disks, true},
+        {O_NO_PRECOPY, &m->no_precopy, true},        {O_IGNORE_EXISTS, &m->ignore_exists, true},
+        {O_WAIT_STOP, &m->wait_before_stop, true},   {O_REHEARSE, &m->rehearse, true},
+        {O_WAIT_START, &m->wait_before_start, true}, {O_NO_VERIFY, &m->verify_tls, false},
     };
     for (size_t i = 0; i < VF_COUNT(switches); i++)
         if (switches[i].option == c) {
@@ -160,6 +175,14 @@ static bool take_switch(struct options *o, int c)
             return true;
         }
     return false;
+}
+
+static int good(const char *name, const char *text, const char *(*check)(const char *text))
+{
+    if (!check(text))
+        return 0;
+    vf_say(stderr, _("vmferry: %s cannot be '%s'\n"), name, text);
+    return -1;
 }
 
 static int take(struct options *o, int c)
@@ -176,10 +199,17 @@ static int take(struct options *o, int c)
     switch (c) {
     case O_CIPHERS:
         m->ciphers = optarg;
-        if (!vf_ciphers_check(optarg))
-            return 0;
-        vf_say(stderr, _("vmferry: --ssh-ciphers cannot be '%s'\n"), optarg);
-        return -1;
+        return good("--ssh-ciphers", optarg, vf_ciphers_check);
+    case O_SERVICE:
+        m->service_ports = m->service_ports ? m->service_ports : VF_COMMON_PORTS;
+        return 0;
+    case O_PORTS:
+        m->service_ports = optarg;
+        return good("--ports", optarg, vf_ports_check);
+    case O_ADDRESS:
+        m->service_addresses = optarg;
+        m->service_ports = m->service_ports ? m->service_ports : VF_COMMON_PORTS;
+        return good("--address", optarg, vf_addresses_check);
     case O_VERSION:
         o->version = true;
         return 0;
@@ -250,6 +280,7 @@ static enum vf_exit move_one(const struct vf_conf *conf, const struct options *o
     vf_autoerror struct vf_error *err = NULL;
     struct vf_prepared p;
     m.fixes = o->carry.fixes;
+    m.look_at_hosts = vf_carry_looks(&o->carry);
     if (vf_prepare(conf, &m, &asker, NULL, &p, &err) < 0)
         return vf_carry_failed(err, vm);
     unsigned agreed = vf_carry_offer(&o->carry, &p);
@@ -259,10 +290,6 @@ static enum vf_exit move_one(const struct vf_conf *conf, const struct options *o
         vf_tty_cache_rewind(cache);
         if (vf_prepare(conf, &m, &asker, NULL, &p, &err) < 0)
             return vf_carry_failed(err, vm);
-    }
-    if (vf_carry_look(conf, &o->carry, &p, cache, &err) < 0) {
-        vf_prepared_free(&p);
-        return vf_carry_failed(err, vm);
     }
     enum vf_exit code = vf_carry_out(conf, &o->carry, &p, vm, cache, NULL, NULL);
     vf_prepared_free(&p);
@@ -289,6 +316,7 @@ static enum vf_exit move_several(const struct vf_conf *conf, const struct option
 {
     struct nth each = {.conf = conf, .move = o->move, .vms = vms};
     each.move.fixes = o->carry.fixes;
+    each.move.look_at_hosts = vf_carry_looks(&o->carry);
     size_t at_once = o->carry.parallel < n ? o->carry.parallel : n;
     if (at_once > 1)
         each.move.rate /= at_once;

@@ -2,7 +2,6 @@
 #include "config.h"
 #include "ui/cmd/outcome.h"
 #include "job/batch.h"
-#include "job/event.h"
 #include "job/state.h"
 #include "base/buf.h"
 #include "base/clock.h"
@@ -110,6 +109,24 @@ void vf_outcomes_free(struct vf_outcome *v, size_t n)
         free(v[i].job);
     }
     free(v);
+}
+
+json_t *vf_outcome_event(const struct vf_outcome *v, size_t n)
+{
+    json_t *e = vf_event_new("outcome"), *vms = json_array();
+    for (size_t i = 0; i < n; i++) {
+        json_t *vm = json_pack("{s:s, s:s?}", "vm", v[i].vm, "job", v[i].job);
+        json_object_set_new(vm, "result",
+                            json_string(v[i].before     ? "moved before"
+                                        : v[i].waits    ? "waiting"
+                                        : v[i].code < 0 ? "not begun"
+                                                        : "ended"));
+        if (v[i].code >= 0 && !v[i].before)
+            json_object_set_new(vm, "exit", json_integer(v[i].code));
+        json_array_append_new(vms, vm);
+    }
+    json_object_set_new(e, "vms", vms);
+    return e;
 }
 
 char *vf_outcome_table(const struct vf_outcome *v, size_t n)

@@ -3,6 +3,7 @@
 #ifndef VF_UI_CMD_OUTCOME_H
 #define VF_UI_CMD_OUTCOME_H
 
+#include "job/event.h"
 #include "job/job.h"
 
 struct vf_outcome {
@@ -19,6 +20,9 @@ void vf_outcomes_free(struct vf_outcome *v, size_t n);
 /* How the jobs of batch ID stand; N of *V, the caller's. STOPPED: by ^C. */
 int vf_outcome_of_batch(const char *id, bool stopped, struct vf_outcome **v, size_t *n,
                         struct vf_error **err);
+
+/* The same as an event of type "outcome", see vmferry-events(5); a new reference. */
+json_t *vf_outcome_event(const struct vf_outcome *v, size_t n);
 
 /* A table: name, result, downtime, what can follow. Caller frees. */
 char *vf_outcome_table(const struct vf_outcome *v, size_t n);

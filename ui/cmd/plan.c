@@ -52,7 +52,7 @@ static const char check_usage[] =
        "      --fix WHAT       as for move, beside those of the plan\n"
        "      --no-verify-ssl  with --all: do not check the API's certificates\n"
        "      --progress FORM  of a plan: plain (default), or json (one event)\n"
-       "      --forecast       of a plan: measure for some seconds how long it would take\n"
+       "      --forecast       of a plan: measure for some seconds how long it takes\n"
        "      --debug          say what planning does, on standard error\n"
        "  -h, --help           this text\n");
 
@@ -66,19 +66,15 @@ static enum vf_exit one_plan(const struct vf_conf *conf, const struct vf_carry *
     vf_autofree char *vm = vf_asprintf("%u", plan->vm_id);
     const char *name = plan->vm_name ? plan->vm_name : vm;
     plan->fixes |= o->fixes;
-    if (vf_prepare_plan(conf, plan, &asker, NULL, &p, &err) < 0)
+    if (vf_prepare_plan_looking(conf, plan, vf_carry_looks(o), &asker, NULL, &p, &err) < 0)
         return vf_carry_failed(err, name);
     unsigned agreed = vf_carry_offer(o, &p);
     if (agreed) {
         plan->fixes |= agreed;
         vf_prepared_free(&p);
         vf_tty_cache_rewind(cache);
-        if (vf_prepare_plan(conf, plan, &asker, NULL, &p, &err) < 0)
+        if (vf_prepare_plan_looking(conf, plan, vf_carry_looks(o), &asker, NULL, &p, &err) < 0)
             return vf_carry_failed(err, name);
-    }
-    if (vf_carry_look(conf, o, &p, cache, &err) < 0) {
-        vf_prepared_free(&p);
-        return vf_carry_failed(err, name);
     }
     enum vf_exit code = vf_carry_out(conf, o, &p, name, cache, NULL, NULL);
     vf_prepared_free(&p);
@@ -89,6 +85,7 @@ struct nth {
     const struct vf_conf *conf;
     struct vf_plan *const *plans;
     unsigned fixes;
+    bool look;
 };
 
 static int prepare_nth(void *opaque, size_t i, const struct vf_asker *asker,
@@ -96,13 +93,13 @@ static int prepare_nth(void *opaque, size_t i, const struct vf_asker *asker,
 {
     const struct nth *n = opaque;
     n->plans[i]->fixes |= n->fixes;
-    return vf_prepare_plan(n->conf, n->plans[i], asker, NULL, out, err);
+    return vf_prepare_plan_looking(n->conf, n->plans[i], n->look, asker, NULL, out, err);
 }
 
 static enum vf_exit several_plans(const struct vf_conf *conf, const struct vf_carry *o,
                                   struct vf_plan *const *plans, size_t n)
 {
-    struct nth each = {.conf = conf, .plans = plans, .fixes = o->fixes};
+    struct nth each = {.conf = conf, .plans = plans, .fixes = o->fixes, .look = vf_carry_looks(o)};
     vf_autostrv char **names = vf_strv_new();
     for (size_t i = 0; i < n; i++)
         if (plans[i]->vm_name)

@@ -171,6 +171,10 @@ static int no_way(const char *id, const struct vf_standing *s, bool undo)
     }
     if (undo)
         return -1;
+    if (s->way == VF_WAY_BACK && s->done) {
+        vf_say(stderr, _("vmferry: the rehearsal is done; vmferry rollback %s removes it\n"), id);
+        return VF_EXIT_DONE;
+    }
     if (s->way == VF_WAY_BACK) {
         vf_say(stderr,
                _("vmferry: this job is being undone, which can only be finished: vmferry rollback "

@@ -9,6 +9,7 @@
 #include "job/back.h"
 #include "job/batch.h"
 #include "job/job.h"
+#include "job/resume.h"
 #include "job/state.h"
 #include "base/i18n.h"
 #include "base/str.h"
@@ -19,10 +20,10 @@
 static const char usage[] =
     N_("usage: vmferry rollback [OPTION]... [JOB|BATCH]\n"
        "\n"
-       "Undoes what an interrupted or failed job did (an ID or its beginning; without it\n"
-       "the only unfinished one): the source is put back as it was, and what the job made\n"
-       "at the target is removed. Of a batch all interrupted jobs are undone, and those\n"
-       "that wait do not begin.\n"
+       "Undoes what an interrupted or failed job did (an ID or its beginning; without\n"
+       "it the only unfinished one): the source is put back as it was, and what the job\n"
+       "made at the target is removed. Of a batch all interrupted jobs are undone, and\n"
+       "those that wait do not begin.\n"
        "\n"
        "Once the target VM has run, and of a job that is done, it returns to the source:\n"
        "says what would be lost and asks for the VM's name. Then the target VM is shut\n"
@@ -161,6 +162,11 @@ static int undo(const char *id, const struct options *o, struct vf_tty_cache *ca
     if (!j) {
         vf_plain_error(err);
         return VF_EXIT_FAILED;
+    }
+    const char *taken = vf_journal_taken_over(j);
+    if (taken) {
+        vf_say(stderr, "vmferry: %s\n", taken);
+        return VF_EXIT_PERSON;
     }
     enum vf_back back = vf_journal_back(j);
     if (vf_job_is_locked(dir, NULL, NULL)) /* which says who works on it */

@@ -37,8 +37,7 @@ static void prepare_all(struct several *s, vf_prepare_nth prepare, void *opaque)
         vf_autoerror struct vf_error *err = NULL;
         struct vf_outcome *v = &s->v[i];
         vf_tty_cache_rewind(s->cache);
-        if (prepare(opaque, i, &asker, &s->p[i], &err) < 0 ||
-            vf_carry_look(s->conf, s->o, &s->p[i], s->cache, &err) < 0)
+        if (prepare(opaque, i, &asker, &s->p[i], &err) < 0)
             v->code = (int)vf_carry_failed(err, v->vm);
         else if (is_moved(&s->p[i]))
             v->before = true;
@@ -120,12 +119,36 @@ static enum vf_exit save(const struct several *s)
     return code;
 }
 
-static void put_table(const struct several *s)
+/* What became of the N in V, for people or for programs. */
+static void put_outcome(const struct vf_outcome *v, size_t n, enum vf_progress_form form)
 {
-    if (s->o->progress == VF_PROGRESS_JSON)
+    if (form == VF_PROGRESS_JSON) {
+        vf_autofree char *line = vf_event_line(vf_outcome_event(v, n));
+        fputs(line, stdout);
+    } else {
+        vf_autofree char *table = vf_outcome_table(v, n);
+        vf_say(stdout, "%s", table);
+    }
+    fflush(stdout);
+}
+
+/* Says which jobs are begun. */
+static void put_batch(const struct several *s, const char *id, const size_t *chosen, size_t n)
+{
+    unsigned at_once = s->o->parallel ? s->o->parallel : 1;
+    if (s->o->progress == VF_PROGRESS_PLAIN)
+        vf_say(stdout, _("Batch %s: %zu VMs, %u at a time\n"), id, n, at_once);
+    if (s->o->progress != VF_PROGRESS_JSON)
         return;
-    vf_autofree char *table = vf_outcome_table(s->v, s->n);
-    vf_say(stdout, "%s", table);
+    json_t *e = vf_event_new("batch"), *vms = json_array();
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(vms, json_string(s->v[chosen[i]].vm));
+    json_object_set_new(e, "batch", json_string(id));
+    json_object_set_new(e, "parallel", json_integer(at_once));
+    json_object_set_new(e, "vms", vms);
+    vf_autofree char *line = vf_event_line(e);
+    fputs(line, stdout);
+    fflush(stdout);
 }
 
 /* Makes the batch, begins and follows it. */
@@ -141,9 +164,7 @@ static enum vf_exit carry_out(struct several *s, const size_t *chosen, size_t n)
     free(plans);
     if (!id || vf_batch_spawn(id, &err) < 0)
         return vf_carry_failed(err, _("all of them"));
-    if (s->o->progress == VF_PROGRESS_PLAIN)
-        vf_say(stdout, _("Batch %s: %zu VMs, %u at a time\n"), id, n,
-               s->o->parallel ? s->o->parallel : 1);
+    put_batch(s, id, chosen, n);
     vf_plain_follow_batch(id, s->o->progress, s->cache, true, &stopped);
     struct vf_outcome *v;
     size_t m;
@@ -198,7 +219,7 @@ static enum vf_exit decide(struct several *s)
     free(chosen);
     if (code != VF_EXIT_DONE)
         return code;
-    put_table(s);
+    put_outcome(s->v, s->n, s->o->progress);
     return worst_of(s);
 }
 
@@ -233,9 +254,7 @@ enum vf_exit vf_several_outcome(const char *id, bool stopped, enum vf_progress_f
     int worst = VF_EXIT_DONE;
     for (size_t i = 0; i < n; i++)
         worst = v[i].code > worst ? v[i].code : worst;
-    vf_autofree char *table = vf_outcome_table(v, n);
-    if (form != VF_PROGRESS_JSON)
-        vf_say(stdout, "%s", table);
+    put_outcome(v, n, form);
     vf_outcomes_free(v, n);
     return (enum vf_exit)worst;
 }

@@ -14,12 +14,10 @@
 
 int vf_cmd_wizard(int argc, char **argv)
 {
-    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
-                                            {"ascii", no_argument, NULL, 'a'},
-                                            {"color", required_argument, NULL, 'C'},
-                                            {"plain", no_argument, NULL, 'p'},
-                                            {"mouse", no_argument, NULL, 'm'},
-                                            {0}};
+    static const struct option options[] = {
+        {"config", required_argument, NULL, 'c'}, {"ascii", no_argument, NULL, 'a'},
+        {"color", required_argument, NULL, 'C'},  {"plain", no_argument, NULL, 'p'},
+        {"mouse", no_argument, NULL, 'm'},        {0}};
     struct vf_screen_opts opts = {0};
     const char *config = NULL;
     bool plain = false;
@@ -42,9 +40,7 @@ int vf_cmd_wizard(int argc, char **argv)
     }
     vf_autoerror struct vf_error *err = NULL;
     vf_auto(vf_desk_free) struct vf_desk *desk = vf_desk_new(config, &err);
-    int code = !desk   ? -1
-               : plain ? vf_wizard_plain(desk)
-                       : vf_wizard_run(desk, &opts, &err);
+    int code = !desk ? -1 : plain ? vf_wizard_plain(desk) : vf_wizard_run(desk, &opts, &err);
     if (code >= 0)
         return code;
     vf_plain_error(err);

@@ -143,7 +143,8 @@ static void put_warnings(struct vf_buf *b, const json_t *r, const struct vf_watc
     }
 }
 
-static void put_files(struct vf_buf *b, const json_t *r)
+/* LOG: that, too (of what failed it was said already). */
+static void put_files(struct vf_buf *b, const json_t *r, bool with_log)
 {
     const char *log = vf_json_str(r, "log"), *slash = log ? strrchr(log, '/') : NULL;
     if (!slash)
@@ -151,7 +152,8 @@ static void put_files(struct vf_buf *b, const json_t *r)
     vf_autofree char *dir = vf_strndup(log, (size_t)(slash - log));
     vf_autofree char *report = vf_asprintf("%s/report.json", dir);
     put(b, _("report"), report);
-    put(b, _("log"), log);
+    if (with_log)
+        put(b, _("log"), log);
 }
 
 static bool good(const json_t *end)
@@ -181,7 +183,7 @@ char *vf_result_text(const json_t *end, const struct vf_watch *w)
     }
     put_warnings(&b, r, w);
     if (r)
-        put_files(&b, r);
+        put_files(&b, r, good(end));
     return vf_buf_take(&b);
 }
 

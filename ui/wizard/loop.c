@@ -125,6 +125,7 @@ static void draw(struct wizard_loop *l, bool whole)
         vf_dialog_draw(d, c);
         vf_wizard_draw_keys(c, vf_question_help(&l->question));
     }
+    vf_screen_title(l->screen, d ? _("waits for an answer - vmferry") : "vmferry");
     vf_screen_show(l->screen, c, whole);
 }
 

@@ -4,6 +4,7 @@
 #include "config.h"
 #include "ui/wizard/parts.h"
 #include "ui/wizard/sheet.h"
+#include "job/together.h"
 #include "base/buf.h"
 #include "base/i18n.h"
 #include "base/str.h"
@@ -32,18 +33,48 @@ static bool is_made(const struct vf_sheet *s)
     return s->plan && !s->none && vf_sheet_source(s);
 }
 
-/* Why they cannot be started; NULL: they can. */
-static const char *not_yet(const struct vf_wizard *w)
+/* What stops one behind those before it, though each could be moved alone; NULL: nothing. Caller
+ * frees. */
+static char *not_together(const struct vf_wizard *w)
+{
+    vf_autofindings struct vf_findings f = {0};
+    struct vf_prepared **v = vf_xcalloc(w->n_vms, sizeof *v);
+    struct vf_room *rooms = NULL;
+    size_t n = 0;
+    for (size_t i = 0; i < w->n_vms; i++) {
+        struct vf_survey_answer *a = sheet(w, i)->seen;
+        v[i] = &a->prepared;
+        for (size_t k = 0; k < a->n_storages; k++) {
+            const struct vf_seen_storage *s = &a->storages[k];
+            struct vf_room *r = vf_grow(&rooms, &n, sizeof *rooms);
+            r->cluster = a->prepared.plan->target;
+            r->node = s->shared ? NULL : a->prepared.plan->target_node;
+            r->storage = s->name;
+            r->avail = s->avail;
+        }
+    }
+    vf_check_together_in(rooms, n, v, w->n_vms, &f);
+    free(rooms);
+    free(v);
+    for (size_t i = 0; i < f.n; i++)
+        if (f.v[i].severity == VF_STOP)
+            return vf_asprintf("%s: %s", f.v[i].subject, f.v[i].text);
+    return NULL;
+}
+
+/* Why they cannot be started; NULL: they can. Caller frees. */
+static char *not_yet(const struct vf_wizard *w)
 {
     for (size_t i = 0; i < w->n_vms; i++) {
         const struct vf_sheet *s = sheet(w, i);
         if (!vf_sheet_is_checked(w, i))
-            return vf_wizard_waits(w) ? _("they are still being checked")
-                                      : _("not all of them were checked: r checks them");
+            return vf_strdup(vf_wizard_waits(w) ? _("they are still being checked")
+                                                : _("not all of them were checked: r checks them"));
         if (!s->seen->prepared.plan || vf_findings_stop(&s->seen->prepared.findings))
-            return _("not all of them can be moved as things are: Enter on one says why");
+            return vf_strdup(
+                _("not all of them can be moved as things are: Enter on one says why"));
     }
-    return NULL;
+    return not_together(w);
 }
 
 static void add_vm(const struct vf_wizard *w, struct vf_list *l, size_t i)
@@ -202,7 +233,7 @@ void vf_several_fill(struct vf_wizard *w, struct vf_list *l, const struct vf_sur
     vf_page_heads(l, names, VF_COUNT(names), 0);
     vf_sheet_add(l, VF_ROW(ROW_START, 0), _("Start"),
                  vf_asprintf(_("move these %zu now, one after another"), w->n_vms))
-        ->why_not = vf_strdup(not_yet(w));
+        ->why_not = not_yet(w);
     for (size_t i = 0; i < w->n_vms; i++)
         add_vm(w, l, i);
     add_common(w, l);

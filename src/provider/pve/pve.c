@@ -38,6 +38,7 @@ static const struct vf_provider_ops ops = {
     .mac_prefix = vf_pve_mac_prefix,
     .state = vf_pve_state,
     .free_id = vf_pve_free_id,
+    .addresses = vf_pve_addresses,
     .twins = vf_pve_twins,
     .rights = vf_pve_rights,
     .volume = vf_pve_volume,

@@ -63,6 +63,9 @@ int vf_pve_rights(struct vf_provider *p, const struct vf_use *use, struct vf_fin
                   struct vf_error **err);
 /* The least privileges a role for moving VMs away from, or to, a cluster of VERSION has. */
 char **vf_pve_role(bool target, unsigned version);
+/* agent.c */
+int vf_pve_addresses(struct vf_provider *p, const struct vf_vm *vm, char ***out,
+                     struct vf_error **err);
 /* twins.c */
 int vf_pve_twins(struct vf_provider *p, const struct vf_vm *vm, unsigned but, struct vf_twins *out,
                  struct vf_error **err);

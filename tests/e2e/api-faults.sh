@@ -1,0 +1,113 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# A move of which one call to an API goes wrong: it fails, is lost on its way, or its answer is. It ends
+# well, or as before, or so that it can go on or back; never is a VM lost, doubled, or running twice. A
+# few calls are tried, seeded by VMFERRY_TEST_SEED; API_FAULTS=all (or alpha, beta): each that writes in
+# each way, each that reads in one.
+. "${top_srcdir:-.}/tests/e2e/lib.sh"
+lab_up
+snapshot "$work/before"
+contents "$work/contents"
+
+# calls CLUSTER: METHOD PATH of each call, in order
+calls() {
+    ctl "$1" requests | sed -n 's/.*"method":"\([A-Z]*\)".*"path":"\([^"]*\)".*/\1 \2/p'
+}
+arm() { # CLUSTER NUMBER KIND
+    case $3 in
+    500) ctl "$1" fault after "$2" fail '*' . 500 'the lab says no' ;;
+    596) ctl "$1" fault after "$2" fail '*' . 596 'Connection timed out' ;;
+    lost) ctl "$1" fault after "$2" drop '*' . ;;
+    unanswered) ctl "$1" fault after "$2" cut '*' . 0 ;;
+    esac
+}
+# moved TEXT: the VM is at the target as after a move that nobody disturbed
+moved() {
+    snapshot "$work/moved"
+    plain "$work/moved"
+    diff "$work/undisturbed.plain" "$work/moved.plain" >"$work/out"
+    ok $? "$1"
+    "$vmferry" rollback --return web1 --remove-target "$(basename "$(job_dir)")" \
+        >"$work/out" 2>"$work/err" </dev/null
+    is $? 0 "and returns"
+}
+# as_before TEXT: nothing differs, but for a token that could not be removed, which cleanup does
+as_before() {
+    snapshot "$work/after"
+    cmp -s "$work/before" "$work/after" || "$vmferry" cleanup -c "$L/vmferry.conf" --yes >/dev/null 2>&1 </dev/null
+    unchanged "$1"
+    contents "$work/after"
+    cmp -s "$work/contents" "$work/after"
+    ok $? "the images too"
+}
+# try CLUSTER NUMBER KIND
+tries=0
+try() {
+    tries=$((tries + 1))
+    rm -rf "$XDG_STATE_HOME"
+    arm "$@"
+    "$vmferry" move -c "$L/vmferry.conf" --yes --stop-timeout 5 alpha beta b1 local web1 \
+        >"$work/out" 2>"$work/err" </dev/null
+    code=$?
+    # the call may have come only at the end, or not at all: what follows is not to be disturbed
+    ctl "$1" fault clear
+    both=$(status alpha a1 100)$(status beta b1 101 2>/dev/null)
+    [ "$both" != runningrunning ]
+    ok $? "$* ($(sed -n "$(($2 + 1))p" "$work/calls-$1")): ended with $code, not both run"
+    case $code in
+    0) moved "the VM is moved" ;;
+    1 | 2 | 3) ;;
+    4) if [ $((tries % 2)) = 0 ] || ! "$vmferry" rollback >"$work/out" 2>"$work/err" </dev/null; then
+        "$vmferry" resume --yes >"$work/out" 2>"$work/err" </dev/null
+        is $? 0 "it goes on"
+        moved "to the end"
+    fi ;;
+    *) ok 1 "it does not need a person" ;;
+    esac
+    as_before "all is as before"
+    is "$(status alpha a1 100)" running "the source runs"
+}
+
+for cluster in alpha beta; do
+    ctl $cluster requests >"$work/requests"
+    lines=$(wc -l <"$work/requests")
+    echo "$lines" >"$work/lines-$cluster"
+done
+move 0 "a move shows what calls there are" --stop-timeout 5 alpha beta b1 local web1
+for cluster in alpha beta; do
+    calls $cluster | tail -n +$(($(cat "$work/lines-$cluster") + 1)) >"$work/calls-$cluster"
+done
+snapshot "$work/undisturbed"
+plain "$work/undisturbed"
+moved "it is its own measure"
+as_before "all is as before"
+
+# points CLUSTER: NUMBER KIND
+points() {
+    i=0
+    while read -r method path; do
+        case $method in
+        GET) set -- "$(echo 500 596 lost unanswered | cut -d ' ' -f $((i % 4 + 1)))" ;;
+        *) set -- 500 596 lost unanswered ;;
+        esac
+        for kind; do
+            echo "$i $kind $method $path"
+        done
+        i=$((i + 1))
+    done
+}
+for cluster in alpha beta; do
+    points <"$work/calls-$cluster" >"$work/points-$cluster"
+    # by default one of them
+    [ "${API_FAULTS-}" = all ] || [ "${API_FAULTS-}" = $cluster ] || {
+        grep -v GET "$work/points-$cluster" | awk -v seed="${VMFERRY_TEST_SEED-$$}" \
+            'BEGIN { srand(seed) } { v[NR] = $0 } END { print v[int(rand() * NR) + 1] }' >"$work/some"
+        mv "$work/some" "$work/points-$cluster"
+    }
+    case ${API_FAULTS:-all} in all | $cluster) ;; *) continue ;; esac
+    exec 3<"$work/points-$cluster"
+    while read -r number kind rest <&3; do
+        try $cluster "$number" "$kind"
+    done
+done
+done_testing
