@@ -13,7 +13,7 @@ wizard() {
 
 wizard 1 alpha /web1 1 '' '' '' q yes
 is $code 0 "left with q"
-says out '^ *> *1  *Move a VM' "what can be done has numbers"
+says out '^ *> *1  *Move VMs' "what can be done has numbers"
 says out '^ *> *1  *alpha' "so have clusters"
 says out '1  *web1 .*running' "and VMs"
 says out 'move web1 now' "up to the plan"
@@ -27,13 +27,14 @@ says out '^ *-  *golden: a template' "what cannot be moved says why, and has no 
 says err 'nothing was changed' "and that nothing was changed"
 unchanged "which is so"
 
-wizard 1 alpha web1 beta b1 local Network vmbr1 Start yes
+wizard 1 alpha web1 beta b1 local Network vmbr1 VM web1-new Start yes go
 is $code 0 "a move from a pipe"
-says out 'vmbr0 -> vmbr1' "with another bridge"
+says out 'vmbr0 tag 20 +-> vmbr1 tag 20' "with another bridge"
 says out 'Report: web1, alpha -> beta/b1: done' "to its report"
 is "$(status beta b1 101)" running "web1 runs at the target"
 config beta b1 101 >"$work/out"
 says out '^net0: .*bridge=vmbr1' "on the chosen bridge"
+says out '^name: web1-new$' "with the name that was typed"
 same "$(image alpha a1 local:100/vm-100-disk-0.qcow2)" "$(image beta b1 local:101/vm-101-disk-0.qcow2)" \
     "with its disk"
 

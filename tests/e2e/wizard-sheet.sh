@@ -145,12 +145,17 @@ press Escape
 sees 'old1' "all of them"
 press Space Down Space
 sees '2 (VMs )?(are )?marked|2 VMs' "two are marked"
-press Enter Enter Enter Enter
+press Enter
+for row in beta b1 local; do
+    sees "> $row" "to $row"
+    press Enter
+done
 sees '2 VMs -> beta/b1' "two of them"
 sees 'db1 .*stopped, disks: 2' "each with how it stands"
 sees 'vmbr5 tag 7 +-> vmbr1 tag 7' "and networks once for all"
 press q
-choice Leave
-sees 'exit=0' "leaving"
+sees 'Leave vmferry' "leaving"
+press 2 Enter
+sees 'exit=0' "is done"
 unchanged "nothing was changed"
 done_testing

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include <wchar.h>
 
 enum { COLS = 80, LEAST_COLS = 60, MOST_COLS = 160, ROWS = 60, CHOICES = 16 };
 
@@ -208,6 +209,20 @@ static enum vf_wizard_end ask_form(struct plain *p)
     return press(p, (const int[]){VF_KEY_ENTER}, 1);
 }
 
+/* TEXT instead of what stands there; "": that, "-": nothing. */
+static enum vf_wizard_end type_line(struct plain *p, const char *text)
+{
+    for (size_t n = *text ? strlen(p->wizard->question.typed) : 0; n; n--)
+        press(p, (const int[]){VF_KEY_BACKSPACE}, 1);
+    mbstate_t state = {0};
+    wchar_t c;
+    for (size_t n;
+         !vf_streq(text, "-") && (n = mbrtowc(&c, text, MB_CUR_MAX, &state)) && n < (size_t)-2;
+         text += n)
+        press(p, (const int[]){(int)c}, 1);
+    return press(p, (const int[]){VF_KEY_ENTER}, 1);
+}
+
 /* A question of the wizard's own: the answer is typed for the one who asked. */
 static enum vf_wizard_end answer(struct plain *p)
 {
@@ -215,8 +230,16 @@ static enum vf_wizard_end answer(struct plain *p)
     struct vf_ask q;
     struct vf_answer a = {0};
     vf_event_ask(p->wizard->question.ask, &q, choices, CHOICES);
+    const char *typed = p->wizard->question.typed;
+    vf_autofree char *title =
+        !q.n_choices && *typed
+            ? vf_asprintf(_("%s (%s; empty keeps it, - takes it away)"), q.title, typed)
+            : vf_strdup(q.title);
+    q.title = title;
     p->over = vf_tty_ask(&q, NULL, NULL, &a) != 0;
     enum vf_wizard_end end = VF_WIZARD_GOES_ON;
+    if (!p->over && !q.n_choices)
+        end = type_line(p, a.text ? a.text : "");
     for (size_t i = 0; !p->over && i < q.n_choices; i++)
         if (vf_streq(a.text, choices[i].key))
             end = press(p, (const int[]){'1' + (int)i, VF_KEY_ENTER}, 2);
@@ -236,7 +259,9 @@ static void look_up(struct plain *p)
         vf_tty_cache_rewind(p->cache);
         vf_wizard_asked(p->wizard, vf_survey_ask(p->survey, &q));
         struct pollfd fd = {.fd = vf_survey_fd(p->survey), .events = POLLIN};
-        while (vf_wizard_waits(p->wizard) && vf_cancel_poll(NULL, &fd, 1, -1, NULL) >= 0)
+        /* nobody could be told later what was measured */
+        while ((vf_wizard_waits(p->wizard) || p->wizard->measuring) &&
+               vf_cancel_poll(NULL, &fd, 1, -1, NULL) >= 0)
             for (struct vf_survey_answer *a; (a = vf_survey_next(p->survey));)
                 vf_wizard_take(p->wizard, a);
     }
