@@ -181,7 +181,7 @@ says err 'It has run at beta' "because the target has run"
 # --- a stopped VM; neither the API nor ssh takes the lock off
 with 's/user = "root@pam";/user = "migrator@pve";/; s#secret-file = "[^"]*secret-alpha"#secret-file = "'"$L"'/secret-migrator-alpha"#; 1,/beta/s/port = [0-9]*/port = 1/'
 move 0 "a stopped VM is migrated" $native alpha beta b2 local db1
-says out 'to do .*qm unlock 101' "what is left to do is said, since nobody here may take the lock off"
+says out 'by hand .*qm unlock 101' "what is left to do is said, since nobody here may take the lock off"
 is "$(status beta b2 101)" stopped "it stays stopped"
 has alpha a1 101 'lock: migrate' "the source keeps its lock"
 restore
