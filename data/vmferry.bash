@@ -10,7 +10,7 @@ _vmferry_options() {
 }
 
 _vmferry_jobs() {
-    vmferry jobs 2>/dev/null | sed -n 's/^\([0-9]\{8\}-[0-9a-f-]*\) .*/\1/p'
+    vmferry jobs 2>/dev/null | sed -n 's/^\(batch-\)\{0,1\}\([0-9]\{8\}-[0-9a-f-]*\) .*/\1\2/p'
 }
 
 _vmferry() {
@@ -33,7 +33,10 @@ _vmferry() {
         --verify) words="full none" ;;
         --format) words="raw qcow2" ;;
         --route) words="auto local direct reverse relay" ;;
+        --fix) words="suspend-ha suspend-replication eject-iso lift-protection" ;;
         --mac) words="keep new" ;;
+        --at) return ;;
+        --parallel-guests) words="2 3 4 8" ;;
         *)
             if [[ $cur == -* ]]; then
                 words=$(_vmferry_options "$cmd")

@@ -2,6 +2,7 @@
 #include "config.h"
 #include "base/i18n.h"
 #include "base/str.h"
+#include "job/batch.h"
 #include "job/job.h"
 #include "ui/cmd/cmd.h"
 #include "ui/unfinished.h"
@@ -19,6 +20,12 @@ static int cmd_job(int argc, char **argv)
     return mode < 0 ? VF_EXIT_USAGE : (int)vf_job_process(argv[2], (enum vf_job_mode)mode);
 }
 
+/* `__batch DIR`: the process that begins the jobs of a batch. */
+static int cmd_batch(int argc, char **argv)
+{
+    return argc == 2 ? vf_batch_process(argv[1]) : VF_EXIT_USAGE;
+}
+
 static const struct command {
     const char *name;
     int (*run)(int argc, char **argv);
@@ -31,16 +38,19 @@ static const struct command {
     {"attach", vf_cmd_attach, N_("follow a running job")},
     {"resume", vf_cmd_resume, N_("go on with an interrupted job")},
     {"limit", vf_cmd_limit, N_("change how fast a running job copies")},
+    {"pause", vf_cmd_pause, N_("stop a running job's copying for a while")},
+    {"continue", vf_cmd_continue, N_("let a paused job copy again")},
     {"rollback", vf_cmd_rollback, N_("undo a job, or return to its source")},
     {"config", vf_cmd_config, N_("take over the configuration of proxmove")},
     {"cleanup", vf_cmd_cleanup, N_("remove what lost jobs have left on the hosts")},
     {"demo", vf_cmd_demo, N_("two small clusters on this machine, and a move")},
     {"__job", cmd_job, NULL},
+    {"__batch", cmd_batch, NULL},
 };
 
 static void print_usage(FILE *out)
 {
-    fputs(_("usage: vmferry [-c FILE] [--ascii] [--color=WHEN]\n"
+    fputs(_("usage: vmferry [-c FILE] [--plain] [--ascii] [--color=WHEN] [--mouse]\n"
             "       vmferry COMMAND [OPTION]...\n\n"
             "Moves virtual machines between clusters: step by step on a terminal, or by\n"
             "command.\n\n"),
@@ -69,7 +79,10 @@ int main(int argc, char **argv)
     for (size_t i = 0; name && i < VF_COUNT(commands); i++)
         if (vf_streq(name, commands[i].name))
             return commands[i].run(argc - 1, argv + 1);
-    if (isatty(0) && isatty(1) && (!name || name[0] == '-'))
+    bool plain = false;
+    for (int i = 1; name && name[0] == '-' && i < argc; i++)
+        plain = plain || vf_streq(argv[i], "--plain");
+    if (plain || (isatty(0) && isatty(1) && (!name || name[0] == '-')))
         return vf_cmd_wizard(argc, argv);
     if (name) {
         fprintf(stderr, _("vmferry: there is no command '%s'; see vmferry --help\n"), name);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config.h"
 #include "ui/canvas.h"
+#include "ui/keys.h"
 #include "base/buf.h"
 #include "base/str.h"
 
@@ -23,6 +24,7 @@ void vf_canvas_free(struct vf_canvas *c)
     if (!c)
         return;
     free(c->cells);
+    free(c->spots);
     free(c);
 }
 
@@ -86,6 +88,20 @@ int vf_text_columns(const char *text)
     return n;
 }
 
+size_t vf_text_fit(const char *text, int width)
+{
+    const char *p = text;
+    int used = 0;
+    while (*p) {
+        struct glyph g = next_glyph(p, false);
+        if (used + g.columns > width)
+            break;
+        used += g.columns;
+        p += g.taken;
+    }
+    return (size_t)(p - text);
+}
+
 static struct vf_cell *cell(struct vf_canvas *c, int row, int col)
 {
     return &c->cells[(size_t)row * (size_t)c->cols + (size_t)col];
@@ -104,6 +120,19 @@ static void set(struct vf_cell *at, const char *text, size_t n, enum vf_look loo
     memcpy(at->text, text, n);
     at->text[n] = 0;
     at->look = (uint8_t)look;
+}
+
+/* As set(); half a wide character that is left over becomes a blank. */
+static struct vf_cell *place(struct vf_canvas *c, int row, int col, const char *text, size_t n,
+                             enum vf_look look)
+{
+    struct vf_cell *at = cell(c, row, col);
+    if (!at->text[0] && col > 0)
+        set(at - 1, " ", 1, (enum vf_look)at[-1].look);
+    if (col + 1 < c->cols && !at[1].text[0])
+        set(at + 1, " ", 1, (enum vf_look)at[1].look);
+    set(at, text, n, look);
+    return at;
 }
 
 static void combine(struct vf_cell *at, const struct glyph *g)
@@ -126,8 +155,9 @@ static bool draw(struct vf_canvas *c, int row, int col, int width, enum vf_look 
         if (*used + g.columns > width)
             return false;
         if (g.columns) {
-            last = cell(c, row, col + *used);
-            set(last, g.text, g.bytes, look);
+            last = place(c, row, col + *used, g.text, g.bytes, look);
+            for (int i = 1; i < g.columns; i++)
+                place(c, row, col + *used + i, " ", 1, look);
             for (int i = 1; i < g.columns; i++)
                 set(cell(c, row, col + *used + i), "", 0, look);
         } else if (last) {
@@ -176,7 +206,7 @@ static void repeat(struct vf_canvas *c, int row, int col, int width, enum vf_loo
     if (!clip(c, row, col, &width))
         return;
     for (int i = 0; i < width; i++)
-        set(cell(c, row, col + i), text, strlen(text), look);
+        place(c, row, col + i, text, strlen(text), look);
 }
 
 void vf_canvas_line(struct vf_canvas *c, int row, int col, int width)
@@ -225,6 +255,22 @@ void vf_canvas_box(struct vf_canvas *c, int row, int col, int rows, int cols)
         repeat(c, row + i, col, 1, VF_LOOK_FAINT, p[!edge ? 4 : i ? 2 : 0]);
         repeat(c, row + i, col + cols - 1, 1, VF_LOOK_FAINT, p[!edge ? 4 : i ? 3 : 1]);
     }
+}
+
+void vf_canvas_spot(struct vf_canvas *c, int row, int col, int rows, int cols, int key)
+{
+    struct vf_spot *s = vf_grow(&c->spots, &c->n_spots, sizeof *s);
+    *s = (struct vf_spot){row, col, rows, cols, key};
+}
+
+int vf_canvas_spot_at(const struct vf_canvas *c, int row, int col)
+{
+    for (size_t i = c->n_spots; i-- > 0;) {
+        const struct vf_spot *s = &c->spots[i];
+        if (row >= s->row && row < s->row + s->rows && col >= s->col && col < s->col + s->cols)
+            return s->key;
+    }
+    return VF_KEY_NONE;
 }
 
 char *vf_canvas_row(const struct vf_canvas *c, int row)

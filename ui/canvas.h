@@ -31,11 +31,18 @@ struct vf_cell {
     uint8_t look;
 };
 
+/* Where a click is the same as a key. */
+struct vf_spot {
+    int row, col, rows, cols, key;
+};
+
 struct vf_canvas {
     int rows, cols;
     bool ascii;                 /* only ASCII is drawn */
     int cursor_row, cursor_col; /* on what has the focus; -1: nowhere */
     struct vf_cell *cells;
+    struct vf_spot *spots;
+    size_t n_spots;
 };
 
 struct vf_canvas *vf_canvas_new(int rows, int cols, bool ascii);
@@ -62,9 +69,16 @@ void vf_canvas_graph(struct vf_canvas *c, int row, int col, int width, const uin
 /* A frame with blanks inside. */
 void vf_canvas_box(struct vf_canvas *c, int row, int col, int rows, int cols);
 
+/* A click there is KEY (VF_KEY_NONE: nothing); what was said last is in front. */
+void vf_canvas_spot(struct vf_canvas *c, int row, int col, int rows, int cols, int key);
+/* The key for a click at ROW, COL; VF_KEY_NONE: none. */
+int vf_canvas_spot_at(const struct vf_canvas *c, int row, int col);
+
 /* The text of a row, without blanks at its end; caller frees. */
 char *vf_canvas_row(const struct vf_canvas *c, int row);
 /* Columns that TEXT takes. */
 int vf_text_columns(const char *text);
+/* Bytes of TEXT that fit into WIDTH columns, whole characters with what combines with them. */
+size_t vf_text_fit(const char *text, int width);
 
 #endif

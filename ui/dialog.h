@@ -14,14 +14,26 @@ struct vf_dialog {
     size_t focus;
     const char *typed; /* what was typed so far */
     bool hidden;       /* shown as stars */
+    int top;           /* first line shown of a detail there is no room for */
 };
 
 /* Text that is read: scrolled by lines. */
 struct vf_reader {
     const char *title, *text;
-    int top; /* first line shown; drawing corrects it */
+    int top;     /* first line shown; drawing corrects it */
+    bool at_end; /* the last line is shown; drawing says so */
 };
 
+/* A key of the last row. */
+struct vf_help_key {
+    int key; /* what a click there is */
+    const char *name, *label;
+};
+
+/* The last row of C: as many of the keys as there is room for, the last one always. */
+void vf_help_draw(struct vf_canvas *c, const struct vf_help_key *keys, size_t n);
+/* That row as text. */
+void vf_help_text(struct vf_canvas *c, const char *text);
 void vf_dialog_draw(const struct vf_dialog *d, struct vf_canvas *c);
 void vf_reader_draw(struct vf_reader *r, struct vf_canvas *c);
 /* True when KEY scrolled. */

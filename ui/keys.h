@@ -24,7 +24,10 @@ enum {
     VF_KEY_INTERRUPT, /* ^C */
     VF_KEY_REDRAW,    /* ^L */
     VF_KEY_OTHER,
-    VF_KEY_F1 = 0x110100, /* and those behind it: F2 … */
+    VF_KEY_WHEEL_UP, /* the mouse's */
+    VF_KEY_WHEEL_DOWN,
+    VF_KEY_F1 = 0x110100,  /* and those behind it: F2 … */
+    VF_KEY_ROW = 0x120000, /* a click on row 0 of a list, and those behind it */
 };
 
 #endif

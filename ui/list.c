@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { MARGIN = 1, GAP = 2, LEAST = 6, PAGE = 10 };
+enum { MARGIN = 1, GAP = 2, LEAST = 6, PAGE = 10, WIDE = 4, NUMBER = 5, LAST_OF_WIDE = 2 };
 
 /* ---- rows ---- */
 
@@ -22,6 +22,7 @@ void vf_list_clear(struct vf_list *l)
     l->n_rows = 0;
     memset(l->heads, 0, sizeof l->heads);
     memset(l->right, 0, sizeof l->right);
+    l->spare = 0;
 }
 
 void vf_list_free(struct vf_list *l)
@@ -67,6 +68,16 @@ void vf_list_find(struct vf_list *l, const char *name)
 const struct vf_list_row *vf_list_row(const struct vf_list *l)
 {
     return l->cursor < l->n_rows && passes(l, &l->rows[l->cursor]) ? &l->rows[l->cursor] : NULL;
+}
+
+bool vf_list_number(struct vf_list *l, size_t n)
+{
+    for (size_t i = 0; i < l->n_rows; i++)
+        if (passes(l, &l->rows[i]) && !l->rows[i].why_not && n-- == 1) {
+            l->cursor = i;
+            return true;
+        }
+    return false;
 }
 
 /* ---- keys ---- */
@@ -116,9 +127,14 @@ bool vf_list_key(struct vf_list *l, int key)
     } moves[] = {{VF_KEY_UP, -1},           {'k', -1},
                  {VF_KEY_DOWN, 1},          {'j', 1},
                  {VF_KEY_PAGE_UP, -PAGE},   {VF_KEY_PAGE_DOWN, PAGE},
-                 {VF_KEY_HOME, -(1 << 20)}, {VF_KEY_END, 1 << 20}};
+                 {VF_KEY_HOME, -(1 << 20)}, {VF_KEY_END, 1 << 20},
+                 {VF_KEY_WHEEL_UP, -1},     {VF_KEY_WHEEL_DOWN, 1}};
     if (l->filtering && filter_key(l, key))
         return true;
+    if (key >= VF_KEY_ROW && (size_t)(key - VF_KEY_ROW) < l->n_rows) {
+        l->cursor = (size_t)(key - VF_KEY_ROW);
+        return true;
+    }
     if (key == '/') {
         l->filtering = true;
         return true;
@@ -141,17 +157,21 @@ static size_t n_columns(const struct vf_list *l)
     return n;
 }
 
-/* As wide as what is in them; where that is too much, the widest is made narrower. */
-static void set_widths(const struct vf_list *l, size_t n, int room, int *widths)
+/* As wide as what is in them; where that is too much, columns that can be spared are left out, and
+ * then the widest is made narrower. Returns how many are left. */
+static size_t set_widths(const struct vf_list *l, size_t n, int room, int *widths)
 {
-    int total = 0;
+    int total = 0, spared = 0;
     for (size_t k = 0; k < n; k++) {
         widths[k] = vf_text_columns(l->heads[k]);
         for (size_t i = 0; i < l->n_rows; i++)
-            if (l->rows[i].cells[k] && vf_text_columns(l->rows[i].cells[k]) > widths[k])
+            if (l->rows[i].cells[k] && !(l->rows[i].wide && k == LAST_OF_WIDE) &&
+                vf_text_columns(l->rows[i].cells[k]) > widths[k])
                 widths[k] = vf_text_columns(l->rows[i].cells[k]);
         total += widths[k] + (k ? GAP : 0);
     }
+    for (; spared < (int)l->spare && total - WIDE > room; spared++)
+        total -= widths[--n] + GAP;
     while (total > room) {
         size_t widest = 0;
         for (size_t k = 1; k < n; k++)
@@ -161,14 +181,19 @@ static void set_widths(const struct vf_list *l, size_t n, int room, int *widths)
         widths[widest]--;
         total--;
     }
+    return n;
 }
 
-static void draw_cells(const struct vf_list *l, const char *const *cells, const int *widths,
-                       size_t n, struct vf_canvas *c, int row, enum vf_look look)
+static void draw_cells(const struct vf_list *l, const char *const *cells, bool wide,
+                       const int *widths, size_t n, struct vf_canvas *c, int row, enum vf_look look)
 {
-    int col = MARGIN + 2;
+    int col = MARGIN + 2 + (l->numbered ? NUMBER : 0);
     for (size_t k = 0; k < n; k++) {
         const char *text = cells[k] ? cells[k] : "";
+        if (wide && k == LAST_OF_WIDE) {
+            vf_canvas_put(c, row, col, c->cols - MARGIN - col, look, text);
+            break;
+        }
         int w = vf_text_columns(text), at = l->right[k] && w < widths[k] ? widths[k] - w : 0;
         vf_canvas_put(c, row, col + at, widths[k] - at, look, text);
         col += widths[k] + GAP;
@@ -180,22 +205,24 @@ static void draw_row(const struct vf_list *l, size_t i, const int *widths, size_
 {
     const struct vf_list_row *r = &l->rows[i];
     bool focus = i == l->cursor;
-    enum vf_look look = focus ? VF_LOOK_FOCUS : r->why_not ? VF_LOOK_FAINT : VF_LOOK_TEXT;
+    enum vf_look look = focus ? VF_LOOK_FOCUS : r->why_not ? VF_LOOK_FAINT : (enum vf_look)r->look;
     if (focus) {
         vf_canvas_blank(c, row, MARGIN, c->cols - 2 * MARGIN, look);
         c->cursor_row = row;
         c->cursor_col = MARGIN;
     }
+    vf_canvas_spot(c, row, 0, 1, c->cols, focus ? VF_KEY_ENTER : VF_KEY_ROW + (int)i);
     vf_canvas_put(c, row, MARGIN, 1, look, focus ? ">" : r->why_not ? "-" : " ");
-    draw_cells(l, (const char *const *)r->cells, widths, n, c, row, look);
+    vf_canvas_put(c, row, MARGIN + 1, 1, look, r->marked ? "*" : " ");
+    draw_cells(l, (const char *const *)r->cells, r->wide, widths, n, c, row, look);
 }
 
 void vf_list_draw(struct vf_list *l, struct vf_canvas *c, int row, int rows)
 {
     size_t n = n_columns(l), shown = 0, at = 0, visible = rows > 2 ? (size_t)rows - 2 : 0;
     int widths[VF_LIST_COLUMNS];
-    set_widths(l, n, c->cols - 2 * MARGIN - 2, widths);
-    draw_cells(l, l->heads, widths, n, c, row, VF_LOOK_FAINT);
+    n = set_widths(l, n, c->cols - 2 * MARGIN - 2 - (l->numbered ? NUMBER : 0), widths);
+    draw_cells(l, l->heads, false, widths, n, c, row, VF_LOOK_FAINT);
     for (size_t i = 0; i < l->n_rows; i++) {
         if (i == l->cursor)
             at = shown;
@@ -207,12 +234,17 @@ void vf_list_draw(struct vf_list *l, struct vf_canvas *c, int row, int rows)
         l->top = at - visible + 1;
     if (shown <= visible)
         l->top = 0;
-    size_t seen = 0;
+    size_t seen = 0, number = 0;
     for (size_t i = 0; i < l->n_rows; i++) {
         if (!passes(l, &l->rows[i]))
             continue;
-        if (seen >= l->top && seen < l->top + visible)
-            draw_row(l, i, widths, n, c, row + 1 + (int)(seen - l->top));
+        number += !l->rows[i].why_not;
+        int at_row = row + 1 + (int)(seen - l->top);
+        if (seen >= l->top && seen < l->top + visible) {
+            draw_row(l, i, widths, n, c, at_row);
+            if (l->numbered && !l->rows[i].why_not)
+                vf_canvas_print(c, at_row, MARGIN + 2, NUMBER, VF_LOOK_TEXT, "%3zu", number);
+        }
         seen++;
     }
     int last = row + rows - 1;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config.h"
-#include "ui/plain.h"
+#include "ui/plain_priv.h"
 #include "ui/progress_text.h"
 #include "ui/say.h"
 #include "ui/unfinished.h"
@@ -17,21 +17,6 @@
 #include <sys/signalfd.h>
 
 enum { LINE_EVERY_MS = 3000, END_WAIT_MS = 5000 };
-
-struct follow {
-    struct vf_client *client;
-    enum vf_progress_form form;
-    struct vf_tty_cache *cache;
-    int64_t begun, said; /* ms: the job, the last line of progress (0: none) */
-    const char *id;
-    int exit;    /* -1: not over */
-    bool ended;  /* that is the job's own */
-    int signals; /* signalfd: a question does not keep ^C from being heard */
-    int interrupts;
-    json_t *held;   /* events that came while a question was open, to be shown after it */
-    int64_t asking; /* number of the open question */
-    bool settled;   /* somebody else has answered it, or the job has ended */
-};
 
 int vf_progress_form(const char *word)
 {
@@ -51,14 +36,16 @@ void vf_plain_error(const struct vf_error *e)
 }
 
 /* A line with how long the job has been followed before it: "[0:00:12] Copy the disks". */
-static void line(const struct follow *f, const char *before, const char *text)
+static void line(const struct vf_follow *f, const char *before, const char *text)
 {
     long s = (long)((vf_clock_ms() - f->begun) / 1000);
     vf_autofree char *safe = vf_escape(text);
-    vf_say(stdout, "[%ld:%02ld:%02ld] %s%s\n", s / 3600, s / 60 % 60, s % 60, before, safe);
+    vf_autofree char *vm = f->vm ? vf_escape(f->vm) : NULL;
+    vf_say(stdout, "[%ld:%02ld:%02ld] %s%s%s%s\n", s / 3600, s / 60 % 60, s % 60, vm ? vm : "",
+           vm ? ": " : "", before, safe);
 }
 
-static void on_phase(struct follow *f, const json_t *e)
+static void on_phase(struct vf_follow *f, const json_t *e)
 {
     const char *state = vf_json_str(e, "state"), *title = vf_json_str(e, "title");
     if (vf_streq(state, "done"))
@@ -66,26 +53,28 @@ static void on_phase(struct follow *f, const json_t *e)
     line(f, vf_streq(state, "failed") ? _("FAILED: ") : "", title ? title : "?");
 }
 
-static void on_job(struct follow *f, const json_t *e)
+static void on_job(struct vf_follow *f, const json_t *e)
 {
     vf_autofree char *text = vf_asprintf(_("Job %s"), vf_json_str(e, "job"));
     line(f, "", text);
 }
 
 /* With --progress=none only warnings, on standard error. */
-static void on_note(struct follow *f, const json_t *e)
+static void on_note(struct vf_follow *f, const json_t *e)
 {
     bool warn = vf_streq(vf_json_str(e, "level"), "warn");
     if (f->form == VF_PROGRESS_PLAIN) {
         line(f, warn ? _("warning: ") : "", vf_json_str(e, "text"));
     } else if (warn && f->form == VF_PROGRESS_NONE) {
-        vf_autofree char *text = vf_escape(vf_json_str(e, "text"));
-        vf_say(stderr, _("warning: %s\n"), text);
+        vf_autofree char *text = vf_escape(vf_json_str(e, "text")),
+                         *vm = vf_asprintf(f->vm ? "%s: " : "%s", f->vm ? f->vm : ""),
+                         *whose = vf_escape(vm);
+        vf_say(stderr, _("warning: %s%s\n"), whose, text);
     }
 }
 
 /* Every few seconds where the copying is. What is over sooner has no such line. */
-static void on_progress(struct follow *f, const json_t *e)
+static void on_progress(struct vf_follow *f, const json_t *e)
 {
     int64_t now = vf_clock_ms();
     if (!f->said)
@@ -104,28 +93,31 @@ char *vf_plain_limit(uint64_t rate)
 }
 
 /* Somebody changed the limit; who was refused is told by the command. */
-static void on_rate(struct follow *f, const json_t *e)
+static void on_rate(struct vf_follow *f, const json_t *e)
 {
     if (json_object_get(e, "error"))
         return;
-    vf_autofree char *limit = vf_plain_limit((uint64_t)vf_json_int(e, "rate"));
+    vf_autofree char *limit = vf_json_true(e, "paused")
+                                  ? vf_strdup(_("paused (go on with: vmferry continue)"))
+                                  : vf_plain_limit((uint64_t)vf_json_int(e, "rate"));
     vf_autofree char *text = vf_asprintf(_("Copying: %s"), limit);
     line(f, "", text);
 }
 
 /* A question that may wait is not answered with "wait": who is at a terminal leaves it open and
  * goes, who is not goes on watching. */
-static void left_open(struct follow *f)
+static void left_open(struct vf_follow *f)
 {
     vf_say(stderr, _("The job waits. Come back with: vmferry attach %s\n"), f->id);
-    if (vf_tty_there())
+    f->left = vf_tty_there();
+    if (f->left)
         f->exit = VF_EXIT_INTERRUPTED;
 }
 
 /* Does what has come on the job's line or as a signal end the open question? */
 static bool is_settled(void *opaque)
 {
-    struct follow *f = opaque;
+    struct vf_follow *f = opaque;
     vf_autoerror struct vf_error *gone = NULL;
     json_t *e;
     while ((e = vf_client_next(f->client, &gone))) {
@@ -141,32 +133,25 @@ static bool is_settled(void *opaque)
     return f->settled || gone || poll(&p, 1, 0) > 0;
 }
 
-static void on_ask(struct follow *f, const json_t *e)
+static void on_ask(struct vf_follow *f, const json_t *e)
 {
-    static const char *const kinds[] = {"choice", "text", "secret"};
     struct vf_ask_choice choices[16];
-    const json_t *list = json_object_get(e, "choices");
-    size_t n = json_array_size(list), kind = 0;
-    for (size_t i = 0; i < n && i < VF_COUNT(choices); i++)
-        choices[i] = (struct vf_ask_choice){vf_json_str(json_array_get(list, i), "key"),
-                                            vf_json_str(json_array_get(list, i), "label")};
-    while (kind < 2 && !vf_streq(kinds[kind], vf_json_str(e, "kind")))
-        kind++;
-    struct vf_ask q = {.id = vf_json_str(e, "id"),
-                       .kind = (enum vf_ask_kind)kind,
-                       .title = vf_json_str(e, "title"),
-                       .detail = vf_json_str(e, "detail"),
-                       .choices = choices,
-                       .n_choices = n < VF_COUNT(choices) ? n : VF_COUNT(choices),
-                       .safe = vf_json_str(e, "safe"),
-                       .once = vf_json_true(e, "once"),
-                       .waits = vf_json_true(e, "waits")};
+    struct vf_ask q;
+    vf_event_ask(e, &q, choices, VF_COUNT(choices));
+    vf_autofree char *title = f->vm && !(q.title && strstr(q.title, f->vm))
+                                  ? vf_asprintf("%s: %s", f->vm, q.title ? q.title : "?")
+                                  : vf_strdup(q.title);
+    q.title = title;
     struct vf_answer a = {0};
     struct vf_tty_other other = {
         .fds = {f->signals, vf_client_fd(f->client)}, .settled = is_settled, .opaque = f};
+    struct pollfd p = {.fd = f->signals, .events = POLLIN};
+    if (poll(&p, 1, 0) > 0)
+        return; /* ^C is heard first */
     fflush(stdout);
     f->asking = vf_json_int(e, "ask");
     f->settled = false;
+    vf_tty_cache_turn(f->cache, f->id);
     if (vf_tty_cache_ask(f->cache, &q, NULL, &other, &a) == VF_TTY_LEFT) {
         if (f->settled)
             vf_say(stderr, _("\nNo answer is needed any more.\n"));
@@ -183,7 +168,7 @@ static void on_ask(struct follow *f, const json_t *e)
     vf_answer_clear(&a);
 }
 
-static void on_end(struct follow *f, const json_t *e)
+static void on_end(struct vf_follow *f, const json_t *e)
 {
     const json_t *report = json_object_get(e, "report"), *error = json_object_get(e, "error");
     f->exit = (int)vf_json_int(e, "exit");
@@ -201,7 +186,7 @@ static void on_end(struct follow *f, const json_t *e)
 
 static const struct {
     const char *type;
-    void (*on)(struct follow *f, const json_t *e);
+    void (*on)(struct vf_follow *f, const json_t *e);
     bool quiet; /* also with --progress=none and json */
 } handlers[] = {
     {"job", on_job, false},           {"phase", on_phase, false}, {"note", on_note, true},
@@ -209,10 +194,11 @@ static const struct {
     {"rate", on_rate, false},
 };
 
-static void handle(struct follow *f, json_t *e)
+static void handle(struct vf_follow *f, json_t *e)
 {
     const char *type = vf_json_str(e, "type");
     if (f->form == VF_PROGRESS_JSON) {
+        json_object_set_new(e, "job", json_string(f->id)); /* whose line it is */
         char *line = json_dumps(e, JSON_COMPACT | JSON_REAL_PRECISION(12));
         printf("%s\n", line ? line : "{}");
         free(line);
@@ -223,20 +209,23 @@ static void handle(struct follow *f, json_t *e)
     fflush(stdout);
 }
 
-static int on_signal(struct follow *f, int signals, const char *id)
+int vf_follow_open(struct vf_follow *f, struct vf_error **err)
 {
-    struct signalfd_siginfo si;
-    if (read(signals, &si, sizeof si) != sizeof si)
-        return 0;
-    if (si.ssi_signo == SIGHUP || ++f->interrupts > 1) {
-        vf_say(stderr, _("The job goes on. Come back with: vmferry attach %s\n"), id);
-        return -1;
-    }
-    vf_say(stderr, _("Stopping; what a move did is put back (again: leave the job running) ...\n"));
-    return vf_client_cancel(f->client, NULL);
+    f->exit = -1;
+    f->held = json_array();
+    f->client = vf_client_open(f->id, err);
+    return f->client ? 0 : -1;
 }
 
-static int loop(struct follow *f, int signals, const char *id, struct vf_error **err)
+void vf_follow_close(struct vf_follow *f)
+{
+    vf_client_free(f->client);
+    json_decref(f->held);
+    f->client = NULL;
+    f->held = NULL;
+}
+
+int vf_follow_take(struct vf_follow *f, struct vf_error **err)
 {
     while (f->exit < 0) {
         vf_autoerror struct vf_error *why = NULL;
@@ -245,56 +234,92 @@ static int loop(struct follow *f, int signals, const char *id, struct vf_error *
             json_array_remove(f->held, 0);
         else
             e = vf_client_next(f->client, &why);
-        if (e) {
-            handle(f, e);
-            continue;
-        }
         if (why)
             return vf_fail_with(err, VF_STEAL(why));
+        if (!e)
+            return 0;
+        handle(f, e);
+    }
+    return 1;
+}
+
+void vf_follow_lost(struct vf_follow *f, const struct vf_error *why)
+{
+    vf_plain_error(why);
+    vf_say_ways(f->id);
+    f->exit = VF_EXIT_INTERRUPTED;
+}
+
+void vf_follow_wait_end(struct vf_follow *f)
+{
+    if (f->ended)
+        vf_client_wait_end(f->client, END_WAIT_MS);
+}
+
+int vf_follow_signal(int signals)
+{
+    struct signalfd_siginfo si;
+    return read(signals, &si, sizeof si) == sizeof si ? (int)si.ssi_signo : 0;
+}
+
+int vf_follow_signals(sigset_t *before)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &set, before);
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static int on_signal(struct vf_follow *f)
+{
+    int number = vf_follow_signal(f->signals);
+    if (!number)
+        return 0;
+    if (number == SIGHUP || ++f->interrupts > 1) {
+        vf_say(stderr, _("The job goes on. Come back with: vmferry attach %s\n"), f->id);
+        return -1;
+    }
+    vf_say(stderr, _("Stopping; what a move did is put back (again: leave the job running) ...\n"));
+    return vf_client_cancel(f->client, false, NULL);
+}
+
+static int loop(struct vf_follow *f, struct vf_error **err)
+{
+    int r;
+    while ((r = vf_follow_take(f, err)) == 0) {
         struct pollfd p[2] = {{.fd = vf_client_fd(f->client), .events = POLLIN},
-                              {.fd = signals, .events = POLLIN}};
+                              {.fd = f->signals, .events = POLLIN}};
         if (vf_cancel_poll(NULL, p, 2, -1, err) < 0)
             return -1;
-        if (p[1].revents && on_signal(f, signals, id) < 0)
+        if (p[1].revents && on_signal(f) < 0)
             f->exit = VF_EXIT_INTERRUPTED;
     }
-    return 0;
+    return r < 0 ? -1 : 0;
 }
 
 int vf_plain_follow(const char *id, enum vf_progress_form form, struct vf_tty_cache *cache,
                     bool *stopped)
 {
     vf_autoerror struct vf_error *err = NULL;
-    struct follow f = {.id = id,
-                       .form = form,
-                       .cache = cache,
-                       .begun = vf_clock_ms(),
-                       .exit = -1,
-                       .held = json_array()};
-    f.client = vf_client_open(id, &err);
-    if (!f.client) {
-        json_decref(f.held);
+    struct vf_follow f = {.id = id, .form = form, .cache = cache, .begun = vf_clock_ms()};
+    if (vf_follow_open(&f, &err) < 0) {
+        vf_follow_close(&f);
         vf_plain_error(err);
         return VF_EXIT_FAILED;
     }
-    sigset_t set, before;
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP);
-    pthread_sigmask(SIG_BLOCK, &set, &before);
-    vf_tty_cache_rewind(cache);
-    vf_autofd int signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    sigset_t before;
+    vf_autofd int signals = vf_follow_signals(&before);
     f.signals = signals;
-    if (loop(&f, signals, id, &err) < 0) {
-        vf_plain_error(err);
-        vf_say_ways(id);
-        f.exit = VF_EXIT_INTERRUPTED;
-    } else if (f.ended)
-        vf_client_wait_end(f.client, END_WAIT_MS);
+    vf_tty_cache_rewind(cache);
+    if (loop(&f, &err) < 0)
+        vf_follow_lost(&f, err);
+    else
+        vf_follow_wait_end(&f);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    vf_client_free(f.client);
-    json_decref(f.held);
+    vf_follow_close(&f);
     if (stopped)
         *stopped = f.interrupts > 0;
     return f.exit;

@@ -17,6 +17,13 @@ int vf_progress_form(const char *word);
 int vf_plain_follow(const char *id, enum vf_progress_form form, struct vf_tty_cache *cache,
                     bool *stopped);
 
+/* Follows the jobs of batch ID as they run, a VM's name before each line, to the end of the last.
+ * ALL: also those that are over by now. ^C stops all of them and begins no other; a second one, or
+ * a lost terminal, leaves the batch to itself. 0, or -1 (said) when it cannot be read; what became
+ * of each says vf_batch_read(). */
+int vf_plain_follow_batch(const char *id, enum vf_progress_form form, struct vf_tty_cache *cache,
+                          bool all, bool *stopped);
+
 /* "no limit", "at most 800 Mbit/s (95 MiB/s)"; RATE in bytes per second. Caller frees. */
 char *vf_plain_limit(uint64_t rate);
 

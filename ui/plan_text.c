@@ -85,6 +85,10 @@ static void add_finding(struct vf_buf *b, const struct vf_finding *f)
     vf_buf_printf(b, "  %s: %s: %s\n", _(words[f->severity]), subject, text);
     if (f->cure)
         vf_buf_printf(b, "    %s\n", f->cure);
+    if (f->fix)
+        vf_buf_printf(b,
+                      _("    --fix=%s does it for the move, and puts it back when it is undone\n"),
+                      f->fix);
 }
 
 /* The worst last: on a terminal that is what stays in sight. */
@@ -122,8 +126,13 @@ static void add_migration(struct vf_buf *b, const struct vf_prepared *p)
 static void add_waits(struct vf_buf *b, const struct vf_prepared *p)
 {
     const struct vf_plan *plan = p->plan;
-    if (p->source->state == VF_VM_STOPPED)
+    if (p->source->state == VF_VM_STOPPED || plan->rehearse)
         return;
+    if (plan->service_ports)
+        vf_buf_printf(b, _("  test  TCP ports %s %s, before and after, from this machine\n"),
+                      plan->service_ports,
+                      plan->service_addresses ? plan->service_addresses
+                                              : _("of the addresses its agent tells"));
     if (plan->wait_before_stop)
         vf_buf_puts(b, plan->method == VF_METHOD_COPY
                            ? _("  wait  you are asked before it is shut down\n")
@@ -165,7 +174,7 @@ static void add_outage(struct vf_buf *b, const struct vf_prepared *p)
     uint64_t live = 0, down = 0;
     vf_autofree char *before = slots(p, true, &live), *after = slots(p, false, &down);
     vf_autofree char *read = vf_format_bytes(live), *copied = vf_format_bytes(down);
-    if (p->source->state != VF_VM_RUNNING || (!before && !after))
+    if (p->source->state != VF_VM_RUNNING || (!before && !after) || p->plan->rehearse)
         return;
     if (before)
         vf_buf_printf(b, _("        while it runs: %s\n"), before);
@@ -181,8 +190,22 @@ static void add_outage(struct vf_buf *b, const struct vf_prepared *p)
     vf_buf_puts(b, "\n");
 }
 
+static void add_forecast(struct vf_buf *b, const struct vf_prepared *p)
+{
+    vf_autofree char *all = vf_forecast_text(p->forecast_seconds),
+                     *down = vf_forecast_text(p->forecast_down_seconds);
+    if (all && p->forecast_down_seconds > 0)
+        vf_buf_printf(b, _("  time  %s, of which it is down for %s\n"), all, down);
+    else if (all)
+        vf_buf_printf(b, _("  time  %s\n"), all);
+}
+
 static const char *what_happens(const struct vf_prepared *p)
 {
+    if (p->plan->rehearse)
+        return p->plan->start && p->plan->copy_disks
+                   ? _("it is started at the target, off the network")
+                   : _("it is not started at the target");
     if (p->source->state == VF_VM_STOPPED)
         return _("it is stopped and stays so");
     if (p->plan->start)
@@ -202,7 +225,12 @@ char *vf_plan_summary(const struct vf_prepared *p)
     vf_buf_printf(&b, _("Move %s (VMID %u, %s) from %s/%s to %s/%s\n"), plan->vm_name, plan->vm_id,
                   vf_vm_state_name(p->source->state), plan->source, p->source->node, plan->target,
                   plan->target_node);
-    add_identity(&b, plan);
+    if (plan->rehearse) {
+        vf_autofree char *test = vf_plan_target_name(plan, p->source);
+        vf_buf_printf(&b, _("  test  it is called %s there; its network cards are disconnected\n"),
+                      test);
+    } else
+        add_identity(&b, plan);
     add_disks(&b, p);
     add_nics(&b, p);
     if (plan->method == VF_METHOD_REMOTE_MIGRATE) {
@@ -221,9 +249,14 @@ char *vf_plan_summary(const struct vf_prepared *p)
         vf_buf_puts(&b, _("  copy  nothing (--skip-disks): the target VM gets no disks\n"));
     if (plan->copy_disks)
         add_route(&b, p);
+    add_forecast(&b, p);
     add_waits(&b, p);
     vf_autofree char *migrated = vf_name_with(plan->vm_name, VF_MIGRATED);
-    vf_buf_printf(&b, _("  then  %s; the source is renamed to %s\n"), what_happens(p), migrated);
+    if (plan->rehearse)
+        vf_buf_printf(&b, _("  then  %s; the source is left alone\n"), what_happens(p));
+    else
+        vf_buf_printf(&b, _("  then  %s; the source is renamed to %s\n"), what_happens(p),
+                      migrated);
     add_findings(&b, &p->findings);
     return vf_buf_take(&b);
 }
@@ -248,14 +281,19 @@ json_t *vf_plan_event(const struct vf_prepared *p)
             json_array_append_new(live, json_string(plan->disks[i].slot));
     json_object_set_new(e, "precopy", live);
     json_object_set_new(e, "bytes", json_integer((json_int_t)p->bytes));
+    if (p->forecast_seconds >= 0)
+        json_object_set_new(e, "forecast_seconds", json_real(p->forecast_seconds));
+    if (p->forecast_down_seconds >= 0)
+        json_object_set_new(e, "forecast_downtime", json_real(p->forecast_down_seconds));
     json_object_set_new(e, "stop", json_boolean(vf_findings_stop(&p->findings)));
     for (size_t i = 0; i < p->findings.n; i++) {
         const struct vf_finding *f = &p->findings.v[i];
         vf_autofree char *subject = vf_escape(f->subject), *text = vf_escape(f->text),
                          *cure = f->cure ? vf_escape(f->cure) : NULL;
-        json_array_append_new(findings, json_pack("{s:s, s:s, s:s, s:s?}", "severity",
-                                                  vf_severity_name(f->severity), "subject", subject,
-                                                  "text", text, "cure", cure));
+        json_array_append_new(findings,
+                              json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:s?}", "severity",
+                                        vf_severity_name(f->severity), "subject", subject, "text",
+                                        text, "cure", cure, "check", f->check, "fix", f->fix));
     }
     json_object_set_new(e, "findings", findings);
     return e;

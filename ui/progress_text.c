@@ -46,6 +46,10 @@ static void put_left(struct vf_buf *b, const json_t *e)
 static void put_pace(struct vf_buf *b, const json_t *e, bool brief)
 {
     int64_t idle = vf_json_int(e, "idle");
+    if (vf_json_true(e, "paused")) {
+        vf_buf_puts(b, _(", paused"));
+        return;
+    }
     if (idle >= STALLED_S) {
         vf_buf_printf(b, _(", no data for %d s"), (int)idle);
         return;

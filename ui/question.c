@@ -4,7 +4,10 @@
 #include "base/i18n.h"
 #include "base/str.h"
 
+#include <stdio.h>
 #include <string.h>
+
+enum { SCROLL = 3 };
 
 static size_t n_choices(const struct vf_question *q)
 {
@@ -21,6 +24,8 @@ void vf_question_open(struct vf_question *q, json_t *ask)
 {
     vf_question_close(q);
     q->ask = json_incref(ask);
+    const char *typed = vf_json_str(ask, "typed"); /* something to begin with */
+    snprintf(q->typed, sizeof q->typed, "%s", typed ? typed : "");
     for (size_t i = 0; i < n_choices(q); i++)
         if (vf_streq(vf_json_str(choice(q, i), "key"), vf_json_str(ask, "safe")))
             q->focus = i;
@@ -31,6 +36,7 @@ void vf_question_close(struct vf_question *q)
     json_decref(q->ask);
     q->ask = NULL;
     q->focus = 0;
+    q->top = 0;
     vf_wipe(q->typed, sizeof q->typed);
 }
 
@@ -51,6 +57,7 @@ const struct vf_dialog *vf_question_dialog(struct vf_question *q)
                                    .labels = n ? q->labels : NULL,
                                    .n_labels = n,
                                    .focus = q->focus,
+                                   .top = q->top,
                                    .typed = q->typed,
                                    .hidden = is_secret(q)};
     return &q->dialog;
@@ -58,8 +65,11 @@ const struct vf_dialog *vf_question_dialog(struct vf_question *q)
 
 const char *vf_question_help(const struct vf_question *q)
 {
-    return n_choices(q) ? _("Up/Down choose  Enter answer  Esc later")
-                        : _("Enter answer  Esc later");
+    bool job = vf_json_int(q->ask, "ask") != 0; /* the question of one waits on */
+    if (n_choices(q))
+        return job ? _("Up/Down choose  Enter answer  Esc later")
+                   : _("Up/Down choose  Enter answer  Esc back");
+    return job ? _("Enter answer  Esc later") : _("Enter answer  Esc back");
 }
 
 static void type(struct vf_question *q, int key)
@@ -109,10 +119,17 @@ enum vf_question_end vf_question_key(struct vf_question *q, int key, struct vf_a
         answer(q, out);
         return VF_QUESTION_ANSWERED;
     }
-    if (n && (key == VF_KEY_UP || key == VF_KEY_BACK_TAB))
+    if (key == VF_KEY_PAGE_UP || key == VF_KEY_PAGE_DOWN) {
+        const char *detail = vf_json_str(q->ask, "detail");
+        int most = detail ? (int)strlen(detail) / 20 : 0; /* no less than its lines */
+        q->top += key == VF_KEY_PAGE_UP ? -SCROLL : SCROLL;
+        q->top = q->top < 0 ? 0 : q->top > most ? most : q->top;
+    } else if (n && (key == VF_KEY_UP || key == VF_KEY_BACK_TAB || key == VF_KEY_WHEEL_UP))
         q->focus = (q->focus + n - 1) % n;
-    else if (n && (key == VF_KEY_DOWN || key == VF_KEY_TAB))
+    else if (n && (key == VF_KEY_DOWN || key == VF_KEY_TAB || key == VF_KEY_WHEEL_DOWN))
         q->focus = (q->focus + 1) % n;
+    else if (n && key >= VF_KEY_ROW && key < VF_KEY_ROW + (int)n)
+        q->focus = (size_t)(key - VF_KEY_ROW);
     else if (n && key > '0' && key <= '0' + (int)n)
         q->focus = (size_t)(key - '1');
     else if (!n && ((key >= ' ' && key < VF_KEY_RESIZE) || key == VF_KEY_BACKSPACE))

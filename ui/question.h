@@ -12,12 +12,14 @@ enum { VF_QUESTION_LABELS = 16, VF_QUESTION_TYPED = 4096 };
 struct vf_question {
     json_t *ask; /* NULL: none in front */
     size_t focus;
+    int top; /* of the detail */
     char typed[VF_QUESTION_TYPED];
     const char *labels[VF_QUESTION_LABELS];
     struct vf_dialog dialog; /* filled by vf_question_dialog() */
 };
 
-/* Puts ASK (a reference of its own is taken) in front, its safe answer in the focus. */
+/* Puts ASK (a reference of its own is taken) in front, its safe answer in the focus; a line that is
+ * typed begins as what "typed" says. */
 void vf_question_open(struct vf_question *q, json_t *ask);
 /* Takes it away, wiping what was typed. */
 void vf_question_close(struct vf_question *q);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config.h"
 #include "ui/screen.h"
+#include "ui/say.h"
 #include "base/i18n.h"
 #include "base/str.h"
 
@@ -23,6 +24,10 @@ struct vf_screen {
     int signals;
     sigset_t before; /* the mask */
     attr_t looks[VF_LOOK_COUNT];
+    bool mouse, titles;
+    char *title;           /* as it is shown; NULL: not set */
+    struct vf_spot *spots; /* of the canvas that is shown */
+    size_t n_spots;
 };
 
 /* ---- the way back, also from a crash: prepared, because nothing can be computed then ---- */
@@ -32,16 +37,20 @@ static char goodbye[256];
 static size_t goodbye_len;
 static bool taken;
 
-static void add_goodbye(const char *capability)
+static void add_goodbye_text(const char *s)
 {
-    const char *s = tigetstr((char *)capability);
-    if (!s || s == (char *)-1) /* NOLINT: what curses returns */
-        return;
     size_t n = strlen(s);
     if (goodbye_len + n > sizeof goodbye)
         return;
     memcpy(goodbye + goodbye_len, s, n);
     goodbye_len += n;
+}
+
+static void add_goodbye(const char *capability)
+{
+    const char *s = tigetstr((char *)capability);
+    if (s && s != (char *)-1) /* NOLINT: what curses returns */
+        add_goodbye_text(s);
 }
 
 static void crashed(int sig)
@@ -59,15 +68,26 @@ static void crashed(int sig)
 
 static void at_exit(void)
 {
-    if (taken)
+    if (taken) {
         endwin();
+        ssize_t n = write(STDOUT_FILENO, goodbye, goodbye_len);
+        (void)n;
+    }
     taken = false;
 }
 
-static void prepare_way_back(void)
+/* Control sequences of xterm, which all understand that show window titles. */
+static const char push_title[] = "\033[22;2t", pop_title[] = "\033[23;2t",
+                  no_mouse[] = "\033[?1000l\033[?1002l\033[?1006l";
+
+static void prepare_way_back(const struct vf_screen *s)
 {
     static bool once;
     goodbye_len = 0;
+    if (s->titles)
+        add_goodbye_text(pop_title);
+    if (s->mouse)
+        add_goodbye_text(no_mouse);
     add_goodbye("sgr0");
     add_goodbye("cnorm");
     add_goodbye("rmkx");
@@ -76,8 +96,9 @@ static void prepare_way_back(void)
         return;
     once = true;
     static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+    struct sigaction crash = {.sa_handler = crashed};
     for (size_t i = 0; i < VF_COUNT(signals); i++)
-        signal(signals[i], crashed);
+        sigaction(signals[i], &crash, NULL);
     atexit(at_exit);
 }
 
@@ -103,6 +124,36 @@ static void set_looks(struct vf_screen *s, bool plain)
         if (colours && looks[i].colour >= 0 && init_pair((short)(i + 1), looks[i].colour, -1) == OK)
             s->looks[i] |= (attr_t)COLOR_PAIR(i + 1);
     }
+}
+
+/* ---- the window's title ---- */
+
+/* Terminals that are known to have one and to bear being told. */
+static bool has_title(const char *term)
+{
+    static const char *const known[] = {"xterm",     "rxvt",  "tmux",    "screen", "st-", "foot",
+                                        "alacritty", "kitty", "konsole", "gnome",  "vte", "putty"};
+    for (size_t i = 0; term && i < VF_COUNT(known); i++)
+        if (!strncmp(term, known[i], strlen(known[i])))
+            return true;
+    return false;
+}
+
+static void say(const char *text)
+{
+    fputs(text, stdout);
+    fflush(stdout);
+}
+
+void vf_screen_title(struct vf_screen *s, const char *text)
+{
+    if (!s->titles || (s->title && vf_streq(s->title, text)))
+        return;
+    vf_autofree char *safe = vf_escape(text);
+    vf_autofree char *shown = vf_for_locale(safe);
+    vf_autofree char *sequence = vf_asprintf("\033]2;%s\007", shown);
+    vf_str_set(&s->title, text);
+    say(sequence);
 }
 
 /* ---- beginning and end ---- */
@@ -159,8 +210,13 @@ struct vf_screen *vf_screen_open(const struct vf_screen_opts *opts, struct vf_er
     intrflush(stdscr, FALSE);
     set_escdelay(ESC_DELAY_MS);
     set_looks(s, opts->plain);
+    s->mouse = opts->mouse && mousemask(BUTTON1_PRESSED | BUTTON4_PRESSED | BUTTON5_PRESSED, NULL);
+    mouseinterval(0);
+    s->titles = has_title(term);
     taken = true;
-    prepare_way_back();
+    prepare_way_back(s);
+    if (s->titles)
+        say(push_title);
     return s;
 }
 
@@ -168,10 +224,16 @@ void vf_screen_close(struct vf_screen *s)
 {
     if (!s)
         return;
+    if (s->mouse)
+        mousemask(0, NULL);
+    if (s->titles)
+        say(pop_title);
     endwin();
     taken = false;
     delscreen(s->terminal);
     forget_signals(s);
+    free(s->title);
+    free(s->spots);
     free(s);
 }
 
@@ -201,6 +263,10 @@ void vf_screen_show(struct vf_screen *s, const struct vf_canvas *c, bool whole)
     erase();
     for (int i = 0; i < c->rows && i < LINES; i++)
         show_row(s, c, i);
+    free(s->spots);
+    s->n_spots = c->n_spots;
+    s->spots = vf_xcalloc(c->n_spots + 1, sizeof *s->spots);
+    memcpy(s->spots, c->spots, c->n_spots * sizeof *s->spots);
     bool cursor = c->cursor_row >= 0 && c->cursor_row < LINES && c->cursor_col < COLS;
     curs_set(cursor);
     if (cursor)
@@ -265,12 +331,29 @@ static const struct {
     {CTRL_C, VF_KEY_INTERRUPT}, {CTRL_L, VF_KEY_REDRAW},    {CTRL_Z, VF_KEY_SUSPEND},
 };
 
+/* What the mouse did, as a key. */
+static int mouse_key(const struct vf_screen *s)
+{
+    MEVENT e;
+    if (getmouse(&e) != OK)
+        return VF_KEY_OTHER;
+    if (e.bstate & BUTTON4_PRESSED)
+        return VF_KEY_WHEEL_UP;
+    if (e.bstate & BUTTON5_PRESSED)
+        return VF_KEY_WHEEL_DOWN;
+    const struct vf_canvas shown = {.spots = s->spots, .n_spots = s->n_spots};
+    int key = vf_canvas_spot_at(&shown, e.y, e.x);
+    return key == VF_KEY_NONE ? VF_KEY_OTHER : key;
+}
+
 int vf_screen_key(struct vf_screen *s)
 {
     wint_t c;
     int r = get_wch(&c);
     if (r == ERR)
         return VF_KEY_NONE;
+    if (r == KEY_CODE_YES && c == KEY_MOUSE)
+        return mouse_key(s);
     if (r == KEY_CODE_YES) {
         for (size_t i = 0; i < VF_COUNT(function_keys); i++)
             if (function_keys[i].curses == (int)c)

@@ -12,6 +12,8 @@ struct vf_screen;
 struct vf_screen_opts {
     bool ascii; /* no line drawing and no other characters beyond ASCII, whatever the locale */
     bool plain; /* no colours; also so with $NO_COLOR */
+    bool mouse; /* clicks and the wheel are keys: of the spots of the canvas, and VF_KEY_WHEEL_UP …
+                 */
 };
 
 /* Takes the terminal (stdin and stdout) over. UNSUPPORTED when it cannot show screens (no terminal,
@@ -32,5 +34,7 @@ int vf_screen_signals(const struct vf_screen *s);
 /* Takes them: a new size is taken over; false when one told us to go. */
 bool vf_screen_hear(struct vf_screen *s);
 void vf_screen_bell(struct vf_screen *s);
+/* Names the terminal's window TEXT, where it has a name; it gets its own back in the end. */
+void vf_screen_title(struct vf_screen *s, const char *text);
 
 #endif

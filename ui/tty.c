@@ -15,10 +15,27 @@
 
 enum { MAX_ANSWER = 4096 };
 
+static bool piped; /* standard input is no terminal, and yet questions are answered there */
+
+void vf_tty_use_stdin(void)
+{
+    piped = !isatty(0);
+}
+
 bool vf_tty_there(void)
 {
     vf_autofd int fd = open("/dev/tty", O_RDWR | O_CLOEXEC);
-    return fd >= 0 && isatty(0);
+    return piped || (fd >= 0 && isatty(0));
+}
+
+/* Where questions are put (*OUT) and answered (*IN); false: nowhere. */
+static bool open_ends(int *in, int *out)
+{
+    *in = piped       ? fcntl(0, F_DUPFD_CLOEXEC, 3)
+          : isatty(0) ? open("/dev/tty", O_RDWR | O_CLOEXEC)
+                      : -1;
+    *out = *in < 0 ? -1 : fcntl(piped ? 1 : *in, F_DUPFD_CLOEXEC, 3);
+    return *out >= 0;
 }
 
 static void put(int fd, const char *s)
@@ -31,7 +48,7 @@ static void put(int fd, const char *s)
 }
 
 /* Waits until FD has something to read: 1; 0 when cancelled; -1 when it hung up or OTHER ended it.
- */
+ * Of a pipe whose writer is gone lines may be left, or its end can be read. */
 static int await_line(int fd, struct vf_cancel *cancel, const struct vf_tty_other *other)
 {
     struct pollfd p[] = {{.fd = fd, .events = POLLIN},
@@ -40,13 +57,25 @@ static int await_line(int fd, struct vf_cancel *cancel, const struct vf_tty_othe
     for (;;) {
         if (vf_cancel_poll(cancel, p, VF_COUNT(p), -1, NULL) <= 0)
             return 0;
-        if (p[0].revents & (POLLHUP | POLLERR))
+        if ((p[0].revents & (POLLHUP | POLLERR)) && !piped)
             return -1;
         if ((p[1].revents || p[2].revents) && other->settled(other->opaque))
             return -1;
         if (p[0].revents)
             return 1;
     }
+}
+
+/* A line and no more: what a pipe has behind it is for the next question. Its length; 0: none, -1:
+ * reading failed. */
+static ssize_t get_line(int fd, char *line, size_t size)
+{
+    size_t n = 0;
+    ssize_t r = 1;
+    while (n + 1 < size && (r = read(fd, line + n, 1)) == 1 && line[n++] != '\n')
+        ;
+    line[n] = 0;
+    return n ? (ssize_t)n : r;
 }
 
 /* One line without its newline; -1 at end of file or when cancelled, -2 when the terminal is gone
@@ -63,13 +92,12 @@ static int read_line(int fd, bool hidden, struct vf_cancel *cancel,
         tcsetattr(fd, TCSAFLUSH, &now);
     }
     int ready = await_line(fd, cancel, other);
-    ssize_t n = ready > 0 ? read(fd, line, size - 1) : -1;
+    ssize_t n = ready > 0 ? get_line(fd, line, size) : -1;
     bool left = ready < 0 || (ready > 0 && n < 0);
     if (changed)
         tcsetattr(fd, TCSAFLUSH, &was);
     if (n <= 0)
         return left ? -2 : -1;
-    line[n] = 0;
     line[strcspn(line, "\r\n")] = 0;
     return 0;
 }
@@ -121,13 +149,16 @@ int vf_tty_ask(const struct vf_ask *q, struct vf_cancel *cancel, const struct vf
                struct vf_answer *out)
 {
     *out = (struct vf_answer){0};
-    vf_autofd int fd = open("/dev/tty", O_RDWR | O_CLOEXEC);
-    if (fd < 0 || !isatty(0))
+    vf_autofd int in = -1;
+    vf_autofd int to = -1;
+    if (!open_ends(&in, &to))
         return nobody(q, out);
     char line[MAX_ANSWER];
     for (;;) {
-        show(fd, q);
-        int r = read_line(fd, q->kind == VF_ASK_SECRET, cancel, other, line, sizeof line);
+        show(to, q);
+        int r = read_line(in, q->kind == VF_ASK_SECRET, cancel, other, line, sizeof line);
+        if (piped)
+            put(to, "\n"); /* nobody typed one */
         if (r == -2)
             return VF_TTY_LEFT;
         if (r < 0)
@@ -142,7 +173,7 @@ int vf_tty_ask(const struct vf_ask *q, struct vf_cancel *cancel, const struct vf
             out->text = vf_strdup(text);
             return 0;
         }
-        put(fd, _("Please give one of the numbers.\n"));
+        put(to, _("Please give one of the numbers.\n"));
     }
 }
 
@@ -165,13 +196,14 @@ bool vf_tty_confirm(const char *question)
 struct entry {
     char *id;
     struct vf_secret *secret;
-    bool given; /* offered already to the process that asks now */
+    char **given; /* the askers it was offered to already; NULL: none */
 };
 
 struct vf_tty_cache {
     pthread_mutex_t lock;
     struct entry *v;
     size_t n;
+    char *asker;
 };
 
 struct vf_tty_cache *vf_tty_cache_new(void)
@@ -188,8 +220,10 @@ void vf_tty_cache_free(struct vf_tty_cache *c)
     for (size_t i = 0; i < c->n; i++) {
         free(c->v[i].id);
         vf_secret_free(c->v[i].secret);
+        vf_strv_free(c->v[i].given);
     }
     free(c->v);
+    free(c->asker);
     pthread_mutex_destroy(&c->lock);
     free(c);
 }
@@ -197,9 +231,30 @@ void vf_tty_cache_free(struct vf_tty_cache *c)
 void vf_tty_cache_rewind(struct vf_tty_cache *c)
 {
     pthread_mutex_lock(&c->lock);
-    for (size_t i = 0; i < c->n; i++)
-        c->v[i].given = false;
+    for (size_t i = 0; i < c->n; i++) {
+        vf_strv_free(c->v[i].given);
+        c->v[i].given = NULL;
+    }
     pthread_mutex_unlock(&c->lock);
+}
+
+void vf_tty_cache_turn(struct vf_tty_cache *c, const char *asker)
+{
+    pthread_mutex_lock(&c->lock);
+    vf_str_set(&c->asker, asker);
+    pthread_mutex_unlock(&c->lock);
+}
+
+static bool is_given(const struct vf_tty_cache *c, const struct entry *e)
+{
+    return e->given && vf_strv_has(e->given, c->asker ? c->asker : "");
+}
+
+static void give(const struct vf_tty_cache *c, struct entry *e)
+{
+    if (!e->given)
+        e->given = vf_strv_new();
+    vf_strv_add(&e->given, c->asker ? c->asker : "");
 }
 
 static struct entry *find(struct vf_tty_cache *c, const char *id)
@@ -220,7 +275,9 @@ void vf_tty_cache_put(struct vf_tty_cache *c, const char *id, const struct vf_se
     }
     vf_secret_free(e->secret);
     e->secret = vf_secret_copy(answer);
-    e->given = true; /* this process knows it */
+    vf_strv_free(e->given);
+    e->given = NULL;
+    give(c, e); /* this process knows it */
     pthread_mutex_unlock(&c->lock);
 }
 
@@ -235,9 +292,9 @@ bool vf_tty_cache_get(struct vf_tty_cache *c, const char *id, enum vf_ask_kind k
     *out = (struct vf_answer){0};
     pthread_mutex_lock(&c->lock);
     struct entry *e = find(c, id);
-    bool have = e && !e->given;
+    bool have = e && !is_given(c, e);
     if (have) {
-        e->given = true;
+        give(c, e);
         if (kind == VF_ASK_SECRET)
             out->secret = vf_secret_copy(e->secret);
         else

@@ -8,6 +8,10 @@
 /* Is there a person: /dev/tty can be opened and stdin is a terminal. */
 bool vf_tty_there(void);
 
+/* From now on questions are put on standard output and answered on standard input where that is no
+ * terminal, a line each. */
+void vf_tty_use_stdin(void);
+
 /* What else may end a question: when one of FDS (-1: none) is readable, SETTLED says whether it
  * does. */
 struct vf_tty_other {
@@ -46,5 +50,7 @@ bool vf_tty_cache_get(struct vf_tty_cache *c, const char *id, enum vf_ask_kind k
 void vf_tty_cache_put(struct vf_tty_cache *c, const char *id, const struct vf_secret *answer);
 /* Secrets may be offered once more: another process begins to ask. */
 void vf_tty_cache_rewind(struct vf_tty_cache *c);
+/* From here on ASKER (a job; NULL: who has no name) asks: each is offered a secret once. */
+void vf_tty_cache_turn(struct vf_tty_cache *c, const char *asker);
 
 #endif

@@ -2,12 +2,21 @@
 #include "config.h"
 #include "ui/unfinished.h"
 #include "ui/say.h"
+#include "job/batch.h"
 #include "job/back.h"
 #include "job/job.h"
 #include "job/resume.h"
 #include "job/state.h"
 #include "base/i18n.h"
 #include "base/str.h"
+
+char *vf_unfinished_left(const char *dir, struct vf_journal *j)
+{
+    double seconds = vf_job_left(dir, j);
+    if (seconds < 0)
+        return NULL;
+    return seconds < 60 ? vf_strdup(_("< 1 min")) : vf_asprintf(_("~%.0f min"), seconds / 60);
+}
 
 /* The last event of TYPE, borrowed; NULL: none. */
 static const json_t *last(struct vf_journal *j, const char *type)
@@ -47,6 +56,26 @@ static const char *const ways[] = {
     N_("; rollback"),
 };
 
+/* Of a job that never began and is of a BATCH: what can be expected. */
+static const char *not_begun(const char *batch, const char **way)
+{
+    vf_autofree char *dir = vf_batch_dir(batch);
+    *way = "";
+    if (vf_batch_is_stopped(batch))
+        return _("not begun");
+    if (vf_job_is_locked(dir, NULL, NULL))
+        return _("waiting");
+    *way = N_("; resume (its batch)");
+    return _("WAITING");
+}
+
+static bool is_done_test(struct vf_journal *j)
+{
+    const struct vf_record *done = vf_journal_find(j, "finish/test");
+    return vf_journal_is_rehearsal(j) && done && done->state == VF_REC_DONE &&
+           !vf_journal_find(j, "rollback");
+}
+
 void vf_say_job(FILE *out, const char *id)
 {
     vf_autofree char *dir = vf_job_dir(id);
@@ -59,7 +88,15 @@ void vf_say_job(FILE *out, const char *id)
     }
     const json_t *job = last(j, "job");
     bool runs = vf_job_is_locked(dir, NULL, NULL);
-    const char *word = runs ? _("running") : result(j), *way = runs ? "" : ways[vf_journal_way(j)];
+    const char *word = runs                       ? _("running")
+                       : vf_journal_taken_over(j) ? _("taken over")
+                                                  : result(j),
+               *way = runs ? "" : ways[vf_journal_way(j)];
+    const char *batch = vf_json_str(job, "batch");
+    if (batch && !runs && !last(j, "start"))
+        word = not_begun(batch, &way);
+    if (!runs && is_done_test(j))
+        way = N_(" (a test); rollback removes it");
     const char *vm = vf_json_str(job, "vm"), *source = vf_json_str(job, "source"),
                *target = vf_json_str(job, "target");
     vf_say(out, "%-24s  %-14s  %s: %s -> %s%s\n", id, word ? word : _("INTERRUPTED"), vm ? vm : "?",
@@ -72,7 +109,33 @@ static bool is_unfinished(const char *id)
     if (vf_job_is_locked(dir, NULL, NULL))
         return true;
     vf_auto(vf_journal_free) struct vf_journal *j = vf_journal_open(dir, true, NULL);
-    return j && vf_journal_way(j) != VF_WAY_NONE;
+    const char *batch = j ? vf_json_str(last(j, "job"), "batch") : NULL;
+    if (batch && !last(j, "start") && vf_batch_is_stopped(batch))
+        return false; /* it was decided that it does not begin */
+    /* a test that is done waits for nothing but to be removed */
+    return j && vf_journal_way(j) != VF_WAY_NONE && !is_done_test(j);
+}
+
+void vf_say_batch(FILE *out, const char *id)
+{
+    vf_autoerror struct vf_error *err = NULL;
+    struct vf_batch_entry *v;
+    size_t n, by_state[4] = {0};
+    bool runs;
+    if (vf_batch_read(id, &v, &n, &runs, &err) < 0) {
+        vf_autofree char *text = vf_escape(vf_error_text(err));
+        vf_say(out, "%s  %s\n", id, text);
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        by_state[v[i].state]++;
+    vf_batch_entries_free(v, n);
+    const char *word = runs                       ? _("running")
+                       : by_state[VF_BATCH_WAITS] ? _("INTERRUPTED; resume")
+                                                  : _("over");
+    vf_say(out, _("%s  %s: %zu VMs, %zu ended, %zu running, %zu waiting, %zu left out\n"), id, word,
+           n, by_state[VF_BATCH_ENDED], by_state[VF_BATCH_RUNS], by_state[VF_BATCH_WAITS],
+           by_state[VF_BATCH_SKIPPED]);
 }
 
 char **vf_unfinished_jobs(void)
@@ -108,15 +171,31 @@ void vf_say_ways(const char *id)
     }
 }
 
+/* The batch that all of IDS are of, or NULL. Caller frees. */
+static char *batch_of_all(char *const *ids)
+{
+    vf_autofree char *batch = ids[0] ? vf_batch_of(ids[0]) : NULL;
+    for (size_t i = 1; batch && ids[i]; i++) {
+        vf_autofree char *other = vf_batch_of(ids[i]);
+        if (!vf_streq(other, batch))
+            return NULL;
+    }
+    return VF_STEAL(batch);
+}
+
 char *vf_only_unfinished(int *code)
 {
     vf_autostrv char **ids = vf_unfinished_jobs();
     size_t n = vf_strv_len(ids);
+    vf_autofree char *batch = batch_of_all(ids);
+    if (batch)
+        return VF_STEAL(batch);
     if (n == 1)
         return vf_strdup(ids[0]);
     *code = VF_EXIT_USAGE;
     if (!n) {
-        vf_say(stderr, _("vmferry: there is no unfinished job; vmferry jobs lists all\n"));
+        vf_say(stderr, _("vmferry: there is no unfinished job; vmferry jobs lists all. One that "
+                         "another machine began: vmferry resume --at CLUSTER\n"));
         return NULL;
     }
     vf_say(stderr, _("vmferry: several jobs are unfinished; give one of them:\n"));

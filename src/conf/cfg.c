@@ -93,6 +93,23 @@ static int read_strings(struct reader *r, config_setting_t *s, const struct vf_c
     return 0;
 }
 
+static int read_set(struct reader *r, config_setting_t *s, const struct vf_cfg_key *k,
+                    unsigned *out)
+{
+    const char *v;
+    bool list = config_setting_is_array(s) || config_setting_is_list(s);
+    if (!list && config_setting_type(s) != CONFIG_TYPE_STRING)
+        return bad(r, s, "%s must be a list of texts in quotes: [ \"…\", \"…\" ]", k->key);
+    *out = 0;
+    for (int i = 0; i < (list ? config_setting_length(s) : 1); i++) {
+        config_setting_t *e = list ? config_setting_get_elem(s, (unsigned)i) : s;
+        if (check_string(r, e, k, k->key, &v) < 0)
+            return -1;
+        *out |= 1U << word_index(k->words, v);
+    }
+    return 0;
+}
+
 static int read_uint(struct reader *r, config_setting_t *s, const struct vf_cfg_key *k, void *field)
 {
     int type = config_setting_type(s);
@@ -121,7 +138,7 @@ static int read_list(struct reader *r, config_setting_t *s, const struct vf_cfg_
     for (int i = 0; i < config_setting_length(s); i++) {
         void *entry = vf_grow(item + k->offset, n, k->table->size);
         if (k->table->init)
-            k->table->init(entry);
+            k->table->init(entry, item);
         if (read_group(r, config_setting_get_elem(s, (unsigned)i), k->table, entry) < 0)
             return -1;
     }
@@ -162,6 +179,8 @@ static int read_key(struct reader *r, config_setting_t *s, const struct vf_cfg_k
             return -1;
         *(int *)field = word_index(k->words, v);
         return 0;
+    case VF_CFG_SET:
+        return read_set(r, s, k, field);
     case VF_CFG_GROUP:
         return read_group(r, s, k->table, field);
     case VF_CFG_LIST:

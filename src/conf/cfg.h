@@ -19,6 +19,7 @@ enum vf_cfg_type {
     VF_CFG_BOOL,  /* bool */
     VF_CFG_TRI,   /* int: 0, 1; what init() left (-1) when not named */
     VF_CFG_WORD,  /* int or enum: index of the word in WORDS */
+    VF_CFG_SET,   /* unsigned: bit I for each of WORDS that is named; an empty array: none */
     VF_CFG_GROUP, /* structure inside the structure, by TABLE */
     VF_CFG_LIST,  /* pointer to an array of structures by TABLE, count (size_t) at COUNT */
 };
@@ -44,8 +45,10 @@ struct vf_cfg_table {
     const char *what; /* "a cluster", for messages */
     const struct vf_cfg_key *keys;
     size_t n_keys;
-    size_t size;              /* of one structure */
-    void (*init)(void *item); /* fills a zeroed one with "not set"; may be NULL */
+    size_t size; /* of one structure */
+    /* Fills a zeroed one with "not set"; OWNER is what the list is in, with the keys read that
+     * stand before the list's own in its table. May be NULL. */
+    void (*init)(void *item, const void *owner);
     /* After all keys were read: what one row cannot say. The message needs no file and line. */
     int (*finish)(void *item, struct vf_error **err);
 };

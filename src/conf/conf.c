@@ -128,7 +128,7 @@ static const struct vf_cfg_key ssh_keys[] = {
 static const struct vf_cfg_table ssh_table = {
     .what = "ssh", .keys = ssh_keys, .n_keys = VF_COUNT(ssh_keys), .finish = finish_ssh};
 
-static void init_node(void *item)
+static void init_node(void *item, const void *owner)
 {
     struct vf_node_conf *n = item;
     vf_ssh_conf_init(&n->ssh);
@@ -146,7 +146,7 @@ static const struct vf_cfg_table node_table = {.what = "a node",
                                                .size = sizeof(struct vf_node_conf),
                                                .init = init_node};
 
-static void init_storage(void *item)
+static void init_storage(void *item, const void *owner)
 {
     struct vf_storage_conf *s = item;
     vf_ssh_conf_init(&s->ssh);
@@ -171,7 +171,7 @@ static const struct vf_cfg_table storage_table = {.what = "a storage",
                                                   .size = sizeof(struct vf_storage_conf),
                                                   .init = init_storage};
 
-static void init_cluster(void *item)
+static void init_cluster(void *item, const void *owner)
 {
     struct vf_cluster_conf *c = item;
     c->verify = true;

@@ -3,7 +3,7 @@
  * undone; when it is surely down, the source is put back. */
 #include "config.h"
 #include "job/back.h"
-#include "job/job_priv.h"
+#include "job/lease.h"
 #include "plan/name.h"
 #include "base/clock.h"
 #include "base/i18n.h"
@@ -279,7 +279,8 @@ enum vf_exit vf_job_return(struct vf_job *job, bool remove, struct vf_error **er
 {
     if (vf_job_connect(job, err) < 0)
         return VF_EXIT_INTERRUPTED;
-    if (vf_job_load_source(job, err) < 0 || agree(job, remove, err) < 0)
+    if (vf_job_load_source(job, err) < 0 || vf_lease_again(job, err) < 0 ||
+        agree(job, remove, err) < 0)
         return vf_error_is_transient(*err) ? VF_EXIT_INTERRUPTED : VF_EXIT_FAILED;
     struct was w = was_of(job);
     if ((vf_journal_find(job->journal, "return/source") || retire_target(job, &w, err) == 0) &&

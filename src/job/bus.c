@@ -129,6 +129,20 @@ static json_t *answered_event(int64_t number, const struct vf_answer *a)
     return e;
 }
 
+enum { SETTLED_MS = 5000 };
+
+/* Until somebody answers (1), Q has settled itself (0), or cancelled (-1). */
+static int await_answer(struct vf_bus *b, const struct vf_ask *q, struct vf_cancel *cancel,
+                        struct vf_error **err)
+{
+    struct pollfd p = {.fd = b->answered, .events = POLLIN};
+    for (;;) {
+        int r = vf_cancel_poll(cancel, &p, 1, q->settled ? SETTLED_MS : -1, err);
+        if (r != 0 || q->settled(q->opaque))
+            return r;
+    }
+}
+
 static int bus_ask(void *opaque, const struct vf_ask *q, struct vf_cancel *cancel,
                    struct vf_answer *out, struct vf_error **err)
 {
@@ -142,8 +156,7 @@ static int bus_ask(void *opaque, const struct vf_ask *q, struct vf_cancel *cance
     int64_t number = ++b->number;
     pthread_mutex_unlock(&b->lock);
     size_t asked = say(b, vf_event_line(ask_event(q, number)));
-    struct pollfd p = {.fd = b->answered, .events = POLLIN};
-    int r = vf_cancel_poll(cancel, &p, 1, -1, err);
+    int r = await_answer(b, q, cancel, err);
     pthread_mutex_lock(&b->lock);
     b->open = NULL;
     struct vf_answer a = b->answer;
@@ -154,7 +167,7 @@ static int bus_ask(void *opaque, const struct vf_ask *q, struct vf_cancel *cance
     pthread_mutex_unlock(&b->lock);
     vf_bus_say(b, vf_event_line(answered_event(number, &a)));
     pthread_mutex_unlock(&b->one_ask);
-    if (r >= 0 && !a.text && !a.secret)
+    if (r > 0 && !a.text && !a.secret)
         r = vf_fail(err, q->kind == VF_ASK_SECRET ? VF_E_AUTH : VF_E_CANCELLED,
                     _("nobody answered: %s"), q->title);
     if (r < 0) {

@@ -45,7 +45,7 @@ static int check_owner(struct scene *s, struct vf_findings *f, struct vf_error *
     else if (owner && !vf_streq(owner, s->job->id))
         vf_finding_add(f, VF_STOP, p->vm_name, _("let that job end first"),
                        _("it belongs to job %s now"), owner);
-    else if (!owner && source_claimed(s))
+    else if (!owner && source_claimed(s) && !s->job->plan->rehearse)
         vf_finding_add(f, VF_WARN, p->vm_name, NULL,
                        _("the line vmferry-job was taken out of its notes: it is written again"));
     return 0;
@@ -116,7 +116,7 @@ static int check_power(struct scene *s, struct vf_findings *f, struct vf_error *
 {
     const char *vm = s->job->plan->vm_name;
     bool runs = s->source.there && s->source.state != VF_VM_STOPPED;
-    if (vf_job_is_native(s->job))
+    if (vf_job_is_native(s->job) || (s->job->plan->rehearse && begun(s, "rename")))
         return 0;
     if (runs && s->target_ran)
         vf_finding_add(f, VF_STOP, vm,
@@ -150,7 +150,8 @@ static int check_target(struct scene *s, struct vf_findings *f, struct vf_error 
                          "leaves that VM alone"),
                        _("it is no longer this job's: its notes have no line \"%s\""),
                        s->job->marker);
-    else if (!s->target_ran && s->target.state != VF_VM_STOPPED && !vf_job_is_native(s->job))
+    else if (!s->target_ran && s->target.state != VF_VM_STOPPED && !vf_job_is_native(s->job) &&
+             !begun(s, "start"))
         vf_finding_add(f, VF_STOP, what,
                        _("stop it there and undo this job (vmferry rollback), then move it again"),
                        _("somebody started it, with disks that may not be complete"));
@@ -333,13 +334,14 @@ static int forget_copies(struct vf_job *job, struct vf_error **err)
 int vf_job_take_up(struct vf_job *job, const struct vf_vm *now, struct vf_error **err)
 {
     struct scene s = {.job = job};
-    if (vf_job_is_native(job) || vf_journal_find(job->journal, "start"))
+    if (vf_job_is_native(job) ||
+        vf_journal_find(job->journal, job->plan->rehearse ? "rename" : "start"))
         return 0;
     int ran = source_ran(job, err);
     if (ran < 0 || (ran && forget_copies(job, err) < 0))
         return -1;
     vf_autofree char *owner = vf_marker_find(now->description);
-    if (owner || !source_claimed(&s))
+    if (owner || !source_claimed(&s) || job->plan->rehearse)
         return 0;
     vf_autofree char *text = vf_marker_add(now->description, job->marker);
     return job->source_pve->ops->describe_as(job->source_pve, now->node, now->id, text, now->digest,

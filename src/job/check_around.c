@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Checks of what hangs on a VM beside its configuration: firewall, pool, high availability. */
 #include "config.h"
-#include "job/job_priv.h"
+#include "job/check.h"
 #include "base/i18n.h"
 #include "base/str.h"
 
 #include <string.h>
+
+#define CHECK(name)                                                                                \
+    static int name(const struct vf_view *v, struct vf_findings *f, struct vf_error **err)
 
 static const char *ref_name(const char *ref)
 {
@@ -75,10 +78,14 @@ static int check_ref(const struct vf_plan *plan, const struct vf_vm *source, con
     return 0;
 }
 
-static int check_firewall(const struct vf_plan *plan, const struct vf_vm *source,
-                          struct vf_provider *src, struct vf_provider *dst, struct vf_findings *f,
-                          struct vf_error **err)
+/* A migration carries the firewall too, but not what its rules name of the cluster's. */
+CHECK(firewall)
 {
+    const struct vf_plan *plan = v->plan;
+    const struct vf_vm *source = v->source;
+    struct vf_provider *src = v->src, *dst = v->dst;
+    if (v->same_cluster)
+        return 0;
     vf_autostrv char **refs = vf_firewall_refs(source->firewall);
     for (size_t i = 0; refs[i]; i++)
         if (check_ref(plan, source, refs[i], src, dst, f, err) < 0)
@@ -103,9 +110,11 @@ static int check_firewall(const struct vf_plan *plan, const struct vf_vm *source
     return 0;
 }
 
-static int check_pool(const struct vf_plan *plan, const struct vf_vm *source,
-                      struct vf_provider *dst, struct vf_findings *f, struct vf_error **err)
+CHECK(pool)
 {
+    const struct vf_plan *plan = v->plan;
+    const struct vf_vm *source = v->source;
+    struct vf_provider *dst = v->dst;
     enum vf_pool state;
     if (!source->pool)
         return 0;
@@ -125,18 +134,26 @@ static int check_pool(const struct vf_plan *plan, const struct vf_vm *source,
     return 0;
 }
 
-static int check_ha(const struct vf_plan *plan, const struct vf_vm *source, struct vf_provider *src,
-                    struct vf_findings *f, struct vf_error **err)
+/* Proxmox's own migration refuses a VM that is managed at all; native_check.c says so unless it was
+ * agreed to suspend it. */
+CHECK(high_availability)
 {
     /* to set the state it is in; to see that it was noticed */
     static const char *const needed[] = {"Sys.Console", "Sys.Audit"};
-    for (size_t i = 0; vf_job_under_ha(source) && i < VF_COUNT(needed); i++) {
-        int may = src->ops->may(src, "/", needed[i], err);
+    const struct vf_vm *source = v->source;
+    if (!vf_job_suspends_ha(v->plan, source))
+        return 0;
+    vf_finding_add(f, VF_INFO, source->name, NULL,
+                   _("high availability is told to leave it alone (ignored) during the move, and "
+                     "put back (%s) when the move is undone; after the move it stays so"),
+                   source->ha);
+    for (size_t i = 0; i < VF_COUNT(needed); i++) {
+        int may = v->src->ops->may(v->src, "/", needed[i], err);
         if (may < 0)
             return -1;
         vf_autofree char *cure = vf_asprintf(
             _("give it that privilege, or on a node of %s: ha-manager set vm:%u --state ignored"),
-            plan->source, source->id);
+            v->plan->source, source->id);
         if (!may)
             vf_finding_add(f, VF_STOP, source->name, cure,
                            _("it is under high availability (%s), which would start it again, and "
@@ -144,6 +161,14 @@ static int check_ha(const struct vf_plan *plan, const struct vf_vm *source, stru
                            source->ha, needed[i]);
     }
     return 0;
+}
+
+bool vf_job_suspends_ha(const struct vf_plan *plan, const struct vf_vm *source)
+{
+    if (plan->method == VF_METHOD_REMOTE_MIGRATE)
+        return source->ha && !vf_streq(source->ha, VF_HA_IGNORED) &&
+               vf_plan_fixes(plan, VF_FIX_SUSPEND_HA);
+    return !plan->rehearse && vf_job_under_ha(source);
 }
 
 bool vf_job_under_ha(const struct vf_vm *source)
@@ -155,14 +180,9 @@ bool vf_job_under_ha(const struct vf_vm *source)
     return source->ha != NULL;
 }
 
-int vf_check_around(const struct vf_plan *plan, const struct vf_vm *source, bool same_cluster,
-                    struct vf_provider *src, struct vf_provider *dst, struct vf_findings *f,
-                    struct vf_error **err)
-{
-    /* a migration carries the firewall too, but not what its rules name of the cluster's */
-    if (!same_cluster && check_firewall(plan, source, src, dst, f, err) < 0)
-        return -1;
-    if (plan->method == VF_METHOD_REMOTE_MIGRATE)
-        return 0; /* the rest is none of its business: see native.c */
-    return check_pool(plan, source, dst, f, err) < 0 ? -1 : check_ha(plan, source, src, f, err);
-}
+static const struct vf_check checks[] = {
+    {"firewall", VF_CHECK_NODE, firewall},
+    {"pool", VF_CHECK_NODE | VF_CHECK_COPY, pool},
+    {"high-availability", VF_CHECK_ALWAYS, high_availability},
+};
+const struct vf_checks vf_checks_around = {checks, VF_COUNT(checks)};

@@ -1,33 +1,23 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config.h"
 #include "job/cleanup.h"
+#include "job/place.h"
 #include "base/i18n.h"
 #include "base/str.h"
 #include "job/state.h"
-#include "job/vouch.h"
+#include "plan/name.h"
+#include "xfer/mirror.h"
 
 #include <string.h>
 #include <unistd.h>
 
 static const char token_prefix[] = "vmferry-";
 
-/* A cluster that is logged in to, behind the parts of a job that reach its hosts. */
-struct place {
-    struct vf_cluster_conf conf; /* CONF's with another ca_file, all borrowed */
-    char *ca;
-    struct vf_job *job;
-    struct host {
-        char *name;
-        struct vf_ssh *ssh;
-    } * hosts;
-    size_t n_hosts;
-};
-
 struct vf_cleaner {
     const struct vf_conf *conf;
     const struct vf_asker *asker;
     struct vf_cancel *cancel;
-    struct place **places; /* the provider borrows from one */
+    struct vf_place **places;
     size_t n_places;
     char **unreachable;
     struct vf_leftover *left;
@@ -36,74 +26,14 @@ struct vf_cleaner {
 
 /* ---- reaching ---- */
 
-static void not_reached(struct vf_cleaner *c, const char *cluster, const char *host,
-                        const char *why)
-{
-    vf_strv_addf(&c->unreachable, "%s%s%s: %s", cluster, host ? " " : "", host ? host : "", why);
-}
-
-/* NODE and STORAGE as for vf_job_ssh(). */
-static void reach(struct vf_cleaner *c, struct place *p, const char *name, const char *node,
-                  const char *storage)
-{
-    for (size_t i = 0; i < p->n_hosts; i++)
-        if (vf_streq(p->hosts[i].name, name))
-            return;
-    vf_autoerror struct vf_error *why = NULL;
-    struct vf_ssh *ssh = vf_job_ssh(p->job, false, node, storage, &why);
-    if (!ssh) {
-        not_reached(c, p->conf.name, name, vf_error_text(why));
-        return;
-    }
-    *(struct host *)vf_grow(&p->hosts, &p->n_hosts, sizeof *p->hosts) =
-        (struct host){.name = vf_strdup(name), .ssh = ssh};
-}
-
-static void reach_hosts(struct vf_cleaner *c, struct place *p)
-{
-    struct vf_provider *pve = p->job->source_pve;
-    struct vf_node *nodes = NULL;
-    size_t n = 0;
-    vf_autoerror struct vf_error *why = NULL;
-    if (pve->ops->nodes(pve, &nodes, &n, &why) < 0)
-        not_reached(c, p->conf.name, NULL, vf_error_text(why));
-    for (size_t i = 0; i < n; i++) {
-        if (nodes[i].online)
-            reach(c, p, nodes[i].name, nodes[i].name, NULL);
-        else
-            not_reached(c, p->conf.name, nodes[i].name, _("it is offline"));
-    }
-    for (size_t i = 0; i < p->conf.n_storages; i++) {
-        const struct vf_storage_conf *s = &p->conf.storages[i];
-        if (s->address)
-            reach(c, p, s->address, s->node ? s->node : "", s->name);
-    }
-    vf_nodes_free(nodes, n);
-}
-
 static void open_place(struct vf_cleaner *c, const struct vf_cluster_conf *conf)
 {
-    struct place *p = vf_xcalloc(1, sizeof *p);
-    p->conf = *conf;
     vf_autoerror struct vf_error *why = NULL;
-    struct vf_provider *pve =
-        vf_open_vouched(&p->conf, conf->verify, c->asker, c->cancel, &p->ca, &why);
-    if (!pve) {
-        not_reached(c, conf->name, NULL, vf_error_text(why));
-        free(p->ca);
-        free(p);
-        return;
-    }
-    p->job = vf_xcalloc(1, sizeof *p->job);
-    p->job->conf = (struct vf_conf *)c->conf;
-    p->job->plan = vf_plan_new();
-    vf_str_set(&p->job->plan->source, conf->name);
-    vf_str_set(&p->job->plan->target, conf->name);
-    p->job->source_pve = p->job->target_pve = pve;
-    p->job->cancel = c->cancel;
-    if (c->asker)
-        p->job->asker = *c->asker;
-    *(struct place **)vf_grow(&c->places, &c->n_places, sizeof *c->places) = p;
+    struct vf_place *p = vf_place_open(c->conf, conf, c->asker, c->cancel, &why);
+    if (p)
+        *(struct vf_place **)vf_grow(&c->places, &c->n_places, sizeof *c->places) = p;
+    else
+        vf_strv_addf(&c->unreachable, "%s: %s", conf->name, vf_error_text(why));
 }
 
 struct vf_cleaner *vf_cleaner_open(const struct vf_conf *conf, char *const *clusters,
@@ -120,7 +50,7 @@ struct vf_cleaner *vf_cleaner_open(const struct vf_conf *conf, char *const *clus
         if (!clusters || !*clusters || vf_strv_has(clusters, conf->clusters[i].name))
             open_place(c, &conf->clusters[i]);
     for (size_t i = 0; i < c->n_places; i++)
-        reach_hosts(c, c->places[i]);
+        vf_place_reach(c->places[i], &c->unreachable);
     return c;
 }
 
@@ -147,21 +77,8 @@ void vf_cleaner_free(struct vf_cleaner *c)
     if (!c)
         return;
     forget_left(c);
-    for (size_t i = 0; i < c->n_places; i++) {
-        struct place *p = c->places[i];
-        for (size_t k = 0; k < p->n_hosts; k++) {
-            vf_ssh_free(p->hosts[k].ssh);
-            free(p->hosts[k].name);
-        }
-        free(p->hosts);
-        for (size_t k = 0; k < VF_COUNT(p->job->vouchers); k++)
-            free(p->job->vouchers[k].node);
-        vf_provider_free(p->job->source_pve);
-        vf_plan_free(p->job->plan);
-        free(p->job);
-        free(p->ca);
-        free(p);
-    }
+    for (size_t i = 0; i < c->n_places; i++)
+        vf_place_free(c->places[i]);
     free(c->places);
     vf_strv_free(c->unreachable);
     free(c);
@@ -205,8 +122,22 @@ static struct vf_leftover *add(struct vf_cleaner *c, enum vf_left_kind kind, con
     return l;
 }
 
-static int look_at_host(struct vf_cleaner *c, const struct place *p, const struct host *h,
-                        struct vf_error **err)
+static int look_for_records(struct vf_cleaner *c, const struct vf_place *p,
+                            const struct vf_place_host *h, struct vf_error **err)
+{
+    struct vf_mirror *v = NULL;
+    size_t n = 0;
+    if (vf_mirror_list(h->ssh, &v, &n, err) < 0)
+        return vf_fail_prefix(err, "%s", h->name);
+    for (size_t i = 0; i < n; i++)
+        add(c, VF_LEFT_RECORD, p->conf.name, h->name, v[i].job, v[i].dir)->held =
+            v[i].holder.word == VF_MIRROR_OTHER;
+    vf_mirrors_free(v, n);
+    return 0;
+}
+
+static int look_at_host(struct vf_cleaner *c, const struct vf_place *p,
+                        const struct vf_place_host *h, struct vf_error **err)
 {
     struct vf_trace *v = NULL;
     size_t n = 0;
@@ -217,10 +148,10 @@ static int look_at_host(struct vf_cleaner *c, const struct place *p, const struc
             v[i].path)
             ->pid = v[i].pid;
     vf_traces_free(v, n);
-    return 0;
+    return look_for_records(c, p, h, err);
 }
 
-static int look_for_tokens(struct vf_cleaner *c, const struct place *p, struct vf_error **err)
+static int look_for_tokens(struct vf_cleaner *c, const struct vf_place *p, struct vf_error **err)
 {
     struct vf_provider *pve = p->job->source_pve;
     const char *user = pve->ops->password_user ? pve->ops->password_user(pve) : NULL;
@@ -236,10 +167,39 @@ static int look_for_tokens(struct vf_cleaner *c, const struct place *p, struct v
     return 0;
 }
 
+static int look_for_tests(struct vf_cleaner *c, const struct vf_place *p, struct vf_error **err)
+{
+    struct vf_provider *pve = p->job->source_pve;
+    struct vf_vm **vms = NULL;
+    size_t n = 0;
+    if (pve->ops->vms(pve, &vms, &n, err) < 0)
+        return -1;
+    for (size_t i = 0; i < n; i++) {
+        if (!vms[i]->name || !vf_ends(vms[i]->name, VF_TEST) || vms[i]->container)
+            continue;
+        /* one that is gone by now, or that this login may not read, is nobody's here */
+        vf_autofree char *notes = pve->ops->notes(pve, vms[i]->id, NULL);
+        vf_autofree char *job = notes ? vf_marker_find(notes) : NULL;
+        vf_autofree char *what = vf_asprintf("%u (%s)", vms[i]->id, vms[i]->name);
+        if (job)
+            add(c, VF_LEFT_VM, p->conf.name, vms[i]->node, job, what);
+    }
+    vf_vms_free(vms, n);
+    return 0;
+}
+
 static bool has_living_helper(const struct vf_cleaner *c, const char *job)
 {
     for (size_t i = 0; i < c->n_left; i++)
         if (c->left[i].pid && vf_streq(c->left[i].job, job))
+            return true;
+    return false;
+}
+
+static bool is_held(const struct vf_cleaner *c, const char *job)
+{
+    for (size_t i = 0; i < c->n_left; i++)
+        if (c->left[i].held && vf_streq(c->left[i].job, job))
             return true;
     return false;
 }
@@ -250,6 +210,17 @@ static void judge(struct vf_cleaner *c, struct vf_leftover *l)
     l->fate = fate_of(l->job, &migrates);
     if (l->fate == VF_FATE_RUNNING)
         l->kept = _("the job runs");
+    else if (l->kind == VF_LEFT_RECORD && l->fate == VF_FATE_UNFINISHED)
+        l->kept = _("with it the job can go on from another machine");
+    else if (l->fate == VF_FATE_UNKNOWN && is_held(c, l->job))
+        l->kept = _("another machine works on the job");
+    else if (l->kind == VF_LEFT_RECORD && l->fate == VF_FATE_UNKNOWN)
+        l->kept = _("the job can go on with it: see vmferry resume --at, also for --forget");
+    else if (l->kind == VF_LEFT_VM && l->fate == VF_FATE_UNKNOWN)
+        l->kept =
+            _("a test VM; its job is not known here, so remove it by hand if nobody needs it");
+    else if (l->kind == VF_LEFT_VM)
+        l->kept = _("a test VM; vmferry rollback of its job removes it");
     else if (l->fate == VF_FATE_UNKNOWN && has_living_helper(c, l->job))
         l->kept = _("its helper runs, perhaps for a job on another machine");
     else if (l->fate == VF_FATE_UNKNOWN && l->kind == VF_LEFT_TOKEN)
@@ -263,11 +234,11 @@ int vf_cleaner_look(struct vf_cleaner *c, const struct vf_leftover **out, size_t
 {
     forget_left(c);
     for (size_t i = 0; i < c->n_places; i++) {
-        const struct place *p = c->places[i];
+        const struct vf_place *p = c->places[i];
         for (size_t k = 0; k < p->n_hosts; k++)
             if (look_at_host(c, p, &p->hosts[k], err) < 0)
                 return -1;
-        if (look_for_tokens(c, p, err) < 0)
+        if (look_for_tokens(c, p, err) < 0 || look_for_tests(c, p, err) < 0)
             return -1;
     }
     for (size_t i = 0; i < c->n_left; i++)
@@ -279,7 +250,8 @@ int vf_cleaner_look(struct vf_cleaner *c, const struct vf_leftover **out, size_t
 
 /* ---- removing ---- */
 
-static int remove_token(const struct place *p, const struct vf_leftover *l, struct vf_error **err)
+static int remove_token(const struct vf_place *p, const struct vf_leftover *l,
+                        struct vf_error **err)
 {
     struct vf_provider *pve = p->job->source_pve;
     vf_autofree char *user = vf_strndup(l->what, strcspn(l->what, "!"));
@@ -289,13 +261,15 @@ static int remove_token(const struct place *p, const struct vf_leftover *l, stru
 static int remove_one(struct vf_cleaner *c, const struct vf_leftover *l, struct vf_error **err)
 {
     for (size_t i = 0; i < c->n_places; i++) {
-        const struct place *p = c->places[i];
+        const struct vf_place *p = c->places[i];
         if (!vf_streq(p->conf.name, l->cluster))
             continue;
         if (l->kind == VF_LEFT_TOKEN)
             return remove_token(p, l, err);
         for (size_t k = 0; k < p->n_hosts; k++)
-            if (vf_streq(p->hosts[k].name, l->host))
+            if (vf_streq(p->hosts[k].name, l->host) && l->kind == VF_LEFT_RECORD)
+                return vf_mirror_drop(p->hosts[k].ssh, l->job, NULL, NULL, err);
+            else if (vf_streq(p->hosts[k].name, l->host))
                 return vf_mover_cleanup(p->hosts[k].ssh, l->job, false, err) < 0
                            ? vf_fail_prefix(err, "%s", l->host)
                            : 0;

@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What lost jobs have left on the hosts of clusters: one-job keys, helpers, API tokens. */
+/* What lost jobs have left on the hosts of clusters: one-job keys, helpers, records, API tokens.
+ * And the test VMs of rehearsals, which are only told: a rollback of their job removes them. */
 #ifndef VF_JOB_CLEANUP_H
 #define VF_JOB_CLEANUP_H
 
 #include "base/ask.h"
 #include "conf/conf.h"
 
-enum vf_left_kind { VF_LEFT_KEY, VF_LEFT_HELPER, VF_LEFT_TOKEN };
+enum vf_left_kind { VF_LEFT_KEY, VF_LEFT_HELPER, VF_LEFT_TOKEN, VF_LEFT_RECORD, VF_LEFT_VM };
 
 /* How this machine knows the job: not at all, a process runs it, it can go on, it is over. */
 enum vf_fate { VF_FATE_UNKNOWN, VF_FATE_RUNNING, VF_FATE_UNFINISHED, VF_FATE_OVER };
 
 struct vf_leftover {
     enum vf_left_kind kind;
-    char *cluster, *host; /* host: NULL for a token */
+    char *cluster, *host; /* host: NULL for a token; a VM's node */
     char *job;
-    char *what;   /* file, directory, or USER!TOKEN */
+    char *what;   /* file, directory, USER!TOKEN, or VMID and name */
     unsigned pid; /* of the helper that runs; 0: none */
+    bool held;    /* of a record: somebody works on the job */
     enum vf_fate fate;
     const char *kept; /* why it is not to be removed (translated); NULL: it is */
 };

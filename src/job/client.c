@@ -157,9 +157,9 @@ int vf_client_answer(struct vf_client *c, int64_t ask, const char *text,
     return send_line(c, o, err);
 }
 
-int vf_client_cancel(struct vf_client *c, struct vf_error **err)
+int vf_client_cancel(struct vf_client *c, bool keep, struct vf_error **err)
 {
-    return send_line(c, json_pack("{s:s}", "type", "cancel"), err);
+    return send_line(c, json_pack("{s:s, s:b}", "type", "cancel", "keep", keep), err);
 }
 
 /* Is E the answer to REQUEST? */
@@ -168,14 +168,15 @@ static bool answers(const json_t *e, const char *request)
     return vf_streq(vf_json_str(e, "type"), "rate") && vf_streq(vf_json_str(e, "request"), request);
 }
 
-int vf_client_rate(struct vf_client *c, uint64_t rate, int timeout_ms, struct vf_error **err)
+/* Sends O (taken) and waits for its "rate" event. */
+static int ask_rate(struct vf_client *c, json_t *o, int timeout_ms, struct vf_error **err)
 {
     vf_autofree char *request = vf_asprintf("%d-%lld", (int)getpid(), (long long)vf_clock_ms());
-    if (send_line(c,
-                  json_pack("{s:s, s:I, s:s}", "type", "rate", "rate", (json_int_t)rate, "request",
-                            request),
-                  err) < 0)
+    json_object_set_new(o, "request", json_string(request));
+    if (send_line(c, o, err) < 0)
         return -1;
+    if (!timeout_ms)
+        return 0;
     int64_t end = vf_clock_ms() + timeout_ms, left = timeout_ms;
     for (; left > 0; left = end - vf_clock_ms()) {
         vf_autoerror struct vf_error *gone = NULL;
@@ -196,4 +197,15 @@ int vf_client_rate(struct vf_client *c, uint64_t rate, int timeout_ms, struct vf
             return -1;
     }
     return vf_fail(err, VF_E_NET, _("the job's process does not answer"));
+}
+
+int vf_client_rate(struct vf_client *c, uint64_t rate, int timeout_ms, struct vf_error **err)
+{
+    return ask_rate(c, json_pack("{s:s, s:I}", "type", "rate", "rate", (json_int_t)rate),
+                    timeout_ms, err);
+}
+
+int vf_client_pause(struct vf_client *c, bool pause, int timeout_ms, struct vf_error **err)
+{
+    return ask_rate(c, json_pack("{s:s, s:b}", "type", "pause", "pause", pause), timeout_ms, err);
 }

@@ -28,8 +28,12 @@ void vf_client_wait_end(struct vf_client *c, int timeout_ms);
 /* Both NULL: nobody here can answer. SECRET is borrowed. */
 int vf_client_answer(struct vf_client *c, int64_t ask, const char *text,
                      const struct vf_secret *secret, struct vf_error **err);
-int vf_client_cancel(struct vf_client *c, struct vf_error **err);
-/* A new limit, bytes per second, 0: none; waits until the job has it, at most TIMEOUT_MS. */
+/* KEEP: it can go on later; else all is put back. */
+int vf_client_cancel(struct vf_client *c, bool keep, struct vf_error **err);
+/* A new limit, bytes per second, 0: none; waits until the job has it, at most TIMEOUT_MS, during
+ * which other events are lost. 0: does not wait; the event "rate" will tell. */
 int vf_client_rate(struct vf_client *c, uint64_t rate, int timeout_ms, struct vf_error **err);
+/* Nothing more is copied, or it goes on; the same otherwise. */
+int vf_client_pause(struct vf_client *c, bool pause, int timeout_ms, struct vf_error **err);
 
 #endif

@@ -61,6 +61,28 @@ int64_t vf_event_time(const json_t *event)
     return stamp && strptime(stamp, "%Y-%m-%dT%H:%M:%SZ", &tm) ? (int64_t)timegm(&tm) : 0;
 }
 
+void vf_event_ask(const json_t *e, struct vf_ask *q, struct vf_ask_choice *choices, size_t room)
+{
+    static const char *const kinds[] = {"choice", "text", "secret"};
+    const json_t *list = json_object_get(e, "choices");
+    size_t n = json_array_size(list), kind = 0;
+    n = n < room ? n : room;
+    for (size_t i = 0; i < n; i++)
+        choices[i] = (struct vf_ask_choice){vf_json_str(json_array_get(list, i), "key"),
+                                            vf_json_str(json_array_get(list, i), "label")};
+    while (kind < VF_ASK_SECRET && !vf_streq(kinds[kind], vf_json_str(e, "kind")))
+        kind++;
+    *q = (struct vf_ask){.id = vf_json_str(e, "id"),
+                         .kind = (enum vf_ask_kind)kind,
+                         .title = vf_json_str(e, "title"),
+                         .detail = vf_json_str(e, "detail"),
+                         .choices = choices,
+                         .n_choices = n,
+                         .safe = vf_json_str(e, "safe"),
+                         .once = vf_json_true(e, "once"),
+                         .waits = vf_json_true(e, "waits")};
+}
+
 json_t *vf_event_error(const struct vf_error *e)
 {
     /* texts carry what servers said, which need not be UTF-8 */

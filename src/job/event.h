@@ -6,7 +6,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
-#include "base/error.h"
+#include "base/ask.h"
 
 /* Borrowed text and numbers of an object; NULL or 0 when not there or of another type. */
 const char *vf_json_str(const json_t *o, const char *key);
@@ -23,6 +23,9 @@ json_t *vf_event_parse(const char *line, size_t n);
 
 /* When it was made, unix seconds; 0: it does not say. */
 int64_t vf_event_time(const json_t *event);
+
+/* The question of an "ask" event: *Q borrows from E and from CHOICES, which has room for ROOM. */
+void vf_event_ask(const json_t *e, struct vf_ask *q, struct vf_ask_choice *choices, size_t room);
 
 /* An error as {"code": "NET", "text": ...} and back. */
 json_t *vf_event_error(const struct vf_error *e);

@@ -69,16 +69,60 @@ static char *api_jump(const struct vf_cluster_conf *c, char *const *addresses)
                        port ? port : "");
 }
 
-/* The API answers, so its host is reachable: perhaps it reaches the node. WHY is what was wrong
- * with the straight way. */
-static struct vf_ssh *through_api(struct vf_job *job, const char *label, char *const *addresses,
-                                  struct vf_ssh_conf *ssh, char *jump, const struct vf_asker *asker,
-                                  const struct vf_error *why, struct vf_error **err)
+void vf_host_way_clear(struct vf_host_way *w)
 {
-    vf_info("ssh", "%s; trying through %s", vf_error_text(why), jump);
-    ssh->jump = jump;
-    vf_autoerror struct vf_error *then = NULL;
-    struct vf_ssh *s = vf_ssh_open(label, addresses, ssh, asker, job->cancel, &then);
+    free(w->label);
+    vf_strv_free(w->addresses);
+    vf_ssh_conf_free(&w->ssh);
+    free(w->jump);
+    *w = (struct vf_host_way){0};
+}
+
+int vf_job_host_way(struct vf_job *job, bool target, const char *node, const char *storage,
+                    struct vf_host_way *out, struct vf_error **err)
+{
+    const struct vf_cluster_conf *c = cluster(job, target, err);
+    if (!c)
+        return -1;
+    const struct vf_storage_conf *sc = storage ? vf_conf_storage(c, storage, node) : NULL;
+    const struct vf_node_conf *nc = vf_conf_node(c, node);
+    bool other = sc && sc->address;
+    *out = (struct vf_host_way){.addresses = vf_strv_new()};
+    vf_ssh_conf_init(&out->ssh);
+    out->label = vf_strdup(other ? sc->address : node);
+    if (other) {
+        vf_ssh_conf_inherit(&out->ssh, &sc->ssh);
+        add_once(&out->addresses, sc->address);
+    } else {
+        vf_autofree char *known = cluster_address(target ? job->target_pve : job->source_pve, node);
+        if (nc) {
+            vf_ssh_conf_inherit(&out->ssh, &nc->ssh);
+            add_once(&out->addresses, nc->address);
+        }
+        add_once(&out->addresses, node);
+        add_once(&out->addresses, known);
+    }
+    vf_ssh_conf_inherit(&out->ssh, &c->ssh);
+    if (!other && !out->ssh.jump)
+        out->jump = api_jump(c, out->addresses);
+    return 0;
+}
+
+struct vf_ssh *vf_host_dial(struct vf_host_way *w, const struct vf_asker *asker,
+                            struct vf_cancel *cancel, struct vf_error **err)
+{
+    vf_autoerror struct vf_error *why = NULL, *then = NULL;
+    struct vf_ssh *s = vf_ssh_open(w->label, w->addresses, &w->ssh, asker, cancel, &why);
+    if (s || !w->jump || !vf_error_is_transient(why)) {
+        if (!s)
+            vf_fail_with(err, VF_STEAL(why));
+        return s;
+    }
+    /* the API answers, so its host is reachable: perhaps it reaches the node */
+    vf_info("ssh", "%s; trying through %s", vf_error_text(why), w->jump);
+    w->ssh.jump = w->jump;
+    s = vf_ssh_open(w->label, w->addresses, &w->ssh, asker, cancel, &then);
+    w->ssh.jump = NULL;
     if (!s)
         vf_fail(err, vf_error_code(then), _("%s; and through the host of the API: %s"),
                 vf_error_text(why), vf_error_text(then));
@@ -89,39 +133,11 @@ struct vf_ssh *vf_job_ssh_asking(struct vf_job *job, bool target, const char *no
                                  const char *storage, const struct vf_asker *asker,
                                  struct vf_error **err)
 {
-    const struct vf_cluster_conf *c = cluster(job, target, err);
-    if (!c)
+    struct vf_host_way w;
+    if (vf_job_host_way(job, target, node, storage, &w, err) < 0)
         return NULL;
-    const struct vf_storage_conf *sc = storage ? vf_conf_storage(c, storage, node) : NULL;
-    const struct vf_node_conf *nc = vf_conf_node(c, node);
-    struct vf_ssh_conf ssh;
-    vf_ssh_conf_init(&ssh);
-    vf_autostrv char **addresses = vf_strv_new();
-    const char *label = node;
-    if (sc && sc->address) {
-        vf_ssh_conf_inherit(&ssh, &sc->ssh);
-        add_once(&addresses, sc->address);
-        label = sc->address;
-    } else {
-        vf_autofree char *known = cluster_address(target ? job->target_pve : job->source_pve, node);
-        if (nc) {
-            vf_ssh_conf_inherit(&ssh, &nc->ssh);
-            add_once(&addresses, nc->address);
-        }
-        add_once(&addresses, node);
-        add_once(&addresses, known);
-    }
-    vf_ssh_conf_inherit(&ssh, &c->ssh);
-    vf_autoerror struct vf_error *why = NULL;
-    struct vf_ssh *s = vf_ssh_open(label, addresses, &ssh, asker, job->cancel, &why);
-    char *jump = !s && vf_error_is_transient(why) && !(sc && sc->address) && !ssh.jump
-                     ? api_jump(c, addresses)
-                     : NULL;
-    if (jump)
-        s = through_api(job, label, addresses, &ssh, jump, asker, why, err);
-    else if (!s)
-        vf_fail_with(err, VF_STEAL(why));
-    vf_ssh_conf_free(&ssh);
+    struct vf_ssh *s = vf_host_dial(&w, asker, job->cancel, err);
+    vf_host_way_clear(&w);
     return s;
 }
 
@@ -193,7 +209,7 @@ static const char *node_of(const struct vf_job *job, bool target)
 }
 
 /* That of the first disk: one_host() has seen that one host has them all. */
-static const char *storage_of(const struct vf_job *job, bool target)
+const char *vf_job_host_storage(const struct vf_job *job, bool target)
 {
     const struct vf_plan_disk *d = &job->plan->disks[0];
     const struct vf_disk *s = vf_vm_disk(job->source, d->slot);
@@ -202,15 +218,16 @@ static const char *storage_of(const struct vf_job *job, bool target)
 
 static int dial_host(struct vf_job *job, bool target, struct vf_ssh **out, struct vf_error **err)
 {
-    *out = vf_job_ssh(job, target, node_of(job, target), storage_of(job, target), err);
+    *out = vf_job_ssh(job, target, node_of(job, target), vf_job_host_storage(job, target), err);
     return *out ? 0 : -1;
 }
 
 /* The addresses at which the other cluster's host may find this one. What is known of the node is
  * none of another host's that its storage is read through. */
-static char **peer_addresses(struct vf_job *job, const struct vf_cluster_conf *c, bool target)
+char **vf_job_peer_addresses(struct vf_job *job, bool target, struct vf_ssh *ssh)
 {
-    const char *node = node_of(job, target), *storage = storage_of(job, target);
+    const struct vf_cluster_conf *c = cluster(job, target, NULL);
+    const char *node = node_of(job, target), *storage = vf_job_host_storage(job, target);
     const struct vf_storage_conf *sc = storage ? vf_conf_storage(c, storage, node) : NULL;
     const struct vf_node_conf *nc = vf_conf_node(c, node);
     bool other = sc && sc->address;
@@ -218,7 +235,7 @@ static char **peer_addresses(struct vf_job *job, const struct vf_cluster_conf *c
         other ? NULL : cluster_address(target ? job->target_pve : job->source_pve, node);
     char **addresses = vf_strv_new();
     add_once(&addresses, nc && !other ? nc->data_address : NULL);
-    add_once(&addresses, vf_ssh_address(vf_carrier_ssh(job->carrier, target)));
+    add_once(&addresses, vf_ssh_address(ssh));
     add_once(&addresses, known);
     return addresses;
 }
@@ -245,14 +262,10 @@ static int next_epoch(struct vf_job *job, uint64_t *out, struct vf_error **err)
 static struct vf_route *open_route(struct vf_job *job, struct vf_mover_host *source,
                                    struct vf_mover_host *target, struct vf_error **err)
 {
-    const struct vf_cluster_conf *sc = cluster(job, false, err),
-                                 *tc = sc ? cluster(job, true, err) : NULL;
-    if (!tc)
-        return NULL;
     struct vf_ssh *from = vf_carrier_ssh(job->carrier, false),
                   *to = vf_carrier_ssh(job->carrier, true);
-    vf_autostrv char **from_at = peer_addresses(job, sc, false);
-    vf_autostrv char **to_at = peer_addresses(job, tc, true);
+    vf_autostrv char **from_at = vf_job_peer_addresses(job, false, from);
+    vf_autostrv char **to_at = vf_job_peer_addresses(job, true, to);
     struct vf_route_opts o = {
         .source = route_end(from, from_at),
         .target = route_end(to, to_at),
@@ -318,8 +331,10 @@ static int on_ready(void *opaque, struct vf_error **err)
 
 static void on_lost(void *opaque, const struct vf_error *why, int ms)
 {
+    struct vf_job *job = opaque;
     vf_autofree char *span = vf_format_duration(ms / 1000.0);
-    vf_job_note(opaque, "warn", _("connection lost: %s; trying again for up to %s"),
+    atomic_fetch_add(&job->retries, 1);
+    vf_job_note(job, "warn", _("connection lost: %s; trying again for up to %s"),
                 vf_error_text(why), span);
 }
 

@@ -11,22 +11,15 @@
 
 /* A cluster is known by its nodes, and a node by its certificate: neither needs more than a login.
  */
-int vf_same_cluster(const struct vf_plan *plan, struct vf_provider *src,
-                    const struct vf_node *nodes, size_t n, bool *out, struct vf_error **err)
+bool vf_same_cluster(const struct vf_plan *plan, const struct vf_node *s, size_t n_s,
+                     const struct vf_node *t, size_t n_t)
 {
-    struct vf_node *other = NULL;
-    size_t m = 0;
-    *out = vf_streq(plan->source, plan->target);
-    if (*out)
-        return 0;
-    if (src->ops->nodes(src, &other, &m, err) < 0)
-        return -1;
-    for (size_t i = 0; i < n; i++)
-        for (size_t k = 0; k < m; k++)
-            *out |= nodes[i].identity && vf_streq(nodes[i].identity, other[k].identity) &&
-                    vf_streq(nodes[i].name, other[k].name);
-    vf_nodes_free(other, m);
-    return 0;
+    bool same = vf_streq(plan->source, plan->target);
+    for (size_t i = 0; i < n_t; i++)
+        for (size_t k = 0; k < n_s; k++)
+            same |= t[i].identity && vf_streq(t[i].identity, s[k].identity) &&
+                    vf_streq(t[i].name, s[k].name);
+    return same;
 }
 
 static const struct vf_storage *find(const struct vf_storage *v, size_t n, const char *name)
@@ -171,13 +164,13 @@ static char *store_directory(struct vf_job *job, bool target, const char *storag
 int vf_job_find_shared(struct vf_job *job, struct vf_error **err)
 {
     struct vf_storage *s = NULL, *t = NULL;
-    struct vf_node *nodes = NULL;
-    size_t n_s = 0, n_t = 0, n = 0;
-    bool same = false;
+    struct vf_node *from = NULL, *to = NULL;
+    size_t n_s = 0, n_t = 0, n_from = 0, n_to = 0;
     vf_autofree char *by_name = NULL;
-    int r = job->target_pve->ops->nodes(job->target_pve, &nodes, &n, err);
+    int r = job->target_pve->ops->nodes(job->target_pve, &to, &n_to, err);
     if (r == 0)
-        r = vf_same_cluster(job->plan, job->source_pve, nodes, n, &same, err);
+        r = job->source_pve->ops->nodes(job->source_pve, &from, &n_from, err);
+    bool same = r == 0 && vf_same_cluster(job->plan, from, n_from, to, n_to);
     if (r == 0)
         r = job->target_pve->ops->storages(job->target_pve, job->plan->target_node, &t, &n_t, err);
     if (r == 0)
@@ -203,7 +196,8 @@ int vf_job_find_shared(struct vf_job *job, struct vf_error **err)
                       "neither uses"));
     vf_storages_free(s, n_s);
     vf_storages_free(t, n_t);
-    vf_nodes_free(nodes, n);
+    vf_nodes_free(from, n_from);
+    vf_nodes_free(to, n_to);
     return r;
 }
 

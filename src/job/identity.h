@@ -5,10 +5,10 @@
 
 #include "job/job_priv.h"
 
-/* Are source and target one cluster, whatever they are called in the configuration? NODES: the
- * target's. */
-int vf_same_cluster(const struct vf_plan *plan, struct vf_provider *src,
-                    const struct vf_node *nodes, size_t n, bool *out, struct vf_error **err);
+/* Are source and target one cluster, whatever they are called in the configuration? By the nodes S
+ * of the one and T of the other. */
+bool vf_same_cluster(const struct vf_plan *plan, const struct vf_node *s, size_t n_s,
+                     const struct vf_node *t, size_t n_t);
 
 /* *OUT: one of the target's storages T that the plan uses and the source cluster has too, as far as
  * the APIs tell (caller frees); NULL: none. */

@@ -31,6 +31,11 @@ int vf_job_mode(const char *name);
 /* Makes STATE/jobs/ID with the plan and an empty journal. CONF_PATH is noted for the job process.
  * Returns the ID (caller frees). */
 char *vf_job_create(const struct vf_plan *plan, const char *conf_path, struct vf_error **err);
+/* The same for a job of BATCH (batch.h), which the journal's "job" event names. */
+char *vf_job_create_in(const struct vf_plan *plan, const char *conf_path, const char *batch,
+                       struct vf_error **err);
+/* Removes a job that was made and never begun. */
+void vf_job_forget(const char *id);
 
 /* Starts the job's process: `SELF __job MODE DIR` in a session of its own, its socket ready when
  * this returns. */
@@ -45,14 +50,17 @@ struct vf_move {
     const char *vm;          /* name or VMID */
     const char *bridges[64]; /* "FROM=TO" */
     size_t n_bridges;
-    const char *ciphers; /* as in a plan */
-    const char *mac;     /* "keep", "new", an address; NULL: keep */
-    unsigned target_id;  /* 0: next free */
+    const char *ciphers;                           /* as in a plan */
+    const char *service_ports, *service_addresses; /* as in a plan */
+    const char *mac;                               /* "keep", "new", an address; NULL: keep */
+    unsigned target_id;                            /* 0: next free */
     enum vf_method method;
+    unsigned fixes;     /* as in a plan */
     const char *format; /* NULL: as the source's disk where the storage takes it */
     bool skip_start, skip_disks, no_precopy, verify_tls, ignore_exists;
-    bool wait_before_stop, wait_before_start;
-    uint64_t rate; /* bytes per second, 0: no limit */
+    bool rehearse, wait_before_stop, wait_before_start;
+    bool look_at_hosts; /* as vf_check_hosts() does, with the same logins */
+    uint64_t rate;      /* bytes per second, 0: no limit */
     enum vf_verify verify;
     unsigned compress, streams, route; /* as in a plan */
     unsigned shutdown_timeout;         /* seconds; 0: default */
@@ -63,6 +71,8 @@ struct vf_prepared {
     struct vf_vm *source; /* as it is now; NULL likewise */
     struct vf_findings findings;
     uint64_t bytes; /* allocated bytes to copy, as far as known */
+    /* By vf_forecast(): how long it takes, and of that how long the VM is down; < 0: not known. */
+    double forecast_seconds, forecast_down_seconds;
 };
 
 /* Looks at both clusters, makes the plan MOVE asks for and checks it. Nothing is changed. 0 also
@@ -74,6 +84,26 @@ int vf_prepare(const struct vf_conf *conf, const struct vf_move *move, const str
 int vf_prepare_plan(const struct vf_conf *conf, const struct vf_plan *plan,
                     const struct vf_asker *asker, struct vf_cancel *cancel, struct vf_prepared *out,
                     struct vf_error **err);
+/* Fills OUT's forecast from what some seconds of measuring at both hosts show; nothing is written
+ * there. -1 with *err when it is not known: no ssh, or something would have to be asked (ASKER,
+ * which may be NULL, is asked for passwords of the API alone: it has been before). */
+int vf_forecast(const struct vf_conf *conf, struct vf_prepared *out, const struct vf_asker *asker,
+                struct vf_cancel *cancel, struct vf_error **err);
+/* "about 2 to 5 min", NULL for one that is not known (or 0: nothing to wait for); caller frees. */
+char *vf_forecast_text(double seconds);
+/* The same; LOOK_AT_HOSTS as in struct vf_move. */
+int vf_prepare_plan_looking(const struct vf_conf *conf, const struct vf_plan *plan,
+                            bool look_at_hosts, const struct vf_asker *asker,
+                            struct vf_cancel *cancel, struct vf_prepared *out,
+                            struct vf_error **err);
+
+/* What the hosts that hold the disks are like: looked at over ssh, as far as that works without
+ * asking anybody, and without changing anything there. Adds to P's findings. A second stage of the
+ * checks: it takes seconds where a host does not answer. Logs in at both clusters for it. */
+int vf_check_hosts(const struct vf_conf *conf, struct vf_prepared *p, const struct vf_asker *asker,
+                   struct vf_cancel *cancel, struct vf_error **err);
+extern const char *const vf_host_checks[]; /* names of these checks, NULL-terminated */
+
 /* One VM of many. */
 struct vf_checked {
     const struct vf_vm *vm;             /* as it is listed */

@@ -28,8 +28,10 @@ struct vf_voucher {
     bool retry;
 };
 
+struct vf_lease;
+
 struct vf_job {
-    char *id, *dir, *marker; /* marker: "vmferry-job: ID" */
+    char *id, *dir, *marker; /* marker: see vf_marker_of() */
     struct vf_conf *conf;
     struct vf_plan *plan;
     struct vf_journal *journal;
@@ -46,20 +48,27 @@ struct vf_job {
     struct vf_job_disk *disks;  /* one for each of plan->disks */
     struct vf_job_disk memory;  /* of the guest, while it is migrated live */
     struct vf_carrier *carrier; /* ssh, movers and route; NULL: not connected */
+    struct vf_lease *lease;     /* lease.h; NULL: the job has no record on a host */
     /* Held by threads that copy around all but the copying: providers and what else there is one
      * of is for one thread at a time. */
     pthread_mutex_t hands;
     bool live; /* what is being copied is in use by the VM */
-    _Atomic uint64_t
-        rate;          /* limit for the disks, bytes per second, 0: none; see vf_job_set_rate() */
-    bool shared_store; /* target and source cluster have the storage in common */
+    /* For the disks, bytes per second, 0: none: what was asked for, and what holds while nothing is
+     * paused; see vf_job_set_rate(). */
+    _Atomic uint64_t limit, rate;
+    atomic_bool paused;
+    atomic_bool keep;    /* stopped, to go on later: nothing is put back */
+    bool shared_store;   /* target and source cluster have the storage in common */
+    atomic_uint retries; /* how often a connection was lost, or an API out of reach */
     int64_t started_ms;
     int64_t down_since, up_since; /* unix seconds, 0: not yet */
     int64_t down_ms; /* when the shutdown was asked for, CLOCK_BOOTTIME; 0: another process did */
     double down_seconds; /* measured, 0: was not down or still is */
     bool source_locked;  /* by a migration, for good: nobody could take it off */
     bool stand_still;    /* what failed is for a person: nothing is put back */
-    json_t *step_times;  /* [{"step":...,"seconds":...}] */
+    pthread_mutex_t warn_lock;
+    json_t *warnings;   /* texts of those said so far; under warn_lock */
+    json_t *step_times; /* [{"step":...,"seconds":...}] */
 };
 
 /* The journal, before and after: both return when the line is on disk. DATA (taken) may be NULL. */
@@ -79,6 +88,9 @@ void vf_job_note(struct vf_job *job, const char *level, const char *fmt, ...) VF
  * starts of the job, told to all. REQUEST (may be NULL) goes into the event, for whoever asked.
  * UNSUPPORTED when vmferry does not copy the disks itself. */
 int vf_job_set_rate(struct vf_job *job, uint64_t rate, const char *request, struct vf_error **err);
+/* The same for copying at all: while PAUSED nothing more is sent. A later start of the job copies
+ * again. */
+int vf_job_pause(struct vf_job *job, bool paused, const char *request, struct vf_error **err);
 
 /* A step: done in order, undone in reverse. RUN is called on every start of the job and must take
  * over what the journal says is done; UNDO gets one record of the step ("allocate/scsi0") and must
@@ -128,6 +140,8 @@ int vf_job_await_down(struct vf_job *job, struct vf_provider *p, const struct vf
 /* Asks the worker to stop, from any thread. False: it is putting everything back already, which
  * nothing stops. */
 bool vf_job_stop(struct vf_job *job, const char *why);
+/* The same, but all is left as it is, for a later start. */
+bool vf_job_leave(struct vf_job *job, const char *why);
 
 /* From here on nothing stops the worker: it puts back, or cleans up. What was cancelled before is
  * forgotten by all that may have to wait. */
@@ -187,6 +201,12 @@ void vf_job_sweep_hosts(struct vf_job *job);
  * was copied, and the copy that counts compares both disks. Its key in the journal is "copy/SLOT",
  * or "precopy/SLOT"; done by an earlier start, nothing happens. */
 int vf_job_copy_disk(struct vf_job *job, size_t i, bool live, struct vf_error **err);
+/* precopy.c: has the source disks that are copied while it runs? Copies them again, what has
+ * changed of them; cut off, the next start does. */
+bool vf_job_can_refresh(const struct vf_job *job);
+int vf_job_refresh(struct vf_job *job, struct vf_error **err);
+/* What of the disks is copied, since when, and how long the VM would be down; caller frees. */
+char *vf_job_precopied_text(struct vf_job *job);
 /* The file that keeps how far the copy of SLOT has come; caller frees. */
 char *vf_job_mark_path(const struct vf_job *job, const char *slot);
 /* The path of VOLUME as its host sees it, honouring storage paths of the configuration; caller
@@ -197,8 +217,24 @@ char *vf_job_volume_path(struct vf_job *job, bool target, const char *node, cons
 struct vf_ssh *vf_job_ssh(struct vf_job *job, bool target, const char *node, const char *storage,
                           struct vf_error **err);
 
+/* The storage that the host with the disks is configured for: that of the first. */
+const char *vf_job_host_storage(const struct vf_job *job, bool target);
+/* The addresses at which the other cluster's host may find the one behind SSH; NULL-terminated,
+ * caller frees. */
+char **vf_job_peer_addresses(struct vf_job *job, bool target, struct vf_ssh *ssh);
 /* The address at which other nodes reach NODE of the target; caller frees. */
 char *vf_job_data_address(struct vf_job *job, const char *node, struct vf_error **err);
+
+/* steps_service.c: can the ports of the plan be tried? */
+void vf_check_service(const struct vf_plan *plan, const struct vf_vm *source,
+                      struct vf_findings *f);
+/* rehearse.c: what of PLAN cannot be rehearsed, and what a rehearsal is. */
+void vf_check_rehearsal(const struct vf_plan *plan, const struct vf_vm *source,
+                        struct vf_findings *f);
+/* Does the VM run whose move JOB rehearses? Then its disks are copied once, as they can be. */
+bool vf_job_rehearses_live(const struct vf_job *job);
+/* CONFLICT when one of them was not. */
+int vf_rehearsal_copied(struct vf_job *job, struct vf_error **err);
 
 /* native.c: the platform's own migration. */
 bool vf_job_is_native(const struct vf_job *job);
@@ -220,14 +256,19 @@ int vf_preflight(const struct vf_conf *conf, const struct vf_plan *plan, const s
                  struct vf_provider *src, struct vf_provider *dst, const char *job_id,
                  struct vf_findings *out, struct vf_error **err);
 
-/* The same for what hangs on the VM beside its configuration: firewall, pool, high availability. */
-int vf_check_around(const struct vf_plan *plan, const struct vf_vm *source, bool same_cluster,
-                    struct vf_provider *src, struct vf_provider *dst, struct vf_findings *f,
-                    struct vf_error **err);
+/* begun.c: what the names of VMs say about a move that was begun and is not this job's; VMS: those
+ * at the target. */
+int vf_check_begun(const struct vf_plan *plan, const struct vf_vm *source, struct vf_provider *dst,
+                   struct vf_vm *const *vms, size_t n, struct vf_findings *f,
+                   struct vf_error **err);
+/* Where VM NAME is instead, by that; NULL: nowhere. Caller frees. */
+char *vf_begun_hint(const char *name, struct vf_vm *const *vms, size_t n);
 /* What the plan changes of what the guest sees; the source must be as planned. */
 void vf_check_guest(const struct vf_plan *plan, const struct vf_vm *source, struct vf_findings *f);
 /* Would high availability start SOURCE again when it is shut down? */
 bool vf_job_under_ha(const struct vf_vm *source);
+/* Does the move take it out of high availability? */
+bool vf_job_suspends_ha(const struct vf_plan *plan, const struct vf_vm *source);
 /* Takes VM out of its pool, and notes that it is not carried over. */
 void vf_leave_out_pool(struct vf_vm *vm);
 /* The same of the job's target VM; says so, and WHY. */
@@ -247,10 +288,25 @@ char *vf_marker_remove(const char *description, const char *marker);
 /* Is TEXT short enough for a description? Are A and B the same to Proxmox VE? */
 bool vf_description_fits(const char *text);
 bool vf_description_same(const char *a, const char *b);
+/* The marker of job ID in its journal: "vmferry-job: ID", and how often another machine has taken
+ * it over: who was taken over from finds another than its own. Caller frees. */
+char *vf_marker_of(const char *id, const struct vf_journal *j);
+/* DESCRIPTION with MARKER in place of the marker that it has; caller frees. */
+char *vf_marker_replace(const char *description, const char *marker);
+/* Is MARKER a line of DESCRIPTION? */
+bool vf_marker_there(const char *description, const char *marker);
 /* The job ID of a marker in DESCRIPTION, or NULL; caller frees. */
 char *vf_marker_find(const char *description);
 
+/* What this job changed of the source for the length of the move and did not put back, as an array
+ * of texts; a new reference. */
+json_t *vf_job_left_changed(const struct vf_job *job);
+
 /* report.json's object. */
 json_t *vf_report(struct vf_job *job, enum vf_exit code, const struct vf_error *err);
+/* account.c: adds to it who, when, what was expected, what was warned of, what is left to do. */
+void vf_report_account(struct vf_job *job, enum vf_exit code, json_t *report);
+/* Who works here, "jdoe@laptop"; caller frees. */
+char *vf_who(void);
 
 #endif

@@ -11,6 +11,13 @@ const char *vf_verified_text(const char *how);
 /* The closing report of an "end" event's "report". */
 char *vf_report_text(const json_t *report);
 
+/* account.c: its lines of who and when; of downtime; of what else there is to know. */
+struct vf_buf;
+void vf_account_who_text(const json_t *report, struct vf_buf *b);
+void vf_account_rehearsal_text(const json_t *report, struct vf_buf *b);
+void vf_account_downtime_text(const json_t *report, struct vf_buf *b);
+void vf_account_text(const json_t *report, struct vf_buf *b);
+
 /* What failed, why, the state of source and target, what next: of a failed "end" event. */
 char *vf_failure_text(const json_t *end);
 

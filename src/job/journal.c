@@ -222,6 +222,14 @@ const struct vf_record *vf_journal_find(struct vf_journal *j, const char *key)
     return r;
 }
 
+uint64_t vf_journal_size(struct vf_journal *j)
+{
+    pthread_mutex_lock(&j->lock);
+    uint64_t end = j->end;
+    pthread_mutex_unlock(&j->lock);
+    return end;
+}
+
 const json_t *vf_journal_events(const struct vf_journal *j)
 {
     return j->events;

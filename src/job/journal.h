@@ -34,7 +34,7 @@ struct vf_journal *vf_journal_open(const char *dir, bool read_only, struct vf_er
 void vf_journal_free(struct vf_journal *j);
 VF_DEFINE_CLEANUP(struct vf_journal *, vf_journal_free)
 
-/* The functions from here to vf_journal_find() may be called by several threads. */
+/* The functions from here to vf_journal_size() may be called by several threads. */
 
 /* Appends EVENT (reference taken) and waits until it is on disk. Step events become records.
  * The line that was written comes back in *LINE (may be NULL; caller frees). */
@@ -44,6 +44,9 @@ int vf_journal_write(struct vf_journal *j, json_t *event, char **line, struct vf
 size_t vf_journal_count(struct vf_journal *j);
 const struct vf_record *vf_journal_at(struct vf_journal *j, size_t i);
 const struct vf_record *vf_journal_find(struct vf_journal *j, const char *key); /* or NULL */
+
+/* Bytes that are on disk. */
+uint64_t vf_journal_size(struct vf_journal *j);
 
 /* All lines so far as events, oldest first (array borrowed); only while nobody writes. */
 const json_t *vf_journal_events(const struct vf_journal *j);

@@ -46,14 +46,35 @@ char *vf_marker_add(const char *description, const char *marker)
     return *rest ? vf_asprintf("%s\n%s", rest, marker) : vf_strdup(marker);
 }
 
+/* Where MARKER is in D: a whole line, not the beginning of another job's ID. */
+static const char *line_of(const char *d, const char *marker)
+{
+    const char *at = strstr(d, marker);
+    size_t n = strlen(marker);
+    while (at && ((at != d && at[-1] != '\n') || (at[n] && at[n] != '\n')))
+        at = strstr(at + 1, marker);
+    return at;
+}
+
+bool vf_marker_there(const char *description, const char *marker)
+{
+    return description && line_of(description, marker);
+}
+
+char *vf_marker_of(const char *id, const struct vf_journal *j)
+{
+    const json_t *events = vf_journal_events(j);
+    size_t taken = 0;
+    for (size_t i = 0; i < json_array_size(events); i++)
+        taken += vf_streq(vf_json_str(json_array_get(events, i), "type"), "takeover");
+    return taken ? vf_asprintf("%s%s (%zu)", prefix, id, taken) : vf_asprintf("%s%s", prefix, id);
+}
+
 char *vf_marker_remove(const char *description, const char *marker)
 {
     const char *d = description ? description : "";
-    const char *at = strstr(d, marker);
+    const char *at = line_of(d, marker);
     size_t n = strlen(marker);
-    /* a whole line, not the beginning of another job's ID */
-    while (at && ((at != d && at[-1] != '\n') || (at[n] && at[n] != '\n')))
-        at = strstr(at + 1, marker);
     if (!at)
         return vf_strdup(d);
     size_t before = (size_t)(at - d);
@@ -65,15 +86,31 @@ char *vf_marker_remove(const char *description, const char *marker)
     return vf_asprintf("%.*s%s", (int)before, d, after);
 }
 
-char *vf_marker_find(const char *description)
+/* The line with a marker, of whatever job; NULL: there is none. */
+static const char *any_line(const char *description)
 {
     for (const char *s = description; s && *s;) {
-        if (vf_starts(s, prefix)) {
-            s += sizeof prefix - 1;
-            return vf_strndup(s, strspn(s, "0123456789abcdefghijklmnopqrstuvwxyz-"));
-        }
+        if (vf_starts(s, prefix))
+            return s;
         s = strchr(s, '\n');
         s = s ? s + 1 : NULL;
     }
     return NULL;
+}
+
+char *vf_marker_find(const char *description)
+{
+    const char *s = any_line(description);
+    if (!s)
+        return NULL;
+    s += sizeof prefix - 1;
+    return vf_strndup(s, strspn(s, "0123456789abcdefghijklmnopqrstuvwxyz-"));
+}
+
+char *vf_marker_replace(const char *description, const char *marker)
+{
+    const char *s = any_line(description);
+    vf_autofree char *old = s ? vf_strndup(s, strcspn(s, "\n")) : NULL;
+    vf_autofree char *rest = old ? vf_marker_remove(description, old) : NULL;
+    return vf_marker_add(rest ? rest : description, marker);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Checks before anything is touched: a table, each adding what it finds. */
+/* Checks before anything is touched: runs the tables of check.h; the step that does so in a job. */
 #include "config.h"
+#include "job/check.h"
 #include "job/identity.h"
+#include "job/lease.h"
 #include "job/steps.h"
-#include "plan/name.h"
 #include "base/i18n.h"
 #include "base/log.h"
 #include "base/str.h"
@@ -11,271 +12,24 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* What the checks look at, fetched once. */
-struct view {
-    const struct vf_plan *plan;
-    const struct vf_vm *source;
-    const char *job_id; /* NULL while only planning */
-    bool same_cluster;
-    bool blind; /* a login lacks rights: what is not seen may be there */
-    struct vf_node *nodes;
-    struct vf_vm **vms; /* at the target */
-    struct vf_storage *storages;
-    struct vf_bridge *bridges;
-    size_t n_nodes, n_vms, n_storages, n_bridges;
+const struct vf_checks *const vf_all_checks[] = {
+    &vf_checks_source,
+    &vf_checks_target,
+    &vf_checks_storage,
+    &vf_checks_network,
+    &vf_checks_cpu,
+    &vf_checks_around,
+    NULL,
 };
 
-/* What of VM does not come along, from the I-th on. */
-static void tell_left_out(const struct view *v, const struct vf_vm *vm, size_t i,
-                          struct vf_findings *f)
+static bool node_known(const struct vf_view *v)
 {
-    for (; i < vm->n_left_out; i++) {
-        const struct vf_left_out *l = &vm->left_out[i];
-        if (!l->stop && v->plan->method == VF_METHOD_REMOTE_MIGRATE && vf_native_carries(l))
-            continue;
-        if (l->stop)
-            vf_finding_add(f, VF_STOP, l->what, NULL, "%s", l->why);
-        else
-            vf_finding_add(f, l->minor ? VF_INFO : VF_WARN, l->what, NULL,
-                           _("not carried over; %s"), l->why);
-    }
-}
-
-/* Takes out of VM, as the plan makes it, what does not get to the target, with a note of each. */
-static int fit(const struct vf_plan *plan, struct vf_provider *dst, struct vf_vm *vm,
-               struct vf_error **err)
-{
-    if (plan->method == VF_METHOD_COPY)
-        return dst->ops->fit(dst, vm, err);
-    if (vm->pool) /* all else is the migration's, which checks it itself */
-        vf_leave_out_pool(vm);
-    return 0;
-}
-
-static int check_fit(const struct view *v, struct vf_provider *dst, struct vf_findings *f,
-                     struct vf_error **err)
-{
-    vf_autoerror struct vf_error *why = NULL;
-    vf_auto(vf_vm_free) struct vf_vm *vm = vf_plan_apply(v->plan, v->source, NULL, err);
-    if (!vm)
-        return -1;
-    if (fit(v->plan, dst, vm, &why) < 0 && vf_error_code(why) != VF_E_UNSUPPORTED)
-        return vf_fail_with(err, VF_STEAL(why));
-    if (why)
-        vf_finding_add(f, VF_STOP, v->source->name, NULL, "%s", vf_error_text(why));
-    tell_left_out(v, vm, v->source->n_left_out, f);
-    vf_check_guest(v->plan, v->source, f);
-    return 0;
-}
-
-static void check_source(const struct view *v, struct vf_findings *f)
-{
-    const struct vf_vm *s = v->source;
-    static const char *const suffixes[] = {VF_CREATING, VF_CLONING, VF_MIGRATED, VF_RETURNED};
-    vf_autofree char *owner = vf_marker_find(s->description);
-    if (owner && !vf_streq(owner, v->job_id))
-        vf_finding_add(f, VF_STOP, s->name, _("wait for it, or undo it with vmferry rollback"),
-                       _("job %s is moving this VM"), owner);
-    if (s->lock)
-        vf_finding_add(f, VF_STOP, s->name, _("wait until the task that holds the lock has ended"),
-                       _("its configuration is locked (%s)"), s->lock);
-    if (v->plan->vm_name && !vf_streq(s->name, v->plan->vm_name))
-        vf_finding_add(f, VF_STOP, v->plan->vm_name,
-                       _("make a new plan, or put its name into vm-name if it is the same VM"),
-                       _("VM %u is called %s now: it may be another one"), s->id, s->name);
-    /* neither can it be shut down nor is what its memory holds on its disks */
-    if (s->state != VF_VM_RUNNING && s->state != VF_VM_STOPPED)
-        vf_finding_add(f, VF_STOP, s->name, _("resume it, or stop it"),
-                       _("it neither runs nor is stopped (%s)"), vf_vm_state_name(s->state));
-    for (size_t i = 0; i < VF_COUNT(suffixes); i++)
-        if (vf_ends(s->name, suffixes[i]))
-            vf_finding_add(
-                f, VF_STOP, s->name, _("look at what that move left, then rename the VM"),
-                _("the name says that another move was begun or done (%s)"), suffixes[i]);
-    if (!s->n_disks && v->plan->copy_disks)
-        vf_finding_add(f, VF_WARN, s->name, NULL, _("it has no disks to copy"));
-    tell_left_out(v, s, 0, f);
-    for (size_t i = 0; v->plan->method == VF_METHOD_COPY && v->plan->copy_disks && i < s->n_disks;
-         i++)
-        if (s->disks[i].linked)
-            vf_finding_add(
-                f, VF_INFO, s->disks[i].slot, NULL,
-                _("it is a linked clone: at the target it becomes a whole disk, with what "
-                  "its template holds"));
-    for (size_t i = 0; v->plan->method == VF_METHOD_COPY && i < s->n_cdroms; i++)
-        if (s->cdroms[i].cloudinit && v->plan->n_disks)
-            vf_finding_add(f, VF_INFO, s->cdroms[i].slot, NULL,
-                           _("the cloud-init drive is made anew from the VM's settings; with the "
-                             "same settings and MAC addresses the guest takes itself for the same "
-                             "instance"));
-        else if (s->cdroms[i].media && !s->cdroms[i].cloudinit)
-            vf_finding_add(f, VF_INFO, s->cdroms[i].slot, NULL,
-                           _("the drive will be empty at the target (now %s)"), s->cdroms[i].media);
-}
-
-static void check_node(const struct view *v, struct vf_findings *f)
-{
-    for (size_t i = 0; i < v->n_nodes; i++) {
-        const struct vf_node *n = &v->nodes[i];
-        if (!vf_streq(n->name, v->plan->target_node))
-            continue;
-        if (n->no_quorum)
-            vf_finding_add(f, VF_STOP, v->plan->target,
-                           _("most of its nodes must be up and see each other: see pvecm status"),
-                           _("the target cluster has no quorum and refuses every change"));
-        if (!n->online)
-            vf_finding_add(f, VF_STOP, n->name, _("choose another node"),
-                           _("the target node is offline"));
-        else if (n->memory_total && n->memory_total - n->memory_used < v->source->memory) {
-            vf_autofree char *need = vf_format_bytes(v->source->memory);
-            vf_autofree char *have = vf_format_bytes(n->memory_total - n->memory_used);
-            vf_finding_add(f, VF_WARN, n->name,
-                           _("choose another node, or make room before the start"),
-                           _("the VM wants %s of memory, the node has %s free"), need, have);
-        }
-        return;
-    }
-    vf_autostrv char **names = vf_strv_new();
-    for (size_t i = 0; i < v->n_nodes; i++)
-        vf_strv_add(&names, v->nodes[i].name);
-    vf_autofree char *known = vf_strv_join(names, ", ");
-    vf_finding_add(f, VF_STOP, v->plan->target_node, NULL,
-                   _("there is no such node at %s; it has %s"), v->plan->target,
-                   *known ? known : _("none that this login may see"));
-}
-
-static const struct vf_storage *storage(const struct view *v, const char *name)
-{
-    for (size_t i = 0; i < v->n_storages; i++)
-        if (vf_streq(v->storages[i].name, name))
-            return &v->storages[i];
-    return NULL;
-}
-
-static bool seen_before(const struct vf_plan *p, size_t i)
-{
-    for (size_t k = 0; k < i; k++)
-        if (vf_streq(p->disks[k].storage, p->disks[i].storage))
-            return true;
-    return false;
-}
-
-/* Room is summed over all disks that go to one storage. */
-static void check_room(const struct view *v, const struct vf_storage *s, struct vf_findings *f)
-{
-    uint64_t size = 0, used = 0;
-    for (size_t k = 0; k < v->plan->n_disks; k++) {
-        const struct vf_plan_disk *d = &v->plan->disks[k];
-        const struct vf_disk *sd = vf_vm_disk(v->source, d->slot);
-        if (!vf_streq(d->storage, s->name))
-            continue;
-        size += d->size;
-        used += sd && sd->used && sd->used < d->size ? sd->used : d->size;
-    }
-    vf_autofree char *need = vf_format_bytes(used), *full = vf_format_bytes(size);
-    vf_autofree char *have = vf_format_bytes(s->avail);
-    if (used > s->avail)
-        vf_finding_add(f, VF_STOP, s->name, _("make room, or choose another storage"),
-                       _("the disks hold %s of data and the target storage has %s free"), need,
-                       have);
-    else if (size > s->avail)
-        vf_finding_add(f, VF_WARN, s->name, _("watch the storage after the move"),
-                       _("the disks can grow to %s and the target storage has %s free"), full,
-                       have);
-}
-
-static void check_storages(const struct view *v, struct vf_findings *f)
-{
-    for (size_t i = 0; v->plan->copy_disks && i < v->plan->n_disks; i++) {
-        const struct vf_plan_disk *d = &v->plan->disks[i];
-        const struct vf_storage *s = storage(v, d->storage);
-        if (s && s->images && s->active && !vf_strv_has(s->formats, d->format)) {
-            vf_autofree char *formats = vf_strv_join(s->formats, ", ");
-            vf_finding_add(f, VF_STOP, d->slot, NULL, _("storage %s takes %s, not %s"), s->name,
-                           formats, d->format);
-        }
-        if (seen_before(v->plan, i))
-            continue;
-        if (!s && v->blind)
-            continue;
-        if (!s)
-            vf_finding_add(f, VF_STOP, d->storage, NULL, _("node %s has no such storage"),
-                           v->plan->target_node);
-        else if (!s->images)
-            vf_finding_add(f, VF_STOP, s->name, _("choose one whose content includes images"),
-                           _("the storage takes no VM disks"));
-        else if (!s->active)
-            vf_finding_add(f, VF_STOP, s->name, NULL, _("the storage is not active on node %s"),
-                           v->plan->target_node);
-        else
-            check_room(v, s, f);
-    }
-}
-
-static void check_names(const struct view *v, struct vf_findings *f)
-{
-    const char *name = v->plan->target_name ? v->plan->target_name : v->source->name;
-    vf_autofree char *creating = vf_name_with(name, VF_CREATING);
-    for (size_t i = 0; i < v->n_vms; i++) {
-        const struct vf_vm *x = v->vms[i];
-        if (v->same_cluster && x->id == v->source->id)
-            continue;
-        if (vf_streq(x->name, name) && !x->container)
-            vf_finding_add(f, v->plan->ignore_exists ? VF_WARN : VF_STOP, name,
-                           v->plan->ignore_exists ? NULL
-                                                  : _("rename or remove that VM, or give "
-                                                      "--ignore-exists"),
-                           _("VM %u at %s has this name already"), x->id, v->plan->target);
-        if (vf_streq(x->name, creating))
-            vf_finding_add(f, VF_STOP, creating, _("finish or undo that move first (vmferry jobs)"),
-                           _("VM %u at %s is the beginning of another move"), x->id,
-                           v->plan->target);
-        if (v->plan->target_id && x->id == v->plan->target_id)
-            vf_finding_add(f, VF_STOP, name, _("choose another VMID, or none"),
-                           _("VMID %u is taken at %s (by %s)"), x->id, v->plan->target,
-                           x->name ? x->name : "?");
-    }
-    if (v->same_cluster && v->plan->ignore_exists)
-        vf_finding_add(
-            f, VF_WARN, name, _("never start the source again beside it"),
-            _("source and target are the same cluster: both VMs have the same addresses"));
-    else if (v->same_cluster)
-        vf_finding_add(f, VF_STOP, name,
-                       _("use Proxmox's own migration inside a cluster, or --ignore-exists"),
-                       _("source and target are the same cluster"));
-}
-
-static void check_bridges(const struct view *v, struct vf_findings *f)
-{
-    for (size_t i = 0; i < v->plan->n_nics; i++) {
-        const struct vf_plan_nic *n = &v->plan->nics[i];
-        bool there = !n->bridge || v->blind;
-        for (size_t k = 0; k < v->n_bridges; k++)
-            there = there || vf_streq(v->bridges[k].name, n->bridge);
-        vf_autofree char *what = vf_asprintf("net%u", n->index);
-        vf_autofree char *cure =
-            vf_asprintf(_("map it: --bridge %s=BRIDGE; or create it at the target"), n->bridge);
-        if (!there)
-            vf_finding_add(f, v->plan->start ? VF_STOP : VF_WARN, what, cure,
-                           _("node %s has no bridge %s that this login may use"),
-                           v->plan->target_node, n->bridge);
-    }
-}
-
-static void (*const checks[])(const struct view *, struct vf_findings *) = {
-    check_source, check_node, check_storages, check_names, check_bridges,
-};
-
-static bool node_known(const struct view *v)
-{
-    for (size_t i = 0; i < v->n_nodes; i++)
-        if (vf_streq(v->nodes[i].name, v->plan->target_node) && v->nodes[i].online)
-            return true;
-    return false;
+    const struct vf_node *n = vf_view_node(v);
+    return n && n->online;
 }
 
 /* What is not shown to a login that lacks rights is no failure: those are found missing already. */
-static int look(int r, const struct view *v, struct vf_error **why, struct vf_error **err)
+static int look(int r, const struct vf_view *v, struct vf_error **why, struct vf_error **err)
 {
     if (r < 0 && v->blind && vf_error_code(*why) == VF_E_PERMISSION) {
         vf_error_free(*why);
@@ -285,57 +39,75 @@ static int look(int r, const struct view *v, struct vf_error **why, struct vf_er
     return r < 0 ? vf_fail_with(err, VF_STEAL(*why)) : r;
 }
 
-/* What is one although it has two names, and what only looks alike. */
-static int check_identity(const struct view *v, struct vf_provider *src, struct vf_provider *dst,
-                          struct vf_findings *f, struct vf_error **err)
+/* Of an unknown or offline node nothing else can be asked. */
+static int look_at_node(struct vf_view *v, struct vf_error **err)
 {
-    vf_autofree char *store = NULL;
-    if (vf_store_is_shared(v->plan, v->same_cluster, v->source->node, src, v->storages,
-                           v->n_storages, &store, err) < 0 ||
-        (store && vf_check_shared_id(v->plan, store, src, f, err) < 0))
+    struct vf_provider *dst = v->dst;
+    const char *node = v->plan->target_node;
+    vf_autoerror struct vf_error *why = NULL;
+    int r = look(dst->ops->storages(dst, node, &v->storages, &v->n_storages, &why), v, &why, err);
+    if (r == 0)
+        r = look(dst->ops->bridges(dst, node, &v->bridges, &v->n_bridges, &why), v, &why, err);
+    return r < 0 ? -1 : dst->ops->abilities(dst, node, &v->can, err);
+}
+
+static int look_around(struct vf_view *v, struct vf_findings *out, struct vf_error **err)
+{
+    vf_autoerror struct vf_error *why = NULL;
+    struct vf_provider *src = v->src, *dst = v->dst;
+    size_t from = out->n;
+    if (vf_rights_check(v->plan, v->source, src, dst, out, err) < 0)
         return -1;
-    return vf_check_twins(v->plan, v->source, v->same_cluster, dst, f, err);
+    vf_findings_name(out, from, "rights");
+    v->blind = vf_findings_stop(out);
+    if (src->ops->nodes(src, &v->source_nodes, &v->n_source_nodes, err) < 0 ||
+        dst->ops->nodes(dst, &v->nodes, &v->n_nodes, err) < 0)
+        return -1;
+    v->same_cluster =
+        vf_same_cluster(v->plan, v->source_nodes, v->n_source_nodes, v->nodes, v->n_nodes);
+    if (look(src->ops->vms(src, &v->source_vms, &v->n_source_vms, &why), v, &why, err) < 0 ||
+        look(dst->ops->vms(dst, &v->vms, &v->n_vms, &why), v, &why, err) < 0)
+        return -1;
+    return node_known(v) ? look_at_node(v, err) : 0;
+}
+
+static int run_checks(const struct vf_view *v, struct vf_findings *out, struct vf_error **err)
+{
+    bool native = v->plan->method == VF_METHOD_REMOTE_MIGRATE, known = node_known(v);
+    for (size_t i = 0; vf_all_checks[i]; i++)
+        for (size_t k = 0; k < vf_all_checks[i]->n; k++) {
+            const struct vf_check *c = &vf_all_checks[i]->v[k];
+            size_t from = out->n;
+            if ((c->when & VF_CHECK_COPY && native) || (c->when & VF_CHECK_NATIVE && !native) ||
+                (c->when & VF_CHECK_NODE && !known))
+                continue;
+            if (c->run(v, out, err) < 0)
+                return -1;
+            vf_findings_name(out, from, c->name);
+        }
+    return 0;
+}
+
+static void clear(struct vf_view *v)
+{
+    vf_nodes_free(v->nodes, v->n_nodes);
+    vf_nodes_free(v->source_nodes, v->n_source_nodes);
+    vf_vms_free(v->vms, v->n_vms);
+    vf_vms_free(v->source_vms, v->n_source_vms);
+    vf_storages_free(v->storages, v->n_storages);
+    vf_bridges_free(v->bridges, v->n_bridges);
+    vf_abilities_clear(&v->can);
 }
 
 int vf_preflight(const struct vf_conf *conf, const struct vf_plan *plan, const struct vf_vm *source,
                  struct vf_provider *src, struct vf_provider *dst, const char *job_id,
                  struct vf_findings *out, struct vf_error **err)
 {
-    struct view v = {.plan = plan, .source = source, .job_id = job_id};
-    vf_autoerror struct vf_error *why = NULL;
-    int r = vf_rights_check(plan, source, src, dst, out, err);
-    v.blind = vf_findings_stop(out);
+    struct vf_view v = {.plan = plan, .source = source, .src = src, .dst = dst, .job_id = job_id};
+    int r = look_around(&v, out, err);
     if (r == 0)
-        r = dst->ops->nodes(dst, &v.nodes, &v.n_nodes, err);
-    if (r == 0)
-        r = vf_same_cluster(plan, src, v.nodes, v.n_nodes, &v.same_cluster, err);
-    if (r == 0)
-        r = look(dst->ops->vms(dst, &v.vms, &v.n_vms, &why), &v, &why, err);
-    /* of an unknown or offline node nothing else can be asked */
-    if (r == 0 && node_known(&v)) {
-        r = look(dst->ops->storages(dst, plan->target_node, &v.storages, &v.n_storages, &why), &v,
-                 &why, err);
-        if (r == 0)
-            r = look(dst->ops->bridges(dst, plan->target_node, &v.bridges, &v.n_bridges, &why), &v,
-                     &why, err);
-        for (size_t i = 0; r == 0 && i < VF_COUNT(checks); i++)
-            checks[i](&v, out);
-        if (r == 0 && plan->method == VF_METHOD_REMOTE_MIGRATE)
-            r = vf_native_preflight(plan, source, src, dst, v.storages, v.n_storages, out, err);
-        if (r == 0)
-            r = check_fit(&v, dst, out, err);
-        if (r == 0)
-            r = check_identity(&v, src, dst, out, err);
-        if (r == 0)
-            r = vf_check_around(plan, source, v.same_cluster, src, dst, out, err);
-    } else if (r == 0) {
-        check_source(&v, out);
-        check_node(&v, out);
-    }
-    vf_nodes_free(v.nodes, v.n_nodes);
-    vf_vms_free(v.vms, v.n_vms);
-    vf_storages_free(v.storages, v.n_storages);
-    vf_bridges_free(v.bridges, v.n_bridges);
+        r = run_checks(&v, out, err);
+    clear(&v);
     return r;
 }
 
@@ -432,6 +204,8 @@ int vf_step_preflight(struct vf_job *job, struct vf_error **err)
     job->stand_still = again; /* what was found changed is for a person to decide */
     if (vf_job_connect(job, err) < 0)
         return -1;
+    if (again && (vf_job_load_source(job, err) < 0 || vf_lease_again(job, err) < 0))
+        return -1;
     if (again && describe_again(job, err) < 0)
         return -1;
     if (!again) {
@@ -446,7 +220,7 @@ int vf_step_preflight(struct vf_job *job, struct vf_error **err)
     }
     vf_autofree char *prefix = job->target_pve->ops->mac_prefix(job->target_pve);
     job->target = vf_plan_apply(job->plan, job->source, prefix, err);
-    if (!job->target || fit(job->plan, job->target_pve, job->target, err) < 0)
+    if (!job->target || vf_fit_plan(job->plan, job->target_pve, job->target, err) < 0)
         return -1;
     job->stand_still = false;
     if (again)

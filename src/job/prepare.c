@@ -36,8 +36,11 @@ static unsigned find_vm(struct vf_provider *p, const char *cluster, const char *
                 _("%s shows no VMs at all to this login: it probably lacks VM.Audit (a token with "
                   "privilege separation has no rights of its own)"),
                 cluster);
-    else if (!count)
-        vf_fail(err, VF_E_NOTFOUND, _("%s has no VM %s that this login may see"), cluster, ref);
+    else if (!count) {
+        vf_autofree char *hint = vf_begun_hint(ref, vms, n);
+        vf_fail(err, VF_E_NOTFOUND, _("%s has no VM %s that this login may see%s%s"), cluster, ref,
+                hint ? "; " : "", hint ? hint : "");
+    }
     vf_vms_free(vms, n);
     return count > 1 ? 0 : found;
 }
@@ -89,6 +92,7 @@ static int plan_nics(const struct vf_move *m, const char *mac_prefix, struct vf_
             vf_finding_add(&out->findings, VF_WARN, m->bridges[i], NULL,
                            _("%s has no network card on that bridge"), s->name);
     }
+    vf_findings_name(&out->findings, 0, "bridge");
     if (m->mac && vf_plan_remap_mac(out->plan, m->mac, err) < 0)
         return -1;
     return vf_plan_choose_macs(out->plan, mac_prefix, err);
@@ -126,6 +130,10 @@ int vf_make_plan(const struct vf_move *m, struct vf_provider *dst, struct vf_pre
     p->route = m->route;
     p->verify_tls = m->verify_tls;
     p->ignore_exists = m->ignore_exists;
+    p->fixes = m->fixes;
+    p->rehearse = m->rehearse;
+    p->service_ports = vf_strdup(m->service_ports);
+    p->service_addresses = vf_strdup(m->service_addresses);
     p->wait_before_stop = m->wait_before_stop;
     p->wait_before_start = m->wait_before_start;
     if (m->shutdown_timeout)
@@ -179,6 +187,18 @@ int vf_ends_open(const struct vf_conf *conf, const char *source, const char *tar
     return e->dst ? 0 : -1;
 }
 
+/* A template, a container, a VM that is locked: nothing to be planned, for a reason that stops. */
+static bool refused(unsigned id, const char *ref, const struct vf_error *why,
+                    struct vf_prepared *out)
+{
+    if (!id || (vf_error_code(why) != VF_E_UNSUPPORTED && vf_error_code(why) != VF_E_CONFLICT))
+        return false;
+    size_t from = out->findings.n;
+    vf_finding_add(&out->findings, VF_STOP, ref, NULL, "%s", vf_error_text(why));
+    vf_findings_name(&out->findings, from, "movable");
+    return true;
+}
+
 /* Fills OUT->source with VM ID of REF; WHY says why ID is 0 (taken). 0 also when a finding says why
  * there is nothing to be seen. */
 static int look_at(struct vf_ends *e, unsigned id, const char *ref, struct vf_error *why,
@@ -188,7 +208,7 @@ static int look_at(struct vf_ends *e, unsigned id, const char *ref, struct vf_er
         out->source = vf_describe_whole(e->src, id, &why);
     if (out->source)
         return 0;
-    if (unseen(e->src, id, ref, why, out)) {
+    if (unseen(e->src, id, ref, why, out) || refused(id, ref, why, out)) {
         vf_error_free(why);
         return 0;
     }
@@ -199,7 +219,7 @@ static int look_at(struct vf_ends *e, unsigned id, const char *ref, struct vf_er
 int vf_prepare(const struct vf_conf *conf, const struct vf_move *m, const struct vf_asker *asker,
                struct vf_cancel *cancel, struct vf_prepared *out, struct vf_error **err)
 {
-    *out = (struct vf_prepared){0};
+    *out = (struct vf_prepared){.forecast_seconds = -1, .forecast_down_seconds = -1};
     VF_AUTOENDS struct vf_ends e = {0};
     if (vf_ends_open(conf, m->source, m->target, m->verify_tls, asker, cancel, &e, err) < 0)
         return -1;
@@ -210,7 +230,8 @@ int vf_prepare(const struct vf_conf *conf, const struct vf_move *m, const struct
     if (!out->source)
         return 0;
     if (vf_make_plan(m, e.dst, out, err) < 0 ||
-        vf_preflight(conf, out->plan, out->source, e.src, e.dst, NULL, &out->findings, err) < 0) {
+        vf_preflight(conf, out->plan, out->source, e.src, e.dst, NULL, &out->findings, err) < 0 ||
+        (m->look_at_hosts && vf_look_at_hosts(conf, out, e.src, e.dst, cancel, err) < 0)) {
         vf_prepared_free(out);
         return -1;
     }
@@ -227,6 +248,7 @@ static int still_planned(const struct vf_plan *plan, struct vf_prepared *out, st
     if (vf_error_code(why) != VF_E_CONFLICT)
         return vf_fail_with(err, VF_STEAL(why));
     vf_finding_add(&out->findings, VF_STOP, out->source->name, NULL, "%s", vf_error_text(why));
+    vf_findings_name(&out->findings, out->findings.n - 1, "planned");
     return 0;
 }
 
@@ -234,7 +256,15 @@ int vf_prepare_plan(const struct vf_conf *conf, const struct vf_plan *plan,
                     const struct vf_asker *asker, struct vf_cancel *cancel, struct vf_prepared *out,
                     struct vf_error **err)
 {
-    *out = (struct vf_prepared){0};
+    return vf_prepare_plan_looking(conf, plan, false, asker, cancel, out, err);
+}
+
+int vf_prepare_plan_looking(const struct vf_conf *conf, const struct vf_plan *plan,
+                            bool look_at_hosts, const struct vf_asker *asker,
+                            struct vf_cancel *cancel, struct vf_prepared *out,
+                            struct vf_error **err)
+{
+    *out = (struct vf_prepared){.forecast_seconds = -1, .forecast_down_seconds = -1};
     VF_AUTOENDS struct vf_ends e = {0};
     if (vf_ends_open(conf, plan->source, plan->target, plan->verify_tls, asker, cancel, &e, err) <
         0)
@@ -251,7 +281,8 @@ int vf_prepare_plan(const struct vf_conf *conf, const struct vf_plan *plan,
     out->bytes = bytes_to_copy(out->source);
     vf_autofree char *prefix = e.dst->ops->mac_prefix(e.dst);
     if (r < 0 || vf_plan_choose_macs(out->plan, prefix, err) < 0 ||
-        vf_preflight(conf, out->plan, out->source, e.src, e.dst, NULL, &out->findings, err) < 0) {
+        vf_preflight(conf, out->plan, out->source, e.src, e.dst, NULL, &out->findings, err) < 0 ||
+        (look_at_hosts && vf_look_at_hosts(conf, out, e.src, e.dst, cancel, err) < 0)) {
         vf_prepared_free(out);
         return -1;
     }
@@ -263,5 +294,5 @@ void vf_prepared_free(struct vf_prepared *p)
     vf_plan_free(p->plan);
     vf_vm_free(p->source);
     vf_findings_free(&p->findings);
-    *p = (struct vf_prepared){0};
+    *p = (struct vf_prepared){.forecast_seconds = -1, .forecast_down_seconds = -1};
 }

@@ -84,7 +84,7 @@ static int check_vms(const struct vf_conf *conf, const struct vf_move *m, struct
 {
     for (size_t i = 0; i < n; i++) {
         vf_autoerror struct vf_error *why = NULL;
-        struct vf_prepared p = {0};
+        struct vf_prepared p = {.forecast_seconds = -1, .forecast_down_seconds = -1};
         struct vf_checked c = {.vm = vms[i]};
         if (!vms[i]->container && !vms[i]->template_) {
             if (check_one(conf, m, e, vms[i]->id, &p, &c.live, &why) == 0)

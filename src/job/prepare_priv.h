@@ -18,6 +18,10 @@ int vf_ends_open(const struct vf_conf *conf, const char *source, const char *tar
 void vf_ends_close(struct vf_ends *e);
 #define VF_AUTOENDS __attribute__((cleanup(vf_ends_close)))
 
+/* check_hosts.c: vf_check_hosts() where both clusters are logged in at already. */
+int vf_look_at_hosts(const struct vf_conf *conf, struct vf_prepared *p, struct vf_provider *src,
+                     struct vf_provider *dst, struct vf_cancel *cancel, struct vf_error **err);
+
 /* The plan that MOVE asks for, of OUT->source. */
 int vf_make_plan(const struct vf_move *m, struct vf_provider *dst, struct vf_prepared *out,
                  struct vf_error **err);

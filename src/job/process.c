@@ -2,13 +2,15 @@
 /* Making a job and its process: `vmferry __job MODE DIR`, detached from terminal and parent. */
 #include "config.h"
 #include "job/job_priv.h"
+#include "job/detach.h"
+#include "job/lease.h"
+#include "job/resume.h"
 #include "job/server.h"
 #include "job/state.h"
 #include "base/clock.h"
 #include "base/fdio.h"
 #include "base/i18n.h"
 #include "base/log.h"
-#include "base/proc.h"
 #include "base/str.h"
 
 #include <errno.h>
@@ -29,7 +31,7 @@ int vf_job_mode(const char *name)
 }
 
 static int write_job(const char *id, const char *dir, const char *conf, const struct vf_plan *plan,
-                     struct vf_error **err)
+                     const char *batch, struct vf_error **err)
 {
     vf_autofree char *path = vf_asprintf("%s/plan.cfg", dir);
     if (vf_mkdirs(dir, 0700, err) < 0 || vf_plan_save(plan, path, err) < 0)
@@ -41,12 +43,35 @@ static int write_job(const char *id, const char *dir, const char *conf, const st
     json_object_set_new(e, "job", json_string(id));
     json_object_set_new(e, "conf", json_string(conf));
     json_object_set_new(e, "vm", json_string(plan->vm_name));
+    vf_autofree char *who = vf_who();
+    json_object_set_new(e, "by", json_string(who));
+    if (plan->rehearse)
+        json_object_set_new(e, "rehearsal", json_true());
     json_object_set_new(e, "source", json_string(plan->source));
     json_object_set_new(e, "target", json_string(plan->target));
+    if (batch)
+        json_object_set_new(e, "batch", json_string(batch));
     return vf_journal_write(j, e, NULL, err);
 }
 
+void vf_job_forget(const char *id)
+{
+    vf_autofree char *dir = vf_job_dir(id);
+    const char *const files[] = {"plan.cfg", "journal.jsonl"};
+    for (size_t i = 0; i < VF_COUNT(files); i++) {
+        vf_autofree char *file = vf_asprintf("%s/%s", dir, files[i]);
+        unlink(file);
+    }
+    rmdir(dir);
+}
+
 char *vf_job_create(const struct vf_plan *plan, const char *conf_path, struct vf_error **err)
+{
+    return vf_job_create_in(plan, conf_path, NULL, err);
+}
+
+char *vf_job_create_in(const struct vf_plan *plan, const char *conf_path, const char *batch,
+                       struct vf_error **err)
 {
     vf_autofree char *id = vf_job_new_id();
     vf_autofree char *dir = vf_job_dir(id);
@@ -55,37 +80,25 @@ char *vf_job_create(const struct vf_plan *plan, const char *conf_path, struct vf
         vf_fail_errno(err, errno, "%s", conf_path);
         return NULL;
     }
-    if (write_job(id, dir, absolute, plan, err) == 0)
+    if (write_job(id, dir, absolute, plan, batch, err) == 0)
         return VF_STEAL(id);
-    /* nobody shall find half a job */
-    const char *const files[] = {"plan.cfg", "journal.jsonl"};
-    for (size_t i = 0; i < VF_COUNT(files); i++) {
-        vf_autofree char *file = vf_asprintf("%s/%s", dir, files[i]);
-        unlink(file);
-    }
-    rmdir(dir);
+    vf_job_forget(id); /* nobody shall find half a job */
     return NULL;
 }
 
 int vf_job_spawn(const char *id, enum vf_job_mode mode, struct vf_error **err)
 {
     vf_autofree char *dir = vf_job_dir(id);
-    const char *argv[] = {"/proc/self/exe", "__job", mode_names[mode], dir, NULL};
-    struct vf_proc_result r = {0};
-    if (vf_proc_run(argv, NULL, 0, 65536, NULL, &r, err) < 0)
-        return vf_fail_prefix(err, _("starting the job's process"));
-    int status = r.status;
-    vf_autofree char *text = vf_escape(vf_buf_str(&r.err));
-    vf_proc_result_free(&r);
-    return status == 0
-               ? 0
-               : vf_fail(err, VF_E_INTERNAL, _("the job's process did not start: %s"), text);
+    const char *const argv[] = {"/proc/self/exe", "__job", mode_names[mode], dir, NULL};
+    return vf_detach_start(argv, err) < 0 ? vf_fail_prefix(err, _("starting the job's process"))
+                                          : 0;
 }
 
 void vf_job_free(struct vf_job *job)
 {
     if (!job)
         return;
+    vf_lease_free(job->lease);
     vf_job_hosts_close(job);
     vf_provider_free(job->source_pve);
     vf_provider_free(job->target_pve);
@@ -98,6 +111,8 @@ void vf_job_free(struct vf_job *job)
     free(job->disks);
     for (size_t i = 0; i < VF_COUNT(job->vouchers); i++)
         free(job->vouchers[i].node);
+    pthread_mutex_destroy(&job->warn_lock);
+    json_decref(job->warnings);
     json_decref(job->step_times);
     vf_plan_free(job->plan);
     vf_conf_free(job->conf);
@@ -133,13 +148,21 @@ static const json_t *last_event(const struct vf_journal *j, const char *type)
     return NULL;
 }
 
+/* Those in the report of the process before this one. */
+static json_t *earlier_warnings(const char *dir)
+{
+    vf_autofree char *path = vf_asprintf("%s/report.json", dir);
+    vf_autojson json_t *report = json_load_file(path, 0, NULL);
+    json_t *list = json_object_get(report, "warnings");
+    return json_is_array(list) ? json_incref(list) : json_array();
+}
+
 struct vf_job *vf_job_load(const char *dir, bool read_only, struct vf_error **err)
 {
     vf_auto(vf_job_free) struct vf_job *job = vf_xcalloc(1, sizeof *job);
     const char *slash = strrchr(dir, '/');
     job->id = vf_strdup(slash ? slash + 1 : dir);
     job->dir = vf_strdup(dir);
-    job->marker = vf_asprintf("vmferry-job: %s", job->id);
     job->started_ms = vf_clock_ms();
     job->step_times = json_array();
     job->bus = vf_bus_new();
@@ -147,11 +170,14 @@ struct vf_job *vf_job_load(const char *dir, bool read_only, struct vf_error **er
     job->cancel = vf_cancel_new(NULL);
     pthread_mutex_init(&job->stop_lock, NULL);
     pthread_mutex_init(&job->hands, NULL);
+    pthread_mutex_init(&job->warn_lock, NULL);
+    job->warnings = earlier_warnings(dir);
     vf_autofree char *path = vf_asprintf("%s/plan.cfg", dir);
     job->plan = vf_plan_load(path, err);
     job->journal = job->plan ? vf_journal_open(dir, read_only, err) : NULL;
     if (!job->journal)
         return NULL;
+    job->marker = vf_marker_of(job->id, job->journal);
     const char *conf = vf_json_str(last_event(job->journal, "job"), "conf");
     if (!conf) {
         vf_fail(err, VF_E_CORRUPT, _("%s: the journal names no configuration"), dir);
@@ -164,7 +190,8 @@ struct vf_job *vf_job_load(const char *dir, bool read_only, struct vf_error **er
     for (size_t i = 0; i < job->plan->n_disks; i++)
         job->disks[i].slot = job->plan->disks[i].slot;
     const json_t *rate = last_event(job->journal, "rate");
-    atomic_store(&job->rate, rate ? (uint64_t)vf_json_int(rate, "rate") : job->plan->rate);
+    atomic_store(&job->limit, rate ? (uint64_t)vf_json_int(rate, "rate") : job->plan->rate);
+    atomic_store(&job->rate, atomic_load(&job->limit));
     return VF_STEAL(job);
 }
 
@@ -192,7 +219,11 @@ static enum vf_exit roll_back(struct vf_job *job, struct vf_error **err)
         return VF_EXIT_DONE; /* nothing was touched */
     if (vf_job_connect(job, err) < 0)
         return VF_EXIT_INTERRUPTED;
-    if (vf_job_load_source(job, err) < 0 || vf_job_roll_back(job, err) < 0)
+    if (vf_job_load_source(job, err) < 0)
+        return VF_EXIT_PERSON;
+    if (vf_lease_again(job, err) < 0)
+        return vf_error_code(*err) == VF_E_CONFLICT ? VF_EXIT_PERSON : VF_EXIT_INTERRUPTED;
+    if (vf_job_roll_back(job, err) < 0)
         return vf_error_code(*err) == VF_E_CANCELLED || vf_error_is_transient(*err)
                    ? VF_EXIT_INTERRUPTED
                    : VF_EXIT_PERSON;
@@ -258,10 +289,16 @@ static void *work(void *arg)
         w->code = vf_job_run(w->job, &failed);
     if (failed)
         vf_log(VF_LOG_ERROR, "job", "%s: %s", vf_error_code_name(failed->code), failed->text);
+    if (vf_lease_lost(w->job)) {
+        w->code = VF_EXIT_INTERRUPTED;
+        vf_carrier_leave(w->job->carrier);
+        vf_lease_note_lost(w->job, vf_error_text(failed));
+    }
     vf_job_hosts_close(w->job);
     if (w->code != VF_EXIT_INTERRUPTED) /* else the rest of it is still to come */
         vf_job_drop_tokens(w->job);
     conclude(w, failed);
+    vf_lease_end(w->job, vf_journal_way(w->job->journal) == VF_WAY_NONE);
     atomic_store(&w->over, true);
     return NULL;
 }
@@ -295,8 +332,11 @@ static int serve(struct vf_job *job, enum vf_job_mode mode, struct vf_server *se
     static const char *const known[] = {"job", "rate"};
     for (size_t i = 0; i < VF_COUNT(known); i++) {
         const json_t *e = last_event(job->journal, known[i]);
-        if (e)
-            vf_bus_say(job->bus, vf_event_line(json_deep_copy(e)));
+        json_t *now = e ? json_deep_copy(e) : NULL;
+        if (!now)
+            continue;
+        json_object_del(now, "paused"); /* that was an earlier process */
+        vf_bus_say(job->bus, vf_event_line(now));
     }
     say_outage(job);
     pthread_t thread;
@@ -307,56 +347,21 @@ static int serve(struct vf_job *job, enum vf_job_mode mode, struct vf_server *se
     return w.code;
 }
 
-/* The parent of the detached process: ends when that one is ready, or tells why it is not. */
-static int wait_ready(int report)
-{
-    char text[4096];
-    ssize_t n = vf_read_full(report, text, sizeof text);
-    if (n == 1 && text[0] == '+')
-        return 0;
-    if (n > 0 && vf_write_full(2, text, (size_t)n) < 0)
-        return VF_EXIT_PERSON;
-    return VF_EXIT_FAILED;
-}
-
-static int detach_stdio(const char *dir, struct vf_error **err)
-{
-    vf_autofree char *path = vf_asprintf("%s/log", dir);
-    vf_autofd int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    vf_autofd int log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    if (null < 0 || log < 0)
-        return vf_fail_errno(err, errno, "%s", path);
-    if (dup2(null, 0) < 0 || dup2(log, 1) < 0 || dup2(log, 2) < 0)
-        return vf_fail_errno(err, errno, "dup2");
-    return vf_log_open(path, err);
-}
-
 int vf_job_process(const char *dir, enum vf_job_mode mode)
 {
-    int pipes[2];
-    if (pipe2(pipes, O_CLOEXEC) < 0)
-        return VF_EXIT_FAILED;
-    pid_t pid = fork();
-    if (pid < 0)
-        return VF_EXIT_FAILED;
-    if (pid > 0) {
-        close(pipes[1]);
-        return wait_ready(pipes[0]);
-    }
-    setsid();
-    close(pipes[0]);
+    int ready;
+    int parent = vf_detach(&ready);
+    if (parent >= 0)
+        return parent;
     vf_autoerror struct vf_error *err = NULL;
     vf_auto(vf_job_free) struct vf_job *job = NULL;
     struct vf_server *server = NULL;
     vf_autofd int lock = vf_job_lock(dir, &err);
     if (lock >= 0)
         job = vf_job_load(dir, false, &err);
-    if (job && detach_stdio(dir, &err) == 0 && note_start(job, mode, &err) == 0)
+    if (job && vf_detach_stdio(dir, &err) == 0 && note_start(job, mode, &err) == 0)
         server = vf_server_new(job, &err);
-    const char *word = server ? "+" : vf_error_text(err);
-    if (vf_write_full(pipes[1], word, strlen(word)) < 0)
-        vf_warn("job", "nobody waits for this job to be ready");
-    close(pipes[1]);
+    vf_detach_ready(ready, err);
     int code = server ? serve(job, mode, server) : VF_EXIT_FAILED;
     if (server)
         vf_server_close(server);

@@ -12,19 +12,31 @@
 
 #include <inttypes.h>
 
+/* Of all passes over a disk while its VM ran. */
+static json_int_t sent_before(const struct vf_job *job, const char *key)
+{
+    const json_t *events = vf_journal_events(job->journal);
+    json_int_t n = 0;
+    for (size_t i = 0; i < json_array_size(events); i++) {
+        const json_t *e = json_array_get(events, i);
+        if (vf_streq(vf_json_str(e, "key"), key) && vf_streq(vf_json_str(e, "state"), "done"))
+            n += vf_json_int(json_object_get(e, "data"), "sent");
+    }
+    return n;
+}
+
 static json_t *disks_json(const struct vf_job *job)
 {
     json_t *v = json_array();
     for (size_t i = 0; i < job->plan->n_disks; i++) {
         const struct vf_plan_disk *d = &job->plan->disks[i];
         vf_autofree char *key = vf_asprintf("copy/%s", d->slot);
-        const struct vf_record *r = vf_job_was_done(job, key);
-        json_t *o = r ? json_deep_copy(r->result) : json_object();
         vf_autofree char *before = vf_asprintf("precopy/%s", d->slot);
-        const struct vf_record *live = vf_job_was_done(job, before);
-        if (live)
-            json_object_set_new(o, "sent_before",
-                                json_incref(json_object_get(live->result, "sent")));
+        bool live = vf_job_rehearses_live(job);
+        const struct vf_record *r = vf_job_was_done(job, live ? before : key);
+        json_t *o = r ? json_deep_copy(r->result) : json_object();
+        if (!live && vf_journal_find(job->journal, before))
+            json_object_set_new(o, "sent_before", json_integer(sent_before(job, before)));
         json_object_set_new(o, "slot", json_string(d->slot));
         json_object_set_new(o, "source", json_string(d->volume));
         if (job->disks[i].volume)
@@ -105,6 +117,11 @@ json_t *vf_report(struct vf_job *job, enum vf_exit code, const struct vf_error *
         vf_autofree char *service = vf_service_text(job->journal, VF_VM_UNKNOWN, VF_VM_UNKNOWN);
         json_object_set_new(r, "service", json_string(service));
     }
+    if (job->plan->rehearse)
+        json_object_set_new(r, "rehearsal",
+                            json_string(vf_job_rehearses_live(job) ? "running" : "stopped"));
+    if (job->target)
+        json_object_set_new(r, "target_name", json_string(job->target->name));
     json_object_set_new(r, "method", json_string(native ? "remote-migrate" : "copy"));
     json_object_set_new(r, "started",
                         json_boolean(vf_job_was_done(job, "start") ||
@@ -125,7 +142,9 @@ json_t *vf_report(struct vf_job *job, enum vf_exit code, const struct vf_error *
     }
     json_object_set_new(r, "not_carried", left);
     add_return(r, job);
+    json_object_set_new(r, "left_changed", vf_job_left_changed(job));
     json_object_set_new(r, "log", json_sprintf("%s/log", job->dir));
+    vf_report_account(job, code, r);
     if (err)
         json_object_set_new(r, "error", vf_event_error(err));
     return r;
@@ -144,6 +163,18 @@ const char *vf_verified_text(const char *how)
     if (vf_streq(how, "through cache"))
         return _("read back through the cache and compared");
     return _("not verified");
+}
+
+/* Of the copy that counts: what was looked at of the disk, not what was left to send. */
+static void add_rate(struct vf_buf *b, const json_t *d)
+{
+    double seconds = vf_json_num(d, "seconds");
+    uint64_t read = (uint64_t)vf_json_int(d, "read");
+    if (seconds <= 0 || !read)
+        return;
+    vf_autofree char *rate = vf_format_rate((uint64_t)((double)read / seconds)),
+                     *took = vf_format_duration(seconds);
+    vf_buf_printf(b, _("  %-17s took %s, %s\n"), "", took, rate);
 }
 
 static void add_disks(struct vf_buf *b, const json_t *disks)
@@ -177,6 +208,7 @@ static void add_disks(struct vf_buf *b, const json_t *disks)
         vf_autofree char *size = vf_format_bytes((uint64_t)vf_json_int(d, "size"));
         vf_buf_printf(b, "  %-17s %s -> %s, %s\n", vf_json_str(d, "slot"), vf_json_str(d, "source"),
                       to ? to : "-", size);
+        add_rate(b, d);
         vf_buf_printf(b, "  %-17s %s\n", "", vf_verified_text(how));
         if (hash)
             vf_buf_printf(b, "  %-17s XXH3-128 %s\n", "", hash);
@@ -269,6 +301,7 @@ char *vf_report_text(const json_t *r)
                   vf_json_str(r, "source"), vf_json_str(r, "target"), vf_json_str(r, "target_node"),
                   vf_json_str(r, "result"));
     vf_buf_printf(&b, "  %-17s %s\n", _("job"), vf_json_str(r, "job"));
+    vf_account_who_text(r, &b);
     vf_buf_printf(&b, _("  %-17s ended %s, took %s\n"), _("time"), vf_json_str(r, "time"), took);
     for (size_t i = 0; i < json_array_size(steps); i++) {
         const json_t *s = json_array_get(steps, i);
@@ -281,13 +314,12 @@ char *vf_report_text(const json_t *r)
         add_migrated(&b, json_object_get(r, "disks"));
     else
         add_disks(&b, json_object_get(r, "disks"));
-    if (json_object_get(r, "downtime")) {
-        vf_autofree char *down = vf_format_duration(vf_json_num(r, "downtime"));
-        vf_buf_printf(&b, "  %-17s %s\n", _("downtime"), down);
-    }
+    vf_account_rehearsal_text(r, &b);
+    vf_account_downtime_text(r, &b);
     if (json_object_get(r, "target_vmid"))
         vf_buf_printf(&b, "  %-17s %s (VMID %" PRId64 ", %s)\n", _("target VM"),
-                      vf_json_str(r, "vm"), vf_json_int(r, "target_vmid"),
+                      vf_json_str(r, vf_json_str(r, "target_name") ? "target_name" : "vm"),
+                      vf_json_int(r, "target_vmid"),
                       vf_json_true(r, "started") ? _("running") : _("not started"));
     bool undone = vf_json_int(r, "exit") == VF_EXIT_FAILED; /* then nothing stayed behind */
     for (size_t i = 0; !undone && i < json_array_size(left); i++) {
@@ -295,8 +327,11 @@ char *vf_report_text(const json_t *r)
         vf_buf_printf(&b, "  %-17s %s; %s\n", _("not carried over"), vf_json_str(l, "what"),
                       vf_json_str(l, "why"));
     }
-    if (vf_json_str(r, "todo"))
-        vf_buf_printf(&b, "  %-17s %s\n", _("to do"), vf_json_str(r, "todo"));
+    const json_t *changed = json_object_get(r, "left_changed");
+    for (size_t i = 0; i < json_array_size(changed); i++)
+        vf_buf_printf(&b, "  %-17s %s\n", _("left changed"),
+                      json_string_value(json_array_get(changed, i)));
+    vf_account_text(r, &b);
     add_ending(&b, r);
     vf_buf_printf(&b, "  %-17s %s\n", _("log"), vf_json_str(r, "log"));
     return vf_buf_take(&b);

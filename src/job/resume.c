@@ -2,6 +2,7 @@
 /* A job that ended before its work was done: what can become of it. */
 #include "config.h"
 #include "job/resume.h"
+#include "job/back.h"
 #include "job/job_priv.h"
 #include "job/state.h"
 #include "base/clock.h"
@@ -88,6 +89,8 @@ char *vf_service_text(struct vf_journal *j, enum vf_vm_state source, enum vf_vm_
     bool here = source != VF_VM_STOPPED;
     /* one that is paused waits for a migration to arrive */
     bool there = target == VF_VM_RUNNING || (target == VF_VM_PAUSED && !here);
+    if (vf_journal_is_rehearsal(j)) /* what runs there is not the VM */
+        there = false;
     if (source == VF_VM_UNKNOWN || target == VF_VM_UNKNOWN)
         return remembered(j, vm);
     if (here && there)
@@ -143,14 +146,23 @@ static int ask_clusters(struct vf_job *job, struct vf_standing *out, struct vf_e
 int vf_job_look(const char *id, const struct vf_asker *asker, struct vf_standing *out,
                 struct vf_error **err)
 {
-    *out = (struct vf_standing){0};
     vf_autofree char *dir = vf_job_dir(id);
+    return vf_job_look_in(dir, asker, out, err);
+}
+
+int vf_job_look_in(const char *dir, const struct vf_asker *asker, struct vf_standing *out,
+                   struct vf_error **err)
+{
+    *out = (struct vf_standing){0};
     vf_auto(vf_job_free) struct vf_job *job = vf_job_load(dir, true, err);
     if (!job)
         return -1;
     job->asker = *asker;
     out->way = vf_journal_way(job->journal);
-    out->done = vf_job_was_done(job, "finish/description") && !vf_job_was_done(job, "return");
+    out->done = (vf_job_was_done(job, "finish/description") &&
+                 vf_journal_back(job->journal) == VF_BACK_RETURN) ||
+                vf_job_was_done(job, "finish/test");
+    out->taken = vf_strdup(vf_journal_taken_over(job->journal));
     out->touched = vf_journal_find(job->journal, "claim") != NULL;
     out->last = vf_strdup(last_step(job->journal));
     out->disks = job->plan->copy_disks && !vf_job_is_native(job) ? job->plan->n_disks : 0;
@@ -169,6 +181,7 @@ void vf_standing_clear(struct vf_standing *s)
 {
     free(s->service);
     free(s->unseen);
+    free(s->taken);
     free(s->last);
     vf_findings_free(&s->changes);
     *s = (struct vf_standing){0};

@@ -17,6 +17,13 @@ enum vf_way {
 };
 enum vf_way vf_journal_way(struct vf_journal *j);
 
+/* What was said when another machine took the job over, for as long as it was not taken back; NULL:
+ * none did. Borrowed. */
+const char *vf_journal_taken_over(struct vf_journal *j);
+
+/* Is it a test migration? Such a job can be undone at any time, also when it is done. */
+bool vf_journal_is_rehearsal(struct vf_journal *j);
+
 /* May the target VM have run, and written? From then on there is no way back. */
 bool vf_journal_target_ran(struct vf_journal *j);
 
@@ -26,6 +33,9 @@ char *vf_service_text(struct vf_journal *j, enum vf_vm_state source, enum vf_vm_
 
 /* "since 2026-11-21 02:14 (3 h 12 min)", in local time. Caller frees. */
 char *vf_since_text(int64_t since);
+/* Seconds that what is left to be copied by the job in DIR may take, by how fast it was before; <
+ * 0: nobody knows. */
+double vf_job_left(const char *dir, struct vf_journal *j);
 
 /* How a job stands. */
 struct vf_standing {
@@ -34,6 +44,7 @@ struct vf_standing {
     bool touched;  /* it changed something; else neither cluster was asked */
     char *service; /* see above */
     char *unseen;  /* why a cluster could not be asked; NULL: both were */
+    char *taken;   /* another machine has it: what is to be said then; NULL: not */
     char *last;    /* title of the last step that has ended, or NULL */
     size_t disks, copied;
     struct vf_findings changes; /* what is not as the job left it; one that stops: no way on */
@@ -42,6 +53,9 @@ struct vf_standing {
 /* Reads job ID's journal and asks both clusters. Changes nothing. -1: the job cannot be read. */
 int vf_job_look(const char *id, const struct vf_asker *asker, struct vf_standing *out,
                 struct vf_error **err);
+/* The same of the job in DIR. */
+int vf_job_look_in(const char *dir, const struct vf_asker *asker, struct vf_standing *out,
+                   struct vf_error **err);
 void vf_standing_clear(struct vf_standing *s);
 
 #endif

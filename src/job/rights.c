@@ -17,14 +17,17 @@ int vf_rights_check(const struct vf_plan *plan, const struct vf_vm *source, stru
                     struct vf_provider *dst, struct vf_findings *out, struct vf_error **err)
 {
     bool running = source->state != VF_VM_STOPPED;
-    struct vf_use use = {.vm = source, .disks = plan->copy_disks, .power = running};
+    struct vf_use use = {
+        .vm = source, .disks = plan->copy_disks, .power = running && !plan->rehearse};
     if (src->ops->rights(src, &use, out, err) < 0)
         return -1;
     /* a source that is no longer the planned one is not this check's to refuse */
     vf_auto(vf_vm_free) struct vf_vm *target = vf_plan_apply(plan, source, NULL, NULL);
     if (!target)
         return 0;
-    use = (struct vf_use){
-        .target = true, .vm = target, .disks = plan->copy_disks, .power = running && plan->start};
+    use = (struct vf_use){.target = true,
+                          .vm = target,
+                          .disks = plan->copy_disks,
+                          .power = plan->rehearse || (running && plan->start)};
     return dst->ops->rights(dst, &use, out, err);
 }

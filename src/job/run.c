@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Runs the step table forwards, and backwards when something fails. */
 #include "config.h"
-#include "job/job_priv.h"
+#include "job/lease.h"
 #include "job/resume.h"
 #include "base/clock.h"
 #include "base/i18n.h"
@@ -57,7 +57,7 @@ static int undo_one(struct vf_job *job, const struct vf_record *r, struct vf_err
         return 0;
     vf_autofree char *key = vf_strdup(r->key);
     vf_autoerror struct vf_error *why = NULL;
-    if (step->undo(job, r, &why) == 0)
+    if (vf_lease_check(job, &why) == 0 && step->undo(job, r, &why) == 0)
         return vf_job_undone(job, key, err);
     vf_job_note(job, "warn", _("could not undo %s: %s"), key, vf_error_text(why));
     /* what passes by itself is the lesser trouble */
@@ -138,22 +138,34 @@ int vf_job_roll_back(struct vf_job *job, struct vf_error **err)
             return -1;
         else if (undo_one(job, vf_journal_at(job->journal, i), err) < 0) {
             failed = -1; /* the others are still tried: each is one less for a person to do */
-            if (vf_job_target_ran(job))
+            if (vf_job_target_ran(job) || vf_lease_lost(job))
                 break; /* but not when it turned out that there is no way back */
         }
     return failed < 0 ? -1 : vf_job_done(job, "rollback", NULL, err);
 }
 
-bool vf_job_stop(struct vf_job *job, const char *why)
+static bool stop(struct vf_job *job, const char *why, bool keep)
 {
     pthread_mutex_lock(&job->stop_lock);
     bool heard = !job->going_back;
-    if (heard)
+    if (heard) {
+        atomic_store(&job->keep, keep);
         vf_cancel_fire(job->cancel, why);
+    }
     pthread_mutex_unlock(&job->stop_lock);
     if (!heard)
         vf_job_note(job, "info", _("%s: everything is being put back already"), why);
     return heard;
+}
+
+bool vf_job_stop(struct vf_job *job, const char *why)
+{
+    return stop(job, why, false);
+}
+
+bool vf_job_leave(struct vf_job *job, const char *why)
+{
+    return stop(job, why, true);
 }
 
 void vf_job_calm(struct vf_job *job)
@@ -188,7 +200,10 @@ static int source_answers(struct vf_job *job, struct vf_error **err)
 static bool waits(const struct vf_job *job, const struct vf_error *why)
 {
     bool again = vf_error_is_transient(why);
-    if (job->stand_still)
+    /* when the target runs there is only the rest, which a resume does whatever kept it from it */
+    if (vf_job_was_done(job, "start") && vf_job_target_ran(job))
+        return true;
+    if (job->stand_still || vf_lease_lost(job) || atomic_load(&job->keep))
         return true;
     if (vf_job_target_ran(job))
         return again || vf_error_code(why) == VF_E_CANCELLED;
@@ -245,6 +260,8 @@ enum vf_exit vf_job_run(struct vf_job *job, struct vf_error **err)
             continue;
         vf_job_say_phase(job, step->name, _(step->title), "begin", 0);
         int r = vf_cancel_check(job->cancel, err);
+        if (r == 0)
+            r = vf_lease_check(job, err);
         if (r == 0)
             r = step->run(job, err);
         double seconds = (double)(vf_clock_ms() - begun) / 1000;

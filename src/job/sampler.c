@@ -103,6 +103,8 @@ static json_t *sample_disk(struct vf_sampler *s, const struct vf_job_disk *d, st
     put_all(o, atomic_load(&d->progress.total), &n, m);
     if (!seen->copying)
         json_object_set_new(o, "over", json_true());
+    else if (atomic_load(&s->job->paused))
+        json_object_set_new(o, "paused", json_true());
     return o;
 }
 
@@ -119,6 +121,10 @@ static json_t *sample_all(struct vf_sampler *s)
     vf_meter_note(&s->all, &s->gained, s->busy);
     json_t *o = json_object();
     put_all(o, total, &sum, &s->all);
+    if (atomic_load(&s->job->retries))
+        put(o, "retries", atomic_load(&s->job->retries));
+    if (atomic_load(&s->job->paused))
+        json_object_set_new(o, "paused", json_true());
     return o;
 }
 

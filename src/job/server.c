@@ -109,7 +109,10 @@ static void admit(struct vf_server *s)
 
 static void on_cancel(struct vf_server *s, const json_t *o)
 {
-    vf_job_stop(s->job, _("cancelled by the operator"));
+    if (vf_json_true(o, "keep"))
+        vf_job_leave(s->job, _("stopped by the operator, to go on later"));
+    else
+        vf_job_stop(s->job, _("cancelled by the operator"));
 }
 
 static void on_answer(struct vf_server *s, const json_t *o)
@@ -119,15 +122,9 @@ static void on_answer(struct vf_server *s, const json_t *o)
                   secret ? vf_secret_new(secret, strlen(secret)) : NULL);
 }
 
-static void on_rate(struct vf_server *s, const json_t *o)
+/* WHY NULL: whoever asked is told already. */
+static void refuse(struct vf_server *s, const char *request, const struct vf_error *why)
 {
-    const json_t *rate = json_object_get(o, "rate");
-    const char *request = vf_json_str(o, "request");
-    vf_autoerror struct vf_error *why = NULL;
-    if (!json_is_integer(rate) || json_integer_value(rate) < 0)
-        vf_fail(&why, VF_E_USAGE, _("a rate is a number of bytes per second"));
-    else
-        vf_job_set_rate(s->job, (uint64_t)json_integer_value(rate), request, &why);
     if (!why)
         return;
     json_t *e = vf_event_new("rate");
@@ -137,12 +134,34 @@ static void on_rate(struct vf_server *s, const json_t *o)
     vf_bus_say(s->job->bus, vf_event_line(e));
 }
 
+static void on_rate(struct vf_server *s, const json_t *o)
+{
+    const json_t *rate = json_object_get(o, "rate");
+    const char *request = vf_json_str(o, "request");
+    vf_autoerror struct vf_error *why = NULL;
+    if (!json_is_integer(rate) || json_integer_value(rate) < 0 ||
+        json_integer_value(rate) == INT64_MAX)
+        vf_fail(&why, VF_E_USAGE, _("a rate is a number of bytes per second"));
+    else
+        vf_job_set_rate(s->job, (uint64_t)json_integer_value(rate), request, &why);
+    refuse(s, request, why);
+}
+
+static void on_pause(struct vf_server *s, const json_t *o)
+{
+    const char *request = vf_json_str(o, "request");
+    vf_autoerror struct vf_error *why = NULL;
+    vf_job_pause(s->job, vf_json_true(o, "pause"), request, &why);
+    refuse(s, request, why);
+}
+
 static void obey(struct vf_server *s, const char *line, size_t n)
 {
     static const struct {
         const char *type;
         void (*run)(struct vf_server *s, const json_t *o);
-    } commands[] = {{"answer", on_answer}, {"cancel", on_cancel}, {"rate", on_rate}};
+    } commands[] = {
+        {"answer", on_answer}, {"cancel", on_cancel}, {"rate", on_rate}, {"pause", on_pause}};
     vf_autojson json_t *o = vf_event_parse(line, n);
     for (size_t i = 0; i < VF_COUNT(commands); i++)
         if (vf_streq(vf_json_str(o, "type"), commands[i].type))

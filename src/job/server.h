@@ -2,8 +2,9 @@
 /* The job's control socket DIR/ctl: every line said so far and from now on goes out; commands come
  * in:
  *   {"type":"answer","ask":3,"text":"yes"} or "secret", or neither (nobody can answer)
- *   {"type":"cancel"}
+ *   {"type":"cancel"}, with "keep":true to go on later instead of putting everything back
  *   {"type":"rate","rate":N} bytes per second, 0: no limit; "request" comes back in the event
+ *   {"type":"pause","pause":true} or false; answered as "rate" is
  * Only the job's own user (or root) is served. */
 #ifndef VF_JOB_SERVER_H
 #define VF_JOB_SERVER_H

@@ -13,9 +13,19 @@ static bool is_copy(const struct vf_job *job)
     return !vf_job_is_native(job);
 }
 
+static bool copies_down(const struct vf_job *job)
+{
+    return copies(job) && !vf_job_rehearses_live(job);
+}
+
 static bool was_running(const struct vf_job *job)
 {
     return job->source->state != VF_VM_STOPPED && !vf_job_is_native(job);
+}
+
+static bool goes_down(const struct vf_job *job)
+{
+    return was_running(job) && !job->plan->rehearse;
 }
 
 static bool precopies(const struct vf_job *job)
@@ -24,6 +34,11 @@ static bool precopies(const struct vf_job *job)
         if (vf_plan_precopies(job->plan, job->source, i))
             return true;
     return false;
+}
+
+static bool renames_source(const struct vf_job *job)
+{
+    return is_copy(job) && !job->plan->rehearse;
 }
 
 static bool in_pool(const struct vf_job *job)
@@ -38,32 +53,56 @@ static bool has_firewall(const struct vf_job *job)
 
 static bool under_ha(const struct vf_job *job)
 {
-    return is_copy(job) && vf_job_under_ha(job->source);
+    return vf_job_suspends_ha(job->plan, job->source);
+}
+
+static bool suspends_replication(const struct vf_job *job)
+{
+    return is_copy(job) && vf_plan_fixes(job->plan, VF_FIX_SUSPEND_REPLICATION);
+}
+
+static bool ejects(const struct vf_job *job)
+{
+    return vf_job_is_native(job) && vf_plan_fixes(job->plan, VF_FIX_EJECT_ISO);
+}
+
+static bool lifts_protection(const struct vf_job *job)
+{
+    return vf_job_is_native(job) && vf_plan_fixes(job->plan, VF_FIX_LIFT_PROTECTION);
 }
 
 static bool had_onboot(const struct vf_job *job)
 {
-    return job->source->onboot && !job->source_locked;
+    return job->source->onboot && !job->source_locked && !job->plan->rehearse;
 }
 
 static bool source_free(const struct vf_job *job)
 {
-    return !job->source_locked;
+    return !job->source_locked && !job->plan->rehearse;
 }
 
 static bool starts(const struct vf_job *job)
 {
-    return was_running(job) && job->plan->start && job->plan->copy_disks;
+    return (job->plan->rehearse ? is_copy(job) : was_running(job)) && job->plan->start &&
+           job->plan->copy_disks;
 }
 
 static bool waits_before_stop(const struct vf_job *job)
 {
-    return job->plan->wait_before_stop && job->source->state != VF_VM_STOPPED;
+    return job->plan->wait_before_stop && job->source->state != VF_VM_STOPPED &&
+           !job->plan->rehearse;
 }
 
 static bool waits_before_start(const struct vf_job *job)
 {
     return job->plan->wait_before_start && starts(job);
+}
+
+/* Where it runs before and after. */
+static bool tests_service(const struct vf_job *job)
+{
+    return job->plan->service_ports && job->source->state != VF_VM_STOPPED &&
+           !job->plan->rehearse && (vf_job_is_native(job) || starts(job));
 }
 
 /* Everything that can fail without touching a VM comes first; the source is down from "shutdown" to
@@ -75,6 +114,8 @@ const struct vf_step vf_steps[] = {
     {"claim", N_("Claim the source VM"), NULL, vf_step_claim, vf_undo_claim},
     {"token", N_("Make API tokens for the length of the job"), vf_job_logs_in_by_password,
      vf_step_token, NULL},
+    {"replication", N_("Switch the source's replication off"), suspends_replication,
+     vf_step_replication, vf_undo_replication},
     {"pool", N_("Look for the pool at the target"), in_pool, vf_step_pool, vf_undo_pool},
     {"create", N_("Create the target VM"), is_copy, vf_step_create, vf_undo_create},
     {"firewall", N_("Set the target VM's firewall"), has_firewall, vf_step_firewall,
@@ -84,27 +125,32 @@ const struct vf_step vf_steps[] = {
      vf_undo_with_target},
     {"ready-to-stop", N_("Wait for the word that it may go down"), waits_before_stop,
      vf_step_ready_stop, NULL},
+    {"service", N_("Try which TCP ports of the VM answer"), tests_service, vf_step_service, NULL},
+    {"ha", N_("Take the source out of high availability"), under_ha, vf_step_ha, vf_undo_ha},
+    {"eject", N_("Eject media from the source's drives"), ejects, vf_step_eject, vf_undo_eject},
+    {"protection", N_("Switch the source's protection off"), lifts_protection, vf_step_protection,
+     vf_undo_protection},
     {"migrate", N_("Migrate the VM by Proxmox's own means"), vf_job_is_native, vf_step_migrate,
      vf_undo_migrate},
     {"arrived", N_("Check what arrived at the target"), vf_job_is_native, vf_step_arrived, NULL},
     {"unlock", N_("Take the migration's lock off the source"), vf_job_is_native, vf_step_unlock,
      NULL},
-    {"ha", N_("Take the source out of high availability"), under_ha, vf_step_ha, vf_undo_ha},
-    {"shutdown", N_("Shut the source VM down"), was_running, vf_step_shutdown, vf_undo_shutdown},
+    {"shutdown", N_("Shut the source VM down"), goes_down, vf_step_shutdown, vf_undo_shutdown},
     {"onboot", N_("Keep the source from starting at boot"), had_onboot, vf_step_onboot,
      vf_undo_onboot},
-    {"cloning", N_("Rename the source to NAME--CLONING"), is_copy, vf_step_cloning,
+    {"cloning", N_("Rename the source to NAME--CLONING"), renames_source, vf_step_cloning,
      vf_undo_cloning},
-    {"copy", N_("Copy the disks"), copies, vf_step_copy, vf_undo_with_target},
-    {"verify", N_("Check that every disk was verified"), copies, vf_step_verify, NULL},
+    {"copy", N_("Copy the disks"), copies_down, vf_step_copy, vf_undo_with_target},
+    {"verify", N_("Check that every disk was verified"), copies_down, vf_step_verify, NULL},
     {"attach", N_("Attach the disks to the target VM"), is_copy, vf_step_attach,
      vf_undo_with_target},
-    {"rename", N_("Give the target VM its name"), is_copy, vf_step_rename, vf_undo_with_target},
+    {"rename", N_("Give the target VM its name"), is_copy, vf_step_rename, vf_undo_rename},
     {"ready-to-start", N_("Wait for the word that it may start"), waits_before_start,
      vf_step_ready_start, NULL},
     {"start", N_("Start the target VM"), starts, vf_step_start, NULL},
     {"migrated", N_("Rename the source to NAME--MIGRATED"), source_free, vf_step_migrated,
      vf_undo_migrated},
+    {"service-after", N_("Try the same ports again"), tests_service, vf_step_service_after, NULL},
     {"finish", N_("Clean up"), NULL, vf_step_finish, NULL},
 };
 const size_t vf_n_steps = VF_COUNT(vf_steps);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The copying: hosts, disks, verification. */
 #include "config.h"
+#include "job/forecast.h"
 #include "job/identity.h"
 #include "job/job_text.h"
+#include "job/lease.h"
 #include "job/steps.h"
 #include "base/clock.h"
 #include "base/i18n.h"
@@ -17,12 +19,18 @@ int vf_step_hosts(struct vf_job *job, struct vf_error **err)
         vf_autofree char *key = vf_asprintf("copy/%s", job->plan->disks[i].slot);
         all = all && vf_job_was_done(job, key);
     }
+    if (vf_job_rehearses_live(job))
+        all = vf_journal_find(job->journal, "rename") != NULL;
     if (all)
         return 0;
-    if (vf_job_hosts_open(job, err) < 0 || vf_job_find_shared(job, err) < 0)
+    if (vf_job_hosts_open(job, err) < 0 || vf_lease_begin(job, err) < 0 ||
+        vf_job_find_shared(job, err) < 0)
         return -1;
     const char *route = vf_route_text(vf_carrier_route(job->carrier));
-    return vf_job_done(job, "hosts", json_pack("{s:s}", "route", route), err);
+    if (vf_job_done(job, "hosts", json_pack("{s:s}", "route", route), err) < 0)
+        return -1;
+    vf_job_forecast_first(job);
+    return 0;
 }
 
 /* Keys and helper files left on either host: whatever ended this job's movers, they go now. */
@@ -69,13 +77,13 @@ int vf_job_source_down(struct vf_job *job, struct vf_error **err)
                    job->source->name);
 }
 
-static json_t *result_json(const struct vf_copy_result *r)
+static json_t *result_json(const struct vf_copy_result *r, double seconds)
 {
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s?, s:s?, s:s?}", "size",
-                     (json_int_t)r->size, "read", (json_int_t)r->read, "sent", (json_int_t)r->sent,
-                     "zero", (json_int_t)r->zero, "same", (json_int_t)r->same, "committed",
-                     (json_int_t)r->committed, "verified", (json_int_t)r->verified, "wire",
-                     (json_int_t)r->wire, "source_hash", r->source_hash, "target_hash",
+    return json_pack("{s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s?, s:s?, s:s?}", "seconds",
+                     seconds, "size", (json_int_t)r->size, "read", (json_int_t)r->read, "sent",
+                     (json_int_t)r->sent, "zero", (json_int_t)r->zero, "same", (json_int_t)r->same,
+                     "committed", (json_int_t)r->committed, "verified", (json_int_t)r->verified,
+                     "wire", (json_int_t)r->wire, "source_hash", r->source_hash, "target_hash",
                      r->target_hash, "verified_how", r->verified_how);
 }
 
@@ -92,8 +100,9 @@ struct disk_copy {
     struct vf_cancel *cancel;
     char *key, *from, *to, *mark;
     struct vf_volume source, target;
-    bool first; /* nothing was ever written */
-    bool done;  /* by an earlier start */
+    bool first;    /* nothing was ever written */
+    bool done;     /* by an earlier start */
+    int64_t begun; /* ms */
 };
 
 static void clear_ends(struct disk_copy *c)
@@ -152,6 +161,7 @@ static int patiently(struct disk_copy *c, int (*what)(struct disk_copy *c, struc
             return 0;
         if (!vf_error_is_transient(e) || vf_clock_awake_ms() + delay > end)
             return vf_fail_with(err, VF_STEAL(e));
+        atomic_fetch_add(&c->job->retries, 1);
         vf_job_note(c->job, "warn", _("%s; trying again"), vf_error_text(e));
         if (vf_cancel_sleep(c->cancel, delay, err) < 0)
             return -1;
@@ -164,6 +174,7 @@ static int before_copy(struct disk_copy *c, struct vf_error **err)
     const char *slot = job->disks[c->i].slot;
     vf_autofree char *live = vf_asprintf("precopy/%s", slot);
     vf_autofree char *down = vf_asprintf("copy/%s", slot);
+    c->begun = vf_clock_ms();
     c->key = vf_strdup(c->live ? live : down);
     c->mark = vf_job_mark_path(job, slot);
     c->done = vf_job_was_done(job, c->key) != NULL;
@@ -180,7 +191,9 @@ static int after_copy(struct disk_copy *c, struct vf_error **err)
 {
     struct vf_job *job = c->job;
     const struct vf_copy_result *r = &job->disks[c->i].result;
-    if (patiently(c, look_back, err) < 0 || vf_job_done(job, c->key, result_json(r), err) < 0)
+    double seconds = (double)(vf_clock_ms() - c->begun) / 1000;
+    if (patiently(c, look_back, err) < 0 ||
+        vf_job_done(job, c->key, result_json(r, seconds), err) < 0)
         return -1;
     vf_copy_forget(c->mark);
     if (c->live)
@@ -201,7 +214,7 @@ static int carry(struct disk_copy *c, struct vf_error **err)
         .target = {.path = c->to, .format = c->target.format, .size = d->size},
         .rate_now = &job->rate,
         .compress = job->plan->compress,
-        .verify = !c->live && job->plan->verify == VF_VERIFY_FULL,
+        .verify = (!c->live || job->plan->rehearse) && job->plan->verify == VF_VERIFY_FULL,
         .target_fresh = c->first,
         .delta = !c->first, /* an earlier start may have brought most of it */
         .cancel = c->cancel,

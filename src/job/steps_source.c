@@ -40,6 +40,8 @@ int vf_step_claim(struct vf_job *job, struct vf_error **err)
     json_t *before = s->description ? json_string(s->description) : json_null();
     if (vf_job_intend(job, "claim", json_pack("{s:o}", "description", before), err) < 0)
         return -1;
+    if (job->plan->rehearse) /* the source is left alone: others may move it meanwhile */
+        return note_stopped(job, "claim", err);
     /* written with the digest that was read: of two operators one loses here */
     if (job->source_pve->ops->describe_as(job->source_pve, s->node, s->id, text, s->digest, err) <
         0)
@@ -63,59 +65,6 @@ int vf_undo_claim(struct vf_job *job, const struct vf_record *rec, struct vf_err
                                  : vf_marker_remove(now->description, job->marker);
     return job->source_pve->ops->describe_as(job->source_pve, now->node, now->id, text, now->digest,
                                              err);
-}
-
-/* Hard stop, wait on or give up: never decided without an answer. */
-static int ask_about_shutdown(struct vf_job *job, const char *name, const struct vf_error *why,
-                              const char **choice, struct vf_error **err)
-{
-    static const char *const keys[] = {"wait", "stop", "back"};
-    const struct vf_ask_choice choices[] = {
-        {keys[0], _("wait again")},
-        {keys[1], _("stop (hard): as if the power was cut")},
-        {keys[2], _("give up and put everything back")},
-    };
-    vf_autofree char *id = vf_asprintf("shutdown-force:%s", name);
-    vf_autofree char *title = vf_asprintf(_("%s did not shut down. What now?"), name);
-    struct vf_ask q = {.id = id,
-                       .kind = VF_ASK_CHOICE,
-                       .title = title,
-                       .detail = vf_error_text(why),
-                       .choices = choices,
-                       .n_choices = VF_COUNT(choices),
-                       .safe = "back"};
-    struct vf_answer a = {0};
-    if (job->asker.ask(job->asker.opaque, &q, job->cancel, &a, err) < 0)
-        return -1;
-    for (size_t i = 0; i < VF_COUNT(keys); i++)
-        if (vf_streq(a.text, keys[i]))
-            *choice = keys[i];
-    vf_answer_clear(&a);
-    return 0;
-}
-
-int vf_job_shut_down(struct vf_job *job, struct vf_provider *p, const struct vf_vm *s,
-                     struct vf_error **err)
-{
-    for (;;) {
-        vf_autoerror struct vf_error *why = NULL;
-        if (p->ops->power(p, s->node, s->id, VF_POWER_SHUTDOWN, job->plan->shutdown_timeout,
-                          &why) == 0)
-            return 0;
-        enum vf_vm_state state;
-        if (p->ops->state(p, s->node, s->id, &state, NULL) == 0 && state == VF_VM_STOPPED)
-            return 0; /* it went down while we gave up waiting */
-        if (vf_error_code(why) != VF_E_CONFLICT)
-            return vf_fail_with(err, VF_STEAL(why));
-        const char *choice = "back";
-        if (ask_about_shutdown(job, s->name, why, &choice, err) < 0)
-            return -1;
-        if (!strcmp(choice, "stop"))
-            return p->ops->power(p, s->node, s->id, VF_POWER_STOP, job->plan->shutdown_timeout,
-                                 err);
-        if (!strcmp(choice, "back"))
-            return vf_fail_with(err, VF_STEAL(why));
-    }
 }
 
 /* Somebody started the source after it was shut down for this job. */

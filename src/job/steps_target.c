@@ -12,7 +12,7 @@
 #include <string.h>
 
 /* LATE_S: how long after it was sent a request whose sender died may still be carried out. */
-enum { ID_TRIES = 5, LATE_S = 10, LATE_STEP_MS = 500 };
+enum { ID_TRIES = 20, LATE_S = 10, LATE_STEP_MS = 500 };
 
 #define OPS(job) ((job)->target_pve->ops)
 
@@ -383,6 +383,8 @@ int vf_step_attach(struct vf_job *job, struct vf_error **err)
 {
     if (job->plan->copy_disks && attach_disks(job, err) < 0)
         return -1;
+    if (vf_rehearsal_copied(job, err) < 0)
+        return -1;
     /* seen to be right by an earlier process; since then it may be somebody's to change */
     return vf_journal_find(job->journal, "rename") ? 0 : vf_job_compare_target(job, err);
 }
@@ -424,13 +426,14 @@ static int start_target(struct vf_job *job, struct vf_error **err)
 }
 
 /* Does it run by what an earlier process began? */
-static int runs_already(struct vf_job *job, const struct vf_record *rec, struct vf_error **err)
+static int runs_already(struct vf_job *job, const struct vf_record *rec, unsigned id,
+                        struct vf_error **err)
 {
     for (;;) {
         enum vf_vm_state state = VF_VM_UNKNOWN;
-        int late = vf_job_settle(job, rec, "qmstart", job->target->id, false, err);
-        if (late < 0 || OPS(job)->state(job->target_pve, job->plan->target_node, job->target->id,
-                                        &state, err) < 0)
+        int late = vf_job_settle(job, rec, "qmstart", id, false, err);
+        if (late < 0 ||
+            OPS(job)->state(job->target_pve, job->plan->target_node, id, &state, err) < 0)
             return -1;
         if (state == VF_VM_RUNNING || !late)
             return state == VF_VM_RUNNING;
@@ -440,15 +443,15 @@ static int runs_already(struct vf_job *job, const struct vf_record *rec, struct 
 int vf_step_start(struct vf_job *job, struct vf_error **err)
 {
     const struct vf_record *down = vf_journal_find(job->journal, "shutdown");
-    bool was_running = down && vf_json_true(down->intent, "running");
-    if (!was_running || !job->plan->start || !job->plan->copy_disks ||
+    bool was_running = down && vf_json_true(down->intent, "running"), test = job->plan->rehearse;
+    if ((!was_running && !test) || !job->plan->start || !job->plan->copy_disks ||
         vf_job_was_done(job, "start"))
         return 0;
-    if (vf_job_source_down(job, err) < 0)
+    if (!test && vf_job_source_down(job, err) < 0)
         return -1;
     const struct vf_record *begun = vf_journal_find(job->journal, "start");
     int64_t asked = begun && begun->state == VF_REC_INTENT ? begun->at : 0;
-    int runs = asked ? runs_already(job, begun, err) : 0;
+    int runs = asked ? runs_already(job, begun, job->target->id, err) : 0;
     if (runs < 0)
         return -1;
     if (!runs) {
@@ -458,10 +461,34 @@ int vf_step_start(struct vf_job *job, struct vf_error **err)
         if (start_target(job, err) < 0)
             return vf_fail_prefix(err, _("starting %s at the target"), job->target->name);
     }
+    if (test)
+        return vf_job_done(job, "start", NULL, err);
     job->up_since = asked ? asked : vf_clock_unix();
     job->down_seconds = job->down_ms ? (double)(vf_clock_ms() - job->down_ms) / 1000
                                      : (double)(job->up_since - job->down_since);
     return vf_job_done(job, "start", json_pack("{s:f}", "downtime", job->down_seconds), err);
+}
+
+/* Of a rehearsal what was made is stopped first, whoever started it: it is a test off the network,
+ * and no disk is taken from under a VM that runs. */
+int vf_undo_rename(struct vf_job *job, const struct vf_record *rec, struct vf_error **err)
+{
+    const struct vf_record *made = vf_journal_find(job->journal, "create"),
+                           *start = vf_journal_find(job->journal, "start");
+    if (!job->plan->rehearse || !made)
+        return 0;
+    unsigned id = (unsigned)vf_json_int(made->intent, "vmid");
+    enum vf_vm_state state = VF_VM_STOPPED;
+    int ours = vf_job_target_is_ours(job, id, err);
+    if (ours <= 0)
+        return ours;
+    if (runs_already(job, start ? start : rec, id, err) < 0 ||
+        OPS(job)->state(job->target_pve, job->plan->target_node, id, &state, err) < 0)
+        return -1;
+    if (state == VF_VM_STOPPED)
+        return 0;
+    return OPS(job)->power(job->target_pve, job->plan->target_node, id, VF_POWER_STOP,
+                           job->plan->shutdown_timeout, err);
 }
 
 int vf_step_finish(struct vf_job *job, struct vf_error **err)
@@ -473,6 +500,8 @@ int vf_step_finish(struct vf_job *job, struct vf_error **err)
     const struct vf_record *hosts = vf_job_was_done(job, "hosts");
     if (!opened && hosts && hosts->earlier)
         vf_job_sweep_hosts(job);
+    if (job->plan->rehearse) /* its marker stays, by which it is found and removed */
+        return vf_job_was_done(job, "finish/test") ? 0 : vf_job_fact(job, "finish/test", NULL, err);
     /* a migration carries it */
     if (!vf_job_is_native(job) && !vf_job_was_done(job, "finish/onboot") && job->source->onboot) {
         if (vf_job_intend(job, "finish/onboot", NULL, err) < 0 ||

@@ -7,36 +7,47 @@
 #include "base/i18n.h"
 #include "base/str.h"
 
-/* Until somebody says go or gives up; "wait" and no answer are the same. */
-static int wait_for_word(struct vf_job *job, const char *what, const char *title,
-                         const char *detail, const char *go, struct vf_error **err)
+/* A question that waits for a word. */
+struct word {
+    const char *what, *title, *detail, *go;
+    bool refresh; /* the disks can be copied again first */
+};
+
+enum said { SAID_WAIT, SAID_GO, SAID_BACK, SAID_REFRESH };
+
+/* "wait" and no answer are the same. */
+static int hear_word(struct vf_job *job, const struct word *w, enum said *said,
+                     struct vf_error **err)
 {
+    static const char *const keys[] = {
+        [SAID_GO] = "go", [SAID_WAIT] = "wait", [SAID_BACK] = "back", [SAID_REFRESH] = "refresh"};
     const struct vf_ask_choice choices[] = {
-        {"go", go},
-        {"wait", _("not yet: the job waits, vmferry attach asks again")},
-        {"back", _("give up and put everything back")},
+        {keys[SAID_GO], w->go},
+        {keys[SAID_WAIT], _("not yet: the job waits, vmferry attach asks again")},
+        {keys[SAID_BACK], _("give up and put everything back")},
+        {keys[SAID_REFRESH], _("copy what has changed while it runs on, then ask again")},
     };
-    vf_autofree char *id = vf_asprintf("%s:%s", what, job->source->name);
+    vf_autofree char *id = vf_asprintf("%s:%s", w->what, job->source->name);
     struct vf_ask q = {.id = id,
                        .kind = VF_ASK_CHOICE,
-                       .title = title,
-                       .detail = detail,
+                       .title = w->title,
+                       .detail = w->detail,
                        .choices = choices,
-                       .n_choices = VF_COUNT(choices),
-                       .safe = "wait",
+                       .n_choices = VF_COUNT(choices) - !w->refresh,
+                       .safe = keys[SAID_WAIT],
                        .waits = true};
-    for (;;) {
-        struct vf_answer a = {0};
-        if (job->asker.ask(job->asker.opaque, &q, job->cancel, &a, err) < 0)
-            return -1;
-        bool went = vf_streq(a.text, "go"), back = vf_streq(a.text, "back");
-        vf_answer_clear(&a);
-        if (went)
-            return 0;
-        if (back)
-            return vf_fail(err, VF_E_CANCELLED, _("given up by the operator at the question: %s"),
-                           title);
-    }
+    struct vf_answer a = {0};
+    *said = SAID_WAIT;
+    if (job->asker.ask(job->asker.opaque, &q, job->cancel, &a, err) < 0)
+        return -1;
+    for (size_t i = 0; i < VF_COUNT(keys); i++)
+        if (vf_streq(a.text, keys[i]))
+            *said = (enum said)i;
+    vf_answer_clear(&a);
+    if (*said == SAID_BACK)
+        return vf_fail(err, VF_E_CANCELLED, _("given up by the operator at the question: %s"),
+                       w->title);
+    return 0;
 }
 
 int vf_step_ready_stop(struct vf_job *job, struct vf_error **err)
@@ -46,9 +57,18 @@ int vf_step_ready_stop(struct vf_job *job, struct vf_error **err)
         return 0;
     vf_autofree char *title = vf_asprintf(
         native ? _("Ready to migrate %s?") : _("Ready to shut down %s?"), job->source->name);
-    return wait_for_word(job, "ready-to-stop", title,
-                         _("All that can be done while it runs is done."),
-                         native ? _("migrate it now") : _("shut it down now"), err);
+    struct word w = {.what = "ready-to-stop",
+                     .title = title,
+                     .go = native ? _("migrate it now") : _("shut it down now"),
+                     .refresh = vf_job_can_refresh(job)};
+    for (enum said said = SAID_WAIT; said != SAID_GO;) {
+        vf_autofree char *detail = vf_job_precopied_text(job);
+        w.detail = detail;
+        if (hear_word(job, &w, &said, err) < 0 ||
+            (said == SAID_REFRESH && vf_job_refresh(job, err) < 0))
+            return -1;
+    }
+    return 0;
 }
 
 int vf_step_ready_start(struct vf_job *job, struct vf_error **err)
@@ -57,8 +77,15 @@ int vf_step_ready_start(struct vf_job *job, struct vf_error **err)
         return 0;
     vf_autofree char *title =
         vf_asprintf(_("Ready to start %s at %s?"), job->target->name, job->plan->target);
-    return wait_for_word(job, "ready-to-start", title,
-                         _("It is down until it is started. If networks or addresses have to be "
-                           "moved, now is the time."),
-                         _("start it now"), err);
+    struct word w = {.what = "ready-to-start",
+                     .title = title,
+                     .detail = _("It is down until it is started. If networks or addresses have to "
+                                 "be moved, now is the time."),
+                     .go = _("start it now")};
+    enum said said;
+    do
+        if (hear_word(job, &w, &said, err) < 0)
+            return -1;
+    while (said != SAID_GO);
+    return 0;
 }

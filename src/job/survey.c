@@ -1,28 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config.h"
-#include "job/survey.h"
+#include "job/survey_priv.h"
 #include "job/vouch.h"
+#include "base/log.h"
 #include "base/queue.h"
 #include "base/str.h"
 
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <strings.h>
-
-struct question {
-    unsigned number;
-    enum vf_survey_kind kind;
-    char *cluster, *node;
-    struct vf_move move; /* its strings are in TEXTS */
-    char **texts;
-    struct vf_cancel *cancel;
-};
 
 /* A cluster that was looked at: the login is kept. The provider borrows CONF: it never moves. */
 struct door {
     struct vf_cluster_conf conf; /* shallow */
-    char *ca;
+    char *ca, **fingerprints;
     struct vf_provider *provider;
 };
 
@@ -32,8 +23,8 @@ struct vf_survey {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    struct question *waiting;  /* the newest that nobody has begun */
-    struct vf_cancel *running; /* of what is being looked up */
+    struct vf_survey_job *waiting; /* the newest that nobody has begun */
+    struct vf_cancel *running;     /* of what is being looked up */
     bool ending;
     unsigned numbers;
     struct vf_queue *answers;
@@ -43,18 +34,21 @@ struct vf_survey {
 
 /* ---- questions ---- */
 
-static void question_free(struct question *q)
+static void free_job(struct vf_survey_job *q)
 {
     if (!q)
         return;
     free(q->cluster);
     free(q->node);
+    free(q->job);
+    vf_plan_free(q->plan);
+    vf_vms_free(q->vms, q->n_vms);
     vf_strv_free(q->texts);
     vf_cancel_free(q->cancel);
     free(q);
 }
 
-static const char *keep(struct question *q, const char *text)
+static const char *keep(struct vf_survey_job *q, const char *text)
 {
     if (!text)
         return NULL;
@@ -62,7 +56,14 @@ static const char *keep(struct question *q, const char *text)
     return q->texts[vf_strv_len(q->texts) - 1];
 }
 
-static void keep_move(struct question *q, const struct vf_move *m)
+/* Of VMS (all that a list has of them) what it takes to look at them. */
+static void keep_vms(struct vf_survey_job *q, struct vf_vm *const *vms, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        *(struct vf_vm **)vf_grow(&q->vms, &q->n_vms, sizeof *vms) = vf_vm_copy(vms[i]);
+}
+
+static void keep_move(struct vf_survey_job *q, const struct vf_move *m)
 {
     const char **texts[] = {&q->move.source, &q->move.target, &q->move.node,  &q->move.storage,
                             &q->move.vm,     &q->move.mac,    &q->move.format};
@@ -76,28 +77,39 @@ static void keep_move(struct question *q, const struct vf_move *m)
 /* Under the lock. */
 static void drop_all(struct vf_survey *s)
 {
-    question_free(VF_STEAL(s->waiting));
+    free_job(VF_STEAL(s->waiting));
     if (s->running)
         vf_cancel_fire(s->running, "something else is looked at");
 }
 
 unsigned vf_survey_ask(struct vf_survey *s, const struct vf_survey_question *q)
 {
-    struct question *new = vf_xcalloc(1, sizeof *new);
+    struct vf_survey_job *new = vf_xcalloc(1, sizeof *new);
     new->kind = q->kind;
     new->cluster = vf_strdup(q->cluster);
     new->node = vf_strdup(q->node);
     new->texts = vf_strv_new();
     new->cancel = vf_cancel_new(NULL);
+    new->job = vf_strdup(q->job);
+    new->plan = q->plan ? vf_plan_copy(q->plan) : NULL;
+    keep_vms(new, q->vms, q->n_vms);
     if (q->move)
         keep_move(new, q->move);
     pthread_mutex_lock(&s->lock);
+    new->conf = q->conf ? q->conf : s->conf;
     unsigned number = new->number = ++s->numbers;
     drop_all(s);
     s->waiting = new;
     pthread_cond_signal(&s->changed);
     pthread_mutex_unlock(&s->lock);
     return number;
+}
+
+void vf_survey_use(struct vf_survey *s, const struct vf_conf *conf)
+{
+    pthread_mutex_lock(&s->lock);
+    s->conf = conf;
+    pthread_mutex_unlock(&s->lock);
 }
 
 void vf_survey_cancel(struct vf_survey *s)
@@ -113,23 +125,28 @@ static void close_door(struct door *d)
 {
     vf_provider_free(d->provider);
     free(d->ca);
+    vf_strv_free(d->fingerprints);
     free(d);
 }
 
-static struct vf_provider *open_door(struct vf_survey *s, const struct question *q,
+static struct vf_provider *open_door(struct vf_survey *s, const struct vf_survey_job *q,
+                                     const char *cluster, struct vf_seen_login *login,
                                      struct vf_error **err)
 {
     for (size_t i = 0; i < s->n_doors; i++)
-        if (vf_streq(s->doors[i]->conf.name, q->cluster)) {
+        if (vf_streq(s->doors[i]->conf.name, cluster)) {
             s->doors[i]->provider->ops->set_cancel(s->doors[i]->provider, q->cancel);
             return s->doors[i]->provider;
         }
-    const struct vf_cluster_conf *c = vf_conf_cluster(s->conf, q->cluster, err);
+    const struct vf_cluster_conf *c = vf_conf_cluster(q->conf, cluster, err);
     if (!c)
         return NULL;
     struct door *d = vf_xcalloc(1, sizeof *d);
     d->conf = *c;
-    d->provider = vf_open_vouched(&d->conf, true, &s->asker, q->cancel, &d->ca, err);
+    if (q->kind == VF_SURVEY_LOGIN)
+        d->provider = vf_survey_greet(&d->conf, &s->asker, q->cancel, &d->fingerprints, login, err);
+    else
+        d->provider = vf_open_vouched(&d->conf, true, &s->asker, q->cancel, &d->ca, err);
     if (!d->provider) {
         close_door(d);
         return NULL;
@@ -146,94 +163,58 @@ static void close_doors(struct vf_survey *s)
     s->n_doors = 0;
 }
 
-static int by_name(const void *a, const void *b)
+/* A login is tried anew even when there is one: it is another form that was filled in. */
+static void forget_door(struct vf_survey *s, const char *cluster)
 {
-    const struct vf_vm *x = *(struct vf_vm *const *)a, *y = *(struct vf_vm *const *)b;
-    int r = strcasecmp(x->name ? x->name : "", y->name ? y->name : "");
-    return r ? r : (x->id > y->id) - (x->id < y->id);
+    for (size_t i = 0; i < s->n_doors; i++)
+        if (vf_streq(s->doors[i]->conf.name, cluster)) {
+            close_door(s->doors[i]);
+            s->doors[i] = s->doors[--s->n_doors];
+            return;
+        }
 }
 
-static int look_vms(struct vf_provider *p, const struct question *q, struct vf_survey_answer *a,
-                    struct vf_error **err)
+/* What else of the target could be chosen: where that cannot be seen, the checks say so. */
+static int look_plan(struct vf_survey *s, const struct vf_survey_job *q, struct vf_survey_answer *a,
+                     struct vf_error **err)
 {
-    if (p->ops->vms(p, &a->vms, &a->n_vms, err) < 0)
+    int r = q->plan ? vf_prepare_plan(q->conf, q->plan, &s->asker, q->cancel, &a->prepared, err)
+                    : vf_prepare(q->conf, &q->move, &s->asker, q->cancel, &a->prepared, err);
+    if (r < 0)
         return -1;
-    if (a->n_vms)
-        qsort(a->vms, a->n_vms, sizeof(struct vf_vm *), by_name);
+    vf_autoerror struct vf_error *why = NULL;
+    struct vf_provider *p =
+        open_door(s, q, q->plan ? q->plan->target : q->move.target, &a->login, &why);
+    if (!p || vf_survey_places(p, q->plan ? q->plan->target_node : q->move.node, a, &why) < 0)
+        vf_info("survey", "places of the target: %s", vf_error_text(why));
     return 0;
 }
 
-static int look_nodes(struct vf_provider *p, const struct question *q, struct vf_survey_answer *a,
-                      struct vf_error **err)
-{
-    struct vf_node *nodes = NULL;
-    size_t n = 0;
-    if (p->ops->nodes(p, &nodes, &n, err) < 0)
-        return -1;
-    for (size_t i = 0; i < n; i++) {
-        struct vf_seen_node *to = vf_grow(&a->nodes, &a->n_nodes, sizeof *to);
-        *to = (struct vf_seen_node){.name = vf_strdup(nodes[i].name),
-                                    .online = nodes[i].online,
-                                    .no_quorum = nodes[i].no_quorum,
-                                    .memory_total = nodes[i].memory_total,
-                                    .memory_used = nodes[i].memory_used};
-    }
-    vf_nodes_free(nodes, n);
-    return 0;
-}
-
-static int look_places(struct vf_provider *p, const struct question *q, struct vf_survey_answer *a,
-                       struct vf_error **err)
-{
-    struct vf_storage *storages = NULL;
-    struct vf_bridge *bridges = NULL;
-    size_t n = 0, n_bridges = 0;
-    if (p->ops->storages(p, q->node, &storages, &n, err) < 0)
-        return -1;
-    for (size_t i = 0; i < n; i++) {
-        if (!storages[i].images || !storages[i].active)
-            continue;
-        struct vf_seen_storage *to = vf_grow(&a->storages, &a->n_storages, sizeof *to);
-        *to = (struct vf_seen_storage){.name = vf_strdup(storages[i].name),
-                                       .type = vf_strdup(storages[i].type),
-                                       .shared = storages[i].shared,
-                                       .total = storages[i].total,
-                                       .avail = storages[i].avail};
-    }
-    vf_storages_free(storages, n);
-    if (p->ops->bridges(p, q->node, &bridges, &n_bridges, err) < 0)
-        return -1;
-    a->bridges = vf_strv_new();
-    for (size_t i = 0; i < n_bridges; i++)
-        vf_strv_add(&a->bridges, bridges[i].name);
-    vf_bridges_free(bridges, n_bridges);
-    return 0;
-}
-
-static int look(struct vf_survey *s, const struct question *q, struct vf_survey_answer *a,
+static int look(struct vf_survey *s, const struct vf_survey_job *q, struct vf_survey_answer *a,
                 struct vf_error **err)
 {
-    static int (*const looks[])(struct vf_provider *, const struct question *,
-                                struct vf_survey_answer *, struct vf_error **) = {
-        [VF_SURVEY_VMS] = look_vms,
-        [VF_SURVEY_NODES] = look_nodes,
-        [VF_SURVEY_PLACES] = look_places,
-    };
-    if (q->kind == VF_SURVEY_PLAN)
-        return vf_prepare(s->conf, &q->move, &s->asker, q->cancel, &a->prepared, err);
-    struct vf_provider *p = open_door(s, q, err);
-    int r = p ? looks[q->kind](p, q, a, err) : -1;
+    if (q->kind == VF_SURVEY_STANDING)
+        return vf_job_look(q->job, &s->asker, &a->standing, err);
+    if (q->kind == VF_SURVEY_LOGIN)
+        forget_door(s, q->cluster);
+    bool plan = q->kind == VF_SURVEY_PLAN;
+    struct vf_provider *p = plan ? NULL : open_door(s, q, q->cluster, &a->login, err);
+    int r = plan                            ? look_plan(s, q, a, err)
+            : !p                            ? -1
+            : q->kind == VF_SURVEY_OUTLINES ? vf_survey_outlines(p, q, s->answers, err)
+            : vf_survey_looks[q->kind]      ? vf_survey_looks[q->kind](p, q, a, err)
+                                            : 0;
     for (size_t i = 0; i < s->n_doors; i++)
         s->doors[i]->provider->ops->set_cancel(s->doors[i]->provider, NULL);
     return r;
 }
 
-static struct question *next_question(struct vf_survey *s)
+static struct vf_survey_job *next_question(struct vf_survey *s)
 {
     pthread_mutex_lock(&s->lock);
     while (!s->waiting && !s->ending)
         pthread_cond_wait(&s->changed, &s->lock);
-    struct question *q = s->ending ? NULL : VF_STEAL(s->waiting);
+    struct vf_survey_job *q = s->ending ? NULL : VF_STEAL(s->waiting);
     s->running = q ? q->cancel : NULL;
     pthread_mutex_unlock(&s->lock);
     return q;
@@ -242,24 +223,33 @@ static struct question *next_question(struct vf_survey *s)
 static void *survey_main(void *arg)
 {
     struct vf_survey *s = arg;
-    struct question *q;
+    struct vf_survey_job *q;
     while ((q = next_question(s))) {
         struct vf_survey_answer *a = vf_xcalloc(1, sizeof *a);
         a->number = q->number;
         a->kind = q->kind;
-        if (look(s, q, a, &a->error) < 0)
+        /* what was only cancelled is still logged in */
+        if (look(s, q, a, &a->error) < 0 && vf_error_code(a->error) != VF_E_CANCELLED)
             close_doors(s);
         vf_queue_push(s->answers, a);
         pthread_mutex_lock(&s->lock);
         s->running = NULL;
         pthread_mutex_unlock(&s->lock);
-        question_free(q);
+        free_job(q);
     }
     close_doors(s);
     return NULL;
 }
 
 /* ---- answers ---- */
+
+void vf_seen_vm_clear(struct vf_seen_vm *v)
+{
+    vf_vm_free(v->vm);
+    free(v->why);
+    free(v->job);
+    *v = (struct vf_seen_vm){0};
+}
 
 void vf_survey_answer_free(struct vf_survey_answer *a)
 {
@@ -272,7 +262,12 @@ void vf_survey_answer_free(struct vf_survey_answer *a)
     for (size_t i = 0; i < a->n_storages; i++) {
         free(a->storages[i].name);
         free(a->storages[i].type);
+        vf_strv_free(a->storages[i].formats);
     }
+    vf_seen_vm_clear(&a->outline);
+    free(a->login.user);
+    free(a->login.fingerprint);
+    vf_standing_clear(&a->standing);
     free(a->nodes);
     free(a->storages);
     vf_strv_free(a->bridges);

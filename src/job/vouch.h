@@ -22,6 +22,17 @@ struct vf_provider *vf_open_vouched(struct vf_cluster_conf *c, bool verify_tls,
 struct vf_ssh *vf_job_ssh_asking(struct vf_job *job, bool target, const char *node,
                                  const char *storage, const struct vf_asker *asker,
                                  struct vf_error **err);
+/* A host and how it is reached: all that is needed to log in there again, by any thread. */
+struct vf_host_way {
+    char *label, **addresses;
+    struct vf_ssh_conf ssh;
+    char *jump; /* when it cannot be reached straight; NULL: none */
+};
+int vf_job_host_way(struct vf_job *job, bool target, const char *node, const char *storage,
+                    struct vf_host_way *out, struct vf_error **err);
+void vf_host_way_clear(struct vf_host_way *w);
+struct vf_ssh *vf_host_dial(struct vf_host_way *w, const struct vf_asker *asker,
+                            struct vf_cancel *cancel, struct vf_error **err);
 /* HOST of https://HOST[:PORT]/..., brackets of IPv6 taken off; caller frees. */
 char *vf_url_host(const char *url);
 

@@ -27,7 +27,9 @@ static int64_t now_us(void)
 void vf_limit_set(struct vf_limit *l, uint64_t rate)
 {
     pthread_mutex_lock(&l->lock);
-    l->rate = rate;
+    l->paused = rate == VF_RATE_PAUSED;
+    if (!l->paused)
+        l->rate = rate;
     l->next_us = 0; /* what was waited for at the old rate is not owed any more */
     pthread_mutex_unlock(&l->lock);
 }
@@ -63,4 +65,10 @@ size_t vf_limit_take(struct vf_limit *l, size_t n, struct vf_cancel *cancel)
         vf_cancel_sleep(cancel, wait < WAIT_US ? (int)(wait / 1000) : WAIT_US / 1000, NULL);
     }
     return n;
+}
+
+void vf_limit_hold(struct vf_limit *l, struct vf_cancel *cancel)
+{
+    while (l && l->paused && vf_cancel_check(cancel, NULL) == 0)
+        vf_cancel_sleep(cancel, WAIT_US / 1000, NULL);
 }

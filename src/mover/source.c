@@ -159,6 +159,7 @@ static int send_all(struct sender *w, struct vf_error **err)
         int r = 0;
         switch (next_work(w, &it, &again)) {
         case WORK_ITEM:
+            vf_limit_hold(w->link->limit, w->source->cancel);
             r = send_item(w, &it, err);
             vf_pass_give_buffer(&w->source->pass, VF_STEAL(it.buf));
             break;

@@ -494,3 +494,8 @@ int vf_http_do(struct vf_http *h, const struct vf_http_request *req, struct vf_h
             return -1;
     }
 }
+
+char *vf_http_shown(const struct vf_http *h)
+{
+    return h->tls.seen ? vf_fingerprint_format(h->tls.presented) : NULL;
+}

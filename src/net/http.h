@@ -59,6 +59,9 @@ VF_DEFINE_CLEANUP(struct vf_http *, vf_http_free)
 int vf_http_do(struct vf_http *h, const struct vf_http_request *req, struct vf_http_answer *out,
                struct vf_error **err);
 void vf_http_answer_clear(struct vf_http_answer *a);
+/* The SHA-256 of the certificate that the last server has shown, trusted or not, as "AA:BB:…";
+ * NULL: none. Caller frees. */
+char *vf_http_shown(const struct vf_http *h);
 
 /* "aa:bb…" or 64 hex digits as 32 bytes; -1 when it is neither. */
 int vf_fingerprint_parse(const char *text, unsigned char out[32]);

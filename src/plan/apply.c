@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/str.h"
 #include "plan/mac.h"
+#include "plan/name.h"
 #include "plan/slot.h"
 
 #include <inttypes.h>
@@ -88,7 +89,7 @@ static bool mac_taken(const struct vf_vm *vm, const struct vf_nic *but, const ch
 }
 
 static int apply_nic(struct vf_vm *vm, struct vf_nic *nic, const struct vf_plan_nic *plan,
-                     const char *mac_prefix, struct vf_error **err)
+                     bool rehearse, const char *mac_prefix, struct vf_error **err)
 {
     if (plan->bridge)
         vf_str_set(&nic->bridge, plan->bridge);
@@ -98,6 +99,8 @@ static int apply_nic(struct vf_vm *vm, struct vf_nic *nic, const struct vf_plan_
         nic->tag = plan->tag;
     if (plan->disconnected >= 0)
         nic->link_down = plan->disconnected;
+    if (rehearse)
+        nic->link_down = true;
     if (plan->mac_mode == VF_MAC_GIVEN)
         vf_str_set(&nic->mac, plan->mac);
     if (plan->mac_mode != VF_MAC_NEW)
@@ -174,6 +177,12 @@ static int check_slots(const struct vf_plan *p, const struct vf_vm *source, stru
     return 0;
 }
 
+char *vf_plan_target_name(const struct vf_plan *p, const struct vf_vm *source)
+{
+    const char *name = p->target_name ? p->target_name : source->name;
+    return p->rehearse ? vf_name_with(name, VF_TEST) : vf_strdup(name);
+}
+
 struct vf_vm *vf_plan_apply(const struct vf_plan *p, const struct vf_vm *source,
                             const char *mac_prefix, struct vf_error **err)
 {
@@ -189,10 +198,10 @@ struct vf_vm *vf_plan_apply(const struct vf_plan *p, const struct vf_vm *source,
         return NULL;
     vf_auto(vf_vm_free) struct vf_vm *vm = vf_vm_copy(source);
     vm->id = p->target_id;
-    if (p->target_name) {
-        vf_str_set(&vm->name, p->target_name);
+    free(vm->name);
+    vm->name = vf_plan_target_name(p, source);
+    if (p->target_name || p->rehearse)
         vm->unnamed = false;
-    }
     vf_str_set(&vm->node, p->target_node);
     vm->state = VF_VM_STOPPED;
     vf_str_set(&vm->lock, NULL);
@@ -203,7 +212,8 @@ struct vf_vm *vf_plan_apply(const struct vf_plan *p, const struct vf_vm *source,
     if (p->cpu)
         apply_cpu(vm, p->cpu);
     for (size_t i = 0; i < vm->n_nics; i++)
-        if (apply_nic(vm, &vm->nics[i], planned_nic(p, vm->nics[i].index), mac_prefix, err) < 0)
+        if (apply_nic(vm, &vm->nics[i], planned_nic(p, vm->nics[i].index), p->rehearse, mac_prefix,
+                      err) < 0)
             return NULL;
     for (size_t i = 0; i < vm->n_cdroms; i++) {
         vf_str_set(&vm->cdroms[i].media, NULL);

@@ -16,6 +16,18 @@ void vf_finding_add(struct vf_findings *f, enum vf_severity severity, const char
     x->cure = vf_strdup(cure);
 }
 
+void vf_finding_fix(struct vf_findings *f, const char *fix)
+{
+    f->v[f->n - 1].fix = fix;
+}
+
+void vf_findings_name(struct vf_findings *f, size_t from, const char *name)
+{
+    for (size_t i = from; i < f->n; i++)
+        if (!f->v[i].check)
+            f->v[i].check = name;
+}
+
 bool vf_findings_stop(const struct vf_findings *f)
 {
     for (size_t i = 0; i < f->n; i++)

@@ -7,6 +7,7 @@
 #define VF_CLONING  "--CLONING"
 #define VF_MIGRATED "--MIGRATED"
 #define VF_RETURNED "--RETURNED"
+#define VF_TEST     "--TEST"
 
 /* NAME with SUFFIX, cut before it where it would be longer than a DNS name may be (63 characters
  * behind the last dot, 253 in all). Caller frees. */

@@ -29,6 +29,8 @@ struct vf_plan *vf_plan_copy(const struct vf_plan *p)
     c->target_name = vf_strdup(p->target_name);
     c->cpu = vf_strdup(p->cpu);
     c->ciphers = vf_strdup(p->ciphers);
+    c->service_ports = vf_strdup(p->service_ports);
+    c->service_addresses = vf_strdup(p->service_addresses);
     c->disks = NULL;
     c->nics = NULL;
     c->n_disks = c->n_nics = 0;
@@ -80,7 +82,18 @@ void vf_plan_free(struct vf_plan *p)
     free(p->target_name);
     free(p->cpu);
     free(p->ciphers);
+    free(p->service_ports);
+    free(p->service_addresses);
     free(p);
+}
+
+const char *const vf_fix_words[] = {"suspend-ha", "suspend-replication", "eject-iso",
+                                    "lift-protection", NULL};
+_Static_assert(VF_COUNT(vf_fix_words) == VF_FIXES + 1, "a word for each");
+
+bool vf_plan_fixes(const struct vf_plan *p, enum vf_fix fix)
+{
+    return p->fixes & VF_FIX_BIT(fix);
 }
 
 struct vf_plan_disk *vf_plan_add_disk(struct vf_plan *p)

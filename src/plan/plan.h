@@ -47,6 +47,19 @@ enum { VF_MAX_STREAMS = 8, VF_COMPRESS_WORDS = 8, VF_ROUTE_WORDS = 5 };
  * between clusters, live when it runs. */
 enum vf_method { VF_METHOD_COPY, VF_METHOD_REMOTE_MIGRATE };
 
+/* What vmferry does to the source for the length of a move when it was agreed to, and puts back
+ * when the move is undone. */
+enum vf_fix {
+    VF_FIX_SUSPEND_HA,
+    VF_FIX_SUSPEND_REPLICATION,
+    VF_FIX_EJECT_ISO,
+    VF_FIX_LIFT_PROTECTION,
+};
+enum { VF_FIXES = 4 };
+/* "suspend-ha" ..., NULL-terminated, by number. */
+extern const char *const vf_fix_words[];
+#define VF_FIX_BIT(fix) (1U << (fix))
+
 struct vf_plan {
     char *source, *target; /* cluster names of vmferry.conf */
     unsigned vm_id;        /* the source VM */
@@ -70,11 +83,17 @@ struct vf_plan {
     unsigned streams;          /* connections between the hosts, 0: as they bear */
     unsigned route;            /* index of vf_route_words */
     unsigned shutdown_timeout; /* seconds given to a graceful shutdown */
+    bool rehearse;             /* a test: NAME--TEST, disconnected; the source is left alone */
     bool wait_before_stop;     /* ask before the source is shut down (or migrated) */
     bool wait_before_start;    /* ask before the target is started */
+    char *service_ports;       /* TCP ports tried before and after (service.h); NULL: none */
+    char *service_addresses;   /* where; NULL: what the guest's agent tells */
     bool verify_tls;           /* false: --no-verify-ssl */
     bool ignore_exists; /* a VM of the same name, even of the same cluster, does not stop it */
+    unsigned fixes;     /* VF_FIX_BIT() of each that was agreed to */
 };
+
+bool vf_plan_fixes(const struct vf_plan *p, enum vf_fix fix);
 
 struct vf_plan *vf_plan_new(void); /* with defaults */
 struct vf_plan *vf_plan_copy(const struct vf_plan *p);
@@ -97,6 +116,22 @@ struct vf_plan *vf_plan_parse(const char *text, size_t len, const char *path,
 char *vf_plan_text(const struct vf_plan *p);
 int vf_plan_save(const struct vf_plan *p, const char *path, struct vf_error **err);
 
+/* The same for a file with one VM or several: N plans in an array, both the caller's
+ * (vf_plans_free). vf_plan_load() takes only files with one. A file with one is written as
+ * vf_plan_save() does. */
+int vf_plans_load(const char *path, struct vf_plan ***v, size_t *n, struct vf_error **err);
+int vf_plans_parse(const char *text, size_t len, const char *path, struct vf_plan ***v, size_t *n,
+                   struct vf_error **err);
+char *vf_plans_text(struct vf_plan *const *v, size_t n);
+int vf_plans_save(struct vf_plan *const *v, size_t n, const char *path, struct vf_error **err);
+void vf_plans_free(struct vf_plan **v, size_t n);
+
+/* Is NAME one for a VM, CPU a processor type? NULL, or "must be …". */
+const char *vf_plan_check_name(const char *name);
+const char *vf_plan_check_cpu(const char *cpu);
+
+/* What the target VM is called; caller frees. */
+char *vf_plan_target_name(const struct vf_plan *p, const struct vf_vm *source);
 /* Is the Ith disk copied before SOURCE, which runs, is shut down? */
 bool vf_plan_precopies(const struct vf_plan *p, const struct vf_vm *source, size_t i);
 

@@ -8,18 +8,22 @@
 #include "base/str.h"
 #include "conf/cfg.h"
 #include "plan/mac.h"
+#include "plan/service.h"
 #include "plan/slot.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { PLAN_FORMAT = 1, MAX_PLAN = 1024 * 1024 };
+/* A file with one VM is written as readers of format 1 know it. */
+enum { PLAN_FORMAT = 2, ONE_VM_FORMAT = 1, MAX_PLAN = 4 * 1024 * 1024 };
 
 /* What the file says beside the plan itself. */
 struct plan_file {
     unsigned reader, format;
-    struct vf_plan plan;
+    struct vf_plan plan;     /* with MOVES: what they have in common */
+    struct plan_file *moves; /* their READER and FORMAT mean nothing */
+    size_t n_moves;
 };
 
 const char *const vf_verify_words[] = {"full", "none", NULL};
@@ -45,7 +49,7 @@ static const char *check_mac(const char *v)
 }
 
 /* A host name, whole or not: what Proxmox VE takes for a VM. */
-static const char *check_vm_name(const char *v)
+const char *vf_plan_check_name(const char *v)
 {
     static const char why[] = "must be a DNS name: letters, digits, \"-\" and \".\", up to 63 "
                               "characters between dots";
@@ -59,7 +63,7 @@ static const char *check_vm_name(const char *v)
     }
 }
 
-static const char *check_cpu(const char *v)
+const char *vf_plan_check_cpu(const char *v)
 {
     return *v != '-' &&
                    strspn(v, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") ==
@@ -68,7 +72,7 @@ static const char *check_cpu(const char *v)
                : "must be a processor type alone, such as \"host\" or \"x86-64-v2-AES\"";
 }
 
-static void init_disk(void *item)
+static void init_disk(void *item, const void *owner)
 {
     struct vf_plan_disk *d = item;
     d->discard = d->ssd = d->iothread = -1;
@@ -97,7 +101,7 @@ static int finish_disk(void *item, struct vf_error **err)
     return 0;
 }
 
-static void init_nic(void *item)
+static void init_nic(void *item, const void *owner)
 {
     struct vf_plan_nic *n = item;
     n->tag = VF_VLAN_KEEP;
@@ -153,9 +157,35 @@ static int by_index(const void *a, const void *b)
     return (x->index > y->index) - (x->index < y->index);
 }
 
-static int finish_plan(void *item, struct vf_error **err)
+/* Each move begins with what stands at the top of the file. */
+static void init_move(void *item, const void *owner)
 {
-    struct vf_plan *p = &((struct plan_file *)item)->plan;
+    struct plan_file *f = item;
+    struct vf_plan *common = vf_plan_copy(&((const struct plan_file *)owner)->plan);
+    f->plan = *common;
+    free(common);
+}
+
+/* What a plan cannot do without. */
+static int check_needs(const char *what, const struct vf_plan *p, const char *where,
+                       struct vf_error **err)
+{
+    const struct {
+        const char *key;
+        bool there;
+    } needs[] = {{"source", p->source},
+                 {"vm-id", p->vm_id},
+                 {"target", p->target},
+                 {"target-node", p->target_node}};
+    for (size_t i = 0; i < VF_COUNT(needs); i++)
+        if (!needs[i].there)
+            return vf_fail(err, VF_E_USAGE, "%s needs the key \"%s\"%s", what, needs[i].key,
+                           vf_streq(needs[i].key, "vm-id") ? "" : where);
+    return 0;
+}
+
+static int finish_vm(struct vf_plan *p, struct vf_error **err)
+{
     if (p->n_nics) /* in the order of the source's, whatever order they were written in */
         qsort(p->nics, p->n_nics, sizeof *p->nics, by_index);
     for (size_t i = 0; i < p->n_disks; i++)
@@ -173,19 +203,67 @@ static int finish_plan(void *item, struct vf_error **err)
     return 0;
 }
 
+static int finish_move(void *item, struct vf_error **err)
+{
+    struct vf_plan *p = &((struct plan_file *)item)->plan;
+    return check_needs("a move", p, ", or the top of the file does", err) < 0 ? -1
+                                                                              : finish_vm(p, err);
+}
+
+/* Two moves that would take the same thing. */
+static int check_pair(const struct vf_plan *a, const struct vf_plan *b, struct vf_error **err)
+{
+    if (vf_streq(a->source, b->source) && a->vm_id == b->vm_id)
+        return vf_fail(err, VF_E_USAGE, "VM %u of %s is there twice", a->vm_id, a->source);
+    if (!vf_streq(a->target, b->target))
+        return 0;
+    if (a->target_id && a->target_id == b->target_id)
+        return vf_fail(err, VF_E_USAGE, "VMs %u and %u would both be VM %u at %s", a->vm_id,
+                       b->vm_id, a->target_id, a->target);
+    const char *x = a->target_name ? a->target_name : a->vm_name,
+               *y = b->target_name ? b->target_name : b->vm_name;
+    if (x && vf_streq(x, y))
+        return vf_fail(err, VF_E_USAGE, "VMs %u and %u would both be called %s at %s", a->vm_id,
+                       b->vm_id, x, a->target);
+    return 0;
+}
+
+static int finish_plan(void *item, struct vf_error **err)
+{
+    struct plan_file *f = item;
+    struct vf_plan *p = &f->plan;
+    if (!f->reader || !f->format)
+        return vf_fail(err, VF_E_USAGE, "a plan needs the key \"%s\"",
+                       f->reader ? "format" : "minimum-reader");
+    if (!f->n_moves)
+        return check_needs("a plan", p, "", err) < 0 ? -1 : finish_vm(p, err);
+    if (p->vm_id || p->vm_name || p->target_id || p->target_name || p->n_disks || p->n_nics)
+        return vf_fail(
+            err, VF_E_USAGE,
+            "vm-id, vm-name, target-id, target-name, disks and nics are each move's own: "
+            "they cannot stand at the top, beside moves");
+    for (size_t i = 0; i < f->n_moves; i++)
+        for (size_t j = 0; j < i; j++)
+            if (check_pair(&f->moves[j].plan, &f->moves[i].plan, err) < 0)
+                return -1;
+    return 0;
+}
+
+static const struct vf_cfg_table move_table;
+
 /* VMIDs: 100 to 999999999, as Proxmox VE has them (pve-vmid). */
 static const struct vf_cfg_key plan_keys[] = {
-    {"minimum-reader", VF_CFG_UINT, .required = true, UINT(plan_file, reader, 1, PLAN_FORMAT),
+    {"minimum-reader", VF_CFG_UINT, UINT(plan_file, reader, 1, PLAN_FORMAT),
      .hint = "this plan was written by a newer vmferry; use that one"},
-    {"format", VF_CFG_UINT, .required = true, UINT(plan_file, format, 1, UINT32_MAX)},
-    {"source", VF_CFG_STR, .required = true, AT(plan_file, plan.source)},
-    {"vm-id", VF_CFG_UINT, .required = true, UINT(plan_file, plan.vm_id, 100, 999999999)},
+    {"format", VF_CFG_UINT, UINT(plan_file, format, 1, UINT32_MAX)},
+    {"source", VF_CFG_STR, AT(plan_file, plan.source)},
+    {"vm-id", VF_CFG_UINT, UINT(plan_file, plan.vm_id, 100, 999999999)},
     {"vm-name", VF_CFG_STR, AT(plan_file, plan.vm_name)},
-    {"target", VF_CFG_STR, .required = true, AT(plan_file, plan.target)},
-    {"target-node", VF_CFG_STR, .required = true, AT(plan_file, plan.target_node)},
-    {"target-name", VF_CFG_STR, AT(plan_file, plan.target_name), .check = check_vm_name},
+    {"target", VF_CFG_STR, AT(plan_file, plan.target)},
+    {"target-node", VF_CFG_STR, AT(plan_file, plan.target_node)},
+    {"target-name", VF_CFG_STR, AT(plan_file, plan.target_name), .check = vf_plan_check_name},
     {"target-id", VF_CFG_UINT, UINT(plan_file, plan.target_id, 100, 999999999)},
-    {"cpu", VF_CFG_STR, AT(plan_file, plan.cpu), .check = check_cpu},
+    {"cpu", VF_CFG_STR, AT(plan_file, plan.cpu), .check = vf_plan_check_cpu},
     {"disks", VF_CFG_LIST, AT(plan_file, plan.disks), .table = &disk_table,
      .count = offsetof(struct plan_file, plan.n_disks)},
     {"nics", VF_CFG_LIST, AT(plan_file, plan.nics), .table = &nic_table,
@@ -201,32 +279,95 @@ static const struct vf_cfg_key plan_keys[] = {
     {"route", VF_CFG_WORD, AT(plan_file, plan.route), .words = vf_route_words},
     {"ciphers", VF_CFG_STR, AT(plan_file, plan.ciphers), .check = vf_ciphers_check},
     {"shutdown-timeout", VF_CFG_UINT, UINT(plan_file, plan.shutdown_timeout, 1, 86400)},
+    {"rehearse", VF_CFG_BOOL, AT(plan_file, plan.rehearse)},
     {"wait-before-stop", VF_CFG_BOOL, AT(plan_file, plan.wait_before_stop)},
     {"wait-before-start", VF_CFG_BOOL, AT(plan_file, plan.wait_before_start)},
+    {"service-ports", VF_CFG_STR, AT(plan_file, plan.service_ports), .check = vf_ports_check},
+    {"service-addresses", VF_CFG_STR, AT(plan_file, plan.service_addresses),
+     .check = vf_addresses_check},
     {"verify-tls", VF_CFG_BOOL, AT(plan_file, plan.verify_tls)},
     {"ignore-exists", VF_CFG_BOOL, AT(plan_file, plan.ignore_exists)},
+    {"fixes", VF_CFG_SET, AT(plan_file, plan.fixes), .words = vf_fix_words},
+    /* last: each begins with what the others say */
+    {"moves", VF_CFG_LIST, AT(plan_file, moves), .table = &move_table, .min = 1,
+     .count = offsetof(struct plan_file, n_moves)},
 };
+/* All but the format's two at the beginning and the list itself at the end. */
+static const struct vf_cfg_table move_table = {.what = "a move",
+                                               .keys = plan_keys + 2,
+                                               .n_keys = VF_COUNT(plan_keys) - 3,
+                                               .size = sizeof(struct plan_file),
+                                               .init = init_move,
+                                               .finish = finish_move};
 static const struct vf_cfg_table plan_table = {
     .what = "a plan", .keys = plan_keys, .n_keys = VF_COUNT(plan_keys), .finish = finish_plan};
 
+void vf_plans_free(struct vf_plan **v, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        vf_plan_free(v[i]);
+    free(v);
+}
+
+int vf_plans_parse(const char *text, size_t len, const char *path, struct vf_plan ***out, size_t *n,
+                   struct vf_error **err)
+{
+    struct vf_plan *top = vf_plan_new();
+    struct plan_file file = {.plan = *top};
+    int r = vf_cfg_read(text, len, path, ".", &plan_table, &file, err);
+    *top = file.plan;
+    struct vf_plan **v = vf_xcalloc(file.n_moves + 1, sizeof *v);
+    v[0] = file.n_moves ? NULL : top;
+    for (size_t i = 0; i < file.n_moves; i++) {
+        v[i] = vf_xmalloc(sizeof *v[i]);
+        *v[i] = file.moves[i].plan;
+    }
+    if (file.n_moves)
+        vf_plan_free(top);
+    free(file.moves);
+    *n = file.n_moves ? file.n_moves : 1;
+    *out = v;
+    if (r < 0) {
+        vf_plans_free(v, *n);
+        *out = NULL;
+        *n = 0;
+    }
+    return r;
+}
+
+int vf_plans_load(const char *path, struct vf_plan ***out, size_t *n, struct vf_error **err)
+{
+    size_t len;
+    *out = NULL;
+    *n = 0;
+    vf_autofree char *text = vf_read_file(path, MAX_PLAN, &len, err);
+    return text ? vf_plans_parse(text, len, path, out, n, err)
+                : vf_fail_prefix(err, "the plan cannot be read");
+}
+
+/* The only plan of V, or NULL; V is freed. */
+static struct vf_plan *only_one(struct vf_plan **v, size_t n, const char *path,
+                                struct vf_error **err)
+{
+    struct vf_plan *p = n == 1 ? VF_STEAL(v[0]) : NULL;
+    if (n > 1)
+        vf_fail(err, VF_E_USAGE, "%s is a plan for %zu VMs, where one is wanted", path, n);
+    vf_plans_free(v, n);
+    return p;
+}
+
 struct vf_plan *vf_plan_parse(const char *text, size_t len, const char *path, struct vf_error **err)
 {
-    vf_auto(vf_plan_free) struct vf_plan *p = vf_plan_new();
-    struct plan_file file = {.plan = *p};
-    int r = vf_cfg_read(text, len, path, ".", &plan_table, &file, err);
-    *p = file.plan;
-    return r < 0 ? NULL : VF_STEAL(p);
+    struct vf_plan **v;
+    size_t n;
+    return vf_plans_parse(text, len, path, &v, &n, err) < 0 ? NULL : only_one(v, n, path, err);
 }
 
 struct vf_plan *vf_plan_load(const char *path, struct vf_error **err)
 {
-    size_t len;
-    vf_autofree char *text = vf_read_file(path, MAX_PLAN, &len, err);
-    if (!text) {
-        vf_fail_prefix(err, "the plan cannot be read");
-        return NULL;
-    }
-    return vf_plan_parse(text, len, path, err);
+    struct vf_plan **v;
+    size_t n;
+    return vf_plans_load(path, &v, &n, err) < 0 ? NULL : only_one(v, n, path, err);
 }
 
 static void put_text(struct vf_buf *b, const char *indent, const char *key, const char *value)
@@ -312,43 +453,47 @@ static const char nics_comment[] =
     "#   tag           VLAN tag, 1 to 4094; 0: none\n"
     "#   disconnected  true or false: whether its cable is pulled out\n";
 
-char *vf_plan_text(const struct vf_plan *p)
+static void put_fixes(struct vf_buf *b, const struct vf_plan *p)
+{
+    const char *comma = "";
+    vf_buf_puts(b, "fixes = [");
+    for (unsigned i = 0; i < VF_FIXES; i++)
+        if (vf_plan_fixes(p, (enum vf_fix)i)) {
+            vf_buf_printf(b, "%s \"%s\"", comma, vf_fix_words[i]);
+            comma = ",";
+        }
+    vf_buf_printf(b, "%s]; # done to the source for the move, put back when it is undone; of\n#",
+                  *comma ? " " : "");
+    for (unsigned i = 0; i < VF_FIXES; i++)
+        vf_buf_printf(b, "%s \"%s\"", i ? "," : "", vf_fix_words[i]);
+    vf_buf_puts(b, ": see vmferry-checks(7)\n");
+}
+
+/* The disks and NICs of P, with or without what there is to know of them. */
+static char *parts_text(const struct vf_plan *p, bool commented)
 {
     vf_autobuf struct vf_buf b = {0};
-    vf_buf_printf(&b,
-                  "format = %d; minimum-reader = %d; # a plan of vmferry, see vmferry-plan(5)\n\n",
-                  PLAN_FORMAT, PLAN_FORMAT);
-    vf_buf_puts(&b, "# the VM to move\n");
-    put_text(&b, "", "source", p->source);
-    put_number(&b, "", "vm-id", p->vm_id);
-    vf_buf_puts(&b, "\n");
-    put_text(&b, "", "vm-name", p->vm_name);
-    vf_buf_puts(&b, "\n# where it goes; without target-id the next free VMID is taken,\n"
-                    "# without target-name (a DNS name) the VM keeps its own\n");
-    put_text(&b, "", "target", p->target);
-    put_text(&b, "", "target-node", p->target_node);
-    put_text(&b, "", "target-name", p->target_name);
-    if (p->target_id) {
-        put_number(&b, "", "target-id", p->target_id);
-        vf_buf_puts(&b, "\n");
-    }
-    vf_buf_puts(&b, "\n# cpu: the processor type at the target; without it the source's\n");
-    put_text(&b, "", "cpu", p->cpu);
-    vf_buf_puts(&b, p->n_disks ? disks_comment : "");
+    vf_buf_puts(&b, p->n_disks && commented ? disks_comment : "");
     for (size_t i = 0; i < p->n_disks; i++) {
         vf_buf_puts(&b, i ? "}, {\n" : "disks = ( {\n");
         put_disk(&b, &p->disks[i]);
     }
     if (p->n_disks)
         vf_buf_puts(&b, "} );\n");
-    vf_buf_puts(&b, p->n_nics ? nics_comment : "");
+    vf_buf_puts(&b, p->n_nics && commented ? nics_comment : "");
     for (size_t i = 0; i < p->n_nics; i++) {
         vf_buf_puts(&b, i ? "}, {\n" : "nics = ( {\n");
         put_nic(&b, &p->nics[i]);
     }
     if (p->n_nics)
         vf_buf_puts(&b, "} );\n");
-    vf_buf_puts(&b, "\n");
+    return vf_buf_take(&b);
+}
+
+/* How it is moved, a line each: the same setting of two plans is the same line. */
+static char *settings_text(const struct vf_plan *p)
+{
+    vf_autobuf struct vf_buf b = {0};
     vf_buf_printf(&b,
                   "method = \"%s\"; # \"copy\" by vmferry, or \"remote-migrate\": Proxmox's own, "
                   "live\n",
@@ -375,13 +520,136 @@ char *vf_plan_text(const struct vf_plan *p)
     put_text(&b, "", "ciphers", p->ciphers);
     put_number(&b, "", "shutdown-timeout", p->shutdown_timeout);
     vf_buf_puts(&b, " # seconds for a graceful shutdown\n");
+    put_bool(&b, "rehearse", p->rehearse,
+             "true: a test, NAME--TEST with its cards disconnected; the source is left alone");
     put_bool(&b, "wait-before-stop", p->wait_before_stop, "true: ask before it is shut down");
     put_bool(&b, "wait-before-start", p->wait_before_start,
              "true: ask before it is started at the target");
+    if (!p->service_ports)
+        vf_buf_puts(&b,
+                    "# service-ports: TCP ports to try before and after, \"22,443\" or "
+                    "\"common\";\n# service-addresses: where, else as the guest's agent says\n");
+    put_text(&b, "", "service-ports", p->service_ports);
+    put_text(&b, "", "service-addresses", p->service_addresses);
     put_bool(&b, "verify-tls", p->verify_tls, "check the clusters' certificates");
     put_bool(&b, "ignore-exists", p->ignore_exists,
              "true: the target may have a VM of this name, or be the source's cluster");
+    put_fixes(&b, p);
     return vf_buf_take(&b);
+}
+
+char *vf_plan_text(const struct vf_plan *p)
+{
+    vf_autobuf struct vf_buf b = {0};
+    vf_buf_printf(&b,
+                  "format = %d; minimum-reader = %d; # a plan of vmferry, see vmferry-plan(5)\n\n",
+                  ONE_VM_FORMAT, ONE_VM_FORMAT);
+    vf_buf_puts(&b, "# the VM to move\n");
+    put_text(&b, "", "source", p->source);
+    put_number(&b, "", "vm-id", p->vm_id);
+    vf_buf_puts(&b, "\n");
+    put_text(&b, "", "vm-name", p->vm_name);
+    vf_buf_puts(&b, "\n# where it goes; without target-id the next free VMID is taken,\n"
+                    "# without target-name (a DNS name) the VM keeps its own\n");
+    put_text(&b, "", "target", p->target);
+    put_text(&b, "", "target-node", p->target_node);
+    put_text(&b, "", "target-name", p->target_name);
+    if (p->target_id) {
+        put_number(&b, "", "target-id", p->target_id);
+        vf_buf_puts(&b, "\n");
+    }
+    vf_buf_puts(&b, "\n# cpu: the processor type at the target; without it the source's\n");
+    put_text(&b, "", "cpu", p->cpu);
+    vf_autofree char *parts = parts_text(p, true), *settings = settings_text(p);
+    vf_buf_printf(&b, "%s\n%s", parts, settings);
+    return vf_buf_take(&b);
+}
+
+/* What several plans may have in common, lines again; caller frees. */
+static char **common_lines(const struct vf_plan *p)
+{
+    vf_autobuf struct vf_buf b = {0};
+    vf_autofree char *settings = settings_text(p);
+    put_text(&b, "", "source", p->source);
+    put_text(&b, "", "target", p->target);
+    put_text(&b, "", "target-node", p->target_node);
+    put_text(&b, "", "cpu", p->cpu);
+    vf_buf_puts(&b, settings);
+    return vf_strv_split(vf_buf_str(&b), "\n");
+}
+
+static bool all_have(char **const *lines, size_t n, const char *line)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!vf_strv_has(lines[i], line))
+            return false;
+    return true;
+}
+
+static void put_indented(struct vf_buf *b, const char *text)
+{
+    vf_autostrv char **lines = vf_strv_split(text, "\n");
+    for (size_t i = 0; lines[i]; i++)
+        vf_buf_printf(b, "    %s\n", lines[i]);
+}
+
+/* One of several: what is its own, then what others have otherwise. */
+static void put_move(struct vf_buf *b, const struct vf_plan *p, char **const *lines, size_t n,
+                     char *const *own)
+{
+    put_number(b, "    ", "vm-id", p->vm_id);
+    vf_buf_puts(b, "\n");
+    put_text(b, "    ", "vm-name", p->vm_name);
+    put_text(b, "    ", "target-name", p->target_name);
+    if (p->target_id) {
+        put_number(b, "    ", "target-id", p->target_id);
+        vf_buf_puts(b, "\n");
+    }
+    for (size_t i = 0; own[i]; i++)
+        if (own[i][0] != '#' && !all_have(lines, n, own[i]))
+            vf_buf_printf(b, "    %s\n", own[i]);
+    vf_autofree char *parts = parts_text(p, false);
+    put_indented(b, parts);
+}
+
+static const char moves_comment[] =
+    "\n"
+    "# The VMs. What a move says itself counts for it instead of what stands above. Without\n"
+    "# target-id it takes the next free VMID, without target-name (a DNS name) it keeps its name;\n"
+    "# cpu is the processor type at the target, without it the source's.\n";
+
+char *vf_plans_text(struct vf_plan *const *v, size_t n)
+{
+    if (n == 1)
+        return vf_plan_text(v[0]);
+    vf_autobuf struct vf_buf b = {0};
+    char ***lines = vf_xcalloc(n, sizeof *lines);
+    for (size_t i = 0; i < n; i++)
+        lines[i] = common_lines(v[i]);
+    vf_buf_printf(&b,
+                  "format = %d; minimum-reader = %d; # a plan of vmferry for several VMs, see "
+                  "vmferry-plan(5)\n\n"
+                  "# for all of them\n",
+                  PLAN_FORMAT, PLAN_FORMAT);
+    for (size_t i = 0; n && lines[0][i]; i++)
+        if (lines[0][i][0] == '#' || all_have(lines, n, lines[0][i]))
+            vf_buf_printf(&b, "%s\n", lines[0][i]);
+    vf_buf_printf(&b, "%s%s%s\nmoves = ( {\n", moves_comment, disks_comment, nics_comment);
+    for (size_t i = 0; i < n; i++) {
+        vf_buf_puts(&b, i ? "}, {\n" : "");
+        put_move(&b, v[i], lines, n, lines[i]);
+    }
+    vf_buf_puts(&b, "} );\n");
+    for (size_t i = 0; i < n; i++)
+        vf_strv_free(lines[i]);
+    free(lines);
+    return vf_buf_take(&b);
+}
+
+int vf_plans_save(struct vf_plan *const *v, size_t n, const char *path, struct vf_error **err)
+{
+    vf_autofree char *text = vf_plans_text(v, n);
+    return vf_replace_file(path, text, strlen(text), 0600, err);
 }
 
 int vf_plan_save(const struct vf_plan *p, const char *path, struct vf_error **err)

@@ -92,6 +92,32 @@ void vf_twins_free(struct vf_twins *t)
     *t = (struct vf_twins){0};
 }
 
+void vf_abilities_clear(struct vf_abilities *a)
+{
+    vf_strv_free(a->machines);
+    vf_strv_free(a->cpus);
+    vf_strv_free(a->cpu_flags);
+    free(a->cpu_model);
+    *a = (struct vf_abilities){0};
+}
+
+void vf_replications_free(struct vf_replication *v, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        free(v[i].id);
+        free(v[i].target);
+    }
+    free(v);
+}
+
+void vf_outline_clear(struct vf_outline *o)
+{
+    vf_vm_free(o->vm);
+    free(o->why);
+    free(o->description);
+    *o = (struct vf_outline){0};
+}
+
 void vf_volume_clear(struct vf_volume *v)
 {
     free(v->path);

@@ -20,6 +20,16 @@ struct vf_node {
     bool online;
     bool no_quorum;                     /* its cluster refuses every change */
     uint64_t memory_total, memory_used; /* bytes */
+    unsigned cpus;                      /* as its VMs count them; 0: not told */
+    double cpu;                         /* the part of them that is in use, 0 to 1 */
+};
+
+/* What the configuration of a VM says, without looking at its disks. */
+struct vf_outline {
+    struct vf_vm *vm;  /* NULL: cannot be moved as it is, see WHY */
+    char *why;         /* one sentence */
+    char *description; /* NULL: none */
+    bool snapshots, passthrough;
 };
 
 struct vf_storage {
@@ -29,6 +39,7 @@ struct vf_storage {
     char
         *identity; /* where it really is ("nfs 10.0.0.1 /export"); NULL: on the node, or not told */
     bool shared, active, images; /* images: takes VM disks */
+    bool thick;                  /* takes the whole size of a disk when that is made */
     char **formats;              /* disk formats it takes, default first */
     uint64_t total, avail;       /* bytes */
 };
@@ -36,6 +47,23 @@ struct vf_storage {
 struct vf_bridge {
     char *name;
     bool vlan_aware;
+    bool vnet;    /* the cluster's; else the node's own */
+    bool absent;  /* a VNet that this node does not have (yet) */
+    unsigned mtu; /* 0: not told */
+};
+
+/* What a node can give to a VM; lists NULL where it does not tell. */
+struct vf_abilities {
+    char **machines; /* "pc-q35-8.1" … */
+    char **cpus;     /* processor types */
+    char *cpu_model; /* of the node itself */
+    char **cpu_flags;
+};
+
+/* A job that copies the disks of a VM to another node of its cluster, again and again. */
+struct vf_replication {
+    char *id, *target;
+    bool enabled;
 };
 
 struct vf_volume {
@@ -74,17 +102,23 @@ enum vf_pool { VF_POOL_THERE, VF_POOL_MAY, VF_POOL_NEVER };
 
 enum vf_power { VF_POWER_START, VF_POWER_SHUTDOWN, VF_POWER_STOP };
 
+typedef int vf_guard_fn(void *opaque, struct vf_error **err);
+
 struct vf_provider_ops {
     const char *type;
 
     /* Reading. Lists: *OUT is an array of *N the matching _free() releases. */
     int (*nodes)(struct vf_provider *p, struct vf_node **out, size_t *n, struct vf_error **err);
     /* All VMs and containers this login sees; only id, name, node, state, container, template_,
-     * lock, tags, memory are filled. */
+     * lock, tags, memory, ha are filled. */
     int (*vms)(struct vf_provider *p, struct vf_vm ***out, size_t *n, struct vf_error **err);
     int (*storages)(struct vf_provider *p, const char *node, struct vf_storage **out, size_t *n,
                     struct vf_error **err);
     int (*bridges)(struct vf_provider *p, const char *node, struct vf_bridge **out, size_t *n,
+                   struct vf_error **err);
+    /* What the configuration of LISTED (an entry of the list above, no container) says: one
+     * request. */
+    int (*outline)(struct vf_provider *p, const struct vf_vm *listed, struct vf_outline *out,
                    struct vf_error **err);
     /* Everything about VM ID, disks with path, true size and used bytes. NULL with *err:
      * UNSUPPORTED for what cannot be moved (template, container …), with the reason. */
@@ -109,6 +143,10 @@ struct vf_provider_ops {
                  struct vf_error **err);
     /* A free VMID, or WANTED when that is free, else CONFLICT. */
     int (*free_id)(struct vf_provider *p, unsigned wanted, unsigned *out, struct vf_error **err);
+    /* The IP addresses of VM's network cards as the agent in the guest tells them, that other hosts
+     * may reach; NULL-terminated, caller frees. Fails when there is no agent, or it is silent. */
+    int (*addresses)(struct vf_provider *p, const struct vf_vm *vm, char ***out,
+                     struct vf_error **err);
     /* Guests, all but VMID BUT, with a MAC address or the UUID of VM. */
     int (*twins)(struct vf_provider *p, const struct vf_vm *vm, unsigned but, struct vf_twins *out,
                  struct vf_error **err);
@@ -118,6 +156,23 @@ struct vf_provider_ops {
                   struct vf_error **err);
     int (*volume)(struct vf_provider *p, const char *node, const char *volume,
                   struct vf_volume *out, struct vf_error **err);
+    /* Its version, as 1000 times the first number and the second; 0: it does not say. */
+    unsigned (*version)(const struct vf_provider *p);
+    /* What may not be read is left empty. */
+    int (*abilities)(struct vf_provider *p, const char *node, struct vf_abilities *out,
+                     struct vf_error **err);
+    /* What runs about VM ID now that a move would get in the way of ("vzdump" …), as far as this
+     * login is shown it; caller frees. */
+    char **(*tasks)(struct vf_provider *p, const char *node, unsigned id, struct vf_error **err);
+    /* Does the guest agent of a running VM answer? 1 yes, 0 no, -1 cannot tell. */
+    int (*agent)(struct vf_provider *p, const char *node, unsigned id);
+    int (*replications)(struct vf_provider *p, unsigned id, struct vf_replication **out, size_t *n,
+                        struct vf_error **err);
+    /* May this login switch the replication of VM ID? As may(). */
+    int (*may_replicate)(struct vf_provider *p, unsigned id, struct vf_error **err);
+    /* The setting KEY of VM ID as it is written; NULL without *err: it has none. Caller frees. */
+    char *(*option)(struct vf_provider *p, const char *node, unsigned id, const char *key,
+                    struct vf_error **err);
 
     /* Writing. All wait until the platform has done it. */
     /* Replaces the description; fails with CONFLICT when the configuration is no longer DIGEST
@@ -143,6 +198,11 @@ struct vf_provider_ops {
     /* The state asked of high availability; with VF_HA_IGNORED it has let go of the VM on return.
      */
     int (*set_ha)(struct vf_provider *p, unsigned id, const char *state, struct vf_error **err);
+    int (*set_replication)(struct vf_provider *p, const char *job, bool enabled,
+                           struct vf_error **err);
+    /* VALUE as of option(); NULL: the setting is taken out. */
+    int (*set_option)(struct vf_provider *p, const char *node, unsigned id, const char *key,
+                      const char *value, struct vf_error **err);
     /* VM->name, node, id, pool …; no disks, empty CD-ROMs, onboot 0, no boot order, no firewall. */
     int (*create)(struct vf_provider *p, const struct vf_vm *vm, struct vf_error **err);
     /* Name the volume NUMBER of VM ID will get on STORAGE (journalled before it is made). */
@@ -180,6 +240,8 @@ struct vf_provider_ops {
 
     /* From now on CANCEL (borrowed) ends what waits. */
     void (*set_cancel)(struct vf_provider *p, struct vf_cancel *cancel);
+    /* From now on GUARD (NULL: nobody) is asked before anything is changed; -1 forbids it. */
+    void (*set_guard)(struct vf_provider *p, vf_guard_fn *guard, void *opaque);
     void (*free)(struct vf_provider *p);
 
     const struct vf_native_ops
@@ -209,6 +271,9 @@ void vf_vms_free(struct vf_vm **v, size_t n);
 void vf_storages_free(struct vf_storage *v, size_t n);
 void vf_bridges_free(struct vf_bridge *v, size_t n);
 void vf_twins_free(struct vf_twins *t);
+void vf_abilities_clear(struct vf_abilities *a);
+void vf_replications_free(struct vf_replication *v, size_t n);
+void vf_outline_clear(struct vf_outline *o);
 void vf_volume_clear(struct vf_volume *v);
 
 #endif

@@ -111,6 +111,12 @@ void vf_carrier_free(struct vf_carrier *c)
     free(c);
 }
 
+void vf_carrier_leave(struct vf_carrier *c)
+{
+    if (c && c->route)
+        vf_route_leave_key(c->route);
+}
+
 static int open_route(struct vf_carrier *c, struct vf_error **err)
 {
     c->route = c->ops->route(c->opaque, c->ends[0].mover, c->ends[1].mover, err);

@@ -37,6 +37,8 @@ struct vf_carrier *vf_carrier_new(const struct vf_carrier_opts *opts,
 /* Ends movers and connections; what was installed is removed. */
 void vf_carrier_free(struct vf_carrier *c);
 VF_DEFINE_CLEANUP(struct vf_carrier *, vf_carrier_free)
+/* The job is another's now: what is installed on the hosts is no longer ours to remove. */
+void vf_carrier_leave(struct vf_carrier *c);
 
 /* Connects to both hosts. Nothing is tried again: at the beginning a person is there. */
 int vf_carrier_open(struct vf_carrier *c, struct vf_error **err);

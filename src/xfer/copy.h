@@ -5,6 +5,7 @@
 
 #include <stdatomic.h>
 #include "base/ask.h"
+#include "mover/limit.h" /* VF_RATE_PAUSED */
 #include "net/ssh.h"
 
 enum vf_stage { VF_STAGE_PREPARE, VF_STAGE_COPY, VF_STAGE_FLUSH, VF_STAGE_VERIFY, VF_STAGE_FINISH };
@@ -94,9 +95,9 @@ struct vf_copy_opts {
     const char *job; /* with mark: whose it is */
     const char
         *mark; /* file that keeps how far the copy has come, for a later process; NULL: none */
-    const _Atomic uint64_t
-        *rate_now; /* instead of RATE, and followed while it copies; NULL: none */
-    bool live;     /* the source's VM still runs: nothing is locked, and a delta has to follow */
+    const _Atomic uint64_t *rate_now; /* instead of RATE, and followed while it copies, may be
+                                         VF_RATE_PAUSED; NULL: none */
+    bool live; /* the source's VM still runs: nothing is locked, and a delta has to follow */
 };
 
 struct vf_copy_result {

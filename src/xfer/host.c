@@ -34,16 +34,22 @@ static int check_job(const char *job, struct vf_error **err)
     return 0;
 }
 
+uint64_t vf_helper_room(const char *path)
+{
+    struct stat st;
+    return (stat(path, &st) == 0 ? (uint64_t)st.st_size >> 10 : 0) + ROOM_KIB;
+}
+
 static int make_dir(struct vf_mover_host *h, const char *helper, uint64_t epoch,
                     struct vf_error **err)
 {
-    struct stat st = {0};
+    struct stat st;
     if (h->ssh && stat(helper, &st) < 0)
         return vf_fail_errno(err, errno, "%s", helper);
     vf_autofree char *random = vf_random_hex(4);
     vf_autostrv char **args = vf_strv_new();
     vf_strv_addf(&args, "vmferry-%s-%llu-%s", h->job, (unsigned long long)epoch, random);
-    vf_strv_addf(&args, "%lld", (long long)(st.st_size >> 10) + ROOM_KIB);
+    vf_strv_addf(&args, "%lld", (long long)(h->ssh ? vf_helper_room(helper) : ROOM_KIB));
     vf_autofree char *said = vf_host_shell(h->ssh, vf_script_prepare, args, h->cancel, err);
     if (!said) {
         /* it may have been made all the same, and the answer not understood */

@@ -39,15 +39,30 @@ char *vf_host_shell(struct vf_ssh *ssh, const char *script, char *const *args,
 /* The end of B, escaped; "no message" when it is empty. Caller frees. */
 char *vf_shell_said(const struct vf_buf *b);
 
-/* Scripts (scripts.c, scripts_key.c). */
+/* KiB that a host needs to have for the helper, the program at PATH. */
+uint64_t vf_helper_room(const char *path);
+
+/* Scripts (scripts.c, scripts_key.c, scripts_look.c). */
 extern const char vf_script_prepare[]; /* NAME KIBIBYTES -> "MACHINE DIR" */
 /* USER MARK COMMAND PUBLIC_KEY SECONDS PEER -> file, and perhaps who else sshd lets in */
 extern const char vf_script_key_add[];
 extern const char vf_script_key_remove[]; /* USER MARK list|remove -> a line per file */
-extern const char vf_script_key_list[];   /* USER -> "key FILE JOB" a key of any job */
-extern const char vf_script_helpers[];    /* -> "helper DIR JOB PID" a directory; PID 0: dead */
-extern const char vf_script_dirs[];       /* PREFIX list|remove -> a line per directory */
-extern const char vf_script_lives[];      /* DIR -> "lives" or "gone": the owner there */
+/* USER PEER: as vf_script_key_add, but only says which file would take it */
+extern const char vf_script_key_check[];
+/* KIBIBYTES PATH... -> what the host has and lacks, see check_hosts.c */
+extern const char vf_script_look[];
+extern const char vf_script_keyscan[];  /* PORT ADDRESS... -> "ADDRESS TYPE BASE64"; "none" */
+extern const char vf_script_key_list[]; /* USER -> "key FILE JOB" a key of any job */
+extern const char vf_script_helpers[];  /* -> "helper DIR JOB PID" a directory; PID 0: dead */
+extern const char vf_script_dirs[];     /* PREFIX list|remove -> a line per directory */
+extern const char vf_script_lives[];    /* DIR -> "lives" or "gone": the owner there */
+/* Those of the mirror (scripts_mirror.c) answer as told there. */
+extern const char vf_script_mirror_take[];    /* JOB TOKEN LIMIT make|mine|any SINCE PID WHO */
+extern const char vf_script_mirror_put[];     /* JOB TOKEN OFFSET DATA */
+extern const char vf_script_mirror_plan[];    /* JOB TOKEN TEXT */
+extern const char vf_script_mirror_release[]; /* JOB TOKEN */
+extern const char vf_script_mirror_drop[];    /* JOB TOKEN|- */
+extern const char vf_script_mirror_list[];    /* -> "DIR other|left …" and the line of the job */
 
 /* May JOB be part of file names and of lines in authorized_keys? */
 bool vf_job_name_ok(const char *job);

@@ -92,6 +92,12 @@ int vf_route_await(struct vf_route *r, uint32_t id, struct vf_cancel *cancel, st
                            cancel, NULL, err);
 }
 
+void vf_route_leave_key(struct vf_route *r)
+{
+    free(r->key_user);
+    r->key_user = NULL;
+}
+
 void vf_route_close_kind(struct vf_route *r)
 {
     vf_relays_free(r);

@@ -51,6 +51,8 @@ int vf_route_await(struct vf_route *r, uint32_t id, struct vf_cancel *cancel,
                    struct vf_error **err);
 /* Takes back what a kind of route has begun. */
 void vf_route_close_kind(struct vf_route *r);
+/* The one-job key is another's now, and stays. */
+void vf_route_leave_key(struct vf_route *r);
 
 /* route_relay.c: ends the relays of R. */
 void vf_relays_free(struct vf_route *r);

@@ -159,6 +159,27 @@ const char vf_script_key_add[] = KEY_FILES
     "case $why in *'No space'*) say 95 \"no room for the one-job key: $why\" ;; esac\n"
     "say 93 \"none of the files that sshd there reads keys from can be written: $why\"\n";
 
+/* The same without touching any of them. */
+const char vf_script_key_check[] =
+    KEY_FILES "peer=$2\n"
+              "case $peer in ''|*[!0-9A-Fa-f.:]*)\n"
+              "  peer=$(getent ahosts \"${peer:-/}\" 2>/dev/null | awk 'NR == 1 { print $1 }')\n"
+              "esac\n"
+              "files_for \"$peer\"\n" KEY_REFUSED "own= shared= why=\n"
+              "for f in $files; do\n"
+              "  if is_local \"$f\"; then own=\"$own $f\"; else shared=\"$shared $f\"; fi\n"
+              "done\n"
+              "for f in $own $shared; do\n"
+              "  up=${f%/*}\n"
+              "  [ -d \"$up\" ] || up=${up%/*}\n"
+              "  if [ -e \"$f\" ] && [ -w \"$f\" ] || [ ! -e \"$f\" ] && [ -w \"$up\" ]; then\n"
+              "    echo \"$f\"\n"
+              "    exit 0\n"
+              "  fi\n"
+              "  why=\"$why${why:+, }$f\"\n"
+              "done\n"
+              "say 93 \"none of the files that sshd there reads keys from can be written: $why\"\n";
+
 /* All files that sshd may read keys of the user from, whatever the address. */
 #define KEY_ALL_FILES                                                                              \
     KEY_FILES                                                                                      \

@@ -80,6 +80,7 @@ tpm=local:100/vm-100-disk-9.raw
 truncate -s 4M "$(image beta b1 $tpm)"
 ctl beta set-config 100 tpmstate0 "$tpm,size=4M,version=v2.0"
 move 3 "a VM with a TPM is not moved to 6.4" beta alpha a1 local 100
+says out 'note: alpha: it runs Proxmox VE 6.4, older than the source' "an older target is told"
 says out 'STOP: mon: tpmstate0: the target.*6.4 does not know it: .*choose a newer target' "with the cure"
 ctl beta requests | grep -q '"elsewhere":"6.4: [^"]*allow-ksm'
 ok $? "the lab says what another version would have refused"

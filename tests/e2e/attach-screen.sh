@@ -81,20 +81,44 @@ screen 80 24 "$vmferry attach"
 sees 'elapsed' "another job"
 keys q
 sees 'Stop this job' "q asks"
-keys 2 Enter
+keys 3 Enter
 sees 'Result' "it is put back, and that is said on the screen"
-sees 'source +web1|source .*running|cancelled by the operator' "with the reason"
+sees 'cancelled by the operator' "with the reason"
 keys q
 sees 'exit=1' "and with the exit code"
 wait $front
 unchanged "everything is as before"
+
+# --- stopped for later, on again, back: by keys alone
+slow
+screen 80 24 "$vmferry attach"
+sees 'elapsed' "a job"
+keys c 2 Enter
+sees 'r resume  b roll back' "that is stopped for later can go on or back"
+sees 'web1 is DOWN since' "the state of the service is said"
+wait $front
+is $? 4 "whoever follows it is told that it is not over"
+keys r
+sees '> 1  Not now' "r asks"
+keys 2 Enter
+sees 'Copy the disks' "and goes on"
+keys c 2 Enter
+sees 'r resume  b roll back' "is stopped once more"
+keys b 2 Enter
+sees 'the source is as it was before' "b puts everything back"
+keys q
+sees 'exit=0' "which is done"
+unchanged "really everything"
 
 slow
 kill -9 "$(pgrep -f "__job [a-z]* $(job_dir)\$")"
 wait $front
 is $? 4 "a job whose process dies"
 screen 80 24 "$vmferry attach"
-sees 'Go on: vmferry resume' "is told of with what can be done"
+sees 'go on: vmferry resume' "is told of with what can be done"
+sees 'r resume  b roll back' "also by keys"
+keys q
+sees 'exit=4' "now or later"
 "$vmferry" resume --yes >"$work/slow" 2>&1 </dev/null &
 front=$!
 i=0

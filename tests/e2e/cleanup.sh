@@ -100,11 +100,13 @@ ok $? "says nothing of the other"
 ctl beta offline b2
 cleanup 1 "with a node that is off" --yes
 says err 'not looked at: beta b2: it is offline' "it is named"
-says out 'Removed. Nothing is left now' "the others are cleaned"
+says out 'Removed. Only what is kept \(1\) is there now' "the others are cleaned"
+says out "beta b1: record /var/lib/vmferry/mirror/$id" "but for the record"
+says out "not finished; kept: with it the job can go on from another machine" "which the job may need"
 ctl beta online b2
 same_hosts "and are as they were before"
 cleanup 0 "a second time"
-says out 'Nothing was left' "finds nothing"
+says out 'There is nothing to remove' "finds only that"
 
 # --- of a job that this machine does not know
 mv "$XDG_STATE_HOME" "$work/elsewhere"
@@ -112,8 +114,11 @@ on beta b1 'mkdir -m 700 /run/vmferry-20200101-000000-abcdef-1-00000000 &&
     echo "ssh-ed25519 AAAA vmferry-job-20200101-000000-abcdef" >>/root/.ssh/authorized_keys2'
 cleanup 0 "what a forgotten job has left" --yes
 says out 'of job 20200101-000000-abcdef, [0-9]+ days old, not known here$' "is named"
-says out 'Removed. Nothing is left now' "and removed"
+says out 'Removed. Only what is kept' "and removed"
+says out "of job $id, .*not known here; kept: (the job can go on with it|another machine works)" "but for what a job elsewhere needs"
 mv "$work/elsewhere" "$XDG_STATE_HOME"
 same_hosts "so that all is as before"
 run 0 "the killed job can be rolled back all the same" rollback
+cleanup 0 "after which" --list
+says out 'Nothing was left' "nothing of it is left"
 done_testing

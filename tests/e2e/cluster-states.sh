@@ -6,10 +6,10 @@
 lab_up
 
 # --- what hangs on a VM
-move 1 "a template is refused" alpha beta b1 local golden
-says err 'template.*full clone' "with the cure"
-move 1 "a container is refused" alpha beta b1 local ct1
-says err 'ct1.*container.*pct' "with the reason and Proxmox's own ways"
+move 3 "a template is refused" alpha beta b1 local golden
+says out 'STOP: .*template.*full clone' "with the cure"
+move 3 "a container is refused" alpha beta b1 local ct1
+says out 'STOP: ct1.*container.*pct' "with the reason and Proxmox's own ways"
 run 0 "a VM with a snapshot" move -c "$L/vmferry.conf" -n alpha beta b1 local stubborn
 says out 'snapshot before-update: not carried over' "is told that it stays"
 run 0 "one with HA and replication" move -c "$L/vmferry.conf" -n alpha beta b1 local big1
@@ -21,8 +21,8 @@ says out "STOP: memory.*next start.*--revert memory" "with the cure"
 ctl alpha set-pending 100 memory -
 move 3 "also when it is a deletion that waits" alpha beta b1 local web1
 on alpha a1 'qm set 101 --lock backup'
-move 1 "a locked VM is refused" alpha beta b1 local db1
-says err 'locked .backup.*qm unlock 101' "with the cure"
+move 3 "a locked VM is refused" alpha beta b1 local db1
+says out 'STOP: .*locked .backup.*qm unlock 101' "with the cure"
 "$lab" down --dir "$L" >/dev/null 2>&1
 mkdir -p "$L"
 lab_up
@@ -63,8 +63,12 @@ else
 fi
 ctl beta quorum back
 ctl alpha quorum lost
-move 1 "a source cluster without quorum is not touched" alpha beta b1 local old1
-says err 'no quorum.*pvecm status' "and says why"
+move 3 "a source cluster without quorum stops" alpha beta b1 local old1
+says out 'STOP: alpha.*quorum' "and is named"
+ctl alpha quorum back
+ctl alpha fault do PUT '/nodes/a2/qemu/102/config$' quorum lost
+move 1 "quorum lost when the source is claimed" alpha beta b1 local old1
+says err 'no quorum.*pvecm status' "is told with what to look at"
 ctl alpha quorum back
 unchanged "nothing was changed by any of these"
 done_testing

@@ -194,6 +194,7 @@ snapshot() {
         if [ "$namespaces" ]; then
             on "${n%/*}" "${n#*/}" 'ls -lA /root/.ssh /etc/pve/priv |
                 sed "s/ [A-Z][a-z][a-z]  *[0-9]* [0-9:]* / /"
+                find /var/lib/vmferry 2>/dev/null
                 find /var/lib/vz /mnt/pve /tmp /run -xdev -type f ! -name "qemu-*.log" \
                     ! -name "serial-*.log" | sort'
         else

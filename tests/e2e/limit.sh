@@ -70,6 +70,45 @@ is $? 0 "and the move is done"
 run 1 "a job that has ended" limit "$(basename "$(job_dir)")" none
 says err 'does not run' "has no rate"
 
+# --- paused, for longer than a silent peer is waited for
+rm -rf "$XDG_STATE_HOME"
+VMFERRY_TEST_HASTE=10 "$vmferry" move -c "$L/vmferry.conf" --yes --bwlimit 8 --progress=json alpha beta b1 \
+    local big1 >"$work/json" 2>"$work/err" </dev/null &
+front=$!
+within 30 copying
+ok $? "a slow move copies"
+sent() {
+    sed -n 's/.*"type":"progress".*"all":{\([^}]*\)}.*/\1/p' "$work/json" | tail -n 1 |
+        sed 's/.*"sent":\([0-9]*\).*/\1/'
+}
+run 0 "pause" pause
+says out 'paused; go on with vmferry continue' "is said"
+sleep 2 # what was begun is ended
+first=$(sent)
+sleep 7
+is "$(sent)" "$first" "nothing is sent any more"
+tail -n 1 "$work/json" | grep -q '"paused":true'
+ok $? "the progress tells why"
+"$vmferry" attach >"$work/attach" 2>&1 </dev/null &
+viewer=$!
+within 10 grep -q 'Copying: paused' "$work/attach"
+ok $? "and who comes now is told"
+run 0 "a limit meanwhile" limit none
+sleep 1
+is "$(sent)" "$first" "does not end the pause"
+run 0 "continue" continue
+says out 'copies again' "is said"
+within 120 ended $front
+ok $? "it does"
+wait $front
+is $? 0 "the move is done"
+wait $viewer
+! grep -qE 'was heard|trying again|reconnect' "$(job_dir)/log"
+ok $? "no connection was lost over it"
+to=$(sed -n 's/.*"target": "\(local:[^"]*\)".*/\1/p' "$(job_dir)/report.json")
+same "$(image alpha a1 local:105/vm-105-disk-0.raw)" "$(image beta b1 "$to")" \
+    "the disk is the same"
+
 # --- kept when the job is killed and goes on
 slow db1
 ok $? "another slow move copies"

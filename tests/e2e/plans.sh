@@ -12,7 +12,7 @@ says out 'disk +ide0' "after it was shown"
 says out "vmferry run $plan" "with what can be done with it"
 is "$(stat -c %a "$plan")" 600 "for its owner only"
 run 2 "a file that is there is not replaced" move -c "$conf" --save-plan "$plan" alpha beta b1 local old1
-run 2 "the plan of several VMs is not one" move -c "$conf" --save-plan "$work/two" alpha beta b1 local old1 db1
+run 2 "neither by the plan of several" move -c "$conf" --save-plan "$plan" alpha beta b1 local old1 clone1
 run 3 "a move that is stopped has a plan too" \
     move -c "$conf" --save-plan "$work/stopped.plan" --bridge vmbr0=vmbr9 alpha beta b1 local old1
 [ -s "$work/stopped.plan" ]

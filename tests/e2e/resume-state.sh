@@ -150,8 +150,8 @@ free() {
 }
 trap 'umount -l "$XDG_STATE_HOME" 2>/dev/null; finish' EXIT
 full 200
-is $code 1 "no room for a job: it does not begin"
-says err 'No space left' "which is said"
+is $code 3 "no room for a job: it does not begin"
+says out 'STOP: .*are free for this machine.s record' "which is said"
 unchanged "nothing is touched"
 run 0 "and no half job is left" jobs
 says out 'There are no jobs' "in the list"

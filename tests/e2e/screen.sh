@@ -40,6 +40,14 @@ sees() {
 keys() {
     tmux -L "$screen" send-keys "$@"
 }
+# typed TEXT: text; press KEY…: keys that are counted in $presses
+typed() {
+    keys -l -- "$1"
+}
+press() {
+    presses=$((${presses:-0} + $#))
+    keys "$@"
+}
 count_of() {
     grep -cE -- "$1" "$work/out"
 }

@@ -11,15 +11,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     vf_autofree char *text = vf_memdup_str(data, size);
     vf_autoerror struct vf_error *err = NULL;
-    vf_auto(vf_plan_free) struct vf_plan *p = vf_plan_parse(text, size, "f.cfg", &err);
-    if (!p != !!err)
+    struct vf_plan **v, **back;
+    size_t n, m;
+    int r = vf_plans_parse(text, size, "f.cfg", &v, &n, &err);
+    if ((r < 0) != !!err)
         abort();
-    if (!p)
+    if (r < 0)
         return 0;
-    vf_autofree char *first = vf_plan_text(p);
-    vf_auto(vf_plan_free) struct vf_plan *back = vf_plan_parse(first, strlen(first), "b.cfg", NULL);
-    vf_autofree char *second = back ? vf_plan_text(back) : NULL;
+    vf_autofree char *first = vf_plans_text(v, n);
+    if (vf_plans_parse(first, strlen(first), "b.cfg", &back, &m, NULL) < 0 || m != n)
+        abort();
+    vf_autofree char *second = vf_plans_text(back, m);
     if (!vf_streq(first, second))
         abort();
+    vf_plans_free(v, n);
+    vf_plans_free(back, m);
     return 0;
 }

@@ -52,7 +52,7 @@ json_t *lab_node_status(const struct lab_node *n)
     lab_storage_space((struct lab_node *)n, &n->lab->storages[0], &total, &used, &avail);
     return json_pack(
         "{s:s, s:s, s:s, s:s, s:s, s:i, s:f, s:I, s:I, s:I, s:I, s:I}", "node", n->name, "type",
-        "node", "id", id, "status", "online", "level", "", "maxcpu", 2, "cpu", 0.05, "maxmem",
+        "node", "id", id, "status", "online", "level", "", "maxcpu", 8, "cpu", 0.05, "maxmem",
         (json_int_t)25276510208, "mem", (json_int_t)11022237696, "maxdisk", (json_int_t)total,
         "disk", (json_int_t)used, "uptime", (json_int_t)((vf_clock_ms() - n->lab->booted) / 1000));
 }
@@ -150,6 +150,28 @@ static json_t *get_replication(struct lab_call *c)
     return lab_extra_list(c->lab, "replication");
 }
 
+static json_t *put_replication(struct lab_call *c)
+{
+    const char *id = lab_param(c, "id");
+    lab_autojson json_t *all = lab_extra_list(c->lab, "replication");
+    size_t i;
+    json_t *e;
+    json_array_foreach (all, i, e) {
+        if (!vf_streq(json_string_value(json_object_get(e, "id")), id))
+            continue;
+        int vmid = (int)json_integer_value(json_object_get(e, "guest"));
+        if (c->lab->version < 9000 ? lab_need(c, "Datastore.Allocate", "/storage")
+                                   : lab_need(c, "VM.Replicate", "/vms/%d", vmid))
+            return NULL;
+        if (lab_param(c, "disable") && lab_flag(c, "disable", false))
+            json_object_set_new(e, "disable", json_integer(1));
+        else if (lab_param(c, "disable"))
+            json_object_del(e, "disable");
+        return NULL;
+    }
+    return lab_die(c, 500, "no such replication job '%s'", id);
+}
+
 /* Those that run from this node, with their state. */
 static json_t *get_node_replication(struct lab_call *c)
 {
@@ -182,6 +204,7 @@ const struct lab_route lab_routes_cluster[] = {
     {"GET", "/cluster/resources", get_resources, NULL},
     {"GET", "/cluster/options", get_options, NULL},
     {"GET", "/cluster/replication", get_replication, NULL},
+    {"PUT", "/cluster/replication/{id}", put_replication, NULL},
     {"GET", "/nodes/{node}/replication", get_node_replication, NULL},
     {"GET", "/cluster/sdn/zones", get_empty, NULL},
     {"GET", "/cluster/sdn/vnets", lab_get_vnets, NULL},

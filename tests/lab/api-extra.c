@@ -12,6 +12,12 @@ json_t *lab_extra_list(struct lab *lab, const char *key)
     return list ? json_incref(list) : json_array();
 }
 
+/* What is said of a bridge or VNet beyond its name. */
+json_t *lab_extra_bridge(const struct lab *lab, const char *name)
+{
+    return json_object_get(json_object_get(lab->extra, "bridges"), name);
+}
+
 json_t *lab_extra_vm(struct lab *lab, int vmid)
 {
     vf_autofree char *id = vf_asprintf("%d", vmid);

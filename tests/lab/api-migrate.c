@@ -414,7 +414,8 @@ static json_t *post_remote_migrate(struct lab_call *c)
     vf_autofree char *sid = vf_asprintf("vm:%d", vm->vmid);
     if (lab_vm_get(vm, "lock"))
         return lab_die(c, 500, "VM is locked (%s)", lab_vm_get(vm, "lock"));
-    if (json_object_get(c->lab->ha, sid))
+    const char *ha = json_string_value(json_object_get(json_object_get(c->lab->ha, sid), "state"));
+    if (ha && strcmp(ha, "ignored")) /* that one Proxmox does not count as managed */
         return lab_bad_param(c, "vmid", "cannot remote-migrate VM that is configured for HA");
     struct migration *m = vf_xcalloc(1, sizeof *m);
     m->online = vm->running;

@@ -15,21 +15,40 @@ static json_t *get_nodes(struct lab_call *c)
     return out;
 }
 
+/* What `ctl extra nodes.NODE.WHAT` says, or TEXT; borrowed. */
+static const char *node_extra(const struct lab_node *n, const char *what, const char *text)
+{
+    const json_t *of = json_object_get(json_object_get(n->lab->extra, "nodes"), n->name);
+    const char *said = json_string_value(json_object_get(of, what));
+    return said ? said : text;
+}
+
 static json_t *get_status(struct lab_call *c)
 {
     uint64_t total, used, avail;
     lab_storage_space(c->node, &c->lab->storages[0], &total, &used, &avail);
     const struct lab_version *v = lab_version(c->lab);
     vf_autofree char *manager = vf_asprintf("pve-manager/%s/%s", v->release, v->repoid);
-    return json_pack("{s:[s,s,s], s:s, s:{s:i,s:i,s:i}, s:{s:I,s:I,s:I,s:I}, s:i, s:i, s:i, "
-                     "s:{s:I,s:I,s:I}, s:{s:i}, s:I}",
-                     "loadavg", "0.10", "0.10", "0.10", "pveversion", manager, "swap", "used", 0,
-                     "total", 0, "free", 0, "rootfs", "total", (json_int_t)total, "used",
-                     (json_int_t)used, "avail", (json_int_t)avail, "free",
-                     (json_int_t)(total - used), "idle", 0, "wait", 0, "cpu", 0, "memory", "used",
-                     (json_int_t)11024621568, "total", (json_int_t)25276510208, "free",
-                     (json_int_t)10642903040, "ksm", "shared", 0, "uptime",
-                     (json_int_t)((vf_clock_ms() - c->lab->booted) / 1000));
+    json_t *j =
+        json_pack("{s:[s,s,s], s:s, s:{s:i,s:i,s:i}, s:{s:I,s:I,s:I,s:I}, s:i, s:i, s:i, "
+                  "s:{s:I,s:I,s:I}, s:{s:i}, s:I}",
+                  "loadavg", "0.10", "0.10", "0.10", "pveversion", manager, "swap", "used", 0,
+                  "total", 0, "free", 0, "rootfs", "total", (json_int_t)total, "used",
+                  (json_int_t)used, "avail", (json_int_t)avail, "free", (json_int_t)(total - used),
+                  "idle", 0, "wait", 0, "cpu", 0, "memory", "used", (json_int_t)11024621568,
+                  "total", (json_int_t)25276510208, "free", (json_int_t)10642903040, "ksm",
+                  "shared", 0, "uptime", (json_int_t)((vf_clock_ms() - c->lab->booted) / 1000));
+    if (!json_object_get(c->lab->extra, "nodes")) /* as it was recorded */
+        return j;
+    json_object_set_new(
+        j, "cpuinfo",
+        json_pack("{s:s, s:s, s:i, s:i, s:i, s:s, s:s}", "model",
+                  node_extra(c->node, "cpu", "Intel(R) Xeon(R) Gold 6130 CPU @ 2.10GHz"), "flags",
+                  node_extra(c->node, "flags",
+                             "fpu cx16 lahf_lm popcnt pni sse4_1 sse4_2 ssse3 aes avx avx2 bmi1 "
+                             "bmi2 f16c fma abm movbe xsave"),
+                  "cpus", 8, "cores", 4, "sockets", 1, "mhz", "2100.000", "hvm", "1"));
+    return j;
 }
 
 static json_t *bridge_json(const char *name, bool first, const char *addr)
@@ -60,9 +79,13 @@ static json_t *get_network(struct lab_call *c)
     json_array_foreach (c->node->bridges, i, b) {
         const char *name = json_string_value(b);
         if (!lab_is_vnet(name)) {
-            if (bridges && lab_may_bridge(c, name, "SDN.Audit|SDN.Use"))
-                json_array_append_new(out, bridge_json(name, !i, c->node->addr));
-        } else if (vnets && lab_may_at(c, "SDN.Audit|SDN.Use", "/sdn/zones/lab/%s", name)) {
+            if (bridges && lab_may_bridge(c, name, "SDN.Audit|SDN.Use")) {
+                json_t *j = bridge_json(name, !i, c->node->addr);
+                json_object_update(j, lab_extra_bridge(c->lab, name));
+                json_array_append_new(out, j);
+            }
+        } else if (vnets && !json_object_get(lab_extra_bridge(c->lab, name), "absent") &&
+                   lab_may_at(c, "SDN.Audit|SDN.Use", "/sdn/zones/lab/%s", name)) {
             json_array_append_new(
                 out, json_pack("{s:s, s:s, s:i}", "iface", name, "type", "vnet", "active", 1));
         }
@@ -104,6 +127,7 @@ static json_t *get_cpus(struct lab_call *c)
                                             {"x86-64-v2", "default"},
                                             {"x86-64-v2-AES", "default"},
                                             {"x86-64-v3", "default"},
+                                            {"x86-64-v4", "default"},
                                             {"Skylake-Server", "GenuineIntel"},
                                             {"Cascadelake-Server-v2", "GenuineIntel"},
                                             {"core2duo", "GenuineIntel"},

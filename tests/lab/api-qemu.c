@@ -190,7 +190,7 @@ static json_t *get_snapshots(struct lab_call *c)
     return out;
 }
 
-static json_t *get_agent(struct lab_call *c)
+static json_t *ask_agent(struct lab_call *c, json_t *(*answer)(const struct lab_vm *vm))
 {
     struct lab_vm *vm = lab_the_vm(c);
     if (!vm)
@@ -200,7 +200,27 @@ static json_t *get_agent(struct lab_call *c)
         return lab_die(c, 500, "VM %d is not running", vm->vmid);
     if (!agent || agent[0] != '1')
         return lab_die(c, 500, "No QEMU guest agent configured");
-    return lab_die(c, 500, "QEMU guest agent is not running");
+    json_t *said = answer ? answer(vm) : NULL;
+    return said ? said : lab_die(c, 500, "QEMU guest agent is not running");
+}
+
+static json_t *get_agent(struct lab_call *c)
+{
+    return ask_agent(c, NULL);
+}
+
+static json_t *get_interfaces(struct lab_call *c)
+{
+    return ask_agent(c, lab_guest_interfaces);
+}
+
+/* `ctl extra vms.ID.agent true` makes it answer. */
+static json_t *get_agent_info(struct lab_call *c)
+{
+    const struct lab_vm *vm = lab_vm_find(c->lab, lab_int(lab_param(c, "vmid")));
+    if (vm && json_is_true(json_object_get(lab_extra_vm(c->lab, vm->vmid), "agent")))
+        return json_pack("{s:{s:s}}", "result", "version", "8.2.0");
+    return get_agent(c);
 }
 
 static json_t *put_config(struct lab_call *c)
@@ -484,8 +504,8 @@ const struct lab_route lab_routes_qemu[] = {
     {"POST", VM "/config", post_config, ANY_CONFIG},
     {"GET", VM "/pending", get_pending, "/vms/{vmid}:VM.Audit"},
     {"GET", VM "/snapshot", get_snapshots, "/vms/{vmid}:VM.Audit"},
-    {"GET", VM "/agent/info", get_agent, "/vms/{vmid}:VM.Monitor|VM.GuestAgent.Audit"},
-    {"GET", VM "/agent/network-get-interfaces", get_agent,
+    {"GET", VM "/agent/info", get_agent_info, "/vms/{vmid}:VM.Monitor|VM.GuestAgent.Audit"},
+    {"GET", VM "/agent/network-get-interfaces", get_interfaces,
      "/vms/{vmid}:VM.Monitor|VM.GuestAgent.Audit"},
     {"GET", VM "/status/current", get_current, "/vms/{vmid}:VM.Audit"},
     {"POST", VM "/status/start", post_start, "/vms/{vmid}:VM.PowerMgmt"},

@@ -160,6 +160,26 @@ static int cmd_token_secret(struct request *r)
 }
 
 /* extra PATH JSON|-: PATH is keys of lab->extra, as vms.100.firewall */
+/* A task of root's that does nothing until `fault go`, for who looks at what runs. */
+static int run_nothing(struct lab_task *t, struct vf_error **err)
+{
+    t->hangs = true;
+    while (t->hangs && !t->signal)
+        pthread_cond_wait(&t->lab->changed, &t->lab->lock);
+    return 0;
+}
+
+static int cmd_task(struct request *r)
+{
+    static const struct lab_user root = {.name = "root@pam"};
+    struct lab_vm *vm = r->n == 2 ? lab_vm_find(r->lab, lab_int(r->args[1])) : NULL;
+    if (!vm)
+        return usage(r, "task TYPE VMID");
+    struct lab_call c = {.lab = r->lab, .node = vm->node, .user = &root};
+    json_decref(lab_task_start(&c, vm->node, vm, r->args[0], r->args[1], NULL, run_nothing));
+    return 0;
+}
+
 static int cmd_extra(struct request *r)
 {
     if (r->n != 2)
@@ -264,6 +284,11 @@ static int cmd_set_storage(struct request *r)
 static int cmd_fault(struct request *r)
 {
     return lab_fault_command(r->lab, r->args, r->out);
+}
+
+static int cmd_guest(struct request *r)
+{
+    return lab_guest_command(r->lab, r->args, r->out);
 }
 
 static int cmd_sshd(struct request *r)
@@ -443,6 +468,9 @@ static const struct {
     {"kill-task", "TYPE: running tasks of that type die without cleaning up", cmd_kill_task},
     {"tunnel", "TICKET VERB JSON: what the other cluster of a migration says", cmd_tunnel},
     {"expire-tickets", "all tickets become invalid", cmd_expire},
+    {"guest",
+     "MAC ADDRESS PORT…|-: an agent, and ports that answer while the VM with that card runs",
+     cmd_guest},
     {"sshd", "NODE stop|start: who is logged in stays", cmd_sshd},
     {"offline", "NODE: its API and sshd are gone", cmd_offline},
     {"online", "NODE: they are back", cmd_online},
@@ -456,6 +484,7 @@ static const struct {
     {"snapshot", "VMID NAME", cmd_snapshot},
     {"qm", "NODE list|status|config|set|start|stop|unlock|suspend|resume …: as on a node", cmd_qm},
     {"pveum", "role|acl|user token …: as root on a node", cmd_pveum},
+    {"task", "TYPE VMID: runs until `fault go`", cmd_task},
     {"extra", "KEY.KEY… JSON|-: firewalls, backup and replication jobs … (see dump)", cmd_extra},
     {"firewall", "VMID: its firewall as JSON", cmd_firewall},
     {"ha", "SID STATE|- [GROUP]: under high availability", cmd_ha},

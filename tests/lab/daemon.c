@@ -31,6 +31,7 @@ static struct lab *new_lab(const struct lab_setup *s)
     lab->ha = json_object();
     lab->ha_crm = json_object();
     lab->extra = json_object();
+    lab->guests = json_object();
     lab->booted = vf_clock_ms();
     pthread_mutex_init(&lab->lock, NULL);
     pthread_cond_init(&lab->changed, NULL);

@@ -9,7 +9,9 @@ static const struct {
     const char *profile, *cluster, *json;
 } extras[] = {
     {"demo", "alpha",
-     "{\"replication\": [{\"id\": \"105-0\", \"type\": \"local\", \"guest\": 105, \"jobnum\": 0,"
+     "{\"nodes\": {}, \"bridges\": {\"vmbr0\": {\"bridge_vlan_aware\": 1}}, \"replication\": "
+     "[{\"id\": \"105-0\", "
+     "\"type\": \"local\", \"guest\": 105, \"jobnum\": 0,"
      "  \"source\": \"a1\", \"target\": \"a2\", \"schedule\": \"*/15\"}],"
      " \"firewall\": {\"options\": {\"enable\": 1}, \"groups\": {\"webserver\": ["
      "  {\"type\": \"in\", \"action\": \"ACCEPT\", \"enable\": 1, \"proto\": \"tcp\","
@@ -33,7 +35,8 @@ static const struct {
      "   {\"type\": \"out\", \"action\": \"ACCEPT\", \"enable\": 1, \"dest\": \"backend\","
      "    \"proto\": \"tcp\", \"dport\": \"5432\"}]}}}}"},
     {"demo", "beta",
-     "{\"firewall\": {\"options\": {\"enable\": 1}, \"groups\": {\"webserver\": ["
+     "{\"nodes\": {}, \"bridges\": {\"vmbr0\": {\"bridge_vlan_aware\": 1}}, \"firewall\": {"
+     "\"options\": {\"enable\": 1}, \"groups\": {\"webserver\": ["
      "  {\"type\": \"in\", \"action\": \"ACCEPT\", \"enable\": 1, \"proto\": \"tcp\","
      "   \"dport\": \"80,443\"}]},"
      "  \"ipset\": [{\"name\": \"blocked\", \"members\": [{\"cidr\": \"198.51.100.7\"}]}]}}"},

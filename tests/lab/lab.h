@@ -78,6 +78,8 @@ struct lab_vm {
     pid_t keeper;    /* our child that waits for QEMU */
     pid_t qemu;      /* pid as this process sees it */
     pthread_mutex_t qmp_lock;
+    int listeners[16]; /* see guest-net.c */
+    size_t n_listeners;
 };
 
 struct lab_user {
@@ -139,6 +141,7 @@ struct lab {
     json_t *ha;            /* sid -> {state, …} */
     json_t *ha_crm;        /* sid -> what its manager does */
     json_t *extra;         /* firewalls, and lists that are only read */
+    json_t *guests;        /* MAC address -> {address, ports} */
     bool no_quorum;
     json_t *schema;                /* "METHOD /path" -> parameter list */
     json_t *schemas[LAB_VERSIONS]; /* the same for each version, as lab_versions[] */
@@ -292,8 +295,9 @@ json_t *lab_get_vnets(struct lab_call *c);
 bool lab_is_vnet(const char *bridge);
 const char *lab_zone(const char *bridge);
 /* api-extra.c: lab->extra */
-json_t *lab_extra_list(struct lab *lab, const char *key); /* a new reference */
-json_t *lab_extra_vm(struct lab *lab, int vmid);          /* borrowed */
+json_t *lab_extra_list(struct lab *lab, const char *key);          /* a new reference */
+json_t *lab_extra_bridge(const struct lab *lab, const char *name); /* borrowed; NULL: nothing */
+json_t *lab_extra_vm(struct lab *lab, int vmid);                   /* borrowed */
 void lab_extra_forget(struct lab *lab, int vmid);
 /* A copy without what is empty: reading makes entries where there are none. */
 json_t *lab_extra_dump(json_t *of);
@@ -396,6 +400,11 @@ int lab_qemu_start(struct lab_vm *vm, struct lab_task *t, struct vf_error **err)
 json_t *lab_qmp(struct lab_vm *vm, const char *command, struct vf_error **err);
 /* Waits until VM has stopped, at most MS; with the lock held (it is let go meanwhile). */
 bool lab_qemu_wait_stopped(struct lab_vm *vm, int64_t ms);
+/* guest-net.c, with the lock held: VM started or stopped; what its agent says of its cards, NULL:
+ * it has none; `ctl guest`. */
+void lab_guest_net(struct lab_vm *vm);
+json_t *lab_guest_interfaces(const struct lab_vm *vm);
+int lab_guest_command(struct lab *lab, char *const *args, struct vf_buf *out);
 /* guest.c: the 512 bytes that boot; IGNORE_BUTTON for a guest that does not shut down. */
 void lab_guest_sector(unsigned char out[512], bool ignore_button);
 

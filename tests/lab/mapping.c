@@ -47,8 +47,11 @@ json_t *lab_get_vnets(struct lab_call *c)
     size_t i;
     json_array_foreach (c->lab->nodes[0].bridges, i, b)
         if (lab_is_vnet(json_string_value(b)) &&
-            lab_may_at(c, "SDN.Audit|SDN.Allocate", "/sdn/zones/lab/%s", json_string_value(b)))
-            json_array_append_new(out, json_pack("{s:O, s:s, s:s, s:i}", "vnet", b, "zone", "lab",
-                                                 "type", "vnet", "tag", 10));
+            lab_may_at(c, "SDN.Audit|SDN.Allocate", "/sdn/zones/lab/%s", json_string_value(b))) {
+            json_t *j = json_pack("{s:O, s:s, s:s, s:i}", "vnet", b, "zone", "lab", "type", "vnet",
+                                  "tag", 10);
+            json_object_update(j, lab_extra_bridge(c->lab, json_string_value(b)));
+            json_array_append_new(out, j);
+        }
     return out;
 }

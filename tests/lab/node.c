@@ -169,7 +169,7 @@ static int make_root(struct lab_node *node, struct vf_error **err)
     char *top[] = {"etc", "var", "root", "tmp", "run", "mnt", "proc", NULL};
     char *var[] = {"lib", "tmp", "log", "run", "lock", NULL};
     char *etc[] = {"pve", "hostname", NULL};
-    char *varlib[] = {"vz", NULL};
+    char *varlib[] = {"vz", "vmferry", NULL}; /* ours is not the node's */
     if (make_dir(root, 0755, err))
         return -1;
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||

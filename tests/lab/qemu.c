@@ -236,6 +236,7 @@ static void *watcher(void *arg)
     vm->running = vm->starting = false;
     vm->exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : 128;
     vm->keeper = vm->qemu = -1;
+    lab_guest_net(vm);
     lab_vm_apply_pending(vm);
     pthread_cond_broadcast(&lab->changed);
     pthread_mutex_unlock(&lab->lock);
@@ -293,6 +294,7 @@ int lab_qemu_start(struct lab_vm *vm, struct lab_task *t, struct vf_error **err)
             vm->starting = false;
             vm->running = true;
             vm->started = vf_clock_ms();
+            lab_guest_net(vm);
             return 0;
         }
     }

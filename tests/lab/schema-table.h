@@ -222,6 +222,9 @@ static const struct {
      "auto-rebalance:b?@8 comment:s? delete:s? digest:s? failback:b?@8 group:s? "
      "max_relocate:i?>0 max_restart:i?>0 sid:s "
      "state:s?=started|stopped|enabled|disabled|ignored"},
+    {"PUT /cluster/replication/{id}", 0xf,
+     "comment:s? delete:s? digest:s? disable:b? id:s rate:n?>1 remove_job:s?=local|full "
+     "schedule:s? source:s?"},
     {"PUT /nodes/{node}/qemu/{vmid}/config", 0xf,
      "+config delete:s? digest:s? revert:s? skiplock:b?"},
     {"PUT /nodes/{node}/qemu/{vmid}/firewall/options", 0xf,

@@ -183,10 +183,16 @@ static void make_unused(struct lab_vm *vm, const char *text)
     }
 }
 
+/* Another medium, or none, in a drive that stays. */
+static bool is_cdrom(const char *text)
+{
+    return text && strstr(text, "media=cdrom");
+}
+
 static bool applies_at_once(const struct lab_vm *vm, const char *key)
 {
-    return !vm->running || in(fast, VF_COUNT(fast), key) || vf_starts(key, "net") ||
-           vf_starts(key, "unused");
+    return !vm->running || is_cdrom(lab_vm_get(vm, key)) || in(fast, VF_COUNT(fast), key) ||
+           vf_starts(key, "net") || vf_starts(key, "unused");
 }
 
 static void set_value(struct lab_vm *vm, const char *key, const char *value)

@@ -347,6 +347,15 @@ static void test_marker(void)
     vf_autofree char *id = vf_marker_find(with);
     is_str(id, "20261121-074812-3fa9c2", "the marker is found");
     ok(vf_marker_find("hello vmferry-job: x") == NULL, "but not in the middle of a line");
+    ok(vf_marker_there(with, m) && !vf_marker_there(with, "vmferry-job: 2026"),
+       "it is there as a whole line or not at all");
+    vf_autofree char *taken = vf_asprintf("%s (1)", m);
+    vf_autofree char *other = vf_marker_replace(with, taken);
+    vf_autofree char *same_id = vf_marker_find(other);
+    is_str(same_id, "20261121-074812-3fa9c2", "a job that was taken over keeps its ID");
+    ok(vf_marker_there(other, taken) && !vf_marker_there(other, m), "but its marker is another");
+    vf_autofree char *clean = vf_marker_remove(other, taken);
+    is_str(clean, "hello", "which comes off as it went on");
     ok(vf_marker_find(NULL) == NULL, "nor in nothing");
 
     vf_autofree char *full = vf_xcalloc(1, 2 * 8192 + 1);

@@ -95,9 +95,49 @@ static void test_changed(void)
     pthread_join(t, NULL);
 }
 
+static atomic_int held;
+
+static void *hold(void *arg)
+{
+    held = 1;
+    vf_limit_hold(&limit, stop);
+    held = 2;
+    return NULL;
+}
+
+/* While it is paused nothing new begins; what was begun keeps its rate. */
+static void test_paused(void)
+{
+    pthread_t t;
+    stop = vf_cancel_new(NULL);
+    vf_limit_set(&limit, RATE);
+    vf_limit_hold(&limit, stop);
+    vf_limit_set(&limit, VF_RATE_PAUSED);
+    ok(limit.rate == RATE, "the rate stays");
+    ok(vf_limit_take(&limit, 1 << 20, NULL) == RATE / 100, "for what was begun");
+    for (int fire = 0; fire < 2; fire++) {
+        held = 0;
+        vf_limit_set(&limit, VF_RATE_PAUSED);
+        ok(pthread_create(&t, NULL, hold, NULL) == 0, "somebody begins");
+        while (held == 0)
+            usleep(1000);
+        usleep(250 * 1000);
+        ok(held == 1, "and waits");
+        if (fire)
+            vf_cancel_fire(stop, "enough");
+        else
+            vf_limit_set(&limit, 0);
+        pthread_join(t, NULL);
+        ok(held == 2, fire ? "until it is cancelled" : "until it goes on");
+    }
+    ok(limit.rate == 0, "at the new rate");
+    vf_cancel_free(stop);
+}
+
 int main(void)
 {
     test_smooth();
     test_changed();
+    test_paused();
     return done_testing();
 }

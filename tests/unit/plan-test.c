@@ -107,7 +107,9 @@ static void test_file(void)
     p->nics[1].mac = vf_strdup("02:AB:00:00:00:01");
     vf_str_set(&p->nics[1].bridge, NULL);
     p->copy_disks = p->precopy = p->start = p->verify_tls = false;
-    p->wait_before_start = true;
+    p->wait_before_start = p->rehearse = true;
+    vf_str_set(&p->service_ports, "22,443");
+    vf_str_set(&p->service_addresses, "10.0.0.5,fd00::5");
     vf_str_set(&p->ciphers, "aes128-gcm@openssh.com,aes256-ctr");
     p->rate = 5000000000u;
     p->verify = VF_VERIFY_NONE;
@@ -115,6 +117,7 @@ static void test_file(void)
     p->streams = 3;
     p->route = 4;
     p->shutdown_timeout = 7;
+    p->fixes = VF_FIX_BIT(VF_FIX_EJECT_ISO) | VF_FIX_BIT(VF_FIX_SUSPEND_HA);
     round_trip(p, "a plan with everything changed, and hostile texts");
     vf_autofree char *hostile = vf_plan_text(p);
     vf_auto(vf_plan_free) struct vf_plan *b = vf_plan_parse(hostile, strlen(hostile), "p", NULL);
@@ -124,6 +127,12 @@ static void test_file(void)
     ok(b->rate == 5000000000u && b->disks[1].size == 10737418240u && b->target_id == 999999999,
        "numbers");
     ok(b->wait_before_start && !b->wait_before_stop, "what it waits for");
+    ok(vf_plan_fixes(b, VF_FIX_EJECT_ISO) && vf_plan_fixes(b, VF_FIX_SUSPEND_HA) &&
+           !vf_plan_fixes(b, VF_FIX_SUSPEND_REPLICATION),
+       "what was agreed to");
+    ok(b->rehearse, "what it is");
+    is_str(b->service_ports, "22,443", "which ports are tried");
+    is_str(b->service_addresses, "10.0.0.5,fd00::5", "and where");
     ok(b->compress == 7 && b->streams == 3 && b->route == 4, "how it is sent");
     ok(!b->copy_disks && !b->precopy && !b->start && !b->verify_tls && b->verify == VF_VERIFY_NONE,
        "switches");
@@ -163,14 +172,22 @@ static const struct {
     const char *text, *want;
 } wrong[] = {
     {"", "needs the key \"minimum-reader\""},
-    {"format = 2; minimum-reader = 2; brand-new = 1;",
-     "minimum-reader is 2, but must be from 1 to 1: this plan was written by a newer vmferry"},
+    {"format = 3; minimum-reader = 3; brand-new = 1;",
+     "minimum-reader is 3, but must be from 1 to 2: this plan was written by a newer vmferry"},
     {HEAD, "needs the key \"source\""},
     {HEAD BODY "rat = 1;", "p.cfg:3: a plan has no key \"rat\""},
+    {HEAD BODY "service-ports = \"22,ssh\";",
+     "p.cfg:3: service-ports is \"22,ssh\", but must be \"common\" or up to 64 ports"},
+    {HEAD BODY "service-addresses = \"web1\";",
+     "p.cfg:3: service-addresses is \"web1\", but must be up to 64 IP addresses"},
+    {HEAD BODY "rehearse = 1;", "p.cfg:3: rehearse must be true or false"},
     {HEAD BODY "rate = \"fast\";", "p.cfg:3: rate must be a whole number"},
     {HEAD BODY "start = \"yes\";", "start must be true or false"},
     {HEAD BODY "compress = \"7\";", "must be one of \"auto\", \"1\""},
     {HEAD BODY "streams = 9;", "8"},
+    {HEAD BODY "fixes = [ \"eject-iso\", \"unlock\" ];",
+     "p.cfg:3: fixes is \"unlock\", but must be one of \"suspend-ha\""},
+    {HEAD BODY "fixes = true;", "fixes must be a list"},
     {HEAD BODY "route = \"scenic\";", "must be one of \"auto\", \"local\""},
     {HEAD BODY "verify = \"sometimes\";", "must be one of \"full\", \"none\""},
     {HEAD BODY "target-id = 99;", "target-id is 99, but must be from 100 to 999999999"},
@@ -304,6 +321,16 @@ static void test_apply(void)
     ok(t->n_cdroms == 1 && !t->cdroms[0].media && vm->cdroms[0].media,
        "CD-ROM emptied, source untouched");
     is_str(vm->disks[1].storage, "local", "the source is not changed");
+    p->rehearse = true;
+    p->nics[1].disconnected = 0;
+    vf_auto(vf_vm_free) struct vf_vm *test = vf_plan_apply(p, vm, "BC:24:11", NULL);
+    is_str(test ? test->name : NULL, "web2--TEST", "a rehearsal has a name of its own");
+    ok(test && test->nics[0].link_down && test->nics[1].link_down,
+       "and no cable, whatever else the plan says");
+    vf_autofree char *longest = vf_asprintf("%060d", 0);
+    vf_str_set(&p->target_name, longest);
+    vf_autofree char *cut = vf_plan_target_name(p, vm);
+    ok(strlen(cut) == 63 && vf_ends(cut, "--TEST"), "within what DNS allows");
 }
 
 /* What the guest sees of it changes: two disks change places, one gets another bus. */

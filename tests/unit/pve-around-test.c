@@ -252,6 +252,79 @@ static void test_many(void)
     drop(&f);
 }
 
+#define DENIED(path)                                                                               \
+    {                                                                                              \
+        "GET", path, "403 Permission check failed (/, Sys.Audit)", NULL, NULL, 0, 0, false         \
+    }
+
+/* What a check asks and may not be told is not known, and no failure. */
+static void test_look(void)
+{
+    static const struct route routes[] = {
+        LOGIN,
+        API_VERSION,
+        GET("/nodes/a1/capabilities/qemu/machines",
+            "[{\"id\":\"pc-q35-7.2\"},{\"id\":\"pc-i440fx-7.2\"}]"),
+        GET("/nodes/a1/capabilities/qemu/cpu", "[{\"name\":\"host\"},{\"name\":\"custom-x\"}]"),
+        GET("/nodes/a1/status", "{\"cpuinfo\":{\"model\":\"M\",\"flags\":\"aes avx\"}}"),
+        DENIED("/nodes/a2/capabilities/qemu/machines"),
+        DENIED("/nodes/a2/capabilities/qemu/cpu"),
+        DENIED("/nodes/a2/status"),
+        GET("/nodes/a1/tasks?source=active&vmid=100",
+            "[{\"type\":\"vncproxy\"},{\"type\":\"vzdump\"},{\"type\":\"qmclone\",\"endtime\":1}]"),
+        GET("/nodes/a1/qemu/100/agent/info", "{\"result\":{}}"),
+        {"GET", "/nodes/a1/qemu/101/agent/info", "500 QEMU guest agent is not running", NULL, NULL,
+         0, 0, false},
+        DENIED("/nodes/a1/qemu/102/agent/info"),
+        GET("/nodes/a1/qemu/100/config?current=1", "{\"ide2\":\"none,media=cdrom\",\"onboot\":1}"),
+        GET("/cluster/replication",
+            "[{\"id\":\"100-0\",\"guest\":100,\"target\":\"a2\"},"
+            "{\"id\":\"100-1\",\"guest\":100,\"disable\":1},{\"id\":\"9-0\",\"guest\":9}]"),
+        POST("PUT", "/cluster/replication/100-0"),
+        POST("PUT", "/nodes/a1/qemu/100/config"),
+    };
+    struct fixture f;
+    struct vf_error *err = NULL;
+    SERVE(&f, routes);
+    struct vf_provider *p = log_in(&f);
+    struct vf_abilities a;
+    ok(p->ops->version(p) == 8004, "its version");
+    ok(p->ops->abilities(p, "a1", &a, &err) == 0 && vf_strv_has(a.machines, "pc-i440fx-7.2") &&
+           vf_strv_has(a.cpus, "custom-x") && vf_streq(a.cpu_model, "M") &&
+           vf_strv_has(a.cpu_flags, "avx"),
+       "what a node can do");
+    vf_abilities_clear(&a);
+    ok(p->ops->abilities(p, "a2", &a, &err) == 0 && !a.machines && !a.cpus && !a.cpu_model,
+       "what it may not tell is not known");
+    vf_autostrv char **tasks = p->ops->tasks(p, "a1", 100, &err);
+    ok(vf_strv_len(tasks) == 1 && vf_streq(tasks[0], "vzdump"),
+       "a backup that runs, no console, nothing that is over");
+    ok(p->ops->agent(p, "a1", 100) == 1 && p->ops->agent(p, "a1", 101) == 0 &&
+           p->ops->agent(p, "a1", 102) == -1,
+       "an agent that answers, one that does not, one that may not be asked");
+    vf_autofree char *ide2 = p->ops->option(p, "a1", 100, "ide2", &err),
+                     *boots = p->ops->option(p, "a1", 100, "onboot", &err),
+                     *none = p->ops->option(p, "a1", 100, "protection", &err);
+    ok(vf_streq(ide2, "none,media=cdrom") && vf_streq(boots, "1") && !none && !err,
+       "settings as they are written");
+    ok(p->ops->set_option(p, "a1", 100, "ide2", "local:iso/a,media=cdrom", &err) == 0 &&
+           p->ops->set_option(p, "a1", 100, "protection", NULL, &err) == 0 &&
+           count(&f.cluster, "/config ide2=local%3Aiso%2Fa%2Cmedia%3Dcdrom\n") == 1 &&
+           count(&f.cluster, "/config delete=protection\n") == 1,
+       "set and taken out");
+    struct vf_replication *jobs;
+    size_t n;
+    ok(p->ops->replications(p, 100, &jobs, &n, &err) == 0 && n == 2 && jobs[0].enabled &&
+           vf_streq(jobs[0].target, "a2") && !jobs[1].enabled,
+       "replication jobs of this VM");
+    vf_replications_free(jobs, n);
+    ok(p->ops->set_replication(p, "100-0", false, &err) == 0 &&
+           count(&f.cluster, "PUT /cluster/replication/100-0 disable=1\n") == 1,
+       "one is switched off");
+    vf_provider_free(p);
+    drop(&f);
+}
+
 int main(void)
 {
     signal(SIGPIPE, SIG_IGN);
@@ -260,6 +333,7 @@ int main(void)
     pools_of("7.4-16", false);
     pools_of("8.4.1", true);
     test_ha();
+    test_look();
     test_many();
     return done_testing();
 }

@@ -162,6 +162,39 @@ static void test_relogin(void)
     drop(&f);
 }
 
+static int refuse(void *opaque, struct vf_error **err)
+{
+    ++*(int *)opaque;
+    return vf_fail(err, VF_E_CONFLICT, "another works on it");
+}
+
+static void test_guard(void)
+{
+    static const struct route routes[] = {
+        LOGIN,
+        API_VERSION,
+        {"GET", "/nodes/a1/qemu/101/status/current", NULL, "{\"data\":{\"status\":\"stopped\"}}",
+         NULL, 0, 0, false},
+        {"PUT", "/nodes/a1/qemu/101/config", NULL, "{\"data\":null}", NULL, 0, 0, false},
+    };
+    struct fixture f;
+    struct vf_error *err = NULL;
+    enum vf_vm_state state = VF_VM_UNKNOWN;
+    int asked = 0;
+    SERVE(&f, routes);
+    struct vf_provider *p = log_in(&f);
+    p->ops->set_guard(p, refuse, &asked);
+    ok(p->ops->state(p, "a1", 101, &state, &err) == 0 && !asked, "a guard lets everything be read");
+    ok(p->ops->rename(p, "a1", 101, "x", &err) < 0 && asked == 1,
+       "and keeps it from being changed");
+    is_error(&err, VF_E_CONFLICT, "another works on it", "for the reason it gives");
+    ok(count(&f.cluster, "PUT") == 0, "nothing of that is sent");
+    p->ops->set_guard(p, NULL, NULL);
+    ok(p->ops->rename(p, "a1", 101, "x", &err) == 0, "without it, it is");
+    vf_provider_free(p);
+    drop(&f);
+}
+
 static void test_urls(void)
 {
     static const struct route routes[] = {
@@ -434,6 +467,7 @@ int main(void)
     test_token();
     test_renewal();
     test_relogin();
+    test_guard();
     test_urls();
     test_tls();
     test_error_texts();

@@ -2,7 +2,7 @@
 /* The screen of a running job without a terminal: cells, what is gathered from events, and whole
  * screens against tests/unit/screens/NAME. GOLDEN=write in the environment writes those anew. */
 #include "config.h"
-#include "ui/run/draw.h"
+#include "ui/run/run_priv.h"
 #include "base/str.h"
 #include "tests/unit/screens.h"
 
@@ -36,6 +36,48 @@ static void test_cells(void)
         vf_autofree char *row = vf_canvas_row(a, (int)i);
         is_str(row, ascii[i], ascii[i]);
     }
+}
+
+/* Half a wide character is none. */
+static void test_halves(void)
+{
+    vf_auto(vf_canvas_free) struct vf_canvas *c = vf_canvas_new(4, 8, false);
+    for (int i = 0; i < 3; i++)
+        vf_canvas_put(c, i, 0, 8, VF_LOOK_TEXT, "日本語字");
+    vf_canvas_put(c, 0, 1, 1, VF_LOOK_TEXT, "x");
+    vf_canvas_put(c, 1, 2, 1, VF_LOOK_TEXT, "x");
+    vf_canvas_put(c, 2, 1, 4, VF_LOOK_TEXT, "木木");
+    static const char *const want[] = {" x本語字", "日x 語字", " 木木 字"};
+    for (size_t i = 0; i < VF_COUNT(want); i++) {
+        vf_autofree char *row = vf_canvas_row(c, (int)i);
+        is_str(row, want[i], want[i]);
+    }
+    ok(vf_text_fit("日本", 3) == 3 && vf_text_fit("e\xcc\x81x", 1) == 3 &&
+           vf_text_fit("ab", 9) == 2,
+       "what fits is whole characters");
+}
+
+static void test_spots(void)
+{
+    static const char *const labels[] = {"Wait", "Stop it", "Cancel"};
+    static const struct vf_help_key keys[] = {
+        {'d', "d", "leave"}, {'x', "x", "too long for the row there is"}, {'?', "?", "help"}};
+    struct vf_dialog d = {.title = "What now?", .labels = labels, .n_labels = 3};
+    vf_auto(vf_canvas_free) struct vf_canvas *c = vf_canvas_new(16, 30, false);
+    vf_canvas_spot(c, 0, 0, 2, 30, 'b');
+    ok(vf_canvas_spot_at(c, 1, 29) == 'b' && vf_canvas_spot_at(c, 2, 0) == VF_KEY_NONE,
+       "a click is the key of where it is");
+    vf_dialog_draw(&d, c);
+    ok(vf_canvas_spot_at(c, 1, 29) == VF_KEY_NONE, "not behind a question");
+    ok(vf_canvas_spot_at(c, c->cursor_row, c->cursor_col) == VF_KEY_ENTER,
+       "a click on what is in front chooses it");
+    ok(vf_canvas_spot_at(c, c->cursor_row + 2, c->cursor_col) == VF_KEY_ROW + 2,
+       "on another puts that in front");
+    vf_help_draw(c, keys, 3);
+    vf_autofree char *row = vf_canvas_row(c, 15);
+    is_str(row, " d leave  ? help", "keys there is no room for are left out, but for the last");
+    ok(vf_canvas_spot_at(c, 15, 11) == '?' && vf_canvas_spot_at(c, 15, 8) == VF_KEY_NONE,
+       "a click on a key is that key");
 }
 
 /* ---- a job ---- */
@@ -117,6 +159,21 @@ static void test_run(void)
     check_screen("run-60x16", &v, 16, 60, false);
     check_screen("run-ascii-80x24", &v, 24, 80, true);
     check_screen("run-small", &v, 10, 40, false);
+    check_screen("run-132x43", &v, 43, 132, false);
+    v.details = true;
+    check_screen("run-details-80x24", &v, 24, 80, false);
+    check_screen("run-details-60x16", &v, 16, 60, false);
+    v.details = false;
+    v.notice = "db1 asks: Ready to shut down db1?";
+    tell(&w, 95000, "{\"type\":\"rate\",\"rate\":12500000,\"paused\":true}");
+    ok(w.paused && w.limit == 12500000, "it is paused, and limited");
+    check_screen("run-paused-80x24", &v, 24, 80, false);
+    ok(!vf_watch_stalled(&w, 140000), "what is paused has not come to a standstill");
+    tell(&w, 95000, "{\"type\":\"rate\",\"error\":{\"text\":\"it cannot be paused\"}}");
+    ok(w.paused && w.n_notes == 3, "why it was refused is a message");
+    tell(&w, 95000, "{\"type\":\"rate\",\"rate\":0}");
+    ok(!w.paused && !w.limit, "and goes on");
+    v.notice = NULL;
     v.now = 140000;
     ok(vf_watch_stalled(&w, v.now) > 30, "nothing moves");
     check_screen("run-stalled-80x24", &v, 24, 80, false);
@@ -130,6 +187,13 @@ static void test_run(void)
     v.dialog = &d;
     check_screen("ask-80x24", &v, 24, 80, false);
     check_screen("ask-60x16", &v, 16, 60, true);
+    vf_autobuf struct vf_buf details = {0};
+    for (int i = 1; i <= 20; i++)
+        vf_buf_printf(&details,
+                      "detail %d, which is longer than what there is room for in a line\n", i);
+    d.detail = vf_buf_str(&details);
+    d.top = 30;
+    check_screen("ask-long-60x16", &v, 16, 60, false);
     struct vf_dialog secret = {
         .title = "Password of root@pam at alpha", .typed = "geheim", .hidden = true};
     v.dialog = &secret;
@@ -171,6 +235,62 @@ static void test_over(void)
     vf_watch_free(&w);
 }
 
+/* What its end says, as text. */
+static void check_text(const char *name, const char *event)
+{
+    struct vf_watch w;
+    vf_watch_init(&w);
+    tell(&w, 0,
+         "{\"type\":\"note\",\"time\":\"2026-11-21T02:14:08Z\",\"level\":\"warn\",\"text\":"
+         "\"heard\"}");
+    tell(&w, 0, event);
+    vf_autofree char *text = vf_result_text(w.end, &w);
+    struct vf_reader r = {.title = "Result", .text = text};
+    vf_auto(vf_canvas_free) struct vf_canvas *c = vf_canvas_new(24, 80, false);
+    vf_reader_draw(&r, c);
+    check_canvas(name, c);
+    vf_watch_free(&w);
+}
+
+#define ABOUT                                                                                      \
+    "\"job\":\"J\",\"vm\":\"web1\",\"source\":\"alpha\",\"target\":\"beta\",\"target_node\":"      \
+    "\"b1\","                                                                                      \
+    "\"log\":\"/state/jobs/J/log\""
+
+static void test_results(void)
+{
+    check_text(
+        "result-done",
+        "{\"type\":\"end\",\"exit\":0,\"report\":{" ABOUT ",\"result\":\"done\",\"exit\":0,"
+        "\"seconds\":260,\"forecast_seconds\":300,\"downtime\":72,\"forecast_downtime\":90,"
+        "\"target_vmid\":105,\"started\":true,\"method\":\"copy\",\"disks\":[{\"slot\":\"scsi0\","
+        "\"copied\":true,\"size\":1073741824,\"sent\":104857600,\"sent_before\":104857600,"
+        "\"zero\":536870912,\"verified_how\":\"media\"},{\"slot\":\"scsi1\",\"copied\":true,"
+        "\"size\":1073741824,\"verified_how\":\"none\"}],\"service\":{\"back\":[\"10.0.0.5:22\"],"
+        "\"missing\":[\"10.0.0.5:80\"]},\"warnings\":[\"one\",\"two \\u001b[31m\"],"
+        "\"not_carried\":[{\"what\":\"usb0\",\"why\":\"there is none\"}],"
+        "\"by_hand\":[\"move the address\",\"remove web1--MIGRATED\"]}}");
+    check_text(
+        "result-native",
+        "{\"type\":\"end\",\"exit\":0,\"report\":{" ABOUT ",\"result\":\"done\",\"exit\":0,"
+        "\"seconds\":26,\"method\":\"remote-migrate\",\"disks\":[],\"todo\":\"unlock it\"}}");
+    check_text("result-failed",
+               "{\"type\":\"end\",\"exit\":1,\"error\":{\"code\":\"NET\",\"text\":\"b1 is gone\"},"
+               "\"report\":{" ABOUT ",\"result\":\"failed\",\"exit\":1}}");
+    check_text("result-back", "{\"type\":\"end\",\"exit\":0,\"report\":{" ABOUT
+                              ",\"result\":\"rolled back\",\"exit\":0}}");
+    static const struct {
+        const char *way;
+        bool on, back;
+    } ways[] = {
+        {"both", true, true}, {"on", true, false}, {"back", false, true}, {"none", false, false}};
+    for (size_t i = 0; i < VF_COUNT(ways); i++) {
+        vf_autojson json_t *end = json_pack("{s:{s:s}}", "report", "way", ways[i].way);
+        ok(vf_result_can_resume(end) == ways[i].on && vf_result_can_go_back(end) == ways[i].back,
+           "the way %s", ways[i].way);
+    }
+}
+
 static void test_asks(void)
 {
     struct vf_watch w;
@@ -197,8 +317,11 @@ int main(void)
         return done_testing();
     }
     test_cells();
+    test_halves();
+    test_spots();
     test_run();
     test_over();
     test_asks();
+    test_results();
     return done_testing();
 }

@@ -19,7 +19,8 @@ static const char usage[] =
     N_("usage: vmferry cleanup [OPTION]... [CLUSTER...]\n"
        "\n"
        "Looks on all nodes of the clusters (default: of all in vmferry.conf) for what\n"
-       "jobs have left there: keys that were good for one job, helpers, API tokens.\n"
+       "jobs have left there: keys that were good for one job, helpers, API tokens, and\n"
+       "the records with which jobs go on from another machine.\n"
        "What belongs to a job that does not run is removed.\n"
        "\n"
        "  -l, --list           only list it\n"
@@ -80,7 +81,8 @@ static char *age_of(const char *id)
 
 static void show(const struct vf_leftover *l)
 {
-    static const char *const kinds[] = {N_("key"), N_("helper"), N_("API token")};
+    static const char *const kinds[] = {N_("key"), N_("helper"), N_("API token"), N_("record"),
+                                        N_("VM")};
     static const char *const fates[] = {N_("not known here"), N_("running"), N_("not finished"),
                                         N_("over")};
     vf_autofree char *age = age_of(l->job), *job = vf_escape(l->job), *what = vf_escape(l->what);

@@ -12,6 +12,8 @@ int vf_cmd_config(int argc, char **argv);
 int vf_cmd_jobs(int argc, char **argv);
 int vf_cmd_resume(int argc, char **argv);
 int vf_cmd_limit(int argc, char **argv);
+int vf_cmd_pause(int argc, char **argv);
+int vf_cmd_continue(int argc, char **argv);
 int vf_cmd_rollback(int argc, char **argv);
 int vf_cmd_cleanup(int argc, char **argv);
 int vf_cmd_demo(int argc, char **argv);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* vmferry limit [JOB] MBPS|none: how fast a running job may copy. */
+/* vmferry limit, pause, continue: how fast a running job may copy, and whether at all. */
 #include "config.h"
 #include "ui/cmd/cmd.h"
 #include "ui/plain.h"
@@ -41,12 +41,19 @@ static char *only_running(struct vf_error **err)
     return found;
 }
 
-static int set_rate(const char *id, uint64_t rate, struct vf_error **err)
+/* The socket of job ID, which has to run. */
+static struct vf_client *reach(const char *id, struct vf_error **err)
 {
     vf_autofree char *dir = vf_job_dir(id);
-    if (!vf_job_is_locked(dir, NULL, NULL))
-        return vf_fail(err, VF_E_NOTFOUND, _("job %s does not run"), id);
-    vf_auto(vf_client_free) struct vf_client *c = vf_client_open(id, err);
+    if (vf_job_is_locked(dir, NULL, NULL))
+        return vf_client_open(id, err);
+    vf_fail(err, VF_E_NOTFOUND, _("job %s does not run"), id);
+    return NULL;
+}
+
+static int set_rate(const char *id, uint64_t rate, struct vf_error **err)
+{
+    vf_auto(vf_client_free) struct vf_client *c = reach(id, err);
     if (!c || vf_client_rate(c, rate, ANSWER_MS, err) < 0)
         return -1;
     vf_autofree char *text = vf_plain_limit(rate);
@@ -75,4 +82,46 @@ int vf_cmd_limit(int argc, char **argv)
         return id ? VF_EXIT_FAILED : VF_EXIT_USAGE;
     }
     return VF_EXIT_DONE;
+}
+
+static const char pause_usage[] =
+    N_("usage: vmferry pause [JOB]\n"
+       "       vmferry continue [JOB]\n\n"
+       "Copies nothing more until it is continued; all else stays as it is, also a VM that\n"
+       "is shut down. A job that is interrupted and goes on later copies again. JOB is an\n"
+       "ID or its beginning, and may be left out when only one job runs.\n");
+
+static int set_pause(const char *id, bool pause, struct vf_error **err)
+{
+    vf_auto(vf_client_free) struct vf_client *c = reach(id, err);
+    if (!c || vf_client_pause(c, pause, ANSWER_MS, err) < 0)
+        return -1;
+    vf_say(stdout, pause ? _("%s: paused; go on with vmferry continue\n") : _("%s: copies again\n"),
+           id);
+    return 0;
+}
+
+static int pause_command(int argc, char **argv, bool pause)
+{
+    bool help = argc > 1 && (vf_streq(argv[1], "--help") || vf_streq(argv[1], "-h"));
+    if (argc > 2 || help) {
+        fputs(_(pause_usage), help ? stdout : stderr);
+        return help ? VF_EXIT_DONE : VF_EXIT_USAGE;
+    }
+    vf_autoerror struct vf_error *err = NULL;
+    vf_autofree char *id = argc == 2 ? vf_job_resolve(argv[1], &err) : only_running(&err);
+    if (id && set_pause(id, pause, &err) == 0)
+        return VF_EXIT_DONE;
+    vf_plain_error(err);
+    return id ? VF_EXIT_FAILED : VF_EXIT_USAGE;
+}
+
+int vf_cmd_pause(int argc, char **argv)
+{
+    return pause_command(argc, argv, true);
+}
+
+int vf_cmd_continue(int argc, char **argv)
+{
+    return pause_command(argc, argv, false);
 }

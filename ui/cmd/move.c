@@ -2,13 +2,13 @@
 /* vmferry move SRC DST NODE STORAGE VM... */
 #include "config.h"
 #include "ui/cmd/cmd.h"
-#include "ui/cmd/outcome.h"
-#include "ui/cmd/carry.h"
+#include "ui/cmd/several.h"
 #include "ui/say.h"
 #include "base/ciphers.h"
 #include "base/i18n.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "plan/service.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -24,8 +24,8 @@ static const char usage[] =
        "\n"
        "  -c, --config FILE    configuration instead of ~/.config/vmferry/vmferry.conf\n"
        "  -n, --dry-run        say what would be done or stop it; change nothing\n"
-       "      --save-plan FILE write the plan to FILE and stop: to be edited, and\n"
-       "                       carried out with vmferry run\n"
+       "      --save-plan FILE write the plan, of several VMs one, to FILE and stop: to\n"
+       "                       be edited, and carried out with vmferry run\n"
        "      --yes            do not ask before it begins (never forces a stop, never\n"
        "                       accepts an unknown host key)\n"
        "      --method HOW     copy (default): vmferry copies and compares the disks;\n"
@@ -35,7 +35,7 @@ static const char usage[] =
        "      --skip-disks     create the VM without its disks; implies --skip-start\n"
        "      --no-precopy     copy nothing before the VM is shut down (raw disks are\n"
        "                       copied while it runs, then again what has changed)\n"
-       "      --bwlimit MBPS   copy with at most MBPS Mbit/s\n"
+       "      --bwlimit MBPS   copy with at most MBPS Mbit/s, all VMs together\n"
        "      --compress WHAT  auto (default: where it pays), off, or 1 to 6\n"
        "      --streams N      connections between the hosts, 1 to 8 (default: as the\n"
        "                       hosts bear)\n"
@@ -53,24 +53,39 @@ static const char usage[] =
        "      --vmid ID        VMID at the target (default: the next free one)\n"
        "      --ignore-exists  go on although the target has a VM of this name, or\n"
        "                       is the same cluster\n"
+       "      --fix WHAT       change this at the source for the length of the move, and\n"
+       "                       put it back when it is undone: suspend-ha,\n"
+       "                       suspend-replication, eject-iso, lift-protection; may be\n"
+       "                       given again\n"
        "      --stop-timeout S seconds given to a graceful shutdown (default 180)\n"
+       "      --rehearse       a test: NAME--TEST with its cards disconnected; the\n"
+       "                       source is left alone, vmferry rollback removes it\n"
+       "      --service-test   try which TCP ports of the VM answer this machine,\n"
+       "                       and after the start whether they do again\n"
+       "      --ports LIST     these (22,443); else the ones that services usually have\n"
+       "      --address LIST   at these IP addresses; else those the guest's agent tells\n"
        "      --wait-before-stop\n"
        "                       do all that can be done while it runs, then ask before\n"
        "                       it is shut down (also with --yes)\n"
        "      --wait-before-start\n"
        "                       ask before it is started at the target\n"
+       "      --parallel-guests N\n"
+       "                       of several VMs move N at a time (default 1)\n"
        "      --stop-on-failure\n"
        "                       of several VMs begin no other when one is not moved\n"
        "      --no-verify-ssl  do not check the API's certificates\n"
        "      --progress FORM  plain (default), json (events, one a line), or none (only\n"
        "                       the closing report)\n"
+       "      --forecast       measure for some seconds at both hosts how long it would\n"
+       "                       take, and how long the VM would be down\n"
        "      --debug          say what planning does, on standard error\n"
+       "      --version        say which vmferry this is\n"
        "  -h, --help           this text\n");
 
 struct options {
     struct vf_move move;
     struct vf_carry carry;
-    bool stop_on_failure;
+    bool version;
 };
 
 enum {
@@ -89,16 +104,21 @@ enum {
     O_VMID,
     O_IGNORE_EXISTS,
     O_TIMEOUT,
+    O_REHEARSE,
+    O_SERVICE,
+    O_PORTS,
+    O_ADDRESS,
     O_WAIT_STOP,
     O_WAIT_START,
     O_NO_VERIFY,
     O_SAVE,
     O_CIPHERS,
-    O_STOP_ON_FAILURE
+    O_VERSION
 };
 
 static const struct option long_options[] = {
     VF_CARRY_OPTIONS,
+    VF_SEVERAL_OPTIONS,
     {"method", required_argument, NULL, O_METHOD},
     {"skip-start", no_argument, NULL, O_SKIP_START},
     {"skip-disks", no_argument, NULL, O_SKIP_DISKS},
@@ -114,12 +134,16 @@ static const struct option long_options[] = {
     {"vmid", required_argument, NULL, O_VMID},
     {"ignore-exists", no_argument, NULL, O_IGNORE_EXISTS},
     {"stop-timeout", required_argument, NULL, O_TIMEOUT},
+    {"rehearse", no_argument, NULL, O_REHEARSE},
+    {"service-test", no_argument, NULL, O_SERVICE},
+    {"ports", required_argument, NULL, O_PORTS},
+    {"address", required_argument, NULL, O_ADDRESS},
     {"wait-before-stop", no_argument, NULL, O_WAIT_STOP},
     {"wait-before-start", no_argument, NULL, O_WAIT_START},
     {"no-verify-ssl", no_argument, NULL, O_NO_VERIFY},
-    {"stop-on-failure", no_argument, NULL, O_STOP_ON_FAILURE},
     {"ssh-ciphers", required_argument, NULL, O_CIPHERS},
     {"save-plan", required_argument, NULL, O_SAVE},
+    {"version", no_argument, NULL, O_VERSION},
     {0},
 };
 
@@ -140,10 +164,10 @@ static bool take_switch(struct options *o, int c)
         int option;
         bool *where, value;
     } switches[] = {
-        {O_STOP_ON_FAILURE, &o->stop_on_failure, true}, {O_SKIP_START, &m->skip_start, true},
-        {O_SKIP_DISKS, &m->skip_disks, true},           {O_NO_PRECOPY, &m->no_precopy, true},
-        {O_IGNORE_EXISTS, &m->ignore_exists, true},     {O_WAIT_STOP, &m->wait_before_stop, true},
-        {O_WAIT_START, &m->wait_before_start, true},    {O_NO_VERIFY, &m->verify_tls, false},
+        {O_SKIP_START, &m->skip_start, true},        {O_SKIP_DISKS, &m->skip_disks, true},
+        {O_NO_PRECOPY, &m->no_precopy, true},        {O_IGNORE_EXISTS, &m->ignore_exists, true},
+        {O_WAIT_STOP, &m->wait_before_stop, true},   {O_REHEARSE, &m->rehearse, true},
+        {O_WAIT_START, &m->wait_before_start, true}, {O_NO_VERIFY, &m->verify_tls, false},
     };
     for (size_t i = 0; i < VF_COUNT(switches); i++)
         if (switches[i].option == c) {
@@ -151,6 +175,14 @@ static bool take_switch(struct options *o, int c)
             return true;
         }
     return false;
+}
+
+static int good(const char *name, const char *text, const char *(*check)(const char *text))
+{
+    if (!check(text))
+        return 0;
+    vf_say(stderr, _("vmferry: %s cannot be '%s'\n"), name, text);
+    return -1;
 }
 
 static int take(struct options *o, int c)
@@ -167,10 +199,20 @@ static int take(struct options *o, int c)
     switch (c) {
     case O_CIPHERS:
         m->ciphers = optarg;
-        if (!vf_ciphers_check(optarg))
-            return 0;
-        vf_say(stderr, _("vmferry: --ssh-ciphers cannot be '%s'\n"), optarg);
-        return -1;
+        return good("--ssh-ciphers", optarg, vf_ciphers_check);
+    case O_SERVICE:
+        m->service_ports = m->service_ports ? m->service_ports : VF_COMMON_PORTS;
+        return 0;
+    case O_PORTS:
+        m->service_ports = optarg;
+        return good("--ports", optarg, vf_ports_check);
+    case O_ADDRESS:
+        m->service_addresses = optarg;
+        m->service_ports = m->service_ports ? m->service_ports : VF_COMMON_PORTS;
+        return good("--address", optarg, vf_addresses_check);
+    case O_VERSION:
+        o->version = true;
+        return 0;
     case O_SAVE:
         o->carry.save = optarg;
         return 0;
@@ -229,47 +271,56 @@ static int take(struct options *o, int c)
     }
 }
 
-static enum vf_exit move_one(const struct vf_conf *conf, const struct options *o, const char *vm,
-                             struct vf_tty_cache *cache, struct vf_outcome *to)
+static enum vf_exit move_one(const struct vf_conf *conf, const struct options *o, const char *vm)
 {
+    vf_auto(vf_tty_cache_free) struct vf_tty_cache *cache = vf_tty_cache_new();
     struct vf_move m = o->move;
     m.vm = vm;
     struct vf_asker asker = vf_tty_cache_asker(cache);
     vf_autoerror struct vf_error *err = NULL;
     struct vf_prepared p;
-    vf_tty_cache_rewind(cache);
+    m.fixes = o->carry.fixes;
+    m.look_at_hosts = vf_carry_looks(&o->carry);
     if (vf_prepare(conf, &m, &asker, NULL, &p, &err) < 0)
         return vf_carry_failed(err, vm);
-    enum vf_exit code = vf_carry_out(conf, &o->carry, &p, vm, cache, &to->job, &to->stopped);
+    unsigned agreed = vf_carry_offer(&o->carry, &p);
+    if (agreed) {
+        m.fixes |= agreed;
+        vf_prepared_free(&p);
+        vf_tty_cache_rewind(cache);
+        if (vf_prepare(conf, &m, &asker, NULL, &p, &err) < 0)
+            return vf_carry_failed(err, vm);
+    }
+    enum vf_exit code = vf_carry_out(conf, &o->carry, &p, vm, cache, NULL, NULL);
     vf_prepared_free(&p);
     return code;
 }
 
-/* One after the other, each a job of its own; the highest exit code counts. */
-static int move_all(const struct vf_conf *conf, const struct options *o, char *const *vms, size_t n,
-                    struct vf_tty_cache *cache)
+struct nth {
+    const struct vf_conf *conf;
+    struct vf_move move;
+    char *const *vms;
+};
+
+static int prepare_nth(void *opaque, size_t i, const struct vf_asker *asker,
+                       struct vf_prepared *out, struct vf_error **err)
 {
-    int worst = VF_EXIT_DONE;
-    struct vf_outcome *v = vf_xcalloc(n, sizeof *v);
-    bool go = true;
-    for (size_t i = 0; i < n; i++) {
-        v[i] = (struct vf_outcome){.vm = vms[i], .code = -1};
-        if (!go)
-            continue;
-        v[i].code = (int)move_one(conf, o, vms[i], cache, &v[i]);
-        worst = v[i].code > worst ? v[i].code : worst;
-        /* ^C means all of them */
-        go = v[i].code != VF_EXIT_INTERRUPTED && !v[i].stopped &&
-             (v[i].code == VF_EXIT_DONE || !o->stop_on_failure);
-    }
-    if (n > 1 && !o->carry.dry_run && o->carry.progress != VF_PROGRESS_JSON) {
-        vf_autofree char *table = vf_outcome_table(v, n);
-        vf_say(stdout, "%s", table);
-    }
-    for (size_t i = 0; i < n; i++)
-        free(v[i].job);
-    free(v);
-    return worst;
+    struct nth *n = opaque;
+    n->move.vm = n->vms[i];
+    return vf_prepare(n->conf, &n->move, asker, NULL, out, err);
+}
+
+/* The limit is for all that copy at the same time. */
+static enum vf_exit move_several(const struct vf_conf *conf, const struct options *o,
+                                 char *const *vms, size_t n)
+{
+    struct nth each = {.conf = conf, .move = o->move, .vms = vms};
+    each.move.fixes = o->carry.fixes;
+    each.move.look_at_hosts = vf_carry_looks(&o->carry);
+    size_t at_once = o->carry.parallel < n ? o->carry.parallel : n;
+    if (at_once > 1)
+        each.move.rate /= at_once;
+    return vf_several(conf, &o->carry, (const char *const *)vms, n, prepare_nth, &each);
 }
 
 int vf_cmd_move(int argc, char **argv)
@@ -286,13 +337,13 @@ int vf_cmd_move(int argc, char **argv)
         fputs(_(usage), stdout);
         return VF_EXIT_DONE;
     }
+    if (o.version) {
+        puts("vmferry " PACKAGE_VERSION);
+        return VF_EXIT_DONE;
+    }
     if (argc - optind < 5) {
         vf_say(stderr, _("vmferry: move wants SOURCE TARGET NODE STORAGE VM...; see vmferry move "
                          "--help\n"));
-        return VF_EXIT_USAGE;
-    }
-    if (o.carry.save && argc - optind > 5) {
-        vf_say(stderr, _("vmferry: --save-plan writes the plan of one VM\n"));
         return VF_EXIT_USAGE;
     }
     o.move.source = argv[optind];
@@ -304,6 +355,7 @@ int vf_cmd_move(int argc, char **argv)
     vf_auto(vf_conf_free) struct vf_conf *conf = vf_conf_load(o.carry.config, &err);
     if (!conf)
         return vf_carry_failed(err, NULL);
-    vf_auto(vf_tty_cache_free) struct vf_tty_cache *cache = vf_tty_cache_new();
-    return move_all(conf, &o, argv + optind + 4, (size_t)(argc - optind - 4), cache);
+    size_t n = (size_t)(argc - optind - 4);
+    return n == 1 ? move_one(conf, &o, argv[optind + 4])
+                  : move_several(conf, &o, argv + optind + 4, n);
 }

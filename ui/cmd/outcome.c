@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config.h"
 #include "ui/cmd/outcome.h"
-#include "job/event.h"
+#include "job/batch.h"
 #include "job/state.h"
 #include "base/buf.h"
 #include "base/clock.h"
@@ -36,6 +36,13 @@ static char *downtime(const char *job)
 
 static const char *result(const struct vf_outcome *o)
 {
+    vf_autofree char *dir = o->job ? vf_job_dir(o->job) : NULL;
+    if (o->before)
+        return _("was moved already");
+    if (o->waits)
+        return _("waiting");
+    if (o->code == VF_EXIT_INTERRUPTED && dir && vf_job_is_locked(dir, NULL, NULL))
+        return _("running");
     if (o->code < 0 || (size_t)o->code >= VF_COUNT(results))
         return _("not begun");
     if (o->code == VF_EXIT_FAILED && o->stopped)
@@ -47,6 +54,12 @@ static const char *result(const struct vf_outcome *o)
 static char *next(const struct vf_outcome *o)
 {
     vf_autofree char *dir = o->job ? vf_job_dir(o->job) : NULL;
+    if (o->before)
+        return vf_strdup("");
+    if (o->waits) {
+        vf_autofree char *batch = vf_batch_of(o->job);
+        return vf_asprintf("vmferry attach %s", batch ? batch : o->job);
+    }
     switch (o->code) {
     case VF_EXIT_DONE:
         return vf_strdup("");
@@ -65,12 +78,63 @@ static char *next(const struct vf_outcome *o)
     }
 }
 
+int vf_outcome_of_batch(const char *id, bool stopped, struct vf_outcome **v, size_t *n,
+                        struct vf_error **err)
+{
+    struct vf_batch_entry *entries;
+    bool runs;
+    if (vf_batch_read(id, &entries, n, &runs, err) < 0)
+        return -1;
+    *v = vf_xcalloc(*n, sizeof **v);
+    for (size_t i = 0; i < *n; i++) {
+        struct vf_batch_entry *e = &entries[i];
+        struct vf_outcome *o = &(*v)[i];
+        o->own = VF_STEAL(e->vm);
+        o->vm = o->own;
+        o->job = VF_STEAL(e->job);
+        o->waits = e->state == VF_BATCH_WAITS;
+        o->code = e->state == VF_BATCH_ENDED  ? (int)e->code
+                  : e->state == VF_BATCH_RUNS ? VF_EXIT_INTERRUPTED
+                                              : -1;
+        o->stopped = stopped && e->state == VF_BATCH_ENDED;
+    }
+    vf_batch_entries_free(entries, *n);
+    return 0;
+}
+
+void vf_outcomes_free(struct vf_outcome *v, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        free(v[i].own);
+        free(v[i].job);
+    }
+    free(v);
+}
+
+json_t *vf_outcome_event(const struct vf_outcome *v, size_t n)
+{
+    json_t *e = vf_event_new("outcome"), *vms = json_array();
+    for (size_t i = 0; i < n; i++) {
+        json_t *vm = json_pack("{s:s, s:s?}", "vm", v[i].vm, "job", v[i].job);
+        json_object_set_new(vm, "result",
+                            json_string(v[i].before     ? "moved before"
+                                        : v[i].waits    ? "waiting"
+                                        : v[i].code < 0 ? "not begun"
+                                                        : "ended"));
+        if (v[i].code >= 0 && !v[i].before)
+            json_object_set_new(vm, "exit", json_integer(v[i].code));
+        json_array_append_new(vms, vm);
+    }
+    json_object_set_new(e, "vms", vms);
+    return e;
+}
+
 char *vf_outcome_table(const struct vf_outcome *v, size_t n)
 {
     vf_autobuf struct vf_buf b = {0};
     size_t moved = 0, width = 4;
     for (size_t i = 0; i < n; i++) {
-        moved += v[i].code == VF_EXIT_DONE;
+        moved += v[i].code == VF_EXIT_DONE || v[i].before;
         width = strlen(v[i].vm) > width ? strlen(v[i].vm) : width;
     }
     vf_buf_printf(&b, _("\n%zu of %zu VMs are moved:\n"), moved, n);

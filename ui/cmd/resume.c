@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* vmferry resume: a job that was cut off goes on. */
+/* vmferry resume: a job that was cut off goes on, here or (--at) from another machine. */
 #include "config.h"
 #include "ui/cmd/cmd.h"
+#include "ui/cmd/several.h"
 #include "ui/plain.h"
 #include "ui/say.h"
 #include "ui/unfinished.h"
+#include "job/batch.h"
+#include "job/elsewhere.h"
 #include "job/job.h"
 #include "job/resume.h"
 #include "job/state.h"
@@ -18,12 +21,19 @@
 #include <string.h>
 
 static const char usage[] =
-    N_("usage: vmferry resume [OPTION]... [JOB]\n"
+    N_("usage: vmferry resume [OPTION]... [JOB|BATCH]\n"
        "\n"
        "Goes on with a job that was cut off, from where its journal ends (an ID or its\n"
        "beginning; without it the only unfinished one). Says first where the VM runs,\n"
-       "how far the job is and what changed since, and asks.\n"
+       "how far the job is and what changed since, and asks. Of a batch all interrupted\n"
+       "jobs go on, then those begin that have not.\n"
        "\n"
+       "      --at CLUSTER        a job that another machine began: found by the record that\n"
+       "                          it keeps at its target's CLUSTER, and taken over when\n"
+       "                          nobody works on it any more; JOB may be the VM's name, too\n"
+       "      --undo              with --at: undo it instead of going on\n"
+       "      --forget            with --at: only remove the record, of a job that is over\n"
+       "  -c, --config FILE       with --at: instead of ~/.config/vmferry/vmferry.conf\n"
        "  -n, --check, --dry-run  only say that; change nothing\n"
        "      --yes               do not ask whether to go on (a source that was started\n"
        "                          again is still not shut down without an answer)\n"
@@ -32,19 +42,24 @@ static const char usage[] =
        "  -h, --help              this text\n");
 
 struct options {
-    bool check, yes, debug, help;
+    const char *at, *config;
+    bool check, yes, debug, help, undo, forget;
     enum vf_progress_form progress;
 };
 
-enum { O_YES = 256, O_PROGRESS, O_DEBUG };
+enum { O_YES = 256, O_PROGRESS, O_DEBUG, O_AT, O_UNDO, O_FORGET };
 
 static const struct option long_options[] = {
+    {"at", required_argument, NULL, O_AT},
     {"check", no_argument, NULL, 'n'},
+    {"config", required_argument, NULL, 'c'},
     {"dry-run", no_argument, NULL, 'n'},
     {"help", no_argument, NULL, 'h'},
     {"yes", no_argument, NULL, O_YES},
     {"debug", no_argument, NULL, O_DEBUG},
     {"progress", required_argument, NULL, O_PROGRESS},
+    {"undo", no_argument, NULL, O_UNDO},
+    {"forget", no_argument, NULL, O_FORGET},
     {0},
 };
 
@@ -60,6 +75,18 @@ static int take(struct options *o, int c)
         return 0;
     case O_YES:
         o->yes = true;
+        return 0;
+    case O_AT:
+        o->at = optarg;
+        return 0;
+    case 'c':
+        o->config = optarg;
+        return 0;
+    case O_FORGET:
+        o->forget = true;
+        return 0;
+    case O_UNDO:
+        o->undo = true;
         return 0;
     case O_DEBUG:
         o->debug = true;
@@ -125,14 +152,28 @@ static void say_event(const char *id, const struct vf_standing *s)
 }
 
 /* Why there is nothing to go on with, as an exit code; -1: there is. */
-static int no_way(const char *id, const struct vf_standing *s)
+static int no_way(const char *id, const struct vf_standing *s, bool undo)
 {
+    if (s->taken) {
+        vf_say(stderr, "vmferry: %s\n", s->taken);
+        return VF_EXIT_STOPPED;
+    }
     if (s->way == VF_WAY_NONE) {
         vf_say(stderr,
                s->done ? _("vmferry: job %s is done: there is nothing to go on with\n")
                        : _("vmferry: job %s was undone, or never began: start the move again\n"),
                id);
         return s->done ? VF_EXIT_DONE : VF_EXIT_FAILED;
+    }
+    if (undo && s->way == VF_WAY_ON) {
+        vf_say(stderr, _("vmferry: the target may have run: there is no way back\n"));
+        return VF_EXIT_STOPPED;
+    }
+    if (undo)
+        return -1;
+    if (s->way == VF_WAY_BACK && s->done) {
+        vf_say(stderr, _("vmferry: the rehearsal is done; vmferry rollback %s removes it\n"), id);
+        return VF_EXIT_DONE;
     }
     if (s->way == VF_WAY_BACK) {
         vf_say(stderr,
@@ -154,37 +195,85 @@ static int no_way(const char *id, const struct vf_standing *s)
     return -1;
 }
 
-static int go_on(const char *id, const struct options *o, struct vf_tty_cache *cache)
+static void show_elsewhere(FILE *out, const struct vf_elsewhere_job *j)
+{
+    const struct vf_mirror_says *h = j->holder;
+    vf_autofree char *who = vf_holder_text(h);
+    vf_say(out, _("%s  %s: %s -> %s, record on %s\n  %s %s\n"), j->id, j->vm, j->source, j->target,
+           j->host, h->word == VF_MIRROR_OTHER ? _("held by") : _("last held by"), who);
+}
+
+/* A job to go on with: one of this machine, or (FROM) number I of those elsewhere. */
+struct job {
+    const char *id;
+    struct vf_elsewhere *from;
+    size_t i;
+};
+
+static void show_holder(const struct job *j)
+{
+    size_t n;
+    const struct vf_elsewhere_job *v = &vf_elsewhere_jobs(j->from, &n)[j->i];
+    vf_autofree char *who = vf_holder_text(v->holder);
+    vf_say(stdout, _("  record  on %s; %s %s\n"), v->host,
+           v->holder->word == VF_MIRROR_OTHER ? _("held by") : _("last held by"), who);
+    fflush(stdout);
+}
+
+static int look(const struct job *j, struct vf_tty_cache *cache, struct vf_standing *s,
+                struct vf_error **err)
 {
     struct vf_asker asker = vf_tty_cache_asker(cache);
+    return j->from ? vf_elsewhere_look(j->from, j->i, s, err) : vf_job_look(j->id, &asker, s, err);
+}
+
+static int failed(const struct vf_error *e)
+{
+    vf_plain_error(e);
+    return vf_error_code(e) == VF_E_CONFLICT ? VF_EXIT_STOPPED
+           : vf_error_code(e) == VF_E_USAGE  ? VF_EXIT_USAGE
+                                             : VF_EXIT_FAILED;
+}
+
+static int go_on(const struct job *j, const struct options *o, struct vf_tty_cache *cache)
+{
+    const char *id = j->id;
     vf_autoerror struct vf_error *err = NULL;
     struct vf_standing s;
-    if (vf_job_look(id, &asker, &s, &err) < 0) {
-        vf_plain_error(err);
-        return VF_EXIT_FAILED;
-    }
+    if (look(j, cache, &s, &err) < 0)
+        return failed(err);
     if (o->progress == VF_PROGRESS_JSON)
         say_event(id, &s);
     else
         show(id, &s);
-    int code = no_way(id, &s);
+    if (j->from && o->progress != VF_PROGRESS_JSON)
+        show_holder(j);
+    bool back = o->undo || (j->from && s.way == VF_WAY_BACK);
+    int code = no_way(id, &s, back);
     vf_standing_clear(&s);
     if (code >= 0)
         return code;
+    if (j->from && vf_elsewhere_may_take(j->from, j->i, &err) < 0)
+        return failed(err);
     if (o->check) {
         if (o->progress != VF_PROGRESS_JSON)
-            puts(_("It can go on. Nothing was changed."));
+            puts(back ? _("It can be undone. Nothing was changed.")
+                      : _("It can go on. Nothing was changed."));
         return VF_EXIT_DONE;
     }
     if (!o->yes && !vf_tty_there()) {
         vf_say(stderr, _("vmferry: there is no terminal to ask on: give --yes\n"));
         return VF_EXIT_USAGE;
     }
-    if (!o->yes && !vf_tty_confirm(_("Go on?"))) {
+    if (!o->yes && !vf_tty_confirm(back      ? _("Take it over and undo it?")
+                                   : j->from ? _("Take it over and go on?")
+                                             : _("Go on?"))) {
         vf_say(stderr, _("Nothing was changed.\n"));
         return VF_EXIT_INTERRUPTED;
     }
-    if (vf_job_spawn(id, VF_JOB_RUN, &err) < 0) {
+    if (j->from && vf_elsewhere_take(j->from, j->i, &err) < 0)
+        return failed(err);
+    if (vf_job_spawn(id, back ? VF_JOB_ROLLBACK : VF_JOB_RUN, &err) < 0) {
         vf_plain_error(err);
         return VF_EXIT_FAILED;
     }
@@ -201,33 +290,194 @@ static int join(const char *id, pid_t pid, int64_t since, const struct options *
     return o->check ? VF_EXIT_DONE : vf_plain_follow(id, o->progress, cache, NULL);
 }
 
+/* ------------------------------------------------------------------ of another machine */
+
+/* The one that REF names: an ID, its beginning, a VM; NULL: the only one. -1, said, when it is none
+ * or several. */
+static int choose(struct vf_elsewhere *e, const char *ref)
+{
+    size_t n, hits = 0;
+    const struct vf_elsewhere_job *v = vf_elsewhere_jobs(e, &n);
+    int hit = -1;
+    for (size_t i = 0; i < n; i++)
+        if (!ref || vf_starts(v[i].id, ref) || vf_streq(v[i].vm, ref)) {
+            hit = (int)i;
+            hits++;
+        }
+    if (hits == 1)
+        return hit;
+    if (!n)
+        vf_say(stderr, _("vmferry: no unfinished job has a record there\n"));
+    else
+        vf_say(stderr, hits ? _("vmferry: several jobs have records there; give one of them:\n")
+                            : _("vmferry: none of the jobs there is that:\n"));
+    for (size_t i = 0; i < n; i++)
+        show_elsewhere(stderr, &v[i]);
+    vf_autoerror struct vf_error *err = NULL;
+    vf_autostrv char **others = vf_elsewhere_unrecorded(e, &err);
+    for (char **s = others; s && *s; s++)
+        vf_say(stderr, "vmferry: %s\n", *s);
+    return -1;
+}
+
+static int forget(const struct job *j, const struct options *o)
+{
+    vf_autoerror struct vf_error *err = NULL;
+    size_t n;
+    show_elsewhere(stdout, &vf_elsewhere_jobs(j->from, &n)[j->i]);
+    fflush(stdout);
+    if (!o->yes && !vf_tty_there()) {
+        vf_say(stderr, _("vmferry: there is no terminal to ask on: give --yes\n"));
+        return VF_EXIT_USAGE;
+    }
+    if (!o->yes && !vf_tty_confirm(_("Remove this record? If the job is not over, only a machine "
+                                     "that has it can go on with it then."))) {
+        vf_say(stderr, _("Nothing was changed.\n"));
+        return VF_EXIT_FAILED;
+    }
+    if (vf_elsewhere_forget(j->from, j->i, &err) < 0)
+        return failed(err);
+    puts(_("Removed."));
+    return VF_EXIT_DONE;
+}
+
+static int resume_at(const struct options *o, const char *ref, struct vf_tty_cache *cache)
+{
+    vf_autoerror struct vf_error *err = NULL;
+    struct vf_asker asker = vf_tty_cache_asker(cache);
+    vf_auto(vf_conf_free) struct vf_conf *conf = vf_conf_load(o->config, &err);
+    vf_auto(vf_elsewhere_free) struct vf_elsewhere *e =
+        conf ? vf_elsewhere_open(conf, o->at, &asker, NULL, &err) : NULL;
+    if (!e)
+        return failed(err);
+    for (char *const *u = vf_elsewhere_unreachable(e); *u; u++)
+        vf_say(stderr, _("vmferry: not looked at: %s\n"), *u);
+    int i = choose(e, ref);
+    if (i < 0)
+        return VF_EXIT_USAGE;
+    size_t n;
+    const struct vf_elsewhere_job *j = &vf_elsewhere_jobs(e, &n)[i];
+    struct job job = {.id = j->id, .from = e, .i = (size_t)i};
+    if (o->forget)
+        return forget(&job, o);
+    return go_on(&job, o, cache);
+}
+
+/* ------------------------------------------------------------------ of several VMs */
+
+/* Shows each that was interrupted; those that something keeps from going on say so again
+ * themselves. -1: one cannot be read. */
+static int show_interrupted(const struct vf_batch_entry *v, size_t n, const struct options *o,
+                            struct vf_tty_cache *cache)
+{
+    struct vf_asker asker = vf_tty_cache_asker(cache);
+    for (size_t i = 0; i < n; i++) {
+        vf_autoerror struct vf_error *err = NULL;
+        struct vf_standing s;
+        if (v[i].state != VF_BATCH_ENDED || v[i].code != VF_EXIT_INTERRUPTED)
+            continue;
+        vf_tty_cache_rewind(cache);
+        if (vf_job_look(v[i].job, &asker, &s, &err) < 0) {
+            vf_plain_error(err);
+            return -1;
+        }
+        if (o->progress == VF_PROGRESS_JSON)
+            say_event(v[i].job, &s);
+        else
+            show(v[i].job, &s);
+        vf_standing_clear(&s);
+    }
+    return 0;
+}
+
+/* What is left of a batch that no process works on. */
+static int take_up(const char *id, const struct vf_batch_entry *v, size_t n,
+                   const struct options *o, struct vf_tty_cache *cache)
+{
+    vf_autoerror struct vf_error *err = NULL;
+    size_t interrupted, waiting;
+    vf_batch_left(v, n, &interrupted, &waiting);
+    if (!interrupted && !waiting) {
+        vf_say(stderr, _("vmferry: of batch %s nothing is left to be done\n"), id);
+        return VF_EXIT_DONE;
+    }
+    if (show_interrupted(v, n, o, cache) < 0)
+        return VF_EXIT_FAILED;
+    if (o->progress != VF_PROGRESS_JSON)
+        vf_say(stdout, _("Batch %s: %zu jobs go on, %zu VMs have not begun.\n"), id, interrupted,
+               waiting);
+    if (o->check)
+        return VF_EXIT_DONE;
+    if (!o->yes && !vf_tty_there()) {
+        vf_say(stderr, _("vmferry: there is no terminal to ask on: give --yes\n"));
+        return VF_EXIT_USAGE;
+    }
+    if (!o->yes && !vf_tty_confirm(_("Go on?"))) {
+        vf_say(stderr, _("Nothing was changed.\n"));
+        return VF_EXIT_INTERRUPTED;
+    }
+    if (vf_batch_unstop(id, &err) < 0 || vf_batch_spawn(id, &err) < 0) {
+        vf_plain_error(err);
+        return VF_EXIT_FAILED;
+    }
+    return -1;
+}
+
+static int resume_batch(const char *id, const struct options *o, struct vf_tty_cache *cache)
+{
+    vf_autoerror struct vf_error *err = NULL;
+    struct vf_batch_entry *v;
+    size_t n;
+    bool runs, stopped = false;
+    if (vf_batch_read(id, &v, &n, &runs, &err) < 0) {
+        vf_plain_error(err);
+        return VF_EXIT_FAILED;
+    }
+    if (runs)
+        vf_say(stderr, _("Batch %s is being worked on already.\n"), id);
+    int code = !runs ? take_up(id, v, n, o, cache) : o->check ? VF_EXIT_DONE : -1;
+    vf_batch_entries_free(v, n);
+    if (code >= 0)
+        return code;
+    if (vf_plain_follow_batch(id, o->progress, cache, false, &stopped) < 0)
+        return VF_EXIT_FAILED;
+    return (int)vf_several_outcome(id, stopped, o->progress);
+}
+
 int vf_cmd_resume(int argc, char **argv)
 {
     struct options o = {0};
     optind = 1;
     argv[0] = (char *)"vmferry resume"; /* for getopt's messages */
-    for (int c; (c = getopt_long(argc, argv, "nh", long_options, NULL)) != -1;)
+    for (int c; (c = getopt_long(argc, argv, "nhc:", long_options, NULL)) != -1;)
         if (take(&o, c) < 0) {
             fputs(_("See vmferry resume --help.\n"), stderr);
             return VF_EXIT_USAGE;
         }
-    if (o.help || argc - optind > 1) {
+    if (o.help || argc - optind > 1 || (!o.at && (o.config || o.undo || o.forget))) {
         fputs(_(usage), o.help ? stdout : stderr);
         return o.help ? VF_EXIT_DONE : VF_EXIT_USAGE;
     }
     vf_log_stderr(o.debug);
     int code = VF_EXIT_USAGE;
     vf_autoerror struct vf_error *err = NULL;
-    vf_autofree char *id =
-        argc > optind ? vf_job_resolve(argv[optind], &err) : vf_only_unfinished(&code);
+    vf_auto(vf_tty_cache_free) struct vf_tty_cache *cache = vf_tty_cache_new();
+    if (o.at)
+        return resume_at(&o, argc > optind ? argv[optind] : NULL, cache);
+    const char *ref = argc > optind ? argv[optind] : NULL;
+    vf_autofree char *id = ref ? vf_batch_resolve(ref, &err) : vf_only_unfinished(&code);
+    if (!id && ref && !err)
+        id = vf_job_resolve(ref, &err);
     if (err)
         vf_plain_error(err);
     if (!id)
         return code;
-    vf_auto(vf_tty_cache_free) struct vf_tty_cache *cache = vf_tty_cache_new();
+    if (vf_starts(id, "batch-"))
+        return resume_batch(id, &o, cache);
+    struct job job = {.id = id};
     vf_autofree char *dir = vf_job_dir(id);
     pid_t pid;
     int64_t since;
     return vf_job_is_locked(dir, &pid, &since) ? join(id, pid, since, &o, cache)
-                                               : go_on(id, &o, cache);
+                                               : go_on(&job, &o, cache);
 }

@@ -7,7 +7,9 @@
 #include "ui/say.h"
 #include "ui/unfinished.h"
 #include "job/back.h"
+#include "job/batch.h"
 #include "job/job.h"
+#include "job/resume.h"
 #include "job/state.h"
 #include "base/i18n.h"
 #include "base/str.h"
@@ -16,19 +18,21 @@
 #include <stdio.h>
 
 static const char usage[] =
-    N_("usage: vmferry rollback [OPTION]... [JOB]\n"
+    N_("usage: vmferry rollback [OPTION]... [JOB|BATCH]\n"
        "\n"
        "Undoes what an interrupted or failed job did (an ID or its beginning; without\n"
        "it the only unfinished one): the source is put back as it was, and what the job\n"
-       "made at the target is removed.\n"
+       "made at the target is removed. Of a batch all interrupted jobs are undone, and\n"
+       "those that wait do not begin.\n"
        "\n"
-       "Once the target VM has run, and of a job that is done, it returns to the source:\n"
-       "says what would be lost and asks for the VM's name. Then the target VM is shut\n"
-       "down and kept as NAME--RETURNED, and the source is put back and started.\n"
+       "Once the target VM has run, and of a job that is done, it returns to the\n"
+       "source: says what would be lost and asks for the VM's name. Then the target\n"
+       "VM is shut down and kept as NAME--RETURNED, and the source is put back and\n"
+       "started.\n"
        "\n"
        "  -n, --check, --dry-run  only say what would be lost; change nothing\n"
-       "      --return NAME       return to the source without a question: the VM's name,\n"
-       "                          as it would be typed\n"
+       "      --return NAME       return to the source without a question: the VM's\n"
+       "                          name, as it would be typed\n"
        "      --remove-target     then remove the target VM with its disks\n"
        "      --progress FORM     plain (default), json (events, one a line), or none\n"
        "  -h, --help              this text\n");
@@ -151,15 +155,19 @@ static int go_back(const char *id, const struct options *o, struct vf_tty_cache 
     return code >= 0 ? code : spawn(id, o->remove ? VF_JOB_RETURN_REMOVE : VF_JOB_RETURN, o, cache);
 }
 
-static int undo(const char *id, const struct options *o)
+static int undo(const char *id, const struct options *o, struct vf_tty_cache *cache)
 {
     vf_autofree char *dir = vf_job_dir(id);
     vf_autoerror struct vf_error *err = NULL;
-    vf_auto(vf_tty_cache_free) struct vf_tty_cache *cache = vf_tty_cache_new();
     vf_auto(vf_journal_free) struct vf_journal *j = vf_journal_open(dir, true, &err);
     if (!j) {
         vf_plain_error(err);
         return VF_EXIT_FAILED;
+    }
+    const char *taken = vf_journal_taken_over(j);
+    if (taken) {
+        vf_say(stderr, "vmferry: %s\n", taken);
+        return VF_EXIT_PERSON;
     }
     enum vf_back back = vf_journal_back(j);
     if (vf_job_is_locked(dir, NULL, NULL)) /* which says who works on it */
@@ -186,6 +194,37 @@ static int undo(const char *id, const struct options *o)
     }
 }
 
+/* Of those that neither run nor are over, one after the other; the highest exit code. */
+static int undo_batch(const char *batch, const struct options *o, struct vf_tty_cache *cache)
+{
+    vf_autoerror struct vf_error *err = NULL;
+    struct vf_batch_entry *v;
+    size_t n, undone = 0;
+    bool runs;
+    if ((!o->check && vf_batch_stop(batch, &err) < 0) ||
+        vf_batch_read(batch, &v, &n, &runs, &err) < 0) {
+        vf_plain_error(err);
+        return VF_EXIT_FAILED;
+    }
+    int worst = VF_EXIT_DONE;
+    for (size_t i = 0; i < n; i++) {
+        if (v[i].state == VF_BATCH_RUNS)
+            vf_say(stderr, _("%s: runs, and is left alone: vmferry attach %s\n"), v[i].vm,
+                   v[i].job);
+        if (v[i].state != VF_BATCH_ENDED || v[i].code != VF_EXIT_INTERRUPTED)
+            continue;
+        vf_say(stdout, _("%s: undoing job %s\n"), v[i].vm, v[i].job);
+        int code = undo(v[i].job, o, cache);
+        worst = code > worst ? code : worst;
+        undone++;
+    }
+    vf_batch_entries_free(v, n);
+    if (!undone)
+        vf_say(stdout, _("There is nothing to undo in batch %s; what waits will not begin.\n"),
+               batch);
+    return worst;
+}
+
 int vf_cmd_rollback(int argc, char **argv)
 {
     struct options o = {0};
@@ -202,9 +241,14 @@ int vf_cmd_rollback(int argc, char **argv)
     }
     int code = VF_EXIT_USAGE;
     vf_autoerror struct vf_error *err = NULL;
-    vf_autofree char *id =
-        argc > optind ? vf_job_resolve(argv[optind], &err) : vf_only_unfinished(&code);
+    const char *ref = argc > optind ? argv[optind] : NULL;
+    vf_autofree char *id = ref ? vf_batch_resolve(ref, &err) : vf_only_unfinished(&code);
+    if (!id && ref && !err)
+        id = vf_job_resolve(ref, &err);
     if (err)
         vf_plain_error(err);
-    return id ? undo(id, &o) : code;
+    if (!id)
+        return code;
+    vf_auto(vf_tty_cache_free) struct vf_tty_cache *cache = vf_tty_cache_new();
+    return vf_starts(id, "batch-") ? undo_batch(id, &o, cache) : undo(id, &o, cache);
 }

@@ -43,6 +43,7 @@ static int draw_state(const struct vf_run_view *v, struct vf_canvas *c, int row)
 {
     const struct vf_watch *w = v->watch;
     const struct vf_watch_step *s = vf_watch_current(w);
+    const char *title = s && s->title ? s->title : _("Starting");
     int end = c->cols - MARGIN;
     if (w->began && !w->end) {
         vf_autofree char *time = clock_text(v->unix_now - w->began);
@@ -60,9 +61,10 @@ static int draw_state(const struct vf_run_view *v, struct vf_canvas *c, int row)
                       good ? _("Done") : _("The job has ended without success"));
     } else if (w->ask) {
         vf_canvas_put(c, row, MARGIN, end - MARGIN, VF_LOOK_WARN, _("Waiting for an answer"));
+    } else if (w->paused) {
+        vf_canvas_print(c, row, MARGIN, end - MARGIN, VF_LOOK_WARN, _("PAUSED: %s"), title);
     } else {
-        vf_canvas_put(c, row, MARGIN, end - MARGIN, VF_LOOK_STRONG,
-                      s && s->title ? s->title : _("Starting"));
+        vf_canvas_put(c, row, MARGIN, end - MARGIN, VF_LOOK_STRONG, title);
     }
     return row + 2;
 }
@@ -72,22 +74,87 @@ static double part_of(const struct vf_watch_copy *d)
     return d->total ? (double)d->done / (double)d->total : 0;
 }
 
-static void draw_copy(const struct vf_watch_copy *d, const char *name, struct vf_canvas *c, int row)
+/* What is done with a disk now, for people. */
+static const char *stage_text(const struct vf_watch_copy *d)
+{
+    static const struct {
+        const char *stage, *text;
+    } stages[] = {{"prepare", N_("preparing")},
+                  {"copy", N_("copying")},
+                  {"flush", N_("flushing")},
+                  {"verify", N_("reading back")},
+                  {"finish", N_("finishing")}};
+    for (size_t i = 0; d->stage && i < VF_COUNT(stages); i++)
+        if (vf_streq(d->stage, stages[i].stage))
+            return _(stages[i].text);
+    return d->over && d->total && d->done >= d->total ? _("copied") : NULL;
+}
+
+/* "3 min 20 s left"; NULL: nobody knows. Caller frees. */
+static char *left_text(const struct vf_watch_copy *d)
+{
+    vf_autofree char *left = d->left > 0 ? vf_format_duration((double)d->left) : NULL;
+    return left ? vf_asprintf(_("about %s left"), left) : NULL;
+}
+
+/* What there is room for of the N TEXTS (freed; NULL: none), from the first on, two blanks between
+ * them, in the columns from COL to END. */
+static void put_parts(struct vf_canvas *c, int row, int col, int end, char **texts, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        int width = texts[i] ? vf_text_columns(texts[i]) : 0;
+        if (width && col + width <= end)
+            col += vf_canvas_put(c, row, col, end - col, VF_LOOK_FAINT, texts[i]) + 2;
+        free(texts[i]);
+    }
+}
+
+/* "LABEL 1.2 GiB" of AMOUNT (freed); NULL when there is none. Caller frees. */
+static char *labelled(const char *label, char *amount)
+{
+    vf_autofree char *text = amount;
+    return text ? vf_asprintf("%s %s", label, text) : NULL;
+}
+
+static char *bytes_text(const char *label, uint64_t n)
+{
+    return labelled(label, n ? vf_format_bytes(n) : NULL);
+}
+
+static char *rate_text(const char *label, uint64_t n)
+{
+    return labelled(label, n ? vf_format_rate(n) : NULL);
+}
+
+/* RATE: also how fast it goes. */
+static void draw_copy(const struct vf_watch_copy *d, const char *name, bool rate,
+                      struct vf_canvas *c, int row)
 {
     int col = MARGIN, end = c->cols - MARGIN;
+    const char *stage = stage_text(d);
     vf_autofree char *done = vf_format_bytes(d->done), *total = vf_format_bytes(d->total);
     vf_autofree char *size = vf_asprintf(_("%s of %s"), done, total);
     vf_canvas_put(c, row, col, NAME_COLS - 1, VF_LOOK_STRONG, name);
     col += NAME_COLS;
-    int bar = (c->cols - NAME_COLS) / 3;
+    int bar = (c->cols - NAME_COLS) / 3 - 4;
     bar = bar < BAR_MIN ? BAR_MIN : bar > BAR_MAX ? BAR_MAX : bar;
     vf_canvas_bar(c, row, col, bar, part_of(d));
     col += bar + 1;
     vf_canvas_print(c, row, col, end - col, VF_LOOK_TEXT, "%3d %%", (int)(part_of(d) * 100));
     col += 7;
     col += vf_canvas_put(c, row, col, end - col, VF_LOOK_TEXT, size) + 2;
-    if (d->stage && col < end)
-        vf_canvas_put(c, row, col, end - col, VF_LOOK_FAINT, _(d->stage));
+    char *parts[] = {stage ? vf_strdup(stage) : NULL,
+                     !rate || d->over || !d->rate ? NULL : vf_format_rate(d->rate)};
+    put_parts(c, row, col, end, parts, VF_COUNT(parts));
+}
+
+/* The second line of a disk. */
+static void draw_detail(const struct vf_watch_copy *d, struct vf_canvas *c, int row)
+{
+    char *parts[] = {bytes_text(_("zeroes skipped"), d->zero),
+                     bytes_text(_("there already"), d->same), d->over ? NULL : left_text(d),
+                     rate_text(_("average"), d->average), bytes_text(_("on the network"), d->wire)};
+    put_parts(c, row, MARGIN + NAME_COLS, c->cols - MARGIN, parts, VF_COUNT(parts));
 }
 
 static int draw_rates(const struct vf_run_view *v, struct vf_canvas *c, int row)
@@ -97,24 +164,43 @@ static int draw_rates(const struct vf_run_view *v, struct vf_canvas *c, int row)
     vf_autofree char *now = vf_format_rate(w->all.rate);
     vf_autofree char *average = vf_format_rate(w->all.average);
     int col = MARGIN + NAME_COLS;
-    if (stalled) {
-        vf_canvas_print(c, row, col, end - col, VF_LOOK_WARN, _("nothing has moved for %d s"),
-                        stalled);
+    if (w->paused || stalled) {
+        if (w->paused)
+            vf_canvas_put(c, row, col, end - col, VF_LOOK_WARN, _("paused; p goes on"));
+        else
+            vf_canvas_print(c, row, col, end - col, VF_LOOK_WARN,
+                            _("stalled: nothing has moved for %d s"), stalled);
         return row + 1;
     }
     col += vf_canvas_put(c, row, col, end - col, VF_LOOK_TEXT, now) + 2;
-    if (w->all.left > 0) {
-        vf_autofree char *left = vf_format_duration((double)w->all.left);
-        vf_autofree char *text = vf_asprintf(_("about %s left"), left);
-        int at = end - vf_text_columns(text);
+    vf_autofree char *left = left_text(&w->all);
+    if (left) {
+        int at = end - vf_text_columns(left);
         if (at > col)
-            vf_canvas_put_right(c, row, end, VF_LOOK_STRONG, text);
+            vf_canvas_put_right(c, row, end, VF_LOOK_STRONG, left);
         end = at - 2;
     }
     vf_autofree char *text = vf_asprintf(_("average %s"), average);
     if (col + vf_text_columns(text) <= end)
         vf_canvas_put(c, row, col, end - col, VF_LOOK_FAINT, text);
     return row + 1;
+}
+
+/* What else there is to say of all disks. */
+static int draw_sums(const struct vf_run_view *v, struct vf_canvas *c, int row)
+{
+    const struct vf_watch *w = v->watch;
+    char *parts[] = {
+        bytes_text(_("zeroes skipped"), w->all.zero),
+        w->retries ? vf_asprintf(ngettext("%d retry", "%d retries", (unsigned long)w->retries),
+                                 (int)w->retries)
+                   : NULL,
+        rate_text(_("at most"), w->limit), bytes_text(_("on the network"), w->all.wire)};
+    bool any = false;
+    for (size_t i = 0; i < VF_COUNT(parts); i++)
+        any = any || parts[i];
+    put_parts(c, row, MARGIN + NAME_COLS, c->cols - MARGIN, parts, VF_COUNT(parts));
+    return any ? row + 1 : row;
 }
 
 static int draw_graph(const struct vf_run_view *v, struct vf_canvas *c, int row)
@@ -124,24 +210,41 @@ static int draw_graph(const struct vf_run_view *v, struct vf_canvas *c, int row)
     uint64_t max = 0;
     for (size_t i = 0; i < w->n_rates; i++)
         max = w->rates[i] > max ? w->rates[i] : max;
-    if (w->n_rates < 2 || !max)
-        return row;
-    vf_canvas_graph(c, row, col, width, w->rates, w->n_rates, max);
-    return row + 1;
+    if (w->n_rates > 1 && max)
+        vf_canvas_graph(c, row, col, width, w->rates, w->n_rates, max);
+    return row + 1; /* it comes soon: nothing is to jump then */
+}
+
+/* The first of N disks that are shown where there is room for ROOM: what is being copied is seen.
+ */
+static size_t first_disk(const struct vf_watch *w, size_t room)
+{
+    size_t active = 0;
+    while (active < w->n_disks && w->disks[active].over)
+        active++;
+    if (w->n_disks <= room)
+        return 0;
+    return active < w->n_disks - room ? active : w->n_disks - room;
 }
 
 static int draw_disks(const struct vf_run_view *v, struct vf_canvas *c, int row, int bottom)
 {
     const struct vf_watch *w = v->watch;
-    int room = bottom - row - 4 - MIN_NOTES; /* all, rates, graph, blank, messages */
-    size_t from = w->n_disks > (size_t)room && room > 0 ? w->n_disks - (size_t)room : 0;
-    for (size_t i = from; i < w->n_disks; i++)
-        draw_copy(&w->disks[i], w->disks[i].name, c, row++);
+    int rows = bottom - row - 5 - MIN_NOTES; /* all, rates, graph, sums, blank, messages */
+    size_t lines = v->details ? 2 : 1, room = rows > 0 ? (size_t)rows / lines : 0;
+    room = room ? room : 1;
+    size_t from = first_disk(w, room);
+    for (size_t i = from; i < w->n_disks && i < from + room; i++, row += (int)lines) {
+        draw_copy(&w->disks[i], w->disks[i].name, true, c, row);
+        if (v->details)
+            draw_detail(&w->disks[i], c, row + 1);
+    }
     if (w->n_disks > 1)
-        draw_copy(&w->all, _("all"), c, row++);
+        draw_copy(&w->all, _("all"), false, c, row++);
     if (w->n_disks && !w->end) {
         row = draw_rates(v, c, row);
         row = draw_graph(v, c, row);
+        row = draw_sums(v, c, row);
     }
     return w->n_disks ? row + 1 : row;
 }
@@ -183,21 +286,22 @@ static void draw_notes(const struct vf_run_view *v, struct vf_canvas *c, int row
     }
 }
 
-static void draw_help(const struct vf_run_view *v, struct vf_canvas *c)
+bool vf_run_too_small(struct vf_canvas *c)
 {
-    vf_canvas_blank(c, c->rows - 1, 0, c->cols, VF_LOOK_TITLE);
-    vf_canvas_put(c, c->rows - 1, MARGIN, c->cols - 2 * MARGIN, VF_LOOK_TITLE, v->help);
+    if (c->rows >= VF_RUN_MIN_ROWS && c->cols >= VF_RUN_MIN_COLS)
+        return false;
+    vf_canvas_print(c, 0, 0, c->cols, VF_LOOK_STRONG, _("need %dx%d, have %dx%d"), VF_RUN_MIN_COLS,
+                    VF_RUN_MIN_ROWS, c->cols, c->rows);
+    vf_canvas_put(c, 1, 0, c->cols, VF_LOOK_TEXT, _("The job goes on."));
+    return true;
 }
 
 void vf_run_draw(const struct vf_run_view *v, struct vf_canvas *c)
 {
-    if (c->rows < VF_RUN_MIN_ROWS || c->cols < VF_RUN_MIN_COLS) {
-        vf_canvas_print(c, 0, 0, c->cols, VF_LOOK_STRONG, _("need %dx%d, have %dx%d"),
-                        VF_RUN_MIN_COLS, VF_RUN_MIN_ROWS, c->cols, c->rows);
-        vf_canvas_put(c, 1, 0, c->cols, VF_LOOK_TEXT, _("The job goes on."));
+    if (vf_run_too_small(c))
         return;
-    }
     int bottom = c->rows - 1, row = draw_title(v, c);
+    vf_canvas_put(c, 1, MARGIN, c->cols - 2 * MARGIN, VF_LOOK_WARN, v->notice);
     row = draw_state(v, c, row);
     row = draw_disks(v, c, row, bottom);
     int rows = (bottom - row - 1 - MIN_NOTES);
@@ -208,7 +312,12 @@ void vf_run_draw(const struct vf_run_view *v, struct vf_canvas *c)
     draw_notes(v, c, row, bottom);
     if (v->reader)
         vf_reader_draw(v->reader, c);
+    if (v->reader && v->notice)
+        vf_canvas_put(c, 0, MARGIN, c->cols - 2 * MARGIN, VF_LOOK_TITLE, v->notice);
     if (v->dialog)
         vf_dialog_draw(v->dialog, c);
-    draw_help(v, c);
+    if (v->help)
+        vf_help_text(c, v->help);
+    else
+        vf_help_draw(c, v->keys, v->n_keys);
 }

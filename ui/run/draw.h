@@ -12,11 +12,17 @@ struct vf_run_view {
     const struct vf_watch *watch;
     const struct vf_dialog *dialog; /* NULL: none */
     struct vf_reader *reader;       /* NULL: none */
-    const char *help;               /* the keys, for the last row */
-    int64_t now;                    /* ms, vf_clock_ms() */
-    int64_t unix_now;               /* seconds */
+    const char *help;               /* for the last row; NULL: KEYS */
+    const struct vf_help_key *keys;
+    size_t n_keys;
+    const char *notice; /* of other jobs; NULL: nothing */
+    bool details;       /* a second line for each disk */
+    int64_t now;        /* ms, vf_clock_ms() */
+    int64_t unix_now;   /* seconds */
 };
 
+/* Says so on C, and that all goes on, when that is too small for these screens. */
+bool vf_run_too_small(struct vf_canvas *c);
 void vf_run_draw(const struct vf_run_view *v, struct vf_canvas *c);
 
 #endif

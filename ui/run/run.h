@@ -11,5 +11,9 @@
  * or -1 with UNSUPPORTED when the terminal cannot show screens: nothing was done then. */
 int vf_run_follow(const char *id, const struct vf_screen_opts *opts, struct vf_tty_cache *cache,
                   struct vf_error **err);
+/* The same for all jobs of batch ID, with a list of them from which each can be opened. Returns the
+ * highest exit code. */
+int vf_run_batch(const char *id, const struct vf_screen_opts *opts, struct vf_tty_cache *cache,
+                 struct vf_error **err);
 
 #endif

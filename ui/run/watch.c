@@ -99,20 +99,6 @@ static void on_phase(struct vf_watch *w, const json_t *e, int64_t now)
     s->seconds = vf_json_num(e, "seconds");
 }
 
-static void on_note(struct vf_watch *w, const json_t *e, int64_t now)
-{
-    if (w->n_notes == MAX_NOTES) {
-        note_clear(&w->notes[0]);
-        w->n_notes--;
-        memmove(w->notes, w->notes + 1, w->n_notes * sizeof *w->notes);
-    }
-    struct vf_watch_note *n = vf_grow(&w->notes, &w->n_notes, sizeof *n);
-    const char *stamp = vf_json_str(e, "time");
-    *n = (struct vf_watch_note){.warn = vf_streq(vf_json_str(e, "level"), "warn")};
-    n->time = stamp && strlen(stamp) > 19 ? vf_strndup(stamp + 11, 8) : vf_strdup("");
-    set_text(&n->text, vf_json_str(e, "text"));
-}
-
 static void take_copy(struct vf_watch_copy *c, const json_t *e, int64_t now)
 {
     uint64_t done = (uint64_t)vf_json_int(e, "done");
@@ -125,6 +111,8 @@ static void take_copy(struct vf_watch_copy *c, const json_t *e, int64_t now)
     c->total = (uint64_t)vf_json_int(e, "total");
     c->done = done;
     c->zero = (uint64_t)vf_json_int(e, "zero");
+    c->same = (uint64_t)vf_json_int(e, "same");
+    c->wire = (uint64_t)vf_json_int(e, "wire");
     c->rate = (uint64_t)vf_json_int(e, "rate");
     c->average = (uint64_t)vf_json_int(e, "average");
     c->left = json_is_integer(left) ? (int64_t)json_integer_value(left) : -1;
@@ -141,9 +129,9 @@ static void take_disk(struct vf_watch *w, const json_t *disk, int64_t now)
     struct vf_watch_copy *c =
         i < w->n_disks ? &w->disks[i] : vf_grow(&w->disks, &w->n_disks, sizeof *c);
     set_text(&c->name, name);
-    bool over = vf_json_true(disk, "over");
-    set_text(&c->stage, over ? NULL : vf_json_str(disk, "stage"));
-    w->copying = w->copying || !over;
+    c->over = vf_json_true(disk, "over");
+    set_text(&c->stage, c->over ? NULL : vf_json_str(disk, "stage"));
+    w->copying = w->copying || !c->over;
     take_copy(c, disk, now);
 }
 
@@ -153,8 +141,42 @@ static void on_progress(struct vf_watch *w, const json_t *e, int64_t now)
     w->copying = false;
     for (size_t i = 0; i < json_array_size(disks); i++)
         take_disk(w, json_array_get(disks, i), now);
-    if (json_is_object(all))
-        take_copy(&w->all, all, now);
+    if (!json_is_object(all))
+        return;
+    take_copy(&w->all, all, now);
+    w->paused = vf_json_true(all, "paused");
+    w->retries = vf_json_int(all, "retries");
+}
+
+static void add_note(struct vf_watch *w, const json_t *e, const char *text, bool warn)
+{
+    if (w->n_notes == MAX_NOTES) {
+        note_clear(&w->notes[0]);
+        w->n_notes--;
+        memmove(w->notes, w->notes + 1, w->n_notes * sizeof *w->notes);
+    }
+    struct vf_watch_note *n = vf_grow(&w->notes, &w->n_notes, sizeof *n);
+    const char *stamp = vf_json_str(e, "time");
+    *n = (struct vf_watch_note){.warn = warn};
+    n->time = stamp && strlen(stamp) > 19 ? vf_strndup(stamp + 11, 8) : vf_strdup("");
+    set_text(&n->text, text);
+}
+
+static void on_note(struct vf_watch *w, const json_t *e, int64_t now)
+{
+    add_note(w, e, vf_json_str(e, "text"), vf_streq(vf_json_str(e, "level"), "warn"));
+}
+
+/* A new limit or a pause, by whomever; or why there is none. */
+static void on_rate(struct vf_watch *w, const json_t *e, int64_t now)
+{
+    const json_t *error = json_object_get(e, "error");
+    if (error) {
+        add_note(w, e, vf_json_str(error, "text"), true);
+        return;
+    }
+    w->limit = (uint64_t)vf_json_int(e, "rate");
+    w->paused = vf_json_true(e, "paused");
 }
 
 static void on_ask(struct vf_watch *w, const json_t *e, int64_t now)
@@ -187,7 +209,7 @@ void vf_watch_event(struct vf_watch *w, const json_t *e, int64_t now)
     } handlers[] = {
         {"job", on_job},           {"phase", on_phase},       {"step", on_step},
         {"note", on_note},         {"progress", on_progress}, {"ask", on_ask},
-        {"answered", on_answered}, {"end", on_end},
+        {"answered", on_answered}, {"end", on_end},           {"rate", on_rate},
     };
     for (size_t i = 0; i < VF_COUNT(handlers); i++)
         if (vf_streq(handlers[i].type, vf_json_str(e, "type")))
@@ -214,7 +236,7 @@ const struct vf_watch_step *vf_watch_current(const struct vf_watch *w)
 int vf_watch_stalled(const struct vf_watch *w, int64_t now)
 {
     int64_t idle = now - w->all.moved;
-    if (!w->copying || w->end || w->all.done >= w->all.total || idle < STALLED_MS)
+    if (!w->copying || w->paused || w->end || w->all.done >= w->all.total || idle < STALLED_MS)
         return 0;
     return (int)(idle / 1000);
 }

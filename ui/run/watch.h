@@ -16,9 +16,11 @@ struct vf_watch_step {
 /* Of a disk, or of all of them. */
 struct vf_watch_copy {
     char *name, *stage;
-    uint64_t total, done, zero, rate, average; /* bytes, and bytes per second */
-    int64_t left;                              /* seconds; -1: not known */
-    int64_t moved;                             /* when any counter last changed */
+    uint64_t total, done, zero, same, wire; /* bytes */
+    uint64_t rate, average;                 /* bytes per second */
+    bool over;                              /* nothing is done with it any more */
+    int64_t left;                           /* seconds; -1: not known */
+    int64_t moved;                          /* when any counter last changed */
 };
 
 struct vf_watch_note {
@@ -40,6 +42,9 @@ struct vf_watch {
     size_t n_steps, n_disks, n_notes;
     struct vf_watch_copy all;
     bool copying;                   /* a disk is being copied */
+    bool paused;                    /* it was told to copy nothing */
+    uint64_t limit;                 /* bytes per second, 0: none */
+    int64_t retries;                /* how often a connection was lost */
     uint64_t rates[VF_WATCH_RATES]; /* bytes per second, one a second, oldest first */
     size_t n_rates;
     int64_t sampled;

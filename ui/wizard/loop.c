@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config.h"
 #include "ui/wizard/loop.h"
+#include "ui/cmd/cmd.h"
 #include "ui/plain.h"
 #include "ui/question.h"
 #include "ui/run/run.h"
-#include "ui/unfinished.h"
-#include "ui/wizard/wizard.h"
 #include "job/bus.h"
-#include "job/journal.h"
-#include "job/state.h"
 #include "base/i18n.h"
 #include "base/str.h"
 
@@ -18,14 +15,14 @@
 #include <unistd.h>
 
 struct wizard_loop {
-    const struct vf_conf *conf;
+    struct vf_desk *desk; /* borrowed */
     struct vf_screen *screen;
     struct vf_wizard *wizard;
     struct vf_survey *survey;
     struct vf_bus *bus; /* what logins ask */
     size_t heard;       /* lines of it */
     struct vf_asker bus_asker;
-    struct vf_tty_cache *cache; /* what was answered: the job will ask it again */
+    struct vf_tty_cache *cache; /* the desk's */
     struct vf_question question;
     bool lost;
 };
@@ -124,8 +121,11 @@ static void draw(struct wizard_loop *l, bool whole)
     vf_auto(vf_canvas_free) struct vf_canvas *c = vf_screen_canvas(l->screen);
     vf_wizard_draw(l->wizard, c);
     const struct vf_dialog *d = vf_question_dialog(&l->question);
-    if (d)
+    if (d) {
         vf_dialog_draw(d, c);
+        vf_wizard_draw_keys(c, vf_question_help(&l->question));
+    }
+    vf_screen_title(l->screen, d ? _("waits for an answer - vmferry") : "vmferry");
     vf_screen_show(l->screen, c, whole);
 }
 
@@ -159,79 +159,49 @@ static enum vf_wizard_end loop(struct wizard_loop *l)
 
 /* ---- before and after ---- */
 
-/* The last event of TYPE, borrowed; NULL: none. */
-static const json_t *last_event(const struct vf_journal *j, const char *type)
+static int demo(void)
 {
-    const json_t *events = vf_journal_events(j);
-    for (size_t i = json_array_size(events); i-- > 0;)
-        if (vf_streq(vf_json_str(json_array_get(events, i), "type"), type))
-            return json_array_get(events, i);
-    return NULL;
+    char *argv[] = {(char *)"demo", NULL};
+    return vf_cmd_demo(1, argv);
 }
 
-static void add_jobs(struct vf_wizard *w)
-{
-    vf_autostrv char **ids = vf_unfinished_jobs();
-    for (size_t i = 0; ids[i]; i++) {
-        vf_autofree char *dir = vf_job_dir(ids[i]);
-        vf_auto(vf_journal_free) struct vf_journal *j = vf_journal_open(dir, true, NULL);
-        const json_t *job = j ? last_event(j, "job") : NULL;
-        if (!job)
-            continue;
-        vf_autofree char *what =
-            vf_asprintf("%s: %s -> %s", vf_json_str(job, "vm"), vf_json_str(job, "source"),
-                        vf_json_str(job, "target"));
-        vf_autofree char *next = vf_asprintf(
-            _("Go on: vmferry resume %s. Undo what it did: vmferry rollback %s"), ids[i], ids[i]);
-        vf_wizard_add_job(w, ids[i], what, vf_job_is_locked(dir, NULL, NULL), next);
-    }
-}
-
-/* The job that was planned, or NULL. */
-static char *start(struct wizard_loop *l, struct vf_error **err)
-{
-    const struct vf_prepared *p = vf_wizard_prepared(l->wizard);
-    vf_autofree char *id = vf_job_create(p->plan, l->conf->path, err);
-    return id && vf_job_spawn(id, VF_JOB_RUN, err) == 0 ? VF_STEAL(id) : NULL;
-}
-
+/* What the wizard ended with is begun, and looked at. */
 static int follow(struct wizard_loop *l, enum vf_wizard_end end, const struct vf_screen_opts *opts)
 {
     vf_autoerror struct vf_error *err = NULL;
-    vf_autofree char *id =
-        end == VF_WIZARD_START ? start(l, &err) : vf_strdup(vf_wizard_job(l->wizard));
-    int code = id ? vf_run_follow(id, opts, l->cache, &err) : -1;
+    bool batch;
+    vf_tty_cache_rewind(l->cache);
+    vf_autofree char *id = vf_desk_begin(l->desk, l->wizard, end, &batch, &err);
+    int code = !id     ? -1
+               : batch ? vf_run_batch(id, opts, l->cache, &err)
+                       : vf_run_follow(id, opts, l->cache, &err);
     if (code >= 0)
         return code;
     vf_plain_error(err);
     return VF_EXIT_FAILED;
 }
 
-int vf_wizard_run(const struct vf_conf *conf, const struct vf_screen_opts *opts,
-                  struct vf_error **err)
+int vf_wizard_run(struct vf_desk *desk, const struct vf_screen_opts *opts, struct vf_error **err)
 {
-    struct wizard_loop l = {.conf = conf};
+    struct wizard_loop l = {.desk = desk, .cache = vf_desk_cache(desk)};
     l.screen = vf_screen_open(opts, err);
     if (!l.screen)
         return -1;
     l.bus = vf_bus_new();
     l.bus_asker = vf_bus_asker(l.bus);
-    l.cache = vf_tty_cache_new();
     struct vf_asker asker = {.ask = ask, .opaque = &l, .remember = remember};
-    l.survey = vf_survey_new(conf, &asker);
-    l.wizard = vf_wizard_new(conf);
-    add_jobs(l.wizard);
+    l.survey = vf_survey_new(vf_desk_conf(desk), &asker);
+    struct vf_wizard_hands hands = vf_desk_hands(desk, l.survey);
+    l.wizard = vf_wizard_new(vf_desk_conf(desk), &hands);
+    vf_desk_add_jobs(l.wizard);
     enum vf_wizard_end end = loop(&l);
     vf_survey_free(l.survey);
     vf_screen_close(l.screen);
-    int code = VF_EXIT_DONE;
-    if (end == VF_WIZARD_START || end == VF_WIZARD_ATTACH) {
-        vf_tty_cache_rewind(l.cache);
-        code = follow(&l, end, opts);
-    }
+    int code = end == VF_WIZARD_DEMO                               ? demo()
+               : end == VF_WIZARD_GOES_ON || end == VF_WIZARD_QUIT ? VF_EXIT_DONE
+                                                                   : follow(&l, end, opts);
     vf_wizard_free(l.wizard);
     vf_question_close(&l.question);
-    vf_tty_cache_free(l.cache);
     vf_bus_free(l.bus);
     return code;
 }

@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config.h"
-#include "ui/plan_text.h"
-#include "ui/say.h"
-#include "ui/wizard/pages.h"
+#include "ui/wizard/parts.h"
 #include "base/buf.h"
 #include "base/i18n.h"
 #include "base/str.h"
 
 #include <string.h>
-
-enum { MARGIN = 1, MIN_ROWS = 16, MIN_COLS = 60 };
 
 /* ---- pages ---- */
 
@@ -33,22 +29,38 @@ static void forget_wish(struct vf_wizard *w)
     vf_error_free(VF_STEAL(w->error));
 }
 
+/* What came in is what the page shows. */
+static void loaded(struct vf_wizard *w, const struct vf_survey_answer *a)
+{
+    const struct page_ops *ops = &vf_pages[w->page];
+    fill(w, a);
+    free(w->loaded[w->page]);
+    w->loaded[w->page] = ops->key ? ops->key(w) : NULL;
+}
+
 void vf_wizard_go(struct vf_wizard *w, enum page page)
 {
     const struct page_ops *ops = &vf_pages[page];
-    /* the plan's rows stay in sight while it is made anew */
-    bool stays = page == PAGE_SHEET && (w->page == PAGE_SHEET || w->page == PAGE_BRIDGE);
-    forget_wish(w);
+    /* between the plans' pages their check goes on */
+    bool stays = page >= PAGE_SEVERAL && w->page >= PAGE_SEVERAL;
+    w->arrived = page != w->page;
     w->page = page;
+    if (!stays)
+        forget_wish(w);
+    if (page >= PAGE_SEVERAL) {
+        w->refocus = w->refocus || !stays;
+        w->want = w->want || (!w->number && !w->error && vf_sheet_needs(w));
+        fill(w, NULL);
+        return;
+    }
     vf_autofree char *key = ops->key ? ops->key(w) : NULL;
-    if (ops->survey < 0) {
+    if (ops->survey < 0 || ops->done) {
         fill(w, NULL);
         return;
     }
     if (vf_streq(key, w->loaded[page]))
         return;
-    if (!stays)
-        vf_list_clear(list(w));
+    vf_list_clear(list(w));
     vf_str_set(&w->loaded[page], NULL);
     w->want = true;
 }
@@ -62,33 +74,42 @@ static void refresh(struct vf_wizard *w)
 
 /* ---- questions to the clusters ---- */
 
-bool vf_wizard_wants(struct vf_wizard *w, struct vf_survey_question *q)
+/* The move that was chosen. */
+static const struct vf_move *the_move(struct vf_wizard *w)
 {
-    if (!w->want)
-        return false;
-    bool source = w->page == PAGE_VM;
     w->move = (struct vf_move){.source = w->source,
                                .target = w->target,
                                .node = w->node,
                                .storage = w->storage,
                                .vm = w->vm,
                                .verify_tls = true,
-                               .skip_start = w->no_start,
-                               .verify = w->no_verify ? VF_VERIFY_NONE : VF_VERIFY_FULL};
-    for (; w->rules[w->move.n_bridges] && w->move.n_bridges < VF_COUNT(w->move.bridges);
-         w->move.n_bridges++)
-        w->move.bridges[w->move.n_bridges] = w->rules[w->move.n_bridges];
-    *q = (struct vf_survey_question){.kind = (enum vf_survey_kind)vf_pages[w->page].survey,
-                                     .cluster = source ? w->source : w->target,
+                               .wait_before_stop = true};
+    return &w->move;
+}
+
+bool vf_wizard_wants(struct vf_wizard *w, struct vf_survey_question *q)
+{
+    const struct page_ops *ops = &vf_pages[w->page];
+    if (!w->want)
+        return !w->number && vf_vms_want(w, q);
+    *q = (struct vf_survey_question){.kind = (enum vf_survey_kind)ops->survey,
+                                     .cluster = w->target,
                                      .node = w->node,
-                                     .move = &w->move};
+                                     .move = the_move(w)};
+    if (w->page >= PAGE_SEVERAL)
+        vf_sheet_wants(w, q);
+    else if (ops->ask)
+        ops->ask(w, q);
     return true;
 }
 
 void vf_wizard_asked(struct vf_wizard *w, unsigned number)
 {
+    if (w->want)
+        w->number = number;
+    else
+        w->background = number;
     w->want = false;
-    w->number = number;
 }
 
 bool vf_wizard_waits(const struct vf_wizard *w)
@@ -99,244 +120,234 @@ bool vf_wizard_waits(const struct vf_wizard *w)
 void vf_wizard_take(struct vf_wizard *w, struct vf_survey_answer *a)
 {
     vf_auto(vf_survey_answer_free) struct vf_survey_answer *answer = a;
+    const struct page_ops *ops = &vf_pages[w->page];
+    if (w->background && a->number == w->background)
+        vf_vms_take(w, a);
     if (!w->number || a->number != w->number)
         return; /* nobody waits for it any more */
     w->number = 0;
     if (a->error) {
-        w->error = VF_STEAL(a->error);
+        if (!ops->failed || !ops->failed(w, a))
+            w->error = VF_STEAL(a->error);
+        if (w->page >= PAGE_SEVERAL)
+            fill(w, NULL);
         return;
     }
-    fill(w, a);
-    const struct page_ops *ops = &vf_pages[w->page];
-    free(w->loaded[w->page]);
-    w->loaded[w->page] = ops->key ? ops->key(w) : NULL;
-    if (a->kind == VF_SURVEY_PLAN) {
-        vf_survey_answer_free(w->plan);
-        w->plan = VF_STEAL(answer);
+    if (w->page >= PAGE_SEVERAL) {
+        vf_sheet_answer(w, VF_STEAL(answer));
+        return;
     }
+    if (ops->take) {
+        ops->take(w, VF_STEAL(answer));
+        return;
+    }
+    loaded(w, a);
 }
 
 /* ---- keys ---- */
 
-static enum vf_wizard_end back(struct vf_wizard *w)
+/* Where Esc leads: most pages know one way to them. */
+static enum page page_before(const struct vf_wizard *w)
 {
-    if (vf_wizard_waits(w) || w->error) {
-        bool empty = !list(w)->n_rows;
+    enum page back = vf_pages[w->page].back;
+    if (w->page == PAGE_CONNECT && w->conf->n_clusters)
+        return w->connect_back;
+    if (w->page == PAGE_PICK)
+        return w->from;
+    if (w->n_vms > 1 && (w->page == PAGE_SHEET || w->common))
+        return PAGE_SEVERAL;
+    if (w->from_file && (w->page == PAGE_SEVERAL || w->page == PAGE_SHEET))
+        return PAGE_FILE;
+    return back;
+}
+
+enum vf_wizard_end vf_wizard_back(struct vf_wizard *w)
+{
+    bool plans = w->page >= PAGE_SEVERAL && list(w)->n_rows; /* to be edited meanwhile */
+    if (w->error || (vf_wizard_waits(w) && !plans)) {
+        bool empty = !list(w)->n_rows && !vf_pages[w->page].done;
         forget_wish(w);
+        if (plans)
+            fill(w, NULL);
         if (!empty)
             return VF_WIZARD_GOES_ON;
     }
     if (w->page != PAGE_START)
-        vf_wizard_go(w, vf_pages[w->page].back);
+        vf_wizard_go(w, page_before(w));
     return VF_WIZARD_GOES_ON;
 }
 
 static enum vf_wizard_end choose(struct vf_wizard *w)
 {
     if (w->error) {
+        if (w->page >= PAGE_SEVERAL)
+            forget_wish(w);
         refresh(w);
         return VF_WIZARD_GOES_ON;
     }
     const struct vf_list_row *row = vf_list_row(list(w));
-    if (!row || row->why_not || vf_wizard_waits(w))
+    if (!row || row->why_not || (vf_wizard_waits(w) && w->page < PAGE_SEVERAL))
         return VF_WIZARD_GOES_ON;
     return vf_pages[w->page].choose(w, row);
 }
 
+void vf_wizard_choose(struct vf_wizard *w, const char *id, const char *title, const char *detail,
+                      const char *safe, const char *const *choices, size_t n)
+{
+    json_t *labels = json_array();
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(
+            labels, json_pack("{s:s, s:s}", "key", choices[2 * i], "label", choices[2 * i + 1]));
+    vf_autojson json_t *ask =
+        json_pack("{s:s, s:s, s:s, s:s?, s:s, s:o}", "id", id, "kind", "choice", "title", title,
+                  "detail", detail, "safe", safe, "choices", labels);
+    vf_question_open(&w->question, ask);
+}
+
+void vf_wizard_read(struct vf_wizard *w, const char *title, char *text)
+{
+    free(w->text);
+    w->text = text;
+    w->reader = (struct vf_reader){.title = title, .text = w->text};
+}
+
 static void ask_leave(struct vf_wizard *w)
 {
-    vf_autojson json_t *ask =
-        json_pack("{s:s, s:s, s:s, s:s, s:[{s:s, s:s}, {s:s, s:s}]}", "id", "leave", "kind",
-                  "choice", "title", _("Leave vmferry? Nothing was changed."), "safe", "stay",
-                  "choices", "key", "stay", "label", _("Stay"), "key", "yes", "label", _("Leave"));
-    vf_question_open(&w->question, ask);
+    const char *const choices[] = {"stay", _("Stay"), "yes", _("Leave")};
+    vf_wizard_choose(w, "leave", _("Leave vmferry? Nothing was changed."), NULL, "stay", choices,
+                     2);
 }
 
 static enum vf_wizard_end question_key(struct vf_wizard *w, int key)
 {
     struct vf_answer a = {0};
     enum vf_question_end end = vf_question_key(&w->question, key, &a);
-    bool yes = end == VF_QUESTION_ANSWERED && vf_streq(a.text, "yes");
-    bool start = vf_streq(vf_json_str(w->question.ask, "id"), "start");
+    if (end == VF_QUESTION_WAITS)
+        return VF_WIZARD_GOES_ON;
+    vf_autofree char *id = vf_strdup(vf_json_str(w->question.ask, "id"));
+    vf_autofree char *word = VF_STEAL(a.text);
     vf_answer_clear(&a);
-    if (end != VF_QUESTION_WAITS)
-        vf_question_close(&w->question);
-    return !yes ? VF_WIZARD_GOES_ON : start ? VF_WIZARD_START : VF_WIZARD_QUIT;
+    vf_question_close(&w->question);
+    bool yes = end == VF_QUESTION_ANSWERED && vf_streq(word, "yes");
+    if (vf_streq(id, "leave"))
+        return yes ? VF_WIZARD_QUIT : VF_WIZARD_GOES_ON;
+    if (vf_streq(id, "start") && !vf_pages[w->page].answered)
+        return yes ? VF_WIZARD_START : VF_WIZARD_GOES_ON;
+    return vf_pages[w->page].answered && end == VF_QUESTION_ANSWERED
+               ? vf_pages[w->page].answered(w, id, word)
+               : VF_WIZARD_GOES_ON;
 }
 
-static void show_plan(struct vf_wizard *w)
+/* All keys, one a line. */
+static void show_keys(struct vf_wizard *w)
 {
-    free(w->text);
-    w->text = vf_plan_summary(&w->plan->prepared);
-    w->reader = (struct vf_reader){.title = _("The whole plan"), .text = w->text};
+    vf_autofree char *keys = vf_wizard_keys(w);
+    vf_autobuf struct vf_buf b = {0};
+    vf_buf_puts(&b, _("Up, Down, Page Up, Page Down, Home, End: to another row\n"));
+    for (char *p = keys, *end; *p; p = end + strspn(end, " ")) {
+        end = strstr(p, "  ") ? strstr(p, "  ") : p + strlen(p);
+        vf_buf_printf(&b, "%.*s\n", (int)(end - p), p);
+    }
+    vf_buf_puts(&b, _("Left: back; Right: next; F5: again; F10: leave; Ctrl-L: draw anew\n"));
+    vf_wizard_read(w, _("Keys"), vf_buf_take(&b));
+}
+
+static enum vf_wizard_end form_key(struct vf_wizard *w, int key)
+{
+    if (key == VF_KEY_F1 + 9 || key == VF_KEY_INTERRUPT) {
+        ask_leave(w);
+        return VF_WIZARD_GOES_ON;
+    }
+    if (vf_wizard_waits(w)) /* what was filled in is what is being tried */
+        return key == VF_KEY_ESC ? vf_wizard_back(w) : VF_WIZARD_GOES_ON;
+    switch (vf_form_key(&w->form, key)) {
+    case VF_FORM_DONE:
+        return vf_pages[w->page].done(w);
+    case VF_FORM_LEFT:
+        return vf_wizard_back(w);
+    default:
+        return VF_WIZARD_GOES_ON;
+    }
+}
+
+static enum vf_wizard_end reader_key(struct vf_wizard *w, int key)
+{
+    if (!vf_reader_key(&w->reader, key) && (key == VF_KEY_ESC || key == VF_KEY_ENTER || key == 'q'))
+        w->reader.text = NULL;
+    return VF_WIZARD_GOES_ON;
 }
 
 enum vf_wizard_end vf_wizard_key(struct vf_wizard *w, int key)
 {
+    const struct page_ops *ops = &vf_pages[w->page];
     if (w->question.ask)
         return question_key(w, key);
-    if (w->reader.text) {
-        if (!vf_reader_key(&w->reader, key) && (key == VF_KEY_ESC || key == VF_KEY_ENTER))
-            w->reader.text = NULL;
+    if (w->reader.text)
+        return reader_key(w, key);
+    if (ops->done)
+        return form_key(w, key);
+    if (list(w)->filtering && vf_list_key(list(w), key))
         return VF_WIZARD_GOES_ON;
-    }
+    if (ops->press && ops->press(w, key))
+        return VF_WIZARD_GOES_ON;
     if (vf_list_key(list(w), key))
         return VF_WIZARD_GOES_ON;
     if (key == VF_KEY_ENTER || key == VF_KEY_RIGHT)
         return choose(w);
     if (key == VF_KEY_ESC || key == VF_KEY_LEFT || key == VF_KEY_BACKSPACE)
-        return back(w);
+        return vf_wizard_back(w);
     if (key == VF_KEY_F1 + 4 || key == 'r') {
-        if (vf_pages[w->page].survey >= 0)
+        if (ops->survey >= 0)
             refresh(w);
-    } else if (key == 'p' && w->page == PAGE_SHEET && w->plan && w->loaded[PAGE_SHEET]) {
-        show_plan(w);
+    } else if (key == '?' || key == VF_KEY_F1) {
+        show_keys(w);
     } else if (key == 'q' || key == VF_KEY_F1 + 9 || key == VF_KEY_INTERRUPT) {
         ask_leave(w);
     }
     return VF_WIZARD_GOES_ON;
 }
 
-/* ---- drawing ---- */
-
-/* What was chosen so far. */
-static char *way(const struct vf_wizard *w)
-{
-    vf_autobuf struct vf_buf b = {0};
-    vf_buf_puts(&b, "vmferry");
-    if (w->page > PAGE_SOURCE && w->source)
-        vf_buf_printf(&b, "  %s%s%s", w->source, w->page > PAGE_VM && w->vm_name ? "/" : "",
-                      w->page > PAGE_VM && w->vm_name ? w->vm_name : "");
-    if (w->page > PAGE_TARGET && w->target)
-        vf_buf_printf(&b, " -> %s%s%s", w->target, w->page > PAGE_NODE && w->node ? "/" : "",
-                      w->page > PAGE_NODE && w->node ? w->node : "");
-    return vf_buf_take(&b);
-}
-
-/* TEXT wrapped, from ROW on and above BOTTOM; returns the row behind it. */
-static int put_text(struct vf_canvas *c, int row, int bottom, enum vf_look look, const char *text)
-{
-    vf_autofree char *wrapped = vf_wrap(text, (size_t)(c->cols - 2 * MARGIN));
-    for (char *p = wrapped, *end; *p && row < bottom; p = end, row++) {
-        size_t n = strcspn(p, "\n");
-        end = p + n + (p[n] == '\n');
-        p[n] = 0;
-        vf_canvas_put(c, row, MARGIN, c->cols - 2 * MARGIN, look, p);
-    }
-    return row;
-}
-
-static int draw_findings(struct vf_wizard *w, struct vf_canvas *c, int row, int bottom)
-{
-    static const enum vf_look looks[] = {VF_LOOK_TEXT, VF_LOOK_WARN, VF_LOOK_BAD};
-    static const char *const words[] = {N_("note"), N_("warning"), N_("STOP")};
-    const struct vf_findings *f = &w->plan->prepared.findings;
-    for (int severity = VF_STOP; severity >= VF_INFO; severity--)
-        for (size_t i = 0; i < f->n; i++) {
-            if ((int)f->v[i].severity != severity)
-                continue;
-            vf_autofree char *text =
-                vf_asprintf("%s  %s: %s%s%s", _(words[severity]), f->v[i].subject, f->v[i].text,
-                            f->v[i].cure ? "; " : "", f->v[i].cure ? f->v[i].cure : "");
-            vf_autofree char *safe = vf_escape(text);
-            if (row == bottom - 1)
-                return put_text(c, row, bottom, VF_LOOK_FAINT, _("more: p shows the whole plan"));
-            row = put_text(c, row, bottom - 1, looks[severity], safe);
-        }
-    return row;
-}
-
-/* What goes on, what went wrong, or why the row under the cursor cannot be chosen. */
-static void draw_status(struct vf_wizard *w, struct vf_canvas *c, int row, int bottom)
-{
-    const struct vf_list_row *r = vf_list_row(list(w));
-    if (w->error) {
-        vf_autofree char *safe = vf_escape(vf_error_text(w->error));
-        vf_autofree char *text = vf_asprintf(_("%s\nEnter tries again, Esc goes back."), safe);
-        put_text(c, row, bottom, VF_LOOK_BAD, text);
-    } else if (vf_wizard_waits(w)) {
-        bool plan = w->page == PAGE_SHEET;
-        vf_autofree char *text =
-            plan ? vf_asprintf(_("Checking at %s and %s ..."), w->source, w->target)
-                 : vf_asprintf(_("Looking at %s ..."), w->page == PAGE_VM ? w->source : w->target);
-        put_text(c, row, bottom, VF_LOOK_STRONG, text);
-    } else if (r && r->why_not) {
-        put_text(c, row, bottom, VF_LOOK_WARN, r->why_not);
-    } else if (!list(w)->n_rows) {
-        put_text(c, row, bottom, VF_LOOK_WARN, _("There is nothing to choose from."));
-    }
-}
-
-static void draw_help(struct vf_wizard *w, struct vf_canvas *c)
-{
-    vf_autofree char *keys =
-        w->question.ask ? vf_strdup(vf_question_help(&w->question))
-        : w->reader.text
-            ? vf_strdup(_("Up/Down scroll  Esc back"))
-            : vf_asprintf(_("Up/Down  Enter next  %s%s%sq leave"),
-                          w->page == PAGE_START ? "" : _("Esc back  "), _(vf_pages[w->page].help),
-                          vf_pages[w->page].survey < 0 ? "" : _("r again  "));
-    vf_canvas_blank(c, c->rows - 1, 0, c->cols, VF_LOOK_TITLE);
-    vf_canvas_put(c, c->rows - 1, MARGIN, c->cols - 2 * MARGIN, VF_LOOK_TITLE, keys);
-}
-
-void vf_wizard_draw(struct vf_wizard *w, struct vf_canvas *c)
-{
-    if (c->rows < MIN_ROWS || c->cols < MIN_COLS) {
-        vf_canvas_print(c, 0, 0, c->cols, VF_LOOK_STRONG, _("need %dx%d, have %dx%d"), MIN_COLS,
-                        MIN_ROWS, c->cols, c->rows);
-        return;
-    }
-    vf_autofree char *title = way(w);
-    const char *question = vf_pages[w->page].title;
-    int bottom = c->rows - 1, status = bottom - 3, row = 4;
-    vf_canvas_blank(c, 0, 0, c->cols, VF_LOOK_TITLE);
-    vf_canvas_put(c, 0, MARGIN, c->cols - 2 * MARGIN, VF_LOOK_TITLE, title);
-    vf_canvas_put(c, 2, MARGIN, c->cols - 2 * MARGIN, VF_LOOK_STRONG, _(question));
-    if (w->page == PAGE_SHEET) {
-        int rows = (int)list(w)->n_rows + 2;
-        if (rows > status - row)
-            rows = status - row;
-        vf_list_draw(list(w), c, row - 1, rows);
-        if (w->plan && w->loaded[PAGE_SHEET])
-            draw_findings(w, c, row + rows - 1, status);
-    } else {
-        vf_list_draw(list(w), c, row, status - row);
-    }
-    draw_status(w, c, status, bottom);
-    if (w->reader.text)
-        vf_reader_draw(&w->reader, c);
-    if (w->question.ask)
-        vf_dialog_draw(vf_question_dialog(&w->question), c);
-    draw_help(w, c);
-}
-
 /* ---- beginning and end ---- */
 
-struct vf_wizard *vf_wizard_new(const struct vf_conf *conf)
+struct vf_wizard *vf_wizard_new(const struct vf_conf *conf, const struct vf_wizard_hands *hands)
 {
     struct vf_wizard *w = vf_xcalloc(1, sizeof *w);
     w->conf = conf;
-    w->rules = vf_strv_new();
+    w->hands = *hands;
+    w->networks = vf_networks_load();
     vf_wizard_go(w, PAGE_START);
     return w;
 }
 
-void vf_wizard_add_job(struct vf_wizard *w, const char *id, const char *what, bool runs,
-                       const char *what_next)
+void vf_wizard_add_job(struct vf_wizard *w, const char *id, const char *what, const char *service,
+                       const char *left, bool runs)
 {
     struct job_row *j = vf_grow(&w->jobs, &w->n_jobs, sizeof *j);
     *j = (struct job_row){.id = vf_strdup(id),
                           .what = vf_escape(what),
-                          .runs = runs,
-                          .what_next = vf_strdup(what_next)};
+                          .service = vf_escape(service),
+                          .left = vf_strdup(left),
+                          .runs = runs};
     if (w->page == PAGE_START)
         vf_wizard_go(w, PAGE_START);
 }
 
+size_t vf_wizard_plans(const struct vf_wizard *w)
+{
+    return w->page == PAGE_SEVERAL ? w->n_vms : vf_wizard_prepared(w) ? 1 : 0;
+}
+
+const struct vf_plan *vf_wizard_plan(const struct vf_wizard *w, size_t i)
+{
+    const struct vf_survey_answer *a = w->page == PAGE_SEVERAL ? w->vms[i].sheet.seen : NULL;
+    const struct vf_prepared *p = a ? &a->prepared : vf_wizard_prepared(w);
+    return p ? p->plan : NULL;
+}
+
 const struct vf_prepared *vf_wizard_prepared(const struct vf_wizard *w)
 {
-    return w->plan ? &w->plan->prepared : NULL;
+    const struct vf_survey_answer *a = w->sheet ? w->sheet->seen : NULL;
+    return a ? &a->prepared : NULL;
 }
 
 const char *vf_wizard_job(const struct vf_wizard *w)
@@ -344,28 +355,78 @@ const char *vf_wizard_job(const struct vf_wizard *w)
     return w->job;
 }
 
+void vf_wizard_look_at(struct vf_wizard *w, size_t i)
+{
+    w->at = i;
+    w->sheet = i < w->n_vms ? &w->vms[i].sheet : NULL;
+    vf_str_set(&w->vm, w->sheet ? w->vms[i].vm : NULL);
+    vf_str_set(&w->vm_name, w->sheet ? w->vms[i].name : NULL);
+}
+
+/* What was edited of a VM's plan stays; of the only one, what makes sense for another. */
+static void keep_sheets(struct vf_wizard *w, struct chosen_vm *vms, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        for (size_t k = 0; k < w->n_vms; k++)
+            if (vf_streq(vms[i].vm, w->vms[k].vm) || (n == 1 && w->n_vms == 1)) {
+                vms[i].sheet = w->vms[k].sheet;
+                w->vms[k].sheet = (struct vf_sheet){0};
+            }
+        vms[i].sheet.known = w->networks;
+    }
+}
+
+void vf_wizard_choose_vms(struct vf_wizard *w, struct chosen_vm *vms, size_t n)
+{
+    keep_sheets(w, vms, n);
+    for (size_t i = 0; i < w->n_vms; i++) {
+        free(w->vms[i].vm);
+        free(w->vms[i].name);
+        vf_sheet_clear(&w->vms[i].sheet);
+    }
+    free(w->vms);
+    w->vms = vms;
+    w->n_vms = n;
+    vf_wizard_look_at(w, 0);
+}
+
+static void free_jobs(struct vf_wizard *w)
+{
+    for (size_t i = 0; i < w->n_jobs; i++) {
+        free(w->jobs[i].id);
+        free(w->jobs[i].what);
+        free(w->jobs[i].service);
+        free(w->jobs[i].left);
+    }
+    free(w->jobs);
+    vf_standing_clear(&w->standing);
+}
+
 void vf_wizard_free(struct vf_wizard *w)
 {
     if (!w)
         return;
-    for (size_t i = 0; i < w->n_jobs; i++) {
-        free(w->jobs[i].id);
-        free(w->jobs[i].what);
-        free(w->jobs[i].what_next);
-    }
-    free(w->jobs);
+    free_jobs(w);
     for (size_t i = 0; i < PAGES; i++) {
         vf_list_free(&w->lists[i]);
         free(w->loaded[i]);
     }
-    char *texts[] = {w->source,  w->vm,     w->vm_name, w->target, w->node,
-                     w->storage, w->bridge, w->text,    w->job};
+    vf_vms_forget(w);
+    free(w->to_ask);
+    vf_wizard_choose_vms(w, NULL, 0);
+    vf_form_clear(&w->form);
+    for (size_t i = 0; i < w->n_candidates; i++)
+        vf_conf_free(w->candidates[i]);
+    free(w->candidates);
+    vf_secret_free(w->secret);
+    vf_conf_free(w->added);
+    char *texts[] = {w->source,    w->vm,       w->vm_name,    w->target, w->node,
+                     w->storage,   w->path,     w->text,       w->job,    w->seen_of,
+                     w->file_name, w->compared, w->compared_at};
     for (size_t i = 0; i < VF_COUNT(texts); i++)
         free(texts[i]);
-    vf_strv_free(w->rules);
-    vf_strv_free(w->bridges);
     vf_error_free(w->error);
-    vf_survey_answer_free(w->plan);
+    vf_networks_free(w->networks);
     vf_question_close(&w->question);
     free(w);
 }

@@ -166,7 +166,9 @@ json_t *vf_pve_call_all(struct vf_pve_client *c, const char *method, const char 
 {
     struct vf_http_answer a = {0};
     json_t *body = NULL;
-    int r = vf_pve_renew(c, err);
+    int r = c->guard && strcmp(method, "GET") ? c->guard(c->guard_opaque, err) : 0;
+    if (r == 0)
+        r = vf_pve_renew(c, err);
     if (r == 0)
         r = send_once(c, method, path, form, &a, err);
     if (r == 0 && a.status == 401 && !c->conf->token && !c->on_spare) {

@@ -48,6 +48,8 @@ struct vf_pve_client {
     int64_t renew_ms;  /* its age at which it is renewed */
     int64_t task_ms;   /* how long a task may run */
     int64_t outage_ms; /* how long a watched task may be unreachable */
+    int (*guard)(void *opaque, struct vf_error **err); /* before each call but GET; NULL: none */
+    void *guard_opaque;
 };
 
 /* Connects to the first URL of CONF that answers, and logs in there. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* One VM: its configuration, its state, and the true size of its disks. */
 #include "config.h"
+#include "provider/pve/propstr.h"
 #include "provider/pve/pve.h"
 #include "provider/pve/vmconfig.h"
 #include "base/str.h"
@@ -80,6 +81,64 @@ struct vf_vm *vf_pve_describe(struct vf_provider *p, unsigned id, struct vf_erro
         vf_fail_prefix(err, "VM %u (%s)", id, shown);
     }
     return vm;
+}
+
+/* Is there a device of the node's in it, which no other node has? */
+static bool passes_through(const json_t *config)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach ((json_t *)config, key, value)
+        if (vf_starts(key, "hostpci") ||
+            (vf_starts(key, "usb") && !vf_starts(json_string_value(value), "spice")))
+            return true;
+    return false;
+}
+
+/* "32G", as a drive's size is written; 0 for what is none. */
+static uint64_t size_of(const char *text)
+{
+    static const char units[] = "KMGT";
+    size_t digits = text ? strspn(text, "0123456789") : 0;
+    vf_autofree char *number = text ? vf_strndup(text, digits) : NULL;
+    const char *unit = text && text[digits] ? strchr(units, text[digits]) : NULL;
+    unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
+    uint64_t n = 0;
+    if (!digits || vf_parse_u64(number, 0, UINT64_MAX >> shift, &n) < 0)
+        return 0;
+    return n << shift;
+}
+
+/* The size that is configured of each disk; its storage knows it better. */
+static void read_sizes(struct vf_vm *vm, const json_t *config)
+{
+    for (size_t i = 0; i < vm->n_disks; i++) {
+        struct vf_opts o = {0};
+        const char *value = vf_json_text(config, vm->disks[i].slot);
+        if (value && vf_propstr_parse(value, "file", &o, NULL) == 0)
+            vm->disks[i].size = size_of(vf_opts_get(&o, "size"));
+        vf_opts_free(&o);
+    }
+}
+
+int vf_pve_outline(struct vf_provider *p, const struct vf_vm *listed, struct vf_outline *out,
+                   struct vf_error **err)
+{
+    *out = (struct vf_outline){0};
+    vf_autofree char *path = vf_pve_path(listed->node, "/qemu/%u/config?current=1", listed->id);
+    vf_autojson json_t *config = vf_pve_object(vf_pve_of(p), path, err);
+    if (!config)
+        return -1;
+    vf_autoerror struct vf_error *why = NULL;
+    out->vm = vf_pve_vm_from_config(listed->id, listed->node, config, &why);
+    if (!out->vm)
+        out->why = vf_strdup(vf_error_text(why));
+    if (out->vm)
+        read_sizes(out->vm, config);
+    out->description = vf_strdup(vf_json_text(config, "description"));
+    out->snapshots = json_object_get(config, "parent") != NULL;
+    out->passthrough = passes_through(config);
+    return 0;
 }
 
 char *vf_pve_notes(struct vf_provider *p, unsigned id, struct vf_error **err)

@@ -54,6 +54,8 @@ int vf_pve_nodes(struct vf_provider *p, struct vf_node **out, size_t *n, struct 
         node->online = vf_streq(vf_json_text(e, "status"), "online");
         node->memory_total = vf_json_u64(e, "maxmem");
         node->memory_used = vf_json_u64(e, "mem");
+        node->cpus = (unsigned)vf_json_u64(e, "maxcpu");
+        node->cpu = json_number_value(json_object_get(e, "cpu"));
         json_array_foreach (status, k, s)
             if (vf_streq(vf_json_text(s, "type"), "node") &&
                 vf_streq(vf_json_text(s, "name"), name))
@@ -69,6 +71,7 @@ static void fill_vm(struct vf_vm *vm, const json_t *e)
     vf_str_set(&vm->name, vf_json_text(e, "name"));
     vf_str_set(&vm->lock, vf_json_text(e, "lock"));
     vf_str_set(&vm->tags, vf_json_text(e, "tags"));
+    vf_str_set(&vm->ha, vf_json_text(e, "hastate"));
     vm->state = vf_pve_state_of(e);
     vm->template_ = vf_json_bool(e, "template");
     vm->memory = vf_json_u64(e, "maxmem");
@@ -223,6 +226,13 @@ static char *store_identity(const char *type, const json_t *conf)
     return NULL;
 }
 
+/* A volume group gives away what a disk may become; so does ZFS unless it is told not to. */
+static bool is_thick(const char *type, const json_t *conf)
+{
+    return vf_streq(type, "lvm") ||
+           (vf_streq(type, "zfspool") && conf && !vf_json_bool(conf, "sparse"));
+}
+
 int vf_pve_storages(struct vf_provider *p, const char *node, struct vf_storage **out, size_t *n,
                     struct vf_error **err)
 {
@@ -248,6 +258,7 @@ int vf_pve_storages(struct vf_provider *p, const char *node, struct vf_storage *
         s->type = vf_strdup(type);
         s->path = vf_strdup(vf_json_text(conf, "path"));
         s->identity = store_identity(type, conf);
+        s->thick = is_thick(type, conf);
         s->shared = vf_json_bool(e, "shared");
         s->active = vf_json_bool(e, "active") && vf_json_bool(e, "enabled");
         s->images = vf_strv_has(holds, "images");
@@ -260,18 +271,22 @@ int vf_pve_storages(struct vf_provider *p, const char *node, struct vf_storage *
 
 /* ------------------------------------------------------------------ bridges */
 
-static void add_bridge(struct vf_bridge **out, size_t *n, const char *name, bool vlan_aware)
+static struct vf_bridge *find_bridge(struct vf_bridge *v, size_t n, const char *name)
 {
-    for (size_t i = 0; name && i < *n; i++)
-        if (vf_streq((*out)[i].name, name)) {
-            (*out)[i].vlan_aware |= vlan_aware;
-            return;
-        }
-    if (!name)
-        return;
-    struct vf_bridge *b = vf_grow(out, n, sizeof **out);
+    for (size_t i = 0; i < n; i++)
+        if (vf_streq(v[i].name, name))
+            return &v[i];
+    return NULL;
+}
+
+static struct vf_bridge *take_bridge(struct vf_bridge **out, size_t *n, const char *name)
+{
+    struct vf_bridge *b = find_bridge(*out, *n, name);
+    if (b)
+        return b;
+    b = vf_grow(out, n, sizeof **out);
     b->name = vf_strdup(name);
-    b->vlan_aware = vlan_aware;
+    return b;
 }
 
 int vf_pve_bridges(struct vf_provider *p, const char *node, struct vf_bridge **out, size_t *n,
@@ -289,11 +304,24 @@ int vf_pve_bridges(struct vf_provider *p, const char *node, struct vf_bridge **o
     size_t i;
     json_t *e;
     /* first: the other list may have them too, with less of what is known */
-    json_array_foreach (vnets, i, e)
-        add_bridge(out, n, vf_json_text(e, "vnet"), vf_json_bool(e, "vlanaware"));
-    json_array_foreach (list, i, e)
-        add_bridge(out, n, vf_json_text(e, "iface"),
-                   vf_json_bool(e, "bridge_vlan_aware") ||
-                       vf_streq(vf_json_text(e, "type"), "OVSBridge"));
+    json_array_foreach (vnets, i, e) {
+        if (!vf_json_text(e, "vnet"))
+            continue;
+        struct vf_bridge *b = take_bridge(out, n, vf_json_text(e, "vnet"));
+        b->vnet = true;
+        b->vlan_aware |= vf_json_bool(e, "vlanaware");
+        /* since 8 a node lists those that are made on it */
+        b->absent = c->version >= VF_PVE_VERSION(8, 0);
+    }
+    json_array_foreach (list, i, e) {
+        if (!vf_json_text(e, "iface"))
+            continue;
+        struct vf_bridge *b = take_bridge(out, n, vf_json_text(e, "iface"));
+        b->absent = false;
+        b->vnet |= vf_streq(vf_json_text(e, "type"), "vnet");
+        b->mtu = (unsigned)vf_json_u64(e, "mtu");
+        b->vlan_aware |=
+            vf_json_bool(e, "bridge_vlan_aware") || vf_streq(vf_json_text(e, "type"), "OVSBridge");
+    }
     return 0;
 }

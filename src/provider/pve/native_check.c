@@ -37,9 +37,6 @@ static const struct {
      "switch the clipboard off and start the VM anew"},
     {"unused", true, false, VF_STOP, NULL, NULL, "Proxmox's migration copies detached disks too",
      "remove it, or attach it"},
-    {"protection", false, false, VF_STOP, "1", NULL,
-     "what a failed migration leaves at the target could not be removed",
-     "switch protection off for the move"},
     {"cpu", false, false, VF_WARN, "custom-", NULL,
      "a CPU model of the source cluster's own must exist at the target and be the same", NULL},
 };
@@ -101,6 +98,74 @@ static int check_lists(struct vf_pve_client *c, const struct vf_vm *vm, struct v
     return 0;
 }
 
+/* An ignored VM is none of HA's business, and its status says so. */
+static void check_ha(const struct vf_plan *plan, const struct vf_vm *vm, struct vf_findings *f)
+{
+    if (!vm->ha || !strcmp(vm->ha, VF_HA_IGNORED) || vf_plan_fixes(plan, VF_FIX_SUSPEND_HA))
+        return;
+    vf_finding_add(f, VF_STOP, "high availability",
+                   "take it out of HA for the move; or use --method=copy",
+                   "a VM under HA cannot be migrated to another cluster");
+    vf_finding_fix(f, vf_fix_words[VF_FIX_SUSPEND_HA]);
+}
+
+static void check_protection(const struct vf_plan *plan, const json_t *config,
+                             struct vf_findings *f)
+{
+    if (!vf_json_bool(config, "protection"))
+        return;
+    if (vf_plan_fixes(plan, VF_FIX_LIFT_PROTECTION)) {
+        vf_finding_add(f, VF_INFO, "protection", "switch it on again where the VM is to stay",
+                       "it is switched off for the move, and on again when the move is undone");
+        return;
+    }
+    vf_finding_add(f, VF_STOP, "protection",
+                   "switch protection off for the move; or use --method=copy",
+                   "what a failed migration leaves at the target could not be removed");
+    vf_finding_fix(f, vf_fix_words[VF_FIX_LIFT_PROTECTION]);
+}
+
+/* May this login empty a drive with MEDIA, and fill it again? */
+static int may_eject(struct vf_provider *p, const struct vf_vm *vm, const char *media,
+                     struct vf_error **err)
+{
+    vf_autofree char *path = vf_asprintf("/vms/%u", vm->id);
+    vf_autofree char *store = vf_asprintf("/storage/%.*s", (int)strcspn(media, ":"), media);
+    int r = vf_pve_may(p, path, "VM.Config.CDROM", err);
+    if (r <= 0 || !strchr(media, ':'))
+        return r;
+    r = vf_pve_may(p, store, "Datastore.Audit", err);
+    return r ? r : vf_pve_may(p, store, "Datastore.AllocateSpace", err);
+}
+
+static int check_media(struct vf_provider *p, const struct vf_plan *plan, const struct vf_vm *vm,
+                       struct vf_findings *f, struct vf_error **err)
+{
+    int may = 1;
+    for (size_t i = 0; i < vm->n_cdroms; i++) {
+        const struct vf_cdrom *c = &vm->cdroms[i];
+        if (!c->media || c->cloudinit)
+            continue;
+        if (vf_plan_fixes(plan, VF_FIX_EJECT_ISO)) {
+            vf_finding_add(f, VF_INFO, c->slot, NULL,
+                           "its medium (%s) is ejected before the migration, and put back when the "
+                           "move is undone",
+                           c->media);
+            may = may == 1 ? may_eject(p, vm, c->media, err) : may;
+            continue;
+        }
+        vf_finding_add(f, VF_STOP, c->slot, "eject it (Do not use any media); or use --method=copy",
+                       "a medium in a drive cannot be migrated (%s)", c->media);
+        vf_finding_fix(f, vf_fix_words[VF_FIX_EJECT_ISO]);
+    }
+    if (may == 0)
+        vf_finding_add(f, VF_STOP, vf_pve_who(vf_pve_of(p)),
+                       "give it VM.Config.CDROM on the VM and Datastore.Audit on the medium's "
+                       "storage, or eject the medium by hand",
+                       "it may not eject the medium, or not put it back");
+    return may < 0 ? -1 : 0;
+}
+
 int vf_pve_native_refusals(struct vf_provider *p, const struct vf_plan *plan,
                            const struct vf_vm *vm, struct vf_findings *f, struct vf_error **err)
 {
@@ -110,16 +175,9 @@ int vf_pve_native_refusals(struct vf_provider *p, const struct vf_plan *plan,
     if (!config)
         return -1;
     check_settings(config, vm->state != VF_VM_STOPPED, f);
-    if (vm->ha)
-        vf_finding_add(f, VF_STOP, "high availability",
-                       "take it out of HA for the move; or use --method=copy",
-                       "a VM under HA cannot be migrated to another cluster");
-    for (size_t i = 0; i < vm->n_cdroms; i++)
-        if (vm->cdroms[i].media && !vm->cdroms[i].cloudinit)
-            vf_finding_add(f, VF_STOP, vm->cdroms[i].slot,
-                           "eject it (Do not use any media); or use --method=copy",
-                           "a medium in a drive cannot be migrated (%s)", vm->cdroms[i].media);
-    return check_lists(c, vm, f, err);
+    check_ha(plan, vm, f);
+    check_protection(plan, config, f);
+    return check_media(p, plan, vm, f, err) < 0 ? -1 : check_lists(c, vm, f, err);
 }
 
 /* ------------------------------------------------------------------ rights and versions */

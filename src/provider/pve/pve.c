@@ -14,12 +14,20 @@ static void set_cancel(struct vf_provider *p, struct vf_cancel *cancel)
     vf_pve_set_cancel(vf_pve_of(p), cancel);
 }
 
+static void set_guard(struct vf_provider *p, vf_guard_fn *guard, void *opaque)
+{
+    struct vf_pve_client *c = vf_pve_of(p);
+    c->guard = guard;
+    c->guard_opaque = opaque;
+}
+
 static const struct vf_provider_ops ops = {
     .type = "pve",
     .nodes = vf_pve_nodes,
     .vms = vf_pve_vms,
     .storages = vf_pve_storages,
     .bridges = vf_pve_bridges,
+    .outline = vf_pve_outline,
     .describe = vf_pve_describe,
     .notes = vf_pve_notes,
     .surroundings = vf_pve_surroundings,
@@ -30,9 +38,19 @@ static const struct vf_provider_ops ops = {
     .mac_prefix = vf_pve_mac_prefix,
     .state = vf_pve_state,
     .free_id = vf_pve_free_id,
+    .addresses = vf_pve_addresses,
     .twins = vf_pve_twins,
     .rights = vf_pve_rights,
     .volume = vf_pve_volume,
+    .version = vf_pve_version,
+    .abilities = vf_pve_abilities,
+    .tasks = vf_pve_tasks,
+    .agent = vf_pve_agent,
+    .replications = vf_pve_replications,
+    .may_replicate = vf_pve_may_replicate,
+    .option = vf_pve_option,
+    .set_replication = vf_pve_set_replication,
+    .set_option = vf_pve_set_option,
     .describe_as = vf_pve_describe_as,
     .rename = vf_pve_rename,
     .set_onboot = vf_pve_set_onboot,
@@ -54,6 +72,7 @@ static const struct vf_provider_ops ops = {
     .remove_token = vf_pve_remove_token,
     .own_tokens = vf_pve_own_tokens,
     .set_cancel = set_cancel,
+    .set_guard = set_guard,
     .free = pve_free,
     .native = &vf_pve_native,
 };

@@ -47,6 +47,8 @@ char *vf_pve_mac_prefix(struct vf_provider *p);
 int vf_pve_free_id(struct vf_provider *p, unsigned wanted, unsigned *out, struct vf_error **err);
 /* describe.c */
 struct vf_vm *vf_pve_describe(struct vf_provider *p, unsigned id, struct vf_error **err);
+int vf_pve_outline(struct vf_provider *p, const struct vf_vm *listed, struct vf_outline *out,
+                   struct vf_error **err);
 char *vf_pve_notes(struct vf_provider *p, unsigned id, struct vf_error **err);
 /* pending.c: each change that waits for the VM's next start, as something that stops a move. */
 int vf_pve_note_pending(struct vf_pve_client *c, struct vf_vm *vm, struct vf_error **err);
@@ -61,6 +63,9 @@ int vf_pve_rights(struct vf_provider *p, const struct vf_use *use, struct vf_fin
                   struct vf_error **err);
 /* The least privileges a role for moving VMs away from, or to, a cluster of VERSION has. */
 char **vf_pve_role(bool target, unsigned version);
+/* agent.c */
+int vf_pve_addresses(struct vf_provider *p, const struct vf_vm *vm, char ***out,
+                     struct vf_error **err);
 /* twins.c */
 int vf_pve_twins(struct vf_provider *p, const struct vf_vm *vm, unsigned but, struct vf_twins *out,
                  struct vf_error **err);
@@ -78,6 +83,20 @@ int vf_pve_set_firewall(struct vf_provider *p, const char *node, unsigned id,
 int vf_pve_pool(struct vf_provider *p, const char *name, enum vf_pool *out, struct vf_error **err);
 int vf_pve_make_pool(struct vf_provider *p, const char *name, struct vf_error **err);
 int vf_pve_drop_pool(struct vf_provider *p, const char *name, struct vf_error **err);
+/* look.c */
+unsigned vf_pve_version(const struct vf_provider *p);
+int vf_pve_abilities(struct vf_provider *p, const char *node, struct vf_abilities *out,
+                     struct vf_error **err);
+char **vf_pve_tasks(struct vf_provider *p, const char *node, unsigned id, struct vf_error **err);
+int vf_pve_agent(struct vf_provider *p, const char *node, unsigned id);
+char *vf_pve_option(struct vf_provider *p, const char *node, unsigned id, const char *key,
+                    struct vf_error **err);
+/* replication.c */
+int vf_pve_replications(struct vf_provider *p, unsigned id, struct vf_replication **out, size_t *n,
+                        struct vf_error **err);
+int vf_pve_may_replicate(struct vf_provider *p, unsigned id, struct vf_error **err);
+int vf_pve_set_replication(struct vf_provider *p, const char *job, bool enabled,
+                           struct vf_error **err);
 /* ha.c */
 int vf_pve_set_ha(struct vf_provider *p, unsigned id, const char *state, struct vf_error **err);
 /* volume.c */
@@ -99,6 +118,8 @@ int vf_pve_rename(struct vf_provider *p, const char *node, unsigned id, const ch
                   struct vf_error **err);
 int vf_pve_set_onboot(struct vf_provider *p, const char *node, unsigned id, bool onboot,
                       struct vf_error **err);
+int vf_pve_set_option(struct vf_provider *p, const char *node, unsigned id, const char *key,
+                      const char *value, struct vf_error **err);
 int vf_pve_create(struct vf_provider *p, const struct vf_vm *vm, struct vf_error **err);
 int vf_pve_set_boot(struct vf_provider *p, const char *node, unsigned id, char *const *boot,
                     struct vf_error **err);

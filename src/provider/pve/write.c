@@ -50,6 +50,16 @@ int vf_pve_set_onboot(struct vf_provider *p, const char *node, unsigned id, bool
     return 0;
 }
 
+int vf_pve_set_option(struct vf_provider *p, const char *node, unsigned id, const char *key,
+                      const char *value, struct vf_error **err)
+{
+    vf_autoform struct vf_form form = {0};
+    vf_form_add(&form, value ? key : "delete", value ? value : key);
+    if (put_config(vf_pve_of(p), node, id, &form, err) < 0)
+        return vf_fail_prefix(err, "cannot set %s of VM %u", key, id);
+    return 0;
+}
+
 int vf_pve_create(struct vf_provider *p, const struct vf_vm *vm, struct vf_error **err)
 {
     vf_autoform struct vf_form form = {0};

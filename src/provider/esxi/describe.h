@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A VMX file as a VM. */
+#ifndef VF_PROVIDER_ESXI_DESCRIBE_H
+#define VF_PROVIDER_ESXI_DESCRIBE_H
+
+#include "provider/esxi/vmx.h"
+#include "plan/vm.h"
+
+/* What X says of the VM; DIR is where the file is: disks named relative to it get it in front. A
+ * disk's volume is its descriptor, of which nothing is looked at (size 0), its slot one of Proxmox
+ * VE's in the order in which VMware numbers them; a card's bridge is VMware's port group. What
+ * cannot come along is in left_out; entries that stop are of VMs whose disks are not to be copied.
+ * State and node are the caller's matter. Caller frees. */
+struct vf_vm *vf_esxi_describe(const struct vf_vmx *x, const char *dir);
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What an ESXi host prints: read or refused, never more VMs than lines. */
+#include "config.h"
+#include "provider/esxi/vimcmd.h"
+#include "base/str.h"
+#include "tests/fuzz/fuzz.h"
+
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    vf_autofree char *text = vf_strndup((const char *)data, size);
+    vf_autoerror struct vf_error *err = NULL, *complaint = NULL;
+    struct vf_vimcmd_vms v;
+    size_t lines = 1;
+    for (const char *s = text; (s = strchr(s, '\n')); s++)
+        lines++;
+    if (vf_vimcmd_vms(text, &v, &err) == 0) {
+        if (v.n > lines)
+            abort();
+        for (size_t i = 0; i < v.n; i++)
+            if (!v.v[i].id || !vf_ends(v.v[i].path, ".vmx") || !v.v[i].annotation)
+                abort();
+        vf_vimcmd_vms_clear(&v);
+    } else if (!err) {
+        abort();
+    }
+    if ((vf_vimcmd_check(text, "x", &complaint) < 0) != (complaint != NULL))
+        abort();
+    free(vf_vimcmd_value(text, "runtime.powerState"));
+    int vlan = vf_esxcli_vlan(text, "VM Network");
+    if (vlan < -1 || vlan > 4095)
+        abort();
+    return 0;
+}

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A batch begins its jobs, as many at a time as there may be, whatever becomes of one or of itself.
+ * The jobs are this program: VM "NAME-N" waits until the file NAME is there and ends with N (9:
+ * without an end). */
+#include "config.h"
+#include "job/batch.h"
+#include "job/detach.h"
+#include "job/journal.h"
+#include "job/state.h"
+#include "base/cancel.h"
+#include "base/clock.h"
+#include "base/fdio.h"
+#include "base/proc.h"
+#include "base/str.h"
+#include "tests/unit/tap.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { PATIENCE_MS = 60000 };
+
+static char *file(const char *name)
+{
+    vf_autofree char *root = vf_state_root();
+    return vf_asprintf("%s/%s", root, name);
+}
+
+/* ---- the job ---- */
+
+static json_t *start_event(const char *mode)
+{
+    json_t *e = vf_event_new("start");
+    json_object_set_new(e, "mode", json_string(mode));
+    return e;
+}
+
+static int job_process(const char *dir)
+{
+    vf_auto(vf_journal_free) struct vf_journal *j = vf_journal_open(dir, true, NULL);
+    const char *vm = j ? vf_json_str(json_array_get(vf_journal_events(j), 1), "vm") : "?";
+    vf_autofree char *name = vf_strndup(vm, strcspn(vm, "-")), *go = file(name);
+    int code = vm[strlen(vm) - 1] - '0';
+    if (!strcmp(name, "refuses")) {
+        fputs("no\n", stderr);
+        return VF_EXIT_FAILED;
+    }
+    int ready, parent = vf_detach(&ready);
+    if (parent >= 0)
+        return parent;
+    vf_autoerror struct vf_error *err = NULL;
+    vf_autofd int lock = vf_job_lock(dir, &err);
+    vf_auto(vf_journal_free) struct vf_journal *mine =
+        lock >= 0 ? vf_journal_open(dir, false, &err) : NULL;
+    if (mine)
+        vf_detach_stdio(dir, &err);
+    bool again = mine && json_array_size(vf_journal_events(mine)) > 2;
+    if (mine && !err)
+        vf_journal_write(mine, start_event("run"), NULL, &err);
+    vf_detach_ready(ready, err);
+    while (!err && access(go, F_OK) < 0)
+        vf_cancel_sleep(NULL, 20, NULL);
+    if (err || (code == 9 && !again))
+        return 1;
+    json_t *end = vf_event_new("end");
+    json_object_set_new(end, "exit", json_integer(code == 9 ? VF_EXIT_DONE : code));
+    return vf_journal_write(mine, end, NULL, NULL);
+}
+
+/* ---- the test ---- */
+
+static char *make(const char *names, unsigned parallel, bool stop_on_failure)
+{
+    vf_autostrv char **v = vf_strv_split(names, " ");
+    size_t n = vf_strv_len(v);
+    struct vf_plan **plans = vf_xcalloc(n, sizeof *plans);
+    for (size_t i = 0; i < n; i++) {
+        plans[i] = vf_plan_new();
+        plans[i]->source = vf_strdup("alpha");
+        plans[i]->target = vf_strdup("beta");
+        plans[i]->target_node = vf_strdup("b1");
+        plans[i]->vm_id = (unsigned)(100 + i);
+        plans[i]->vm_name = vf_strdup(v[i]);
+    }
+    vf_autoerror struct vf_error *err = NULL;
+    char *id = vf_batch_create(plans, n, parallel, stop_on_failure, "/dev/null", &err);
+    ok(id != NULL, "a batch of %s (%s)", names, err ? err->text : "no error");
+    vf_plans_free(plans, n);
+    return id;
+}
+
+static void spawn(const char *id)
+{
+    vf_autoerror struct vf_error *err = NULL;
+    int r = vf_batch_spawn(id, &err);
+    ok(r == 0, "its process starts (%s)", err ? err->text : "no error");
+}
+
+static void go(const char *name)
+{
+    vf_autofree char *path = file(name);
+    if (vf_replace_file(path, "", 0, 0600, NULL) < 0)
+        abort();
+}
+
+/* "WR0S": waits, runs, ended with 0, skipped; then "." while the batch's process is there. */
+static char *standing(const char *id)
+{
+    struct vf_batch_entry *v;
+    size_t n;
+    bool runs;
+    if (vf_batch_read(id, &v, &n, &runs, NULL) < 0)
+        return vf_strdup("unreadable");
+    vf_autobuf struct vf_buf b = {0};
+    for (size_t i = 0; i < n; i++)
+        vf_buf_printf(&b, "%c",
+                      v[i].state == VF_BATCH_ENDED ? '0' + (char)v[i].code : "WR S"[v[i].state]);
+    vf_batch_entries_free(v, n);
+    vf_buf_puts(&b, runs ? "." : "");
+    return vf_buf_take(&b);
+}
+
+static void becomes(const char *id, const char *want, const char *what)
+{
+    int64_t end = vf_clock_ms() + PATIENCE_MS;
+    vf_autofree char *got = standing(id);
+    while (strcmp(got, want) && vf_clock_ms() < end) {
+        vf_cancel_sleep(NULL, 20, NULL);
+        free(got);
+        got = standing(id);
+    }
+    is_str(got, want, what);
+}
+
+static void test_order(void)
+{
+    vf_autofree char *id = make("a-0 b-1 c-0", 1, false);
+    becomes(id, "WWW", "all wait, and nobody begins them");
+    spawn(id);
+    becomes(id, "RWW.", "the first runs, the others wait");
+    go("a");
+    becomes(id, "0RW.", "then the second");
+    go("b");
+    becomes(id, "01R.", "which fails, and the third runs all the same");
+    go("c");
+    becomes(id, "010", "till all have ended");
+    vf_autoerror struct vf_error *err = NULL;
+    vf_autofree char *found = vf_batch_resolve(id + 6, &err), *by_job = NULL;
+    is_str(found, id, "it is found without the word batch");
+    struct vf_batch_entry *v;
+    size_t n;
+    bool runs;
+    if (vf_batch_read(id, &v, &n, &runs, NULL) == 0) {
+        by_job = vf_batch_of(v[1].job);
+        is_str(v[1].vm, "b-1", "an entry knows its VM");
+        vf_batch_entries_free(v, n);
+    }
+    is_str(by_job, id, "and a job its batch");
+    vf_autofree char *none = vf_batch_resolve("1999", &err);
+    ok(!none && !err, "what names no batch is no mistake");
+    none = vf_batch_resolve("batch-1999", &err);
+    ok(!none && vf_error_code(err) == VF_E_NOTFOUND, "unless it was called one");
+}
+
+static void test_parallel(void)
+{
+    vf_autofree char *id = make("d-0 e-0 f-0 g-0", 2, false);
+    spawn(id);
+    becomes(id, "RRWW.", "two run at a time");
+    go("e");
+    becomes(id, "R0RW.", "the next begins when one has ended");
+    go("d");
+    go("f");
+    go("g");
+    becomes(id, "0000", "till all have ended");
+}
+
+static void test_stop(void)
+{
+    vf_autofree char *id = make("h-1 i-0", 1, true);
+    spawn(id);
+    go("h");
+    becomes(id, "1S", "one that fails keeps the next from beginning when that is asked for");
+    ok(vf_batch_unstop(id, NULL) == 0, "that can be taken back");
+    becomes(id, "1W", "then it waits");
+    go("i");
+    spawn(id);
+    becomes(id, "10", "and begins");
+
+    vf_autofree char *other = make("j-0 k-0 l-0", 1, false);
+    spawn(other);
+    becomes(other, "RWW.", "one runs");
+    ok(vf_batch_stop(other, NULL) == 0, "no more of it");
+    becomes(other, "RSS.", "those that wait are left out");
+    go("j");
+    becomes(other, "0SS", "the one that runs comes to its end");
+}
+
+static pid_t process_of(const char *id)
+{
+    vf_autofree char *dir = vf_batch_dir(id);
+    pid_t pid = 0;
+    vf_job_is_locked(dir, &pid, NULL);
+    return pid;
+}
+
+/* The batch's process is gone, and so may be a job's. */
+static void test_cut(void)
+{
+    vf_autofree char *id = make("m-9 n-0 o-0", 2, false);
+    spawn(id);
+    becomes(id, "RRW.", "two run");
+    pid_t pid = process_of(id);
+    ok(pid > 1 && kill(pid, SIGKILL) == 0, "the batch's process dies");
+    becomes(id, "RRW", "the jobs do not");
+    go("m");
+    becomes(id, "4RW", "one is cut off, too");
+    spawn(id);
+    becomes(id, "0RR.", "what was cut off goes on, what waits begins, what runs is left alone");
+    go("n");
+    go("o");
+    becomes(id, "000", "to the end");
+}
+
+static void test_refused(void)
+{
+    vf_autofree char *id = make("refuses-0 p-0", 1, false);
+    go("p");
+    spawn(id);
+    becomes(id, "10", "one whose process does not start has failed, and the next begins");
+    vf_autofree char *dir = vf_batch_dir(id), *path = vf_asprintf("%s/batch.json", dir);
+    vf_autoerror struct vf_error *err = NULL;
+    static const char newer[] = "{\"format\":9,\"minimum-reader\":9,\"jobs\":[]}";
+    if (vf_replace_file(path, newer, strlen(newer), 0600, NULL) < 0)
+        abort();
+    struct vf_batch_entry *v;
+    size_t n;
+    bool runs;
+    ok(vf_batch_read(id, &v, &n, &runs, &err) < 0 && vf_error_code(err) == VF_E_UNSUPPORTED,
+       "a batch of a newer vmferry is not guessed at");
+    vf_autoerror struct vf_error *why = NULL;
+    struct vf_plan plan = {.vm_name = (char *)"x"}, *one = &plan;
+    ok(!vf_batch_create(&one, 1, 1, false, "/nonexistent", &why),
+       "without a job there is no batch");
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 4 && !strcmp(argv[1], "__job"))
+        return job_process(argv[3]);
+    if (argc == 3 && !strcmp(argv[1], "__batch"))
+        return vf_batch_process(argv[2]);
+    char dir[] = "/tmp/vmferry-batch-test-XXXXXX";
+    if (!mkdtemp(dir) || setenv("XDG_STATE_HOME", dir, 1) < 0)
+        return 99;
+    test_order();
+    test_parallel();
+    test_stop();
+    test_cut();
+    test_refused();
+    const char *const rm[] = {"rm", "-rf", dir, NULL};
+    struct vf_proc_result r = {0};
+    ok(vf_proc_run(rm, NULL, 0, 4096, NULL, &r, NULL) == 0 && r.status == 0, "nothing is left");
+    vf_proc_result_free(&r);
+    return done_testing();
+}

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What is asked on the plan's page: new values, a file to save it in, the start. */
+#include "config.h"
+#include "ui/wizard/sheet.h"
+#include "base/buf.h"
+#include "base/i18n.h"
+#include "base/log.h"
+#include "base/str.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- questions ---- */
+
+/* Opens one: with CHOICES (taken), or NULL to have TYPED edited. */
+static void open_question(struct vf_wizard *w, const char *id, const char *title,
+                          const char *detail, json_t *choices, const char *typed)
+{
+    vf_autojson json_t *ask =
+        json_pack("{s:s, s:s, s:s, s:s?, s:s?}", "id", id, "kind", choices ? "choice" : "text",
+                  "title", title, "detail", detail, choices ? "safe" : "typed", typed);
+    if (choices)
+        json_object_set_new(ask, "choices", choices);
+    vf_question_open(&w->question, ask);
+}
+
+static void ask_typed(struct vf_wizard *w, const struct vf_setting *f, const char *typed,
+                      const char *detail)
+{
+    w->setting = f;
+    open_question(w, "field", _(f->title), detail, NULL, typed ? typed : "");
+}
+
+void vf_sheet_ask_setting(struct vf_wizard *w, const struct vf_setting *f)
+{
+    vf_autofree char *now = f->get(w->sheet);
+    const char *detail = f->detail ? _(f->detail) : NULL;
+    w->setting = f;
+    if (!f->offer) {
+        ask_typed(w, f, now, detail);
+    } else if (f->list) {
+        w->from = w->page;
+        vf_wizard_go(w, PAGE_PICK);
+    } else {
+        json_t *choices = json_array();
+        f->offer(w->sheet, choices);
+        open_question(w, "field", _(f->title), detail, choices, now);
+    }
+}
+
+void vf_sheet_set(struct vf_wizard *w, const char *value)
+{
+    const struct vf_setting *f = w->setting;
+    if (f->typed && vf_streq(value, "enter")) {
+        vf_autofree char *now = f->typed->get(w->sheet);
+        ask_typed(w, f->typed, now, NULL);
+        return;
+    }
+    const char *why = w->common ? vf_several_set(w, f, value) : f->set(w->sheet, value);
+    if (why) /* what was typed stays to be corrected */
+        ask_typed(w, f, value, why);
+    else
+        vf_sheet_edited(w);
+}
+
+/* ---- explanations ---- */
+
+static void add_finding(struct vf_buf *b, const struct vf_finding *f)
+{
+    vf_autofree char *subject = vf_escape(f->subject), *text = vf_escape(f->text);
+    vf_autofree char *cure = f->cure ? vf_escape(f->cure) : NULL;
+    vf_buf_printf(b, "%s: %s\n%s\n", _(vf_severity_words[f->severity]), subject, text);
+    if (cure)
+        vf_buf_printf(b, _("What to do: %s\n"), cure);
+    vf_buf_puts(b, "\n");
+}
+
+void vf_sheet_explain(struct vf_wizard *w, size_t tag)
+{
+    vf_autobuf struct vf_buf b = {0};
+    bool vm = VF_ROW_KIND(tag) == ROW_VM;
+    const struct vf_sheet *s = vm ? &w->vms[VF_ROW_INDEX(tag)].sheet : w->sheet;
+    const struct vf_findings *f = s->seen ? &s->seen->prepared.findings : NULL;
+    for (int severity = VF_STOP; severity >= VF_INFO; severity--)
+        for (size_t i = 0; f && i < f->n; i++)
+            if ((int)f->v[i].severity == severity && (vm || vf_finding_row(s, i) == tag))
+                add_finding(&b, &f->v[i]);
+    if (VF_ROW_KIND(tag) == ROW_EXPECTED) {
+        vf_autofree char *text = vf_sheet_expected(s);
+        vf_buf_printf(&b, "%s\n\n%s\n", text,
+                      _("Down is the time from the shutdown until the VM starts at the target. Raw "
+                        "disks of a running VM are copied before the shutdown, and only what has "
+                        "changed since is sent while it is down; disks of other formats are "
+                        "copied while it is down."));
+    }
+    if (!b.len)
+        return;
+    vf_wizard_read(w, _("What was found"), vf_buf_take(&b));
+}
+
+/* ---- the start ---- */
+
+static bool precopies(const struct vf_prepared *p)
+{
+    for (size_t i = 0; i < p->plan->n_disks; i++)
+        if (vf_plan_precopies(p->plan, p->source, i))
+            return true;
+    return false;
+}
+
+/* It will be shut down, and nobody is asked before. */
+static bool shuts_down(const struct vf_prepared *p)
+{
+    return p->source->state != VF_VM_STOPPED && p->plan->method == VF_METHOD_COPY &&
+           !p->plan->wait_before_stop;
+}
+
+static const char *what_happens(const struct vf_prepared *p)
+{
+    bool runs = p->source->state != VF_VM_STOPPED;
+    return !runs                               ? ""
+           : p->plan->method != VF_METHOD_COPY ? _("It runs on, and is migrated with its memory. ")
+           : p->plan->wait_before_stop
+               ? _("It runs on until you are asked whether it may be shut down. ")
+           : precopies(p) ? _("It runs on while its raw disks are copied; then it is shut down, "
+                              "and is down until all are compared. ")
+                          : _("It is shut down at once, and is down until its disks are copied "
+                              "and compared. ");
+}
+
+static void ask_start(struct vf_wizard *w, const char *title, const char *detail)
+{
+    json_t *choices = json_array();
+    vf_offer(choices, "yes", _("Yes, begin"));
+    vf_offer(choices, "no", _("Not yet"));
+    open_question(w, "start", title, detail, choices, "yes");
+}
+
+/* Of several: how many are shut down without being asked about. */
+static size_t shut_down(const struct vf_wizard *w)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < w->n_vms; i++)
+        n += shuts_down(&w->vms[i].sheet.seen->prepared);
+    return n;
+}
+
+static void ask_start_all(struct vf_wizard *w)
+{
+    size_t n = shut_down(w);
+    const char *detail = _("What goes wrong with one is put back; the sources are never deleted.");
+    if (n) {
+        vf_autofree char *title =
+            vf_asprintf(_("%zu of these VMs will be shut down without asking you again, each when "
+                          "it is its turn. Type this number to begin."),
+                        n);
+        open_question(w, "shut-down", title, detail, NULL, "");
+        return;
+    }
+    vf_autofree char *title = vf_asprintf(_("Move these %zu VMs now?"), w->n_vms);
+    ask_start(w, title, detail);
+}
+
+void vf_sheet_ask_start(struct vf_wizard *w)
+{
+    if (w->n_vms > 1) {
+        ask_start_all(w);
+        return;
+    }
+    const struct vf_prepared *p = &w->sheet->seen->prepared;
+    const char *what = what_happens(p);
+    vf_autofree char *detail =
+        vf_asprintf("%s%s", what, _("What goes wrong is put back; the source is never deleted."));
+    if (shuts_down(p)) {
+        vf_autofree char *title =
+            vf_asprintf(_("%s will be shut down without asking you again. Type its name to begin."),
+                        p->plan->vm_name);
+        open_question(w, "shut-down", title, detail, NULL, "");
+        return;
+    }
+    vf_autofree char *title = vf_asprintf(_("Move %s now?"), p->plan->vm_name);
+    ask_start(w, title, detail);
+}
+
+/* It is begun: where its networks went is remembered. A file that cannot be written is no reason
+ * not to move a VM. */
+static enum vf_wizard_end start(struct vf_wizard *w)
+{
+    vf_autoerror struct vf_error *err = NULL;
+    if (vf_networks_save(w->networks, &err) < 0)
+        vf_warn("wizard", "%s", vf_error_text(err));
+    return VF_WIZARD_START;
+}
+
+/* ---- saving ---- */
+
+void vf_sheet_ask_save(struct vf_wizard *w)
+{
+    vf_autofree char *path = vf_asprintf("%s.plan", w->sheet->plan->vm_name);
+    open_question(w, "save", _("In which file is the plan to be saved?"),
+                  _("vmferry check FILE looks at it again later, vmferry run FILE carries it out."),
+                  NULL, path);
+}
+
+static void tell(struct vf_wizard *w, const char *title, const char *detail)
+{
+    json_t *choices = json_array();
+    vf_offer(choices, "back", _("Back"));
+    open_question(w, "told", title, detail, choices, "back");
+}
+
+static void save(struct vf_wizard *w, const char *path)
+{
+    vf_autoerror struct vf_error *err = NULL;
+    vf_autofree char *safe = vf_escape(path);
+    int r = vf_plan_save(w->sheet->plan, path, &err);
+    vf_autofree char *title = r == 0 ? vf_asprintf(_("The plan was saved in %s."), safe)
+                                     : vf_asprintf(_("The plan was not saved in %s."), safe);
+    vf_autofree char *why = err ? vf_escape(vf_error_text(err)) : NULL;
+    tell(w, title, why);
+}
+
+/* "~/x" as in a shell. */
+static char *whole_path(const char *typed)
+{
+    const char *home = getenv("HOME");
+    return vf_starts(typed, "~/") && home ? vf_asprintf("%s%s", home, typed + 1) : vf_strdup(typed);
+}
+
+static void save_as(struct vf_wizard *w, const char *typed)
+{
+    vf_autofree char *path = whole_path(typed), *safe = vf_escape(typed);
+    if (!*path)
+        return;
+    if (access(path, F_OK) < 0 && errno == ENOENT) {
+        save(w, path);
+        return;
+    }
+    vf_autofree char *title = vf_asprintf(_("There is a file %s already. Replace it?"), safe);
+    json_t *choices = json_array();
+    vf_str_set(&w->path, path);
+    vf_offer(choices, "no", _("No, keep it"));
+    vf_offer(choices, "yes", _("Yes, replace it"));
+    open_question(w, "replace", title, NULL, choices, "no");
+}
+
+/* ---- answers ---- */
+
+static enum vf_wizard_end shut_down_typed(struct vf_wizard *w, const char *text)
+{
+    vf_autofree char *wanted =
+        w->n_vms > 1 ? vf_asprintf("%zu", shut_down(w)) : vf_strdup(w->sheet->plan->vm_name);
+    if (vf_streq(text, wanted))
+        return start(w);
+    tell(w, _("That is not what was asked for. Nothing was begun."), NULL);
+    return VF_WIZARD_GOES_ON;
+}
+
+enum vf_wizard_end vf_sheet_answered(struct vf_wizard *w, const char *id, const char *text)
+{
+    bool yes = vf_streq(text, "yes");
+    if (vf_streq(id, "field"))
+        vf_sheet_set(w, text);
+    else if (vf_streq(id, "start") && yes)
+        return start(w);
+    else if (vf_streq(id, "shut-down"))
+        return shut_down_typed(w, text);
+    else if (vf_streq(id, "save"))
+        save_as(w, text);
+    else if (vf_streq(id, "replace") && yes)
+        save(w, w->path);
+    return VF_WIZARD_GOES_ON;
+}
