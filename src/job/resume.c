@@ -2,6 +2,7 @@
 /* A job that ended before its work was done: what can become of it. */
 #include "config.h"
 #include "job/resume.h"
+#include "job/back.h"
 #include "job/job_priv.h"
 #include "job/state.h"
 #include "base/clock.h"
@@ -158,7 +159,8 @@ int vf_job_look_in(const char *dir, const struct vf_asker *asker, struct vf_stan
         return -1;
     job->asker = *asker;
     out->way = vf_journal_way(job->journal);
-    out->done = (vf_job_was_done(job, "finish/description") && !vf_job_was_done(job, "return")) ||
+    out->done = (vf_job_was_done(job, "finish/description") &&
+                 vf_journal_back(job->journal) == VF_BACK_RETURN) ||
                 vf_job_was_done(job, "finish/test");
     out->taken = vf_strdup(vf_journal_taken_over(job->journal));
     out->touched = vf_journal_find(job->journal, "claim") != NULL;

@@ -76,7 +76,7 @@ int vf_lease_ask_clusters(struct vf_job *job, const char *host, struct vf_error 
                        job->marker);
     /* of a finished move it is its operator's */
     if (target == VF_VM_RUNNING && !vf_job_target_ran(job) && !is_begun(job, "start") &&
-        !is_begun(job, "finish/description"))
+        !is_begun(job, "finish/description") && !vf_job_is_native(job))
         return vf_fail(err, VF_E_CONFLICT,
                        _("%s runs at the target, and this process did not start it: another "
                          "machine goes on with this job. Nothing was changed"),
