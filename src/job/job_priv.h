@@ -49,6 +49,7 @@ struct vf_job {
     struct vf_job_disk memory;  /* of the guest, while it is migrated live */
     struct vf_carrier *carrier; /* ssh, movers and route; NULL: not connected */
     struct vf_lease *lease;     /* lease.h; NULL: the job has no record on a host */
+    bool had_record;            /* an earlier process did */
     /* Held by threads that copy around all but the copying: providers and what else there is one
      * of is for one thread at a time. */
     pthread_mutex_t hands;

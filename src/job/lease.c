@@ -447,7 +447,7 @@ int vf_lease_check(struct vf_job *job, struct vf_error **err)
 int vf_lease_again(struct vf_job *job, struct vf_error **err)
 {
     vf_autoerror struct vf_error *why = NULL;
-    if (job->lease || !vf_lease_event(job->journal))
+    if (job->lease || !job->had_record)
         return 0;
     vf_auto(vf_lease_free) struct vf_lease *l = lease_new(job, err);
     if (!l)

@@ -178,6 +178,7 @@ struct vf_job *vf_job_load(const char *dir, bool read_only, struct vf_error **er
     if (!job->journal)
         return NULL;
     job->marker = vf_marker_of(job->id, job->journal);
+    job->had_record = vf_lease_event(job->journal) != NULL;
     const char *conf = vf_json_str(last_event(job->journal, "job"), "conf");
     if (!conf) {
         vf_fail(err, VF_E_CORRUPT, _("%s: the journal names no configuration"), dir);
