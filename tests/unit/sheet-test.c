@@ -569,6 +569,16 @@ static void test_ways(void)
     enter("Connections");
     type("4");
     is_num(plan()->streams, 4, "connections");
+    enter("Service test");
+    type("22,x");
+    ok(w->question.ask != NULL, "ports are numbers");
+    type("22,443");
+    is_str(plan()->service_ports, "22,443", "ports to be tried");
+    enter("Rehearse");
+    press("1\n");
+    ok(plan()->rehearse, "a test");
+    enter("Rehearse");
+    press("2\n");
     enter("Processor");
     type("host,flags=+aes");
     ok(w->question.ask != NULL, "a type alone");

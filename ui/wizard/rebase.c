@@ -25,6 +25,7 @@ static const struct {
     {FIELD(streams), false},
     {FIELD(route), false},
     {FIELD(shutdown_timeout), false},
+    {FIELD(rehearse), false},
     {FIELD(wait_before_stop), false},
     {FIELD(wait_before_start), false},
     {FIELD(ignore_exists), false},
@@ -38,6 +39,8 @@ static const struct {
     {offsetof(struct vf_plan, target_name), true},
     {offsetof(struct vf_plan, cpu), true},
     {offsetof(struct vf_plan, ciphers), false},
+    {offsetof(struct vf_plan, service_ports), false},
+    {offsetof(struct vf_plan, service_addresses), true},
 };
 
 static char **text_at(const struct vf_plan *p, size_t at)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config.h"
 #include "ui/wizard/settings.h"
+#include "plan/service.h"
 #include "base/i18n.h"
 #include "base/str.h"
 #include "job/event.h"
@@ -352,7 +353,38 @@ static const char *set_cpu(struct vf_sheet *s, const char *value)
     return NULL;
 }
 
+static char *get_rehearse(const struct vf_sheet *s)
+{
+    return vf_strdup(s->plan->rehearse ? "yes" : "no");
+}
+
+static const char *set_rehearse(struct vf_sheet *s, const char *value)
+{
+    s->plan->rehearse = vf_streq(value, "yes");
+    return NULL;
+}
+
+static char *get_ports(const struct vf_sheet *s)
+{
+    return vf_strdup(s->plan->service_ports);
+}
+
+static const char *set_ports(struct vf_sheet *s, const char *value)
+{
+    if (*value && vf_ports_check(value))
+        return _("TCP ports with commas between them, such as 22,443; or \"common\".");
+    vf_str_set(&s->plan->service_ports, *value ? value : NULL);
+    return NULL;
+}
+
 static const struct vf_setting option_settings[] = {
+    {N_("Rehearse"), N_("Is it to be a test migration?"),
+     N_("A copy named NAME--TEST is made at the target, with its networks disconnected; the source "
+        "is left alone."),
+     .get = get_rehearse, .set = set_rehearse, .offer = offer_yes_no, .applies = copies},
+    {N_("Service test"), N_("Which TCP ports are to be tried before and after?"),
+     N_("Such as 22,443, or \"common\". Empty: none."), .get = get_ports, .set = set_ports,
+     .none = N_("none")},
     {N_("Copy before"), N_("Are raw disks to be copied before the shutdown?"),
      N_("Then only what has changed since is sent while the VM is down. Disks of other formats are "
         "copied while it is down."),

@@ -159,13 +159,14 @@ static bool precopies(const struct vf_prepared *p)
 static bool shuts_down(const struct vf_prepared *p)
 {
     return p->source->state != VF_VM_STOPPED && p->plan->method == VF_METHOD_COPY &&
-           !p->plan->wait_before_stop;
+           !p->plan->wait_before_stop && !p->plan->rehearse;
 }
 
 static const char *what_happens(const struct vf_prepared *p)
 {
     bool runs = p->source->state != VF_VM_STOPPED;
-    return !runs                               ? ""
+    return p->plan->rehearse                   ? _("It is a test: the source is left alone. ")
+           : !runs                             ? ""
            : p->plan->method != VF_METHOD_COPY ? _("It runs on, and is migrated with its memory. ")
            : p->plan->wait_before_stop
                ? _("It runs on until you are asked whether it may be shut down. ")
