@@ -200,8 +200,8 @@ static int source_answers(struct vf_job *job, struct vf_error **err)
 static bool waits(const struct vf_job *job, const struct vf_error *why)
 {
     bool again = vf_error_is_transient(why);
-    /* when the target runs there is only the rest, which a resume does whatever kept it from it */
-    if (vf_job_was_done(job, "start") && vf_job_target_ran(job))
+    /* once it may run there is only the rest, which a resume does whatever kept it from it */
+    if (vf_job_target_ran(job) && !vf_job_is_native(job))
         return true;
     if (job->stand_still || vf_lease_lost(job) || atomic_load(&job->keep))
         return true;

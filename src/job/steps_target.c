@@ -400,6 +400,20 @@ int vf_step_rename(struct vf_job *job, struct vf_error **err)
     return vf_job_done(job, "rename", NULL, err);
 }
 
+/* A start that was refused is over; one whose task could only not be watched runs on, and is waited
+ * for. False: nobody can tell. */
+static bool start_is_over(struct vf_job *job, const char *node, unsigned id)
+{
+    const struct vf_native_ops *n = OPS(job)->native;
+    struct vf_native_watch w = {.line = ignore_line};
+    vf_autoerror struct vf_error *why = NULL;
+    vf_autofree char *task = n->find(job->target_pve, node, id, "qmstart", &why);
+    if (why)
+        return false;
+    return !task || n->watch(job->target_pve, task, &w, &why) == 0 ||
+           (!vf_error_is_transient(why) && vf_error_code(why) != VF_E_CANCELLED);
+}
+
 static int start_target(struct vf_job *job, struct vf_error **err)
 {
     const char *node = job->plan->target_node;
@@ -410,6 +424,7 @@ static int start_target(struct vf_job *job, struct vf_error **err)
     enum vf_vm_state state = VF_VM_UNKNOWN;
     if (r == 0)
         vf_cancel_sleep(job->cancel, 1000, NULL);
+    bool over = r == 0 || start_is_over(job, node, id);
     if (OPS(job)->state(job->target_pve, node, id, &state, r == 0 ? &why : NULL) < 0)
         return vf_fail_with(err, VF_STEAL(why));
     if (r == 0 && state == VF_VM_RUNNING)
@@ -419,7 +434,7 @@ static int start_target(struct vf_job *job, struct vf_error **err)
                        job->target->name, vf_vm_state_name(state));
     /* a definite no, and it does not run: it never ran, the way back stays open. Where no answer
      * came the start may be on its way: source and target must not both run */
-    bool definite = !vf_error_is_transient(why) && vf_error_code(why) != VF_E_CANCELLED;
+    bool definite = over && !vf_error_is_transient(why) && vf_error_code(why) != VF_E_CANCELLED;
     if (definite && state == VF_VM_STOPPED && vf_job_failed(job, "start", why, err) < 0)
         return -1;
     return vf_fail_with(err, VF_STEAL(why));

@@ -99,7 +99,7 @@ unchanged "and everything is put back"
 
 # --- once the target runs there is only the rest to do
 ctl beta fault slow POST '/nodes/b1/qemu/[0-9]*/status/start' 1
-ctl beta fault fail PUT '/nodes/b1/qemu/[0-9]*/config' 500 'the lab says no'
+ctl beta fault fail GET '/nodes/b1/tasks/.*qmstart.*' 500 'the lab says no'
 move 4 "what is refused after the target has started ends it so that it can go on" alpha beta b1 local web1
 says err 'the lab says no' "with the reason"
 taken beta "that was after the start"
