@@ -6,7 +6,7 @@ LAB_OPTIONS="${LAB_OPTIONS-} --profile many"
 lab_up
 run 0 "a VM is found by its name" move -c "$L/vmferry.conf" -n alpha beta b1 local vm250
 says out 'Move vm250 .VMID 1250' "the right one"
-is "$(ctl alpha requests | grep -c '"path":"/cluster/resources')" 3 \
-    "three looks at the list are three requests"
+is "$(ctl alpha requests | grep -c '"path":"/cluster/resources')" 4 \
+    "four looks at the list are four requests"
 is "$(ctl alpha requests | grep -c '"path":"/nodes/a[12]/qemu"')" 0 "no node is asked for its VMs"
 done_testing

@@ -164,11 +164,6 @@ static int undo(const char *id, const struct options *o, struct vf_tty_cache *ca
         vf_plain_error(err);
         return VF_EXIT_FAILED;
     }
-    const char *taken = vf_journal_taken_over(j);
-    if (taken) {
-        vf_say(stderr, "vmferry: %s\n", taken);
-        return VF_EXIT_PERSON;
-    }
     enum vf_back back = vf_journal_back(j);
     if (vf_job_is_locked(dir, NULL, NULL)) /* which says who works on it */
         return spawn(id, VF_JOB_ROLLBACK, o, cache);
