@@ -99,7 +99,8 @@ void vf_say_job(FILE *out, const char *id)
         way = N_(" (a test); rollback removes it");
     const char *vm = vf_json_str(job, "vm"), *source = vf_json_str(job, "source"),
                *target = vf_json_str(job, "target");
-    vf_say(out, "%-24s  %-14s  %s: %s -> %s%s\n", id, word ? word : _("INTERRUPTED"), vm ? vm : "?",
+    word = word ? word : _("INTERRUPTED");
+    vf_say(out, "%-24s  %-*s  %s: %s -> %s%s\n", id, vf_pad(word, 14), word, vm ? vm : "?",
            source ? source : "?", target ? target : "?", *way ? _(way) : "");
 }
 

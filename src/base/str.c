@@ -317,6 +317,13 @@ char *vf_format_rate(uint64_t bytes_per_second)
     return vf_asprintf("%.0f Mbit/s (%s/s)", (double)bytes_per_second * 8 / 1e6, b);
 }
 
+int vf_pad(const char *text, int columns)
+{
+    for (; text && *text; text++)
+        columns += (*text & 0xc0) == 0x80; /* not the first byte of a character */
+    return columns;
+}
+
 char *vf_random_hex(size_t n)
 {
     vf_autofree unsigned char *raw = vf_xmalloc(n);

@@ -63,6 +63,9 @@ enum { VF_MBPS = 1000000 / 8, VF_MAX_MBPS = 1000000 };
 char *vf_format_bytes(uint64_t bytes);
 char *vf_format_rate(uint64_t bytes_per_second);
 
+/* The width for "%-*s" that makes TEXT (UTF-8) fill COLUMNS: printf counts bytes. */
+int vf_pad(const char *text, int columns);
+
 /* N random bytes as lower-case hex (2N characters). Caller frees. */
 char *vf_random_hex(size_t n);
 

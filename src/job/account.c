@@ -128,7 +128,7 @@ void vf_report_account(struct vf_job *job, enum vf_exit code, json_t *r)
 static void line(struct vf_buf *b, const char *label, const char *text)
 {
     if (text && *text)
-        vf_buf_printf(b, "  %-17s %s\n", label, text);
+        vf_buf_printf(b, "  %-*s %s\n", vf_pad(label, 17), label, text);
 }
 
 static void lines(struct vf_buf *b, const char *label, const json_t *list)
@@ -183,7 +183,8 @@ static void service_text(const json_t *service, struct vf_buf *b)
                  *missing = json_object_get(service, "missing");
     line(b, _("service test"), vf_json_str(service, "why"));
     if (json_array_size(back))
-        vf_buf_printf(b, _("  %-17s tried from the machine that moved it\n"), _("service test"));
+        vf_buf_printf(b, _("  %-*s tried from the machine that moved it\n"),
+                      vf_pad(_("service test"), 17), _("service test"));
     lines(b, _("answers again"), back);
     lines(b, _("DOES NOT ANSWER"), missing);
 }

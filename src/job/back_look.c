@@ -152,8 +152,8 @@ static char *lost_text(struct vf_job *job, const struct vf_vm *target)
         return vf_asprintf(_("It has run at %s %s. Whatever it has written there is lost."), at,
                            since);
     if (ran)
-        return vf_asprintf(_("Its start at %s was begun %s, and may have been carried out. "
-                             "Whatever it has written there is lost."),
+        return vf_asprintf(_("It may have run at %s %s: its start was begun. Whatever it has "
+                             "written there is lost."),
                            at, since);
     int64_t began = started_there(job, target);
     vf_autofree char *then = began ? vf_since_text(began) : vf_strdup("");
@@ -169,15 +169,15 @@ static void describe(struct vf_job *job, const struct vf_vm *source, const struc
                      bool remove, struct vf_loss *out)
 {
     vf_autofree char *kept = vf_name_with(job->source->name, VF_RETURNED);
-    const char *down = target->state == VF_VM_STOPPED ? "" : _("is shut down, ");
+    const char *first = target->state == VF_VM_STOPPED ? "" : _("It is shut down first. ");
     out->vm = vf_strdup(job->plan->vm_name);
     out->service = vf_service_text(job->journal, source->state, target->state);
     out->lost = lost_text(job, target);
     out->target =
-        remove ? vf_asprintf(_("VM %u on %s %sand is REMOVED with its disks when the source runs"),
-                             target->id, target->node, down)
-               : vf_asprintf(_("VM %u on %s %sdoes not start at boot any more, and is kept as %s"),
-                             target->id, target->node, down, kept);
+        remove ? vf_asprintf(_("%sVM %u on %s is REMOVED with its disks when the source runs"),
+                             first, target->id, target->node)
+               : vf_asprintf(_("%sVM %u on %s does not start at boot any more, and is kept as %s"),
+                             first, target->id, target->node, kept);
     out->source =
         vf_asprintf(job->source->state == VF_VM_STOPPED
                         ? _("VM %u on %s gets back its name and settings, and stays stopped")

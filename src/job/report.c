@@ -153,7 +153,7 @@ json_t *vf_report(struct vf_job *job, enum vf_exit code, const struct vf_error *
 static void add_bytes(struct vf_buf *b, const char *label, uint64_t n)
 {
     vf_autofree char *text = vf_format_bytes(n);
-    vf_buf_printf(b, "  %-17s %s\n", label, text);
+    vf_buf_printf(b, "  %-*s %s\n", vf_pad(label, 17), label, text);
 }
 
 const char *vf_verified_text(const char *how)
@@ -227,13 +227,13 @@ static void add_migrated(struct vf_buf *b, const json_t *disks)
         vf_buf_printf(b, "  %-17s %s -> %s\n", vf_json_str(d, "slot"), vf_json_str(d, "source"),
                       to ? to : "-");
     }
-    vf_buf_printf(b, "  %-17s %s\n", _("method"),
+    vf_buf_printf(b, "  %-*s %s\n", vf_pad(_("method"), 17), _("method"),
                   _("Proxmox's own migration; its disks were NOT verified by vmferry"));
 }
 
 static void add_line(struct vf_buf *b, const char *label, const char *text)
 {
-    vf_buf_printf(b, "  %-17s %s\n", label, text);
+    vf_buf_printf(b, "  %-*s %s\n", vf_pad(label, 17), label, text);
 }
 
 /* Both states, and what can follow, of what ended well. */
@@ -242,7 +242,11 @@ static void add_ending(struct vf_buf *b, const json_t *r)
     const char *result = vf_json_str(r, "result"), *vm = vf_json_str(r, "vm"),
                *job = vf_json_str(r, "job");
     const json_t *back = json_object_get(r, "return");
-    if (vf_streq(result, "done") && !vf_json_str(r, "todo")) {
+    if (vf_streq(result, "done") && json_object_get(r, "rehearsal")) {
+        vf_autofree char *next = vf_asprintf(_("vmferry rollback %s removes the test VM"), job);
+        add_line(b, _("source VM"), _("left alone"));
+        add_line(b, _("next"), next);
+    } else if (vf_streq(result, "done") && !vf_json_str(r, "todo")) {
         vf_autofree char *name = vf_name_with(vm, VF_MIGRATED);
         vf_autofree char *source =
             vf_asprintf(_("%s (VMID %" PRId64 "), stopped, does not start at boot"), name,
@@ -300,16 +304,18 @@ char *vf_report_text(const json_t *r)
     vf_buf_printf(&b, _("Report: %s, %s -> %s/%s: %s\n"), vf_json_str(r, "vm"),
                   vf_json_str(r, "source"), vf_json_str(r, "target"), vf_json_str(r, "target_node"),
                   vf_json_str(r, "result"));
-    vf_buf_printf(&b, "  %-17s %s\n", _("job"), vf_json_str(r, "job"));
+    vf_buf_printf(&b, "  %-*s %s\n", vf_pad(_("job"), 17), _("job"), vf_json_str(r, "job"));
     vf_account_who_text(r, &b);
-    vf_buf_printf(&b, _("  %-17s ended %s, took %s\n"), _("time"), vf_json_str(r, "time"), took);
+    vf_buf_printf(&b, _("  %-*s ended %s, took %s\n"), vf_pad(_("time"), 17), _("time"),
+                  vf_json_str(r, "time"), took);
     for (size_t i = 0; i < json_array_size(steps); i++) {
         const json_t *s = json_array_get(steps, i);
         vf_autofree char *t = vf_format_duration(vf_json_num(s, "seconds"));
         vf_buf_printf(&b, "  %17s %s\n", t, vf_json_str(s, "title"));
     }
     if (vf_json_str(r, "route"))
-        vf_buf_printf(&b, "  %-17s %s\n", _("route"), vf_json_str(r, "route"));
+        vf_buf_printf(&b, "  %-*s %s\n", vf_pad(_("route"), 17), _("route"),
+                      vf_json_str(r, "route"));
     if (vf_streq(vf_json_str(r, "method"), "remote-migrate"))
         add_migrated(&b, json_object_get(r, "disks"));
     else
@@ -317,23 +323,24 @@ char *vf_report_text(const json_t *r)
     vf_account_rehearsal_text(r, &b);
     vf_account_downtime_text(r, &b);
     if (json_object_get(r, "target_vmid"))
-        vf_buf_printf(&b, "  %-17s %s (VMID %" PRId64 ", %s)\n", _("target VM"),
+        vf_buf_printf(&b, "  %-*s %s (VMID %" PRId64 ", %s)\n", vf_pad(_("target VM"), 17),
+                      _("target VM"),
                       vf_json_str(r, vf_json_str(r, "target_name") ? "target_name" : "vm"),
                       vf_json_int(r, "target_vmid"),
                       vf_json_true(r, "started") ? _("running") : _("not started"));
     bool undone = vf_json_int(r, "exit") == VF_EXIT_FAILED; /* then nothing stayed behind */
     for (size_t i = 0; !undone && i < json_array_size(left); i++) {
         const json_t *l = json_array_get(left, i);
-        vf_buf_printf(&b, "  %-17s %s; %s\n", _("not carried over"), vf_json_str(l, "what"),
-                      vf_json_str(l, "why"));
+        vf_buf_printf(&b, "  %-*s %s; %s\n", vf_pad(_("not carried over"), 17),
+                      _("not carried over"), vf_json_str(l, "what"), vf_json_str(l, "why"));
     }
     const json_t *changed = json_object_get(r, "left_changed");
     for (size_t i = 0; i < json_array_size(changed); i++)
-        vf_buf_printf(&b, "  %-17s %s\n", _("left changed"),
+        vf_buf_printf(&b, "  %-*s %s\n", vf_pad(_("left changed"), 17), _("left changed"),
                       json_string_value(json_array_get(changed, i)));
     vf_account_text(r, &b);
     add_ending(&b, r);
-    vf_buf_printf(&b, "  %-17s %s\n", _("log"), vf_json_str(r, "log"));
+    vf_buf_printf(&b, "  %-*s %s\n", vf_pad(_("log"), 17), _("log"), vf_json_str(r, "log"));
     return vf_buf_take(&b);
 }
 
@@ -431,13 +438,15 @@ char *vf_failure_text(const json_t *end)
     }
     vf_autofree char *head = header(result, vm ? vm : "?", target ? target : "?");
     vf_buf_printf(&b, "\n%s\n", head);
-    vf_buf_printf(&b, "  %-7s %s\n", _("why:"), vf_json_str(error, "text"));
+    vf_buf_printf(&b, "  %-*s %s\n", vf_pad(_("why:"), 7), _("why:"), vf_json_str(error, "text"));
     bool waits = code == VF_EXIT_INTERRUPTED;
     const char *service = waits ? vf_json_str(report, "service") : NULL;
     vf_autofree char *commands = waits ? interrupted_next(report) : NULL;
-    vf_buf_printf(&b, "  %-7s %s\n", _("state:"), service ? service : _(states));
-    vf_buf_printf(&b, "  %-7s %s\n", _("next:"), commands ? commands : _(next));
+    vf_buf_printf(&b, "  %-*s %s\n", vf_pad(_("state:"), 7), _("state:"),
+                  service ? service : _(states));
+    vf_buf_printf(&b, "  %-*s %s\n", vf_pad(_("next:"), 7), _("next:"),
+                  commands ? commands : _(next));
     if (log)
-        vf_buf_printf(&b, "  %-7s %s\n", _("log:"), log);
+        vf_buf_printf(&b, "  %-*s %s\n", vf_pad(_("log:"), 7), _("log:"), log);
     return vf_buf_take(&b);
 }

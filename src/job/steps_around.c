@@ -12,7 +12,7 @@
 void vf_leave_out_pool(struct vf_vm *vm)
 {
     vf_autofree char *shown = vf_escape(vm->pool);
-    vf_autofree char *what = vf_asprintf(_("pool %s"), shown);
+    vf_autofree char *what = vf_asprintf("pool %s", shown); /* see vf_native_carries() */
     vf_vm_leave_out(vm, what, _("add the VM to a pool of the target cluster by hand"));
     vf_str_set(&vm->pool, NULL);
 }

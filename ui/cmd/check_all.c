@@ -21,7 +21,8 @@ static void put_row(const struct table *t, const char *id, const char *name, con
                     const char *size, const char *time, const char *blocks)
 {
     vf_autofree char *line =
-        vf_asprintf("%6s  %-16s  %-9s  %8s  %-11s  %s", id, name, how, size, time, blocks);
+        vf_asprintf("%*s  %-*s  %-*s  %*s  %-*s  %s", vf_pad(id, 6), id, vf_pad(name, 16), name,
+                    vf_pad(how, 9), how, vf_pad(size, 8), size, vf_pad(time, 11), time, blocks);
     vf_autofree char *shown = vf_for_locale(line);
     size_t n = strlen(shown), used = 0;
     while (n && shown[n - 1] == ' ')

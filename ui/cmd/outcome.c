@@ -143,7 +143,8 @@ char *vf_outcome_table(const struct vf_outcome *v, size_t n)
         vf_autofree char *down = o->job ? downtime(o->job) : vf_strdup(""), *then = next(o);
         vf_autofree char *was = *down ? vf_asprintf(_("down %s"), down) : vf_strdup("");
         vf_autofree char *line =
-            vf_asprintf("  %-*s  %-18s  %-10s  %s", (int)width, o->vm, result(o), was, then);
+            vf_asprintf("  %-*s  %-*s  %-*s  %s", (int)width, o->vm, vf_pad(result(o), 18),
+                        result(o), vf_pad(was, 10), was, then);
         size_t end = strlen(line);
         while (end && line[end - 1] == ' ')
             line[--end] = 0;
