@@ -6,7 +6,8 @@ _vmferry_commands() {
 }
 
 _vmferry_options() {
-    vmferry "$1" --help 2>/dev/null | grep -oE -- '--[a-z][a-z-]+' | sort -u
+    # of the command, or without one; not those that a text names
+    vmferry ${1:+"$1"} --help 2>/dev/null | grep -E '^( +-|usage:)' | grep -oE -- '--[a-z][a-z-]+' | sort -u
 }
 
 _vmferry_jobs() {
@@ -19,8 +20,9 @@ _vmferry() {
     [[ $cur == '=' ]] && cur=
     [[ $prev == '=' ]] && prev=${COMP_WORDS[COMP_CWORD - 2]}
     COMPREPLY=()
+    [[ $cmd == -* ]] && cmd=
     if [[ $COMP_CWORD -eq 1 ]]; then
-        words="$(_vmferry_commands) --help --version"
+        words="$(_vmferry_commands) $(_vmferry_options '') --config --help --version"
     else
         case $prev in
         -c | --config | -o | --output | --save-plan)
@@ -35,14 +37,17 @@ _vmferry() {
         --route) words="auto local direct reverse relay" ;;
         --fix) words="suspend-ha suspend-replication eject-iso lift-protection" ;;
         --mac) words="keep new" ;;
-        --at) return ;;
+        --color) words="auto never" ;;
+        --at | --return) return ;;
         --parallel-guests) words="2 3 4 8" ;;
         *)
             if [[ $cur == -* ]]; then
                 words=$(_vmferry_options "$cmd")
             else
                 case $cmd in
-                attach | rollback | resume) words=$(_vmferry_jobs) ;;
+                attach | resume | rollback) words=$(_vmferry_jobs) ;;
+                jobs | pause | continue) words=$(_vmferry_jobs | grep -v '^batch') ;;
+                limit) words="$(_vmferry_jobs | grep -v '^batch') none" ;;
                 config) [[ $COMP_CWORD -eq 2 ]] && words=import ;;
                 esac
                 case $cmd in

@@ -51,7 +51,8 @@ static const struct command {
 static void print_usage(FILE *out)
 {
     fputs(_("usage: vmferry [-c FILE] [--plain] [--ascii] [--color=WHEN] [--mouse]\n"
-            "       vmferry COMMAND [OPTION]...\n\n"
+            "       vmferry COMMAND [OPTION]...\n"
+            "       vmferry --version\n\n"
             "Moves virtual machines between clusters: step by step on a terminal, or by\n"
             "command.\n\n"),
           out);

@@ -42,4 +42,8 @@ offers some.plan vmferry run so
 offers import vmferry config ''
 offers some.plan vmferry move --config so
 offers 20261121-120000-abcdef vmferry attach 2026
+offers 20261121-120000-abcdef vmferry pause ''
+offers none vmferry limit n
+offers --mouse vmferry --m
+offers never vmferry --color = n
 echo "1..$count"

@@ -154,7 +154,7 @@ int vf_cmd_attach(int argc, char **argv)
         "      --ascii          only ASCII characters\n"
         "      --color=WHEN     auto or never\n"
         "      --mouse          clicks choose, the wheel scrolls\n"
-        "  -h, --help\n");
+        "  -h, --help           this text\n");
     static const struct option options[] = {
         {"plain", no_argument, NULL, 'p'},       {"ascii", no_argument, NULL, 'a'},
         {"color", required_argument, NULL, 'c'}, {"mouse", no_argument, NULL, 'm'},
