@@ -93,12 +93,22 @@ json_t *vf_batch_load(const char *dir, struct vf_error **err)
     return NULL;
 }
 
+/* How the move of a job stands that returned to its source, or began to; CODE: by its other
+ * processes. */
+static enum vf_exit code_with_return(struct vf_journal *j, enum vf_exit code)
+{
+    const struct vf_record *r = vf_journal_find(j, "return");
+    if (!r || r->state == VF_REC_UNDONE)
+        return code;
+    return r->state == VF_REC_DONE ? VF_EXIT_FAILED : VF_EXIT_INTERRUPTED;
+}
+
 /* What JOB's journal says of a job that no process works on. */
 static void read_ended(const char *job_dir, struct vf_batch_entry *e)
 {
     vf_auto(vf_journal_free) struct vf_journal *j = vf_journal_open(job_dir, true, NULL);
     const json_t *events = j ? vf_journal_events(j) : NULL, *end = NULL;
-    bool back = false;
+    bool back = false, returns = false; /* who returns says nothing of the move itself */
     e->state = VF_BATCH_ENDED;
     e->code = VF_EXIT_PERSON; /* a journal that cannot be read */
     if (!j)
@@ -106,18 +116,20 @@ static void read_ended(const char *job_dir, struct vf_batch_entry *e)
     e->state = VF_BATCH_WAITS;
     for (size_t i = 0; i < json_array_size(events); i++) {
         const json_t *event = json_array_get(events, i);
-        const char *type = vf_json_str(event, "type");
+        const char *type = vf_json_str(event, "type"), *mode = vf_json_str(event, "mode");
         if (vf_streq(type, "start")) {
             e->state = VF_BATCH_ENDED;
-            end = NULL;
-            back = vf_streq(vf_json_str(event, "mode"), "rollback");
-        } else if (vf_streq(type, "end")) {
+            returns = vf_starts(mode, "return");
+            end = returns ? end : NULL;
+            back = returns ? back : vf_streq(mode, "rollback");
+        } else if (vf_streq(type, "end") && !returns) {
             end = event;
         }
     }
     e->code = end ? (enum vf_exit)vf_json_int(end, "exit") : VF_EXIT_INTERRUPTED;
     if (back && end && e->code == VF_EXIT_DONE)
         e->code = VF_EXIT_FAILED; /* put back */
+    e->code = code_with_return(j, e->code);
 }
 
 void vf_batch_look(struct vf_batch_entry *e)

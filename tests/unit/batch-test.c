@@ -245,6 +245,58 @@ static void test_refused(void)
        "without a job there is no batch");
 }
 
+static void note(const char *job, json_t *event)
+{
+    vf_autofree char *dir = vf_job_dir(job);
+    vf_auto(vf_journal_free) struct vf_journal *j = vf_journal_open(dir, false, NULL);
+    ok(j && vf_journal_write(j, event, NULL, NULL) == 0, "its journal says more");
+}
+
+static json_t *step_event(const char *key, const char *state)
+{
+    json_t *e = vf_event_new("step");
+    json_object_set_new(e, "key", json_string(key));
+    json_object_set_new(e, "state", json_string(state));
+    return e;
+}
+
+static json_t *end_event(int code)
+{
+    json_t *e = vf_event_new("end");
+    json_object_set_new(e, "exit", json_integer(code));
+    return e;
+}
+
+/* A VM that was moved and returned to its source later is not moved. */
+static void test_return(void)
+{
+    vf_autofree char *id = make("q-0", 1, false);
+    struct vf_batch_entry *v;
+    size_t n;
+    bool runs;
+    go("q");
+    spawn(id);
+    becomes(id, "0", "it is moved");
+    if (vf_batch_read(id, &v, &n, &runs, NULL) < 0)
+        abort();
+    note(v[0].job, start_event("return"));
+    note(v[0].job, end_event(VF_EXIT_FAILED));
+    becomes(id, "0", "a return that was refused leaves it so");
+    note(v[0].job, start_event("return"));
+    note(v[0].job, step_event("return", "intent"));
+    becomes(id, "4", "one that was cut off does not");
+    note(v[0].job, start_event("return"));
+    note(v[0].job, step_event("return", "undone"));
+    note(v[0].job, end_event(VF_EXIT_FAILED));
+    becomes(id, "0", "given up, the target serves on");
+    note(v[0].job, start_event("return-remove"));
+    note(v[0].job, step_event("return", "intent"));
+    note(v[0].job, step_event("return", "done"));
+    note(v[0].job, end_event(VF_EXIT_DONE));
+    becomes(id, "1", "of one that was returned nobody says that it is moved");
+    vf_batch_entries_free(v, n);
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 4 && !strcmp(argv[1], "__job"))
@@ -259,6 +311,7 @@ int main(int argc, char **argv)
     test_stop();
     test_cut();
     test_refused();
+    test_return();
     const char *const rm[] = {"rm", "-rf", dir, NULL};
     struct vf_proc_result r = {0};
     ok(vf_proc_run(rm, NULL, 0, 4096, NULL, &r, NULL) == 0 && r.status == 0, "nothing is left");
