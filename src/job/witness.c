@@ -46,7 +46,9 @@ static int is_marked(struct vf_job *job, bool exact, struct vf_error **err)
 {
     const struct vf_record *made = vf_job_target_record(job);
     bool target = made && made->state == VF_REC_DONE && !is_begun(job, "finish/description");
-    bool source = vf_job_was_done(job, "claim") && !is_begun(job, "migrated/note");
+    /* a rehearsal leaves its source alone, and who returns to it takes the mark off again */
+    bool source = vf_job_was_done(job, "claim") && !is_begun(job, "migrated/note") &&
+                  !job->plan->rehearse && !is_begun(job, "return");
     if (source)
         return carries_mark(job, job->source_pve, job->plan->vm_id, exact, err);
     if (target)

@@ -150,7 +150,25 @@ ctl beta sshd b1 start
 run 0 "the rest is undone when it answers" rollback "$id"
 unchanged "and all is as it was before"
 
-# --- the same, of a machine that sleeps, when another has taken the job over and was lost in turn:
+# --- a rehearsal: its source carries no mark, what it made does
+machine 6
+move 0 "a test migration keeps a record, too" --rehearse alpha beta b1 local db1
+machine 7
+at 0 "from elsewhere it can be undone" --yes --undo db1
+unchanged "and nothing is left of it"
+machine 8
+move 0 "another" --rehearse alpha beta b1 local db1
+id=$(basename "$(job_dir)")
+ctl beta sshd b1 stop
+on beta b1 "pkill -f '[s]shd: '"
+"$vmferry" rollback "$id" >"$work/out" 2>"$work/err" </dev/null
+! grep -q 'no longer carries the mark' "$work/out"
+ok $? "while the host of its record is silent it is not taken for another's"
+ctl beta sshd b1 start
+run 0 "it is undone when that answers" rollback "$id"
+unchanged "and nothing is left of it either"
+
+# --- a host that does not answer, of a machine that sleeps, when another has taken the job over and was lost in turn:
 # neither of both is to be asked, but the source carries the mark of the second
 if [ "${ELSEWHERE-}" = all ]; then
     machine 4
