@@ -55,7 +55,8 @@ void vf_check_rehearsal(const struct vf_plan *plan, const struct vf_vm *source,
 
 int vf_rehearsal_copied(struct vf_job *job, struct vf_error **err)
 {
-    for (size_t i = 0; vf_job_rehearses_live(job) && i < job->plan->n_disks; i++) {
+    for (size_t i = 0;
+         job->plan->copy_disks && vf_job_rehearses_live(job) && i < job->plan->n_disks; i++) {
         vf_autofree char *key = vf_asprintf("precopy/%s", job->plan->disks[i].slot);
         const struct vf_record *r = vf_job_was_done(job, key);
         if (!r || (uint64_t)vf_json_int(r->result, "size") != job->plan->disks[i].size)
