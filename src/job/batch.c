@@ -113,6 +113,7 @@ static void read_ended(const char *job_dir, struct vf_batch_entry *e)
     e->code = VF_EXIT_PERSON; /* a journal that cannot be read */
     if (!j)
         return;
+    e->test = vf_journal_is_rehearsal(j);
     e->state = VF_BATCH_WAITS;
     for (size_t i = 0; i < json_array_size(events); i++) {
         const json_t *event = json_array_get(events, i);
@@ -288,8 +289,11 @@ char *vf_batch_of(const char *job)
     vf_autofree char *dir = vf_job_dir(job);
     vf_auto(vf_journal_free) struct vf_journal *j = vf_journal_open(dir, true, NULL);
     const json_t *events = j ? vf_journal_events(j) : NULL;
-    for (size_t i = 0; i < json_array_size(events); i++)
+    const char *batch = NULL;
+    for (size_t i = 0; !batch && i < json_array_size(events); i++)
         if (vf_streq(vf_json_str(json_array_get(events, i), "type"), "job"))
-            return vf_strdup(vf_json_str(json_array_get(events, i), "batch"));
-    return NULL;
+            batch = vf_json_str(json_array_get(events, i), "batch");
+    /* one that was taken over from another machine left its batch there */
+    vf_autofree char *path = batch ? vf_batch_dir(batch) : NULL;
+    return path && access(path, F_OK) == 0 ? vf_strdup(batch) : NULL;
 }

@@ -30,6 +30,7 @@ struct vf_batch_entry {
     char *job, *vm;
     enum vf_batch_state state;
     enum vf_exit code; /* ENDED */
+    bool test;         /* a rehearsal: DONE is not moved */
 };
 
 /* How the jobs of batch ID stand, in the order of the plan: N of *V (vf_batch_entries_free). *RUNS:
@@ -51,7 +52,7 @@ char **vf_batch_ids(void);
 /* The batch that REF names: an ID or its beginning, with or without "batch-". NULL without *err:
  * REF names none. Caller frees. */
 char *vf_batch_resolve(const char *ref, struct vf_error **err);
-/* The batch that job JOB is of, or NULL. Caller frees. */
+/* The batch that job JOB is of, or NULL: of none, or of one of another machine. Caller frees. */
 char *vf_batch_of(const char *job);
 /* Directory of batch ID (not made); caller frees. */
 char *vf_batch_dir(const char *id);

@@ -126,4 +126,11 @@ for at in $points; do
     undone "and it is rolled back"
 done
 
+# --- several
+sleep 1
+on alpha a1 'qm stop 101'
+move 0 "several can be rehearsed" --rehearse --skip-disks alpha beta b1 local db1 web1
+says out '^0 of 2 VMs are moved' "none of which is moved"
+says out '^  db1 +tested +vmferry rollback' "but tested"
+
 done_testing

@@ -43,6 +43,8 @@ static const char *result(const struct vf_outcome *o)
         return _("waiting");
     if (o->code == VF_EXIT_INTERRUPTED && dir && vf_job_is_locked(dir, NULL, NULL))
         return _("running");
+    if (o->test && o->code == VF_EXIT_DONE)
+        return _("tested");
     if (o->code < 0 || (size_t)o->code >= VF_COUNT(results))
         return _("not begun");
     if (o->code == VF_EXIT_FAILED && o->stopped)
@@ -62,7 +64,7 @@ static char *next(const struct vf_outcome *o)
     }
     switch (o->code) {
     case VF_EXIT_DONE:
-        return vf_strdup("");
+        return o->test ? vf_asprintf("vmferry rollback %s", o->job) : vf_strdup("");
     case VF_EXIT_INTERRUPTED:
         return dir ? vf_asprintf(vf_job_is_locked(dir, NULL, NULL) ? "vmferry attach %s"
                                                                    : "vmferry resume %s",
@@ -92,6 +94,7 @@ int vf_outcome_of_batch(const char *id, bool stopped, struct vf_outcome **v, siz
         o->own = VF_STEAL(e->vm);
         o->vm = o->own;
         o->job = VF_STEAL(e->job);
+        o->test = e->test;
         o->waits = e->state == VF_BATCH_WAITS;
         o->code = e->state == VF_BATCH_ENDED  ? (int)e->code
                   : e->state == VF_BATCH_RUNS ? VF_EXIT_INTERRUPTED
@@ -121,6 +124,8 @@ json_t *vf_outcome_event(const struct vf_outcome *v, size_t n)
                                         : v[i].waits    ? "waiting"
                                         : v[i].code < 0 ? "not begun"
                                                         : "ended"));
+        if (v[i].test)
+            json_object_set_new(vm, "rehearsal", json_true());
         if (v[i].code >= 0 && !v[i].before)
             json_object_set_new(vm, "exit", json_integer(v[i].code));
         json_array_append_new(vms, vm);
@@ -134,7 +139,7 @@ char *vf_outcome_table(const struct vf_outcome *v, size_t n)
     vf_autobuf struct vf_buf b = {0};
     size_t moved = 0, width = 4;
     for (size_t i = 0; i < n; i++) {
-        moved += v[i].code == VF_EXIT_DONE || v[i].before;
+        moved += (v[i].code == VF_EXIT_DONE && !v[i].test) || v[i].before;
         width = strlen(v[i].vm) > width ? strlen(v[i].vm) : width;
     }
     vf_buf_printf(&b, _("\n%zu of %zu VMs are moved:\n"), moved, n);

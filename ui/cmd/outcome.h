@@ -13,6 +13,7 @@ struct vf_outcome {
     int code;       /* enum vf_exit; -1: not begun */
     bool stopped;   /* by ^C */
     bool before;    /* it was moved already */
+    bool test;      /* a rehearsal: what is done is no move */
     bool waits;     /* not begun, but it will be */
 };
 void vf_outcomes_free(struct vf_outcome *v, size_t n);

@@ -29,6 +29,7 @@ struct member {
     char *job, *vm;
     enum vf_batch_state state;
     enum vf_exit code;
+    bool test;       /* a rehearsal */
     struct run *run; /* NULL: not reached */
     char *down;      /* how long the VM was down; NULL: not read yet */
 };
@@ -78,6 +79,7 @@ static void update(struct vf_overview *o, struct member *m, const struct vf_batc
         vf_str_set(&m->down, NULL);
     m->state = e->state;
     m->code = e->code;
+    m->test = e->test;
     if (m->state == VF_BATCH_RUNS)
         reach(o, m);
 }
@@ -134,12 +136,26 @@ static bool has_ended(const struct member *m)
     return m->state == VF_BATCH_ENDED || m->state == VF_BATCH_SKIPPED;
 }
 
+static bool is_done(const struct member *m)
+{
+    return m->state == VF_BATCH_ENDED && m->code == VF_EXIT_DONE;
+}
+
+/* A rehearsal moves nothing. */
 static size_t count_moved(const struct vf_overview *o)
 {
     size_t n = 0;
     for (size_t i = 0; i < o->n; i++)
-        n += o->members[i].state == VF_BATCH_ENDED && o->members[i].code == VF_EXIT_DONE;
+        n += is_done(&o->members[i]) && !o->members[i].test;
     return n;
+}
+
+static bool all_done(const struct vf_overview *o)
+{
+    for (size_t i = 0; i < o->n; i++)
+        if (!is_done(&o->members[i]))
+            return false;
+    return true;
 }
 
 static bool is_over(const struct vf_overview *o)
@@ -358,6 +374,8 @@ static const char *state_text(const struct member *m)
         return _("waits for its turn");
     if (m->state == VF_BATCH_SKIPPED)
         return _("not begun");
+    if (is_done(m) && m->test)
+        return _("tested");
     if (m->state == VF_BATCH_ENDED)
         return (size_t)m->code < VF_COUNT(ends) ? _(ends[m->code]) : _("NEEDS A PERSON");
     if (w && w->ask)
@@ -455,8 +473,8 @@ static void draw_head(const struct vf_overview *o, struct vf_canvas *c)
     vf_autofree char *notice = vf_overview_notice(o);
     if (o->over)
         vf_canvas_print(c, 2, MARGIN, c->cols - 2 * MARGIN,
-                        count_moved(o) == o->n ? VF_LOOK_GOOD : VF_LOOK_BAD,
-                        _("%zu of %zu VMs are moved"), count_moved(o), o->n);
+                        all_done(o) ? VF_LOOK_GOOD : VF_LOOK_BAD, _("%zu of %zu VMs are moved"),
+                        count_moved(o), o->n);
     else if (notice)
         vf_canvas_put(c, 2, MARGIN, c->cols - 2 * MARGIN, VF_LOOK_WARN, notice);
     else
@@ -516,7 +534,7 @@ int vf_overview_farewell(const struct vf_overview *o)
         int code = m->state == VF_BATCH_ENDED     ? (int)m->code
                    : m->state == VF_BATCH_SKIPPED ? -1
                                                   : VF_EXIT_INTERRUPTED;
-        v[i] = (struct vf_outcome){.vm = m->vm, .job = m->job, .code = code};
+        v[i] = (struct vf_outcome){.vm = m->vm, .job = m->job, .code = code, .test = m->test};
         worst = code > worst ? code : worst;
     }
     if (o->over) {
