@@ -36,7 +36,7 @@ struct vf_lease {
     int64_t round_at;         /* when the last one ended */
     int64_t failing_since;    /* 0: it works */
     bool noted, late;         /* late: a round takes long, and is not waited for */
-    int64_t blind_until; /* the host says nothing, but both clusters said that the job is ours */
+    int64_t blind_until;      /* the host says nothing: instead of waiting the clusters are asked */
     bool lost;
     char *why; /* the job is another's */
 };
@@ -398,9 +398,10 @@ static int hear(struct vf_lease *l, bool patient, struct vf_error **err)
     while (r > 0) {
         if (l->lost)
             r = vf_fail(err, VF_E_CONFLICT, "%s", l->why);
-        else if (vf_clock_ms() - l->valid_from < vf_clock_limit(VF_LEASE_VALID_MS) ||
-                 vf_clock_ms() < l->blind_until)
+        else if (vf_clock_ms() - l->valid_from < vf_clock_limit(VF_LEASE_VALID_MS))
             r = 0;
+        else if (vf_clock_ms() < l->blind_until)
+            break; /* it was not heard a moment ago, so it is not waited for */
         else if (round && l->answered >= round && l->good)
             r = 0;
         else if (vf_clock_awake_ms() > end || (round && l->answered >= round && !patient))

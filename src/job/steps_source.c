@@ -280,7 +280,8 @@ int vf_step_migrated(struct vf_job *job, struct vf_error **err)
     return vf_job_done(job, "migrated/note", NULL, err);
 }
 
-/* The note took the claim's place in the description; what anybody else wrote there stays. */
+/* The note took the claim's place in the description, and gives it back until that is undone:
+ * whoever goes on with that has to be told by it. What anybody else wrote there stays. */
 static int undo_note(struct vf_job *job, const struct vf_record *rec, struct vf_error **err)
 {
     vf_auto(vf_vm_free) struct vf_vm *now = describe_source(job, err);
@@ -288,8 +289,9 @@ static int undo_note(struct vf_job *job, const struct vf_record *rec, struct vf_
         return -1;
     if (!vf_description_same(now->description, vf_json_str(rec->intent, "description")))
         return 0;
-    return job->source_pve->ops->describe_as(job->source_pve, now->node, now->id,
-                                             job->source->description, now->digest, err);
+    vf_autofree char *text = vf_marker_add(job->source->description, job->marker);
+    return job->source_pve->ops->describe_as(job->source_pve, now->node, now->id, text, now->digest,
+                                             err);
 }
 
 int vf_undo_migrated(struct vf_job *job, const struct vf_record *rec, struct vf_error **err)

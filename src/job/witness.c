@@ -45,7 +45,8 @@ int vf_lease_mark_source(struct vf_job *job, struct vf_error **err)
 static int is_marked(struct vf_job *job, bool exact, struct vf_error **err)
 {
     const struct vf_record *made = vf_job_target_record(job);
-    bool target = made && made->state == VF_REC_DONE && !is_begun(job, "finish/description");
+    bool target = made && made->state == VF_REC_DONE && !is_begun(job, "finish/description") &&
+                  !is_begun(job, "return/remove");
     /* a rehearsal leaves its source alone, and who returns to it takes the mark off again */
     bool source = vf_job_was_done(job, "claim") && !is_begun(job, "migrated/note") &&
                   !job->plan->rehearse && !is_begun(job, "return");
