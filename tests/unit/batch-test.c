@@ -297,6 +297,21 @@ static void test_return(void)
     vf_batch_entries_free(v, n);
 }
 
+/* Of a job that was taken over from another machine the batch stayed there. */
+static void test_foreign(void)
+{
+    struct vf_plan *plan = vf_plan_new();
+    plan->source = vf_strdup("alpha");
+    plan->target = vf_strdup("beta");
+    plan->target_node = vf_strdup("b1");
+    plan->vm_id = 100;
+    plan->vm_name = vf_strdup("web1");
+    vf_autofree char *job = vf_job_create_in(plan, "/dev/null", "batch-of-another", NULL);
+    vf_autofree char *batch = job ? vf_batch_of(job) : NULL;
+    ok(job && !batch, "a batch of another machine is none here");
+    vf_plan_free(plan);
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 4 && !strcmp(argv[1], "__job"))
@@ -312,6 +327,7 @@ int main(int argc, char **argv)
     test_cut();
     test_refused();
     test_return();
+    test_foreign();
     const char *const rm[] = {"rm", "-rf", dir, NULL};
     struct vf_proc_result r = {0};
     ok(vf_proc_run(rm, NULL, 0, 4096, NULL, &r, NULL) == 0 && r.status == 0, "nothing is left");
