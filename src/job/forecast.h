@@ -30,6 +30,12 @@ void vf_forecast_of(const struct vf_plan *plan, const struct vf_vm *source,
 int vf_probe(struct vf_ssh *source, struct vf_ssh *target, const char *disk, bool relay,
              struct vf_cancel *cancel, struct vf_rates *out, struct vf_error **err);
 
+/* The same for the hosts of P, whose plan has disks; what vf_forecast() does, for who has more than
+ * one VM there. */
+int vf_measure(const struct vf_conf *conf, const struct vf_prepared *p,
+               const struct vf_asker *asker, struct vf_cancel *cancel, struct vf_rates *rates,
+               struct vf_error **err);
+
 struct vf_job;
 
 /* The job's own, in the journal and told to who watches. At the start by a probe over the job's

@@ -118,9 +118,9 @@ static int quiet_ask(void *opaque, const struct vf_ask *q, struct vf_cancel *can
     return vf_fail(err, VF_E_AUTH, _("that would have to be asked: %s"), q->title);
 }
 
-static int measure(const struct vf_conf *conf, const struct vf_prepared *p,
-                   const struct vf_asker *asker, struct vf_cancel *cancel, struct vf_rates *rates,
-                   struct vf_error **err)
+int vf_measure(const struct vf_conf *conf, const struct vf_prepared *p,
+               const struct vf_asker *asker, struct vf_cancel *cancel, struct vf_rates *rates,
+               struct vf_error **err)
 {
     struct vf_asker quiet = {.ask = quiet_ask, .opaque = (void *)asker};
     VF_AUTOENDS struct vf_ends e = {0};
@@ -156,7 +156,8 @@ int vf_forecast(const struct vf_conf *conf, struct vf_prepared *p, const struct 
     if (p->plan->method != VF_METHOD_COPY)
         return vf_fail(err, VF_E_UNSUPPORTED,
                        _("how long Proxmox's own migration takes cannot be told"));
-    if (p->plan->copy_disks && p->plan->n_disks && measure(conf, p, asker, cancel, &rates, err) < 0)
+    if (p->plan->copy_disks && p->plan->n_disks &&
+        vf_measure(conf, p, asker, cancel, &rates, err) < 0)
         return -1;
     rates.limit = (double)p->plan->rate;
     vf_forecast_of(p->plan, p->source, &rates, &p->forecast_seconds, &p->forecast_down_seconds);

@@ -42,7 +42,7 @@ says err 'no unfinished job' "because none is unfinished"
 run 0 "what would be lost can be looked at" rollback --check "$id"
 says err 'web1 runs at the target .beta.' "first where the VM runs"
 says err 'has run at beta since 20.*has written there is lost' "then what is lost"
-says err "VM $vmid on b1 is shut down, does not start at boot any more, and is kept as web1--RETURNED" "what becomes of the target"
+says err "It is shut down first. VM $vmid on b1 does not start at boot any more, and is kept as web1--RETURNED" "what becomes of the target"
 says err 'VM 100 on a1 gets back its name and settings, and is started' "and of the source"
 run 2 "without a terminal and the name it is refused" rollback "$id"
 says err 'gives --return web1' "which is said"
@@ -165,7 +165,7 @@ is $? 4 "a move is killed when it starts the target"
 run 0 "it is listed" jobs
 says out 'INTERRUPTED .*resume, or rollback' "with both ways"
 run 2 "without the name there is no rollback" rollback
-says err 'may have been carried out' "because the target may have run"
+says err 'It may have run at beta' "because the target may have run"
 run 0 "with it there is" rollback --return web1 --remove-target
 not_both "now"
 is "$(status alpha a1 100)" running "the source runs"

@@ -144,7 +144,7 @@ sees 'certificate of' "the login begins"
 keys 1 Enter
 sees 'Realm of the user' "a user without a realm: which, is asked"
 keys Escape
-sees '^ *> (User|Its)' "Esc: then there is no login"
+sees 'The login is tried first' "Esc: then there is no login"
 keys Escape
 sees 'From which cluster' "nor a cluster"
 keys Up Enter

@@ -2,6 +2,7 @@
 #include "config.h"
 #include "ui/cmd/check_all.h"
 #include "ui/say.h"
+#include "job/forecast.h"
 #include "base/clock.h"
 #include "base/i18n.h"
 #include "base/str.h"
@@ -14,6 +15,15 @@ struct table {
     uint64_t speed;
     unsigned vms, movable, blocked;
     uint64_t bytes; /* of those that can be moved */
+    /* to measure with; NULL: nothing is measured */
+    const struct vf_conf *conf;
+    const struct vf_asker *asker;
+    struct rates {
+        char *node; /* of the source */
+        struct vf_rates rates;
+        bool known;
+    } * measured;
+    size_t n_measured;
 };
 
 /* One line, cut where the terminal ends: what blocks is all in `vmferry move -n`. */
@@ -72,6 +82,35 @@ static char *blocks_text(const struct vf_checked *c)
     return others ? vf_asprintf(_("%s (and %zu more)"), text, others) : VF_STEAL(text);
 }
 
+/* What was measured from P's node, or is now. NULL: cannot be told. */
+static const struct vf_rates *rates_of(struct table *t, const struct vf_prepared *p)
+{
+    for (size_t i = 0; i < t->n_measured; i++)
+        if (vf_streq(t->measured[i].node, p->source->node))
+            return t->measured[i].known ? &t->measured[i].rates : NULL;
+    if (!p->plan->n_disks)
+        return NULL;
+    vf_autoerror struct vf_error *why = NULL;
+    struct rates *r = vf_grow(&t->measured, &t->n_measured, sizeof *r);
+    r->node = vf_strdup(p->source->node);
+    r->known = vf_measure(t->conf, p, t->asker, NULL, &r->rates, &why) == 0;
+    if (!r->known)
+        vf_say(stderr, _("vmferry: how long it takes is not known: %s\n"), vf_error_text(why));
+    return r->known ? &r->rates : NULL;
+}
+
+/* NULL: nobody knows. Caller frees. */
+static char *time_of(struct table *t, const struct vf_prepared *p, bool copy)
+{
+    double seconds = -1, down;
+    if (t->speed)
+        return vf_format_duration((double)p->bytes / (double)t->speed);
+    const struct vf_rates *rates = copy && t->conf ? rates_of(t, p) : NULL;
+    if (rates)
+        vf_forecast_of(p->plan, p->source, rates, &seconds, &down);
+    return seconds > 0 ? vf_format_duration(seconds) : NULL;
+}
+
 static void on_vm(void *opaque, const struct vf_checked *c)
 {
     struct table *t = opaque;
@@ -87,8 +126,8 @@ static void on_vm(void *opaque, const struct vf_checked *c)
                      *size = p && p->plan ? vf_format_bytes(p->bytes) : vf_strdup("-"),
                      *blocks = blocks_text(c), *time = NULL;
     bool can = copy || c->live;
-    if (can && t->speed)
-        time = vf_format_duration((double)p->bytes / (double)t->speed);
+    if (can)
+        time = time_of(t, p, copy);
     t->vms++;
     t->movable += can;
     t->blocked += !can;
@@ -112,10 +151,17 @@ enum vf_exit vf_check_all(const struct vf_carry *o, const struct vf_move *move, 
         return vf_carry_failed(err, NULL);
     vf_auto(vf_tty_cache_free) struct vf_tty_cache *cache = vf_tty_cache_new();
     struct vf_asker asker = vf_tty_cache_asker(cache);
-    struct table t = {.columns = vf_columns(1), .speed = speed};
+    struct table t = {.columns = vf_columns(1),
+                      .speed = speed,
+                      .conf = o->forecast ? conf : NULL,
+                      .asker = &asker};
     const struct vf_check_fns fns = {begin, on_vm, &t};
     uint64_t avail = 0;
-    if (vf_prepare_all(conf, move, &asker, NULL, &fns, &avail, &err) < 0)
+    int r = vf_prepare_all(conf, move, &asker, NULL, &fns, &avail, &err);
+    for (size_t i = 0; i < t.n_measured; i++)
+        free(t.measured[i].node);
+    free(t.measured);
+    if (r < 0)
         return vf_carry_failed(err, NULL);
     vf_autofree char *bytes = vf_format_bytes(t.bytes), *room = vf_format_bytes(avail);
     vf_say(stdout, _("%u of %u VMs can be moved, together %s; the storage has %s free.\n"),

@@ -52,7 +52,7 @@ static const char check_usage[] =
        "      --fix WHAT       as for move, beside those of the plan\n"
        "      --no-verify-ssl  with --all: do not check the API's certificates\n"
        "      --progress FORM  of a plan: plain (default), or json (one event)\n"
-       "      --forecast       of a plan: measure for some seconds how long it takes\n"
+       "      --forecast       measure for some seconds how long it takes\n"
        "      --debug          say what planning does, on standard error\n"
        "  -h, --help           this text\n");
 
