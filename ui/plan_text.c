@@ -223,8 +223,8 @@ char *vf_plan_summary(const struct vf_prepared *p)
     }
     vf_autofree char *bytes = vf_format_bytes(p->bytes);
     vf_buf_printf(&b, _("Move %s (VMID %u, %s) from %s/%s to %s/%s\n"), plan->vm_name, plan->vm_id,
-                  vf_vm_state_name(p->source->state), plan->source, p->source->node, plan->target,
-                  plan->target_node);
+                  _(vf_vm_state_name(p->source->state)), plan->source, p->source->node,
+                  plan->target, plan->target_node);
     if (plan->rehearse) {
         vf_autofree char *test = vf_plan_target_name(plan, p->source);
         vf_buf_printf(&b, _("  test  it is called %s there; its network cards are disconnected\n"),

@@ -36,6 +36,8 @@ static size_t width(const char *s, size_t n)
     return w;
 }
 
+enum { FAR = 8 };
+
 /* Where the text behind the label of the line S (of N bytes) begins. */
 static size_t hang(const char *s, size_t n, size_t columns)
 {
@@ -44,7 +46,7 @@ static size_t hang(const char *s, size_t n, size_t columns)
         lead++;
     if (lead == n)
         return 0;
-    size_t at = lead + 2;
+    size_t at = lead < FAR ? lead + 2 : lead; /* far in: a further text of the label above */
     for (i = lead; i + 2 < n; i++) {
         bool bracket = s[lead] == '[' && s[i] == ']' && s[i + 1] == ' ';
         bool gap = s[lead] != '[' && s[i] == ' ' && s[i + 1] == ' ';

@@ -120,8 +120,14 @@ static void show(int fd, const struct vf_ask *q)
     put(fd, vf_buf_str(&b));
 }
 
-/* The key of the choice that LINE names by number or key (of two also by its beginning); "" is the
- * safe one; NULL: none. */
+/* Is LINE WORD, or with BEGINNING enough its beginning? */
+static bool means(const char *line, const char *word, bool beginning)
+{
+    return !strncasecmp(line, word, strlen(line) + !beginning);
+}
+
+/* The key of the choice that LINE names by number, key or label (of two also by its beginning); ""
+ * is the safe one; NULL: none. */
 static const char *choice(const struct vf_ask *q, const char *line)
 {
     uint64_t number;
@@ -132,7 +138,8 @@ static const char *choice(const struct vf_ask *q, const char *line)
     if (vf_parse_u64(line, 1, q->n_choices, &number) == 0)
         return q->choices[number - 1].key;
     for (size_t i = 0; i < q->n_choices; i++)
-        if (!strncasecmp(line, q->choices[i].key, strlen(line) + (q->n_choices != 2))) {
+        if (means(line, q->choices[i].key, q->n_choices == 2) ||
+            means(line, q->choices[i].label, q->n_choices == 2)) {
             found = q->choices[i].key;
             n++;
         }

@@ -90,7 +90,7 @@ void vf_say_job(FILE *out, const char *id)
     bool runs = vf_job_is_locked(dir, NULL, NULL);
     const char *word = runs                       ? _("running")
                        : vf_journal_taken_over(j) ? _("taken over")
-                                                  : result(j),
+                                                  : _(result(j)),
                *way = runs ? "" : ways[vf_journal_way(j)];
     const char *batch = vf_json_str(job, "batch");
     if (batch && !runs && !last(j, "start"))

@@ -69,7 +69,7 @@ static void was_moved(const struct scene *s)
         vf_finding_add(s->f, VF_STOP, s->source->name, _("nothing is left to do; never run both"),
                        _("it was moved already: VM %u (%s) on %s is its copy, and %s"),
                        s->named->id, s->named->name, s->named->node,
-                       vf_vm_state_name(s->named->state));
+                       _(vf_vm_state_name(s->named->state)));
     else
         vf_finding_add(
             s->f, VF_STOP, s->source->name, back,

@@ -97,7 +97,7 @@ VF_CHECK(power_state)
     const struct vf_vm *s = v->source;
     if (s->state != VF_VM_RUNNING && s->state != VF_VM_STOPPED)
         vf_finding_add(f, VF_STOP, s->name, _("resume it, or stop it"),
-                       _("it neither runs nor is stopped (%s)"), vf_vm_state_name(s->state));
+                       _("it neither runs nor is stopped (%s)"), _(vf_vm_state_name(s->state)));
     return 0;
 }
 
@@ -148,10 +148,10 @@ VF_CHECK(no_disks)
 void vf_tell_left_out(const struct vf_view *v, const struct vf_left_out *l, struct vf_findings *f)
 {
     if (l->stop)
-        vf_finding_add(f, VF_STOP, l->what, NULL, "%s", l->why);
+        vf_finding_add(f, VF_STOP, l->what, NULL, "%s", _(l->why));
     else if (v->plan->method != VF_METHOD_REMOTE_MIGRATE || !vf_native_carries(l))
         vf_finding_add(f, l->minor ? VF_INFO : VF_WARN, l->what, NULL, _("not carried over; %s"),
-                       l->why);
+                       _(l->why));
 }
 
 VF_CHECK(pending)

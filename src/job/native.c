@@ -411,8 +411,8 @@ static int handed_over(struct vf_job *job, const struct vf_record *rec,
     return vf_fail(err, VF_E_CONFLICT,
                    _("the migration was cut off in the middle of the hand-over: %s is %s at the "
                      "source and %s at the target; look at both, never let both run"),
-                   job->source->name, vf_vm_state_name(source->state),
-                   target->there ? vf_vm_state_name(target->state) : _("missing"));
+                   job->source->name, _(vf_vm_state_name(source->state)),
+                   target->there ? _(vf_vm_state_name(target->state)) : _("missing"));
 }
 
 int vf_undo_migrate(struct vf_job *job, const struct vf_record *rec, struct vf_error **err)

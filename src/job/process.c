@@ -252,9 +252,10 @@ static void conclude(struct worker *w, struct vf_error *failed)
     bool good = w->code == VF_EXIT_DONE, back = returns(w->mode);
     if (w->mode == VF_JOB_ROLLBACK)
         json_object_set_new(report, "result",
-                            json_string(good ? "rolled back" : "not rolled back"));
+                            json_string(good ? N_("rolled back") : N_("not rolled back")));
     if (back)
-        json_object_set_new(report, "result", json_string(good ? "returned" : "not returned"));
+        json_object_set_new(report, "result",
+                            json_string(good ? N_("returned") : N_("not returned")));
     json_object_set_new(report, "mode", json_string(mode_names[w->mode]));
     /* the report of the move stays: what was copied and when is wanted all the more */
     vf_autofree char *path = vf_asprintf("%s/%s", job->dir, back ? "return.json" : "report.json");

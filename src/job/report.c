@@ -48,12 +48,12 @@ static json_t *disks_json(const struct vf_job *job)
 }
 
 static const char *const results[] = {
-    [VF_EXIT_DONE] = "done",
-    [VF_EXIT_FAILED] = "failed",
-    [VF_EXIT_USAGE] = "failed",
-    [VF_EXIT_STOPPED] = "stopped",
-    [VF_EXIT_INTERRUPTED] = "interrupted",
-    [VF_EXIT_PERSON] = "needs a person",
+    [VF_EXIT_DONE] = N_("done"),
+    [VF_EXIT_FAILED] = N_("failed"),
+    [VF_EXIT_USAGE] = N_("failed"),
+    [VF_EXIT_STOPPED] = N_("stopped"),
+    [VF_EXIT_INTERRUPTED] = N_("interrupted"),
+    [VF_EXIT_PERSON] = N_("needs a person"),
 };
 
 /* Since the job was made, the time between its processes included. */
@@ -282,7 +282,7 @@ static char *back_text(const json_t *r)
 {
     vf_autobuf struct vf_buf b = {0};
     vf_buf_printf(&b, _("Report: %s, back from %s to %s: %s\n"), vf_json_str(r, "vm"),
-                  vf_json_str(r, "target"), vf_json_str(r, "source"), vf_json_str(r, "result"));
+                  vf_json_str(r, "target"), vf_json_str(r, "source"), _(vf_json_str(r, "result")));
     add_line(&b, _("job"), vf_json_str(r, "job"));
     if (json_object_get(r, "downtime")) {
         vf_autofree char *down = vf_format_duration(vf_json_num(r, "downtime"));
@@ -303,7 +303,7 @@ char *vf_report_text(const json_t *r)
     vf_autofree char *took = vf_format_duration(vf_json_num(r, "seconds"));
     vf_buf_printf(&b, _("Report: %s, %s -> %s/%s: %s\n"), vf_json_str(r, "vm"),
                   vf_json_str(r, "source"), vf_json_str(r, "target"), vf_json_str(r, "target_node"),
-                  vf_json_str(r, "result"));
+                  _(vf_json_str(r, "result")));
     vf_buf_printf(&b, "  %-*s %s\n", vf_pad(_("job"), 17), _("job"), vf_json_str(r, "job"));
     vf_account_who_text(r, &b);
     vf_buf_printf(&b, _("  %-*s ended %s, took %s\n"), vf_pad(_("time"), 17), _("time"),
@@ -332,7 +332,7 @@ char *vf_report_text(const json_t *r)
     for (size_t i = 0; !undone && i < json_array_size(left); i++) {
         const json_t *l = json_array_get(left, i);
         vf_buf_printf(&b, "  %-*s %s; %s\n", vf_pad(_("not carried over"), 17),
-                      _("not carried over"), vf_json_str(l, "what"), vf_json_str(l, "why"));
+                      _("not carried over"), vf_json_str(l, "what"), _(vf_json_str(l, "why")));
     }
     const json_t *changed = json_object_get(r, "left_changed");
     for (size_t i = 0; i < json_array_size(changed); i++)

@@ -431,7 +431,7 @@ static int start_target(struct vf_job *job, struct vf_error **err)
         return 0;
     if (r == 0)
         return vf_fail(err, VF_E_CONFLICT, _("%s was started at the target but does not run (%s)"),
-                       job->target->name, vf_vm_state_name(state));
+                       job->target->name, _(vf_vm_state_name(state)));
     /* a definite no, and it does not run: it never ran, the way back stays open. Where no answer
      * came the start may be on its way: source and target must not both run */
     bool definite = over && !vf_error_is_transient(why) && vf_error_code(why) != VF_E_CANCELLED;

@@ -4,6 +4,7 @@
 #include "config.h"
 #include "plan/plan.h"
 #include "base/buf.h"
+#include "base/i18n.h"
 #include "base/str.h"
 #include "plan/mac.h"
 #include "plan/name.h"
@@ -220,9 +221,10 @@ struct vf_vm *vf_plan_apply(const struct vf_plan *p, const struct vf_vm *source,
         /* of the few MiB that are made anew nobody wants to be asked where: with the first disk */
         vf_str_set(&vm->cdroms[i].storage, p->n_disks ? p->disks[0].storage : NULL);
         if (vm->cdroms[i].cloudinit && !p->n_disks) {
-            vf_vm_leave_out(vm, vm->cdroms[i].slot,
-                            "the plan names no storage for the cloud-init drive, as the VM has no "
-                            "disks: add a drive at the target");
+            vf_vm_leave_out(
+                vm, vm->cdroms[i].slot,
+                N_("the plan names no storage for the cloud-init drive, as the VM has no "
+                   "disks: add a drive at the target"));
             vm->cdroms[i].cloudinit = false;
         }
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config.h"
 #include "plan/vm.h"
+#include "base/i18n.h"
 #include "base/str.h"
 #include "plan/firewall.h"
 
@@ -74,7 +75,7 @@ void vf_opts_free(struct vf_opts *o)
 
 const char *vf_vm_state_name(enum vf_vm_state s)
 {
-    static const char *const names[] = {"unknown", "stopped", "running", "paused"};
+    static const char *const names[] = {N_("unknown"), N_("stopped"), N_("running"), N_("paused")};
     return (size_t)s < VF_COUNT(names) ? names[s] : names[0];
 }
 

@@ -38,6 +38,11 @@ int vf_cmd_wizard(int argc, char **argv)
             return VF_EXIT_USAGE;
         }
     }
+    if (optind < argc) {
+        fprintf(stderr, _("vmferry: a command comes first, its options behind: vmferry %s ...\n"),
+                argv[optind]);
+        return VF_EXIT_USAGE;
+    }
     vf_autoerror struct vf_error *err = NULL;
     vf_auto(vf_desk_free) struct vf_desk *desk = vf_desk_new(config, &err);
     int code = !desk ? -1 : plain ? vf_wizard_plain(desk) : vf_wizard_run(desk, &opts, &err);

@@ -150,16 +150,16 @@ void vf_run_key(struct run *r, int key)
 
 void vf_run_show(struct run *r, struct vf_canvas *c, const char *notice)
 {
-    static const struct vf_help_key scroll = {VF_KEY_NONE, "Up/Down", N_("scroll")},
-                                    back = {VF_KEY_ESC, "Esc", N_("back")};
+    static const struct vf_help_key scroll = {VF_KEY_NONE, N_("Up/Down"), N_("scroll")},
+                                    back = {VF_KEY_ESC, N_("Esc"), N_("back")};
     struct vf_help_key keys[MAX_KEYS];
     size_t n = 0;
     int64_t now = vf_clock_ms();
     if (r->front == FRONT_LOG && now - r->log_read >= LOG_MS)
         vf_run_read_log(r);
     if (reading(r)) {
-        keys[n++] = (struct vf_help_key){back.key, back.name, _(back.label)};
-        keys[n++] = (struct vf_help_key){scroll.key, scroll.name, _(scroll.label)};
+        keys[n++] = (struct vf_help_key){back.key, _(back.name), _(back.label)};
+        keys[n++] = (struct vf_help_key){scroll.key, _(scroll.name), _(scroll.label)};
     }
     if (!reading(r) || r->front == FRONT_RESULT)
         n += vf_run_keys(r, keys + n, MAX_KEYS - n);

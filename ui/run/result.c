@@ -107,7 +107,7 @@ static void put_by_hand(struct vf_buf *b, const json_t *r)
     for (size_t i = 0; i < json_array_size(left); i++) {
         const json_t *l = json_array_get(left, i);
         vf_autofree char *text =
-            vf_asprintf("%s; %s", vf_json_str(l, "what"), vf_json_str(l, "why"));
+            vf_asprintf("%s; %s", vf_json_str(l, "what"), _(vf_json_str(l, "why")));
         put(b, i ? "" : _("not carried over"), text);
     }
     put_list(b, _("do by hand now"), all ? all : json_object_get(r, "todo"));
@@ -168,7 +168,7 @@ char *vf_result_text(const json_t *end, const struct vf_watch *w)
     if (r)
         vf_buf_printf(&b, _("Report: %s, %s -> %s/%s: %s\n"), vf_json_str(r, "vm"),
                       vf_json_str(r, "source"), vf_json_str(r, "target"),
-                      vf_json_str(r, "target_node"), vf_json_str(r, "result"));
+                      vf_json_str(r, "target_node"), _(vf_json_str(r, "result")));
     if (r && good(end) && vf_streq(vf_json_str(r, "result"), "done")) {
         put_moved(&b, r);
         put_downtime(&b, r);

@@ -82,7 +82,7 @@ static void add_configured(struct vf_buf *b, const struct vf_vm *v)
     for (size_t i = 0; i < v->opts.n; i++)
         add(b, i ? "" : _("options"), "%s: %s", v->opts.v[i].key, v->opts.v[i].value);
     for (size_t i = 0; i < v->n_left_out; i++)
-        add(b, i ? "" : _("stays here"), "%s: %s", v->left_out[i].what, v->left_out[i].why);
+        add(b, i ? "" : _("stays here"), "%s: %s", v->left_out[i].what, _(v->left_out[i].why));
 }
 
 char *vf_vm_text(const struct seen_vm *v)

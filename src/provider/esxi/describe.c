@@ -3,6 +3,7 @@
 #include "provider/esxi/describe.h"
 #include "provider/esxi/guestos.h"
 #include "base/buf.h"
+#include "base/i18n.h"
 #include "base/str.h"
 
 #include <ctype.h>
@@ -241,10 +242,10 @@ static const struct {
     bool stop, minor;
 } devices[] = {
     {"pciPassthru",
-     "a PCI device handed through: take it out of the VM, and give the new one its own", true,
+     N_("a PCI device handed through: take it out of the VM, and give the new one its own"), true,
      false},
-    {"parallel", "Proxmox VE has no parallel ports", false, false},
-    {"floppy", "Proxmox VE has no floppy drives", false, true},
+    {"parallel", N_("Proxmox VE has no parallel ports"), false, false},
+    {"floppy", N_("Proxmox VE has no floppy drives"), false, true},
 };
 
 static void describe_devices(const struct vf_vmx *x, struct vf_vm *vm)

@@ -4,6 +4,7 @@
 #include "provider/pve/propstr.h"
 #include "provider/pve/pve.h"
 #include "provider/pve/versions.h"
+#include "base/i18n.h"
 #include "base/str.h"
 
 #include <ctype.h>
@@ -50,16 +51,16 @@ static int root_only(const struct fit *f, const char *value, char **why, struct 
 {
     return f->root ? KEEP
                    : verdict(LEAVE, why,
-                             "only root@pam with a password, not a token, may set it: set it "
-                             "with qm on the target node");
+                             N_("only root@pam with a password, not a token, may set it: set it "
+                                "with qm on the target node"));
 }
 
 static int vmgenid(const struct fit *f, const char *value, char **why, struct vf_error **err)
 {
     return f->root ? KEEP
                    : verdict(DROP, why,
-                             "the target makes a new one, as after any copy: only root@pam with "
-                             "a password may set it");
+                             N_("the target makes a new one, as after any copy: only root@pam with "
+                                "a password may set it"));
 }
 
 static int startup(const struct fit *f, const char *value, char **why, struct vf_error **err)
@@ -68,8 +69,8 @@ static int startup(const struct fit *f, const char *value, char **why, struct vf
     return r < 0 ? -1
            : r   ? KEEP
                  : verdict(LEAVE, why,
-                           "start order and delays need Sys.Modify on / at the target: set them "
-                             "there");
+                           N_("start order and delays need Sys.Modify on / at the target: set them "
+                                "there"));
 }
 
 /* Since 8.4 others than root@pam may. */
@@ -115,7 +116,7 @@ static int cicustom(const struct fit *f, const char *value, char **why, struct v
     struct vf_opts files = {0};
     int r = KEEP;
     if (vf_propstr_parse(value, NULL, &files, NULL) < 0)
-        r = verdict(LEAVE, why, "it cannot be understood");
+        r = verdict(LEAVE, why, N_("it cannot be understood"));
     for (size_t i = 0; r == KEEP && i < files.n; i++) {
         int there = has_snippet(f, files.v[i].value, err);
         if (there <= 0)
@@ -149,7 +150,7 @@ static int mapped_device(const struct fit *f, const char *value, const char *kin
     struct vf_opts o = {0};
     int r = KEEP;
     if (vf_propstr_parse(value, default_key, &o, NULL) < 0)
-        r = verdict(LEAVE, why, "it cannot be understood");
+        r = verdict(LEAVE, why, N_("it cannot be understood"));
     else if (vf_opts_get(&o, key))
         r = mapped(f, kind, vf_opts_get(&o, key), why, err);
     vf_opts_free(&o);
@@ -241,7 +242,7 @@ static void fit_disk(const struct fit *f, struct vf_vm *vm, const struct vf_disk
         return;
     vf_vm_leave_out(
         vm, d->slot,
-        "before Proxmox VE 9.1 the state of a TPM must be raw: change the plan's format")
+        N_("before Proxmox VE 9.1 the state of a TPM must be raw: change the plan's format"))
         ->stop = true;
 }
 

@@ -4,6 +4,7 @@
 #include "config.h"
 #include "plan/firewall.h"
 #include "provider/pve/pve.h"
+#include "base/i18n.h"
 #include "base/str.h"
 
 #include <string.h>
@@ -50,18 +51,19 @@ static bool in_rule(const json_t *e, unsigned id)
 
 static const struct other others[] = {
     {"/snapshot", "snapshot", "name",
-     "snapshots stay at the source: take a new one at the target when the VM runs well there",
+     N_("snapshots stay at the source: take a new one at the target when the VM runs well there"),
      is_snapshot, 0},
     {"/cluster/backup", "backup job", "id",
-     "add the VM to a backup job of the target cluster, and take it out of this one", backs_up, 0},
+     N_("add the VM to a backup job of the target cluster, and take it out of this one"), backs_up,
+     0},
     {"/cluster/replication", "replication job", "id",
-     "it copies to a node of the source cluster: make one at the target if it is needed there",
+     N_("it copies to a node of the source cluster: make one at the target if it is needed there"),
      replicates, 0},
     {"/cluster/ha/rules", "high availability rule", "rule",
-     "make one at the target when the VM is under high availability there", in_rule,
+     N_("make one at the target when the VM is under high availability there"), in_rule,
      VF_PVE_VERSION(9, 0)},
     {"/access/acl", "permission of", "ugid",
-     "users and roles belong to a cluster: give it on the VM at the target", is_acl, 0},
+     N_("users and roles belong to a cluster: give it on the VM at the target"), is_acl, 0},
 };
 
 /* Who may not read a list, or whose version does not have it, moves without. */
@@ -99,14 +101,14 @@ static int read_firewall(struct vf_provider *p, struct vf_vm *vm, struct vf_erro
     for (size_t i = 0; vm->firewall && vm->firewall->unknown[i]; i++) {
         vf_autofree char *shown = vf_escape(vm->firewall->unknown[i]);
         vf_autofree char *what = vf_asprintf("firewall: %s", shown);
-        vf_vm_leave_out(vm, what, "vmferry does not know this setting: set it by hand");
+        vf_vm_leave_out(vm, what, N_("vmferry does not know this setting: set it by hand"));
     }
     if (vm->firewall)
         return 0;
     if (vf_error_code(why) != VF_E_PERMISSION && vf_error_code(why) != VF_E_UNSUPPORTED)
         return vf_fail_with(err, VF_STEAL(why));
     vf_vm_leave_out(vm, "firewall of the VM",
-                    "this login may not read it (VM.Audit): if it has rules, set them by hand");
+                    N_("this login may not read it (VM.Audit): if it has rules, set them by hand"));
     return 0;
 }
 
@@ -130,8 +132,8 @@ static int read_ha(struct vf_pve_client *c, struct vf_vm *vm, struct vf_error **
                                          group ? ", group " : "", group ? group : "");
     vf_autofree char *shown = vf_escape(what);
     vf_vm_leave_out(vm, shown,
-                    "add the VM at the target under Datacenter > HA, and take it out at the "
-                    "source when the VM there is no longer needed");
+                    N_("add the VM at the target under Datacenter > HA, and take it out at the "
+                       "source when the VM there is no longer needed"));
     return 0;
 }
 

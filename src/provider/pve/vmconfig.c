@@ -3,6 +3,7 @@
 #include "provider/pve/client.h"
 #include "provider/pve/propstr.h"
 #include "provider/pve/vmconfig.h"
+#include "base/i18n.h"
 #include "base/str.h"
 
 #include <ctype.h>
@@ -142,7 +143,7 @@ static int read_lock(struct vf_vm *vm, const char *key, const char *value, struc
         shown, vm->id);
 }
 
-static const char why_device[] = "it is a device of the source node";
+static const char why_device[] = N_("it is a device of the source node");
 
 /* Every key of qm.conf(5), Proxmox VE 6.4 to 9. What is not here is left out, and said so. */
 static const struct key keys[] = {
@@ -225,14 +226,14 @@ static const struct key keys[] = {
     {"watchdog", false, CARRY, NULL, NULL, NULL},
 
     {"cipassword", false, LEAVE, NULL, NULL,
-     "Proxmox does not give passwords out: move with --skip-start and set it with qm set VMID "
-     "--cipassword before the start, or cloud-init takes the VM for a new one and may lock the "
-     "password"},
+     N_("Proxmox does not give passwords out: do not let the VM be started, and set it with qm set "
+        "VMID --cipassword before you start it, or cloud-init takes the VM for a new one and may "
+        "lock the password")},
     {"parallel", true, LEAVE, NULL, NULL, why_device},
     {"protection", false, LEAVE, NULL, NULL,
-     "a protected VM could not be removed if the move failed: set it when all is well"},
-    {"vmstatestorage", false, LEAVE, NULL, NULL, "it names a storage of the source"},
-    {"unused", true, LEAVE, NULL, NULL, "a detached disk stays at the source"},
+     N_("a protected VM could not be removed if the move failed: set it when all is well")},
+    {"vmstatestorage", false, LEAVE, NULL, NULL, N_("it names a storage of the source")},
+    {"unused", true, LEAVE, NULL, NULL, N_("a detached disk stays at the source")},
 
     {"meta", false, NOTHING, NULL, NULL, NULL},
     {"parent", false, NOTHING, NULL, NULL, NULL}, /* snapshots are listed by themselves */
@@ -283,7 +284,7 @@ static int take_key(struct vf_vm *vm, const char *name, const char *value, struc
     vf_autofree char *what =
         vf_asprintf("%s: %s%s", label, secret ? "" : shown, secret || cut ? "..." : "");
     if (!k) {
-        vf_vm_leave_out(vm, what, "vmferry does not know this setting: set it by hand");
+        vf_vm_leave_out(vm, what, N_("vmferry does not know this setting: set it by hand"));
         return 0;
     }
     switch (k->how) {

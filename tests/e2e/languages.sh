@@ -1,0 +1,100 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# The wizard and a move in French and German: on 80 columns nothing of ours is cut off, nothing is left
+# in English, and a question can be answered in the operator's language.
+. "${top_srcdir:-.}/tests/e2e/lib.sh"
+. "${top_srcdir:-.}/tests/e2e/screen.sh"
+export LC_ALL=C.UTF-8 VMFERRY_LOCALEDIR="$work/locale"
+command -v msgfmt >/dev/null || {
+    echo "1..0 # SKIP msgfmt is not installed"
+    exit 0
+}
+for l in fr de; do
+    mkdir -p "$work/locale/$l/LC_MESSAGES"
+    msgfmt -o "$work/locale/$l/LC_MESSAGES/vmferry.mo" "$top_srcdir/po/$l.po" || exit 99
+done
+LANGUAGE=fr "$vmferry" --help | grep -q 'Déplace des machines' || {
+    echo "1..0 # SKIP there are no translations in C.UTF-8 here"
+    exit 0
+}
+lab_up
+ctl alpha set-config 100 tags 'prod'
+conf=$L/vmferry.conf
+
+# uncut WHAT [PATTERN]: no row of the screen ends in an ellipsis but those with PATTERN, whose text is
+# the VM's own or has a place where it is whole
+uncut() {
+    seen
+    ! grep -vE -- "${2:-^\$}" "$work/out" | grep '…'
+    ok $? "$language: $1: nothing is cut off"
+}
+# in_english WHAT: the commonest words of the English screens
+in_english() {
+    seen
+    ! grep -wE 'stopped|running|done|the|Enter|quit|scroll|Up/Down|storage|target' "$work/out"
+    ok $? "$language: $1: nothing is in English"
+}
+
+# way LANGUAGE VM START VMS SHEET BEGIN RESULT [READY]: what is seen of the wizard's pages, up to the report
+way() {
+    language=$1 vm=$2
+    shift
+    at_terminal "LANGUAGE=$language $vmferry -c $conf"
+    tmux -L "$screen" resize-window -x 80 -y 24
+    sees "$2" "$language: the start page"
+    uncut "start page"
+    in_english "start page"
+    keys Enter
+    sees '> alpha' "$language: the clusters"
+    keys Enter
+    sees "$3" "$language: the VMs"
+    uncut "VM list" allthings
+    in_english "VM list"
+    keys / "$vm" Enter
+    sees '> beta' "$language: the other cluster"
+    keys Enter
+    sees '> b1' "$language: its nodes"
+    keys Enter
+    sees '> local' "$language: its storages"
+    uncut storages
+    keys Enter
+    sees "$4" "$language: the plan"
+    uncut plan 'vmgenid|firewall|: ' # findings, which are whole at the bottom and in their dialog
+    in_english plan
+    keys Enter
+    sees "$5" "$language: it asks before it begins"
+    uncut question 'vmgenid|firewall|: '
+    keys Enter
+    if [ -n "${7-}" ]; then
+        sees "$7" "$language: and before the VM is shut down"
+        uncut "run screen" '│' # messages behind the question, which are whole under m
+        keys 1 Enter
+    fi
+    sees "$6" "$language: the report"
+    uncut report
+    in_english report
+    keys Escape
+    sleep 0.5
+    in_english "run screen at its end"
+    keys q
+}
+way fr web1 'Déplacer des VM' 'web1 .* en marche' '> Lancer' 'Déplacer web1 maintenant' \
+    'Rapport : web1, alpha -> beta/b1 : fait' 'arrêter web1'
+way de old1 'VMs in einen anderen' 'stubborn .* läuft' '> Start' 'old1 jetzt verschieben' \
+    'Bericht: old1, alpha -> beta/b1: fertig'
+
+# --- yes in words
+at_terminal "LANGUAGE=de '$vmferry' move -c '$conf' alpha beta b1 local db1"
+sees '  1  ja' "a command asks in German"
+keys nein Enter
+sees 'exit=' "nein ends it"
+is "$(status alpha a1 101)" stopped "with nothing done"
+at_terminal "LANGUAGE=fr '$vmferry' move -c '$conf' alpha beta b1 local db1"
+sees '  1  oui' "in French"
+keys peut Enter
+sees 'numéros' "what is neither is asked again"
+keys oui Enter
+sees 'exit=0' "oui begins"
+is "$(LANGUAGE=fr "$vmferry" jobs | grep -c ' fait .*db1')" 1 "jobs says so in French"
+
+done_testing
