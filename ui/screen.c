@@ -266,7 +266,8 @@ void vf_screen_show(struct vf_screen *s, const struct vf_canvas *c, bool whole)
     free(s->spots);
     s->n_spots = c->n_spots;
     s->spots = vf_xcalloc(c->n_spots + 1, sizeof *s->spots);
-    memcpy(s->spots, c->spots, c->n_spots * sizeof *s->spots);
+    if (c->n_spots) /* without any, c->spots is NULL */
+        memcpy(s->spots, c->spots, c->n_spots * sizeof *s->spots);
     bool cursor = c->cursor_row >= 0 && c->cursor_row < LINES && c->cursor_col < COLS;
     curs_set(cursor);
     if (cursor)

@@ -768,7 +768,8 @@ static void test_remembered(void)
                             *b = vf_networks_find(all, "alpha", "beta", "vmbr0", 0);
     ok(a && b && a->tag == 9 && vf_streq(b->bridge, "vmbr1"), "both are kept");
     vf_autofree char *path = vf_asprintf("%s/vmferry/networks.json", getenv("XDG_STATE_HOME"));
-    vf_replace_file(path, "{\"format\":1,\"networks\":[{\"source\":7},3", 40, 0600, NULL);
+    static const char broken[] = "{\"format\":1,\"networks\":[{\"source\":7},3";
+    ok(vf_replace_file(path, broken, strlen(broken), 0600, NULL) == 0, "a file cut short");
     vf_auto(vf_networks_free) struct vf_networks *bad = vf_networks_load();
     ok(!vf_networks_find(bad, "beta", "alpha", "vmbr0", 0), "a broken file is passed over");
     unlink(path);
