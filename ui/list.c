@@ -6,7 +6,16 @@
 
 #include <string.h>
 
-enum { MARGIN = 1, GAP = 2, LEAST = 6, PAGE = 10, WIDE = 4, LAST_OF_WIDE = 2, NUMBER = 5 };
+enum {
+    MARGIN = 1,
+    GAP = 2,
+    LEAST = 6,
+    NARROW = 8,
+    PAGE = 10,
+    WIDE = 4,
+    LAST_OF_WIDE = 2,
+    NUMBER = 5
+};
 
 /* ---- rows ---- */
 
@@ -157,8 +166,8 @@ static size_t n_columns(const struct vf_list *l)
     return n;
 }
 
-/* As wide as what is in them; where that is too much, columns that can be spared are left out, and
- * then the widest is made narrower. Returns how many are left. */
+/* As wide as what is in them; where that is too much, columns that can be spared are narrow or left
+ * out, and then the widest is made narrower. Returns how many are left. */
 static size_t set_widths(const struct vf_list *l, size_t n, int room, int *widths)
 {
     int total = 0, spared = 0;
@@ -170,8 +179,16 @@ static size_t set_widths(const struct vf_list *l, size_t n, int room, int *width
                 widths[k] = vf_text_columns(l->rows[i].cells[k]);
         total += widths[k] + (k ? GAP : 0);
     }
-    for (; spared < (int)l->spare && total - WIDE > room; spared++)
+    for (; spared < (int)l->spare && total > room; spared++) {
+        int others = total - widths[n - 1];
+        if (others + NARROW <= room) {
+            widths[n - 1] = room - others;
+            return n;
+        }
+        if (total - WIDE <= room)
+            break;
         total -= widths[--n] + GAP;
+    }
     while (total > room) {
         size_t widest = 0;
         for (size_t k = 1; k < n; k++)

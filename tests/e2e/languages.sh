@@ -48,7 +48,8 @@ way() {
     sees '> alpha' "$language: the clusters"
     keys Enter
     sees "$3" "$language: the VMs"
-    uncut "VM list" allthings
+    sees ' Tags *$' "$language: one long tag does not cost the column"
+    uncut "VM list" 'allthings|Tags'
     in_english "VM list"
     keys / "$vm" Enter
     sees '> beta' "$language: the other cluster"

@@ -9,7 +9,7 @@ build-aux/depcomp build-aux/install-sh build-aux/missing build-aux/mkinstalldirs
 build-aux/tap-driver.sh build-aux/test-driver build-aux/py-compile
 po/Makefile.in.in po/Makevars.template po/Rules-quot po/boldquot.sed po/en@boldquot.header
 po/en@quot.header po/insert-header.sin po/insert-header.sed po/quot.sed po/remove-potcdate.sin po/remove-potcdate.sed
-po/stamp-po po/vmferry.pot
+po/stamp-po po/vmferry.pot po/de.gmo po/fr.gmo
 m4/gettext.m4 m4/host-cpu-c-abi.m4 m4/iconv.m4 m4/intlmacosx.m4 m4/lib-ld.m4 m4/lib-link.m4 m4/lib-prefix.m4
 m4/nls.m4 m4/po.m4 m4/progtest.m4'
 
