@@ -240,9 +240,11 @@ static enum vf_wizard_end answer(struct plain *p)
     enum vf_wizard_end end = VF_WIZARD_GOES_ON;
     if (!p->over && !q.n_choices)
         end = type_line(p, a.text ? a.text : "");
-    for (size_t i = 0; !p->over && i < q.n_choices; i++)
-        if (vf_streq(a.text, choices[i].key))
-            end = press(p, (const int[]){'1' + (int)i, VF_KEY_ENTER}, 2);
+    size_t n = 0;
+    while (n < q.n_choices && !vf_streq(a.text, choices[n].key))
+        n++;
+    if (!p->over && n < q.n_choices) /* this frees the question, and with it the choices */
+        end = press(p, (const int[]){'1' + (int)n, VF_KEY_ENTER}, 2);
     vf_answer_clear(&a);
     return end;
 }
