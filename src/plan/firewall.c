@@ -80,14 +80,6 @@ char *vf_row_text(const struct vf_opts *row)
     return vf_buf_take(&b);
 }
 
-const struct vf_opts *vf_rows_find(const struct vf_rows *rows, const char *key, const char *value)
-{
-    for (size_t i = 0; i < rows->n; i++)
-        if (vf_streq(vf_opts_get(&rows->v[i], key), value))
-            return &rows->v[i];
-    return NULL;
-}
-
 static int by_text(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);

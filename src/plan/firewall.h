@@ -29,8 +29,6 @@ struct vf_opts *vf_rows_add(struct vf_rows *rows); /* valid until the next is ad
 void vf_rows_free(struct vf_rows *rows);
 /* "in ACCEPT proto=tcp dport=22"; caller frees. */
 char *vf_row_text(const struct vf_opts *row);
-/* The row whose KEY is VALUE, or NULL. */
-const struct vf_opts *vf_rows_find(const struct vf_rows *rows, const char *key, const char *value);
 /* All rows as one text, sorted unless their ORDER counts; caller frees. */
 char *vf_rows_text(const struct vf_rows *rows, bool order);
 

@@ -124,22 +124,26 @@ static int farewell(struct run *r)
     return (int)vf_json_int(r->watch.end, "exit");
 }
 
+/* What is on D until that is over or left; -1 with *ERR: there is no screen. */
+static int sit(struct desk *d, const struct vf_screen_opts *opts, struct vf_error **err)
+{
+    vf_autoerror struct vf_error *why = NULL;
+    d->screen = vf_screen_open(opts, err);
+    if (!d->screen)
+        return -1;
+    if (loop(d, &why) < 0)
+        d->left = true;
+    vf_screen_close(d->screen);
+    if (why)
+        vf_plain_error(why);
+    return 0;
+}
+
 int vf_run_follow(const char *id, const struct vf_screen_opts *opts, struct vf_tty_cache *cache,
                   struct vf_error **err)
 {
     struct desk d = {.run = vf_run_new(id, cache, err)};
-    d.screen = d.run ? vf_screen_open(opts, err) : NULL;
-    if (!d.screen) {
-        vf_run_free(d.run);
-        return -1;
-    }
-    vf_autoerror struct vf_error *why = NULL;
-    if (loop(&d, &why) < 0)
-        d.left = true;
-    vf_screen_close(d.screen);
-    if (why)
-        vf_plain_error(why);
-    int code = farewell(d.run);
+    int code = d.run && sit(&d, opts, err) == 0 ? farewell(d.run) : -1;
     vf_run_free(d.run);
     return code;
 }
@@ -148,18 +152,7 @@ int vf_run_batch(const char *id, const struct vf_screen_opts *opts, struct vf_tt
                  struct vf_error **err)
 {
     struct desk d = {.overview = vf_overview_new(id, cache, err)};
-    d.screen = d.overview ? vf_screen_open(opts, err) : NULL;
-    if (!d.screen) {
-        vf_overview_free(d.overview);
-        return -1;
-    }
-    vf_autoerror struct vf_error *why = NULL;
-    if (loop(&d, &why) < 0)
-        d.left = true;
-    vf_screen_close(d.screen);
-    if (why)
-        vf_plain_error(why);
-    int code = vf_overview_farewell(d.overview);
+    int code = d.overview && sit(&d, opts, err) == 0 ? vf_overview_farewell(d.overview) : -1;
     vf_overview_free(d.overview);
     return code;
 }
