@@ -274,7 +274,7 @@ static const struct vf_cfg_table conf_table = {.what = "vmferry.conf",
 
 void vf_ssh_conf_init(struct vf_ssh_conf *c)
 {
-    *c = (struct vf_ssh_conf){.sudo = -1, .transport = -1};
+    *c = (struct vf_ssh_conf){.sudo = -1, .transport = -1, .legacy = -1};
 }
 
 void vf_ssh_conf_free(struct vf_ssh_conf *c)
@@ -305,6 +305,8 @@ void vf_ssh_conf_inherit(struct vf_ssh_conf *dst, const struct vf_ssh_conf *base
         dst->port = base->port;
     if (dst->sudo < 0)
         dst->sudo = base->sudo;
+    if (dst->legacy < 0)
+        dst->legacy = base->legacy;
     if (dst->transport < 0)
         dst->transport = base->transport;
 }

@@ -26,6 +26,7 @@ struct vf_ssh_conf {
     char *jump;    /* [user@]host[:port] to go through; "none": straight, always */
     int sudo;      /* 1: run as root through sudo -n; -1: not set */
     int transport; /* enum vf_ssh_transport, -1: not set */
+    int legacy;    /* 1: also the key types and algorithms of old hosts; -1: not set */
 };
 
 struct vf_node_conf {
@@ -45,7 +46,7 @@ struct vf_storage_conf {
 
 struct vf_cluster_conf {
     char *name;
-    char *type;        /* "pve" */
+    char *type;        /* "pve", "esxi" (a host or a vCenter), "files" (see vf_conf_cluster()) */
     char **urls;       /* https://HOST:8006, tried in order */
     char *user;        /* user@realm; without realm, or NULL: what is missing is asked */
     char *token;       /* user@realm!name; NULL: log in with a password */
@@ -54,8 +55,10 @@ struct vf_cluster_conf {
     struct vf_secret *secret; /* read already, from a proxmoverc; NULL otherwise */
     char **fingerprints; /* SHA-256 of the certificates, "AA:BB:…", any of them; NULL: CA check */
     char *ca_file;
-    bool verify; /* false only with --no-verify-ssl or verify = false */
-    char *via;   /* [user@]host[:port]: API and SSH go through this host; NULL: straight */
+    bool verify;  /* false only with --no-verify-ssl or verify = false */
+    char *way;    /* into an ESXi host: "api", "ssh"; NULL: what answers */
+    bool old_tls; /* versions and ciphers of TLS that are no longer safe, for old hosts */
+    char *via;    /* [user@]host[:port]: API and SSH go through this host; NULL: straight */
     struct vf_ssh_conf ssh;
     struct vf_node_conf *nodes;
     size_t n_nodes;
@@ -86,7 +89,9 @@ struct vf_conf *vf_conf_parse(const char *text, size_t len, const char *path,
 void vf_conf_free(struct vf_conf *c);
 VF_DEFINE_CLEANUP(struct vf_conf *, vf_conf_free)
 
-/* Borrowed; NULL with VF_E_USAGE naming the known ones. */
+/* Borrowed; NULL with VF_E_USAGE naming the known ones. A NAME that is an absolute path is a
+ * cluster of type "files" without being configured: exported VMs on this machine, its only URL that
+ * path. */
 const struct vf_cluster_conf *vf_conf_cluster(const struct vf_conf *c, const char *name,
                                               struct vf_error **err);
 /* Borrowed or NULL. */

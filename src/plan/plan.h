@@ -60,6 +60,17 @@ enum { VF_FIXES = 4 };
 extern const char *const vf_fix_words[];
 #define VF_FIX_BIT(fix) (1U << (fix))
 
+/* Virtual hardware of a VM that comes from another hypervisor. */
+enum vf_profile {
+    VF_PROFILE_NONE,   /* the VM comes from Proxmox VE */
+    VF_PROFILE_MODERN, /* virtio-scsi-single, virtio cards */
+    VF_PROFILE_OLD, /* i440fx, ide0 ..., e1000, cards disconnected until a person has seen it start
+                     */
+    VF_PROFILE_WINDOWS, /* SATA and e1000 until its virtio drivers are installed */
+};
+/* "none", "modern", "old", "windows", NULL-terminated, by number. */
+extern const char *const vf_profile_words[];
+
 struct vf_plan {
     char *source, *target; /* cluster names of vmferry.conf */
     unsigned vm_id;        /* the source VM */
@@ -73,10 +84,13 @@ struct vf_plan {
     size_t n_disks;
     struct vf_plan_nic *nics;
     size_t n_nics;
-    bool copy_disks; /* false: --skip-disks */
-    bool precopy;    /* copy raw disks of a running VM before it is shut down, and again after */
-    bool start;      /* start at the target (only when the source was running) */
-    uint64_t rate;   /* bytes per second, 0: no limit */
+    enum vf_profile profile;
+    bool driver_disk;      /* windows: a small virtio disk, so that it installs the driver */
+    bool remove_snapshots; /* at the source, before its disks are read: agreed to */
+    bool copy_disks;       /* false: --skip-disks */
+    bool precopy;  /* copy raw disks of a running VM before it is shut down, and again after */
+    bool start;    /* start at the target (only when the source was running) */
+    uint64_t rate; /* bytes per second, 0: no limit */
     enum vf_verify verify;
     enum vf_method method;
     unsigned compress;         /* index of vf_compress_words */

@@ -29,6 +29,7 @@ struct plan_file {
 const char *const vf_verify_words[] = {"full", "none", NULL};
 const char *const vf_cache_words[] = {"none",   "writethrough", "writeback",
                                       "unsafe", "directsync",   NULL};
+const char *const vf_profile_words[] = {"none", "modern", "old", "windows", NULL};
 const char *const vf_compress_words[] = {"auto", "1", "2", "3", "4", "5", "6", "off", NULL};
 const char *const vf_route_words[] = {"auto", "local", "direct", "reverse", "relay", NULL};
 static const char *const method_words[] = {"copy", "remote-migrate", NULL};

@@ -138,6 +138,7 @@ static void copy_lists(struct vf_vm *c, const struct vf_vm *vm)
                               s->size,
                               s->used,
                               {0},
+                              s->fresh,
                               s->linked};
         vf_opts_copy(&d->opts, &s->opts);
     }
@@ -189,6 +190,8 @@ struct vf_vm *vf_vm_copy(const struct vf_vm *vm)
         .pool = vf_strdup(vm->pool),
         .ha = vf_strdup(vm->ha),
         .firewall = vf_firewall_copy(vm->firewall),
+        .guest = vm->guest,
+        .system = vf_strdup(vm->system),
     };
     vf_opts_copy(&c->opts, &vm->opts);
     copy_lists(c, vm);
@@ -239,6 +242,7 @@ void vf_vm_free(struct vf_vm *vm)
     free(vm->uuid);
     free(vm->pool);
     free(vm->ha);
+    free(vm->system);
     vf_firewall_free(vm->firewall);
     free(vm);
 }

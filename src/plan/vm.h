@@ -28,6 +28,15 @@ void vf_opts_free(struct vf_opts *o);
 enum vf_vm_state { VF_VM_UNKNOWN, VF_VM_STOPPED, VF_VM_RUNNING, VF_VM_PAUSED };
 const char *vf_vm_state_name(enum vf_vm_state s); /* "unknown", "stopped", "running", "paused" */
 
+/* Which virtual hardware the system of a VM that comes from another hypervisor has drivers for. */
+enum vf_guest_age {
+    VF_GUEST_AS_IS,   /* the VM comes from Proxmox VE: everything stays as it is */
+    VF_GUEST_MODERN,  /* virtio out of the box */
+    VF_GUEST_OLD,     /* IDE and e1000: its kernel or its initramfs may know no virtio */
+    VF_GUEST_UNSURE,  /* from the time in between: a person knows */
+    VF_GUEST_WINDOWS, /* virtio once its drivers are installed */
+};
+
 struct vf_disk {
     char *slot;    /* bus and number: "scsi0", "virtio1" */
     char *storage; /* "local" */
@@ -37,7 +46,9 @@ struct vf_disk {
     uint64_t size; /* bytes the guest sees */
     uint64_t used; /* bytes allocated; 0: not known */
     struct vf_opts
-        opts;    /* cache, discard, iothread, ssd, serial, backup, iops_rd …; not size, format */
+        opts;   /* cache, discard, iothread, ssd, serial, backup, iops_rd …; not size, format */
+    bool fresh; /* made empty by the platform when VOLUME is NULL: an EFI disk, a TPM state, a small
+                   disk for a driver; nothing is copied to it */
     bool linked; /* rests on a template's disk; a copy of it is a whole disk */
 };
 
@@ -93,6 +104,9 @@ struct vf_vm {
     struct vf_opts opts; /* machine, bios, cpu, ostype, agent, scsihw, vga, … carried as they are */
     char *pool;          /* NULL: none, or none that the login may see */
     char *ha;            /* requested state under high availability; NULL: not under it */
+    enum vf_guest_age guest;
+    char *system; /* the guest's, as it is called there ("debian10_64Guest", "Debian GNU/Linux 7");
+                     NULL: not told */
     struct vf_firewall *firewall; /* NULL: not read, or not readable */
     struct vf_left_out *left_out;
     size_t n_left_out;

@@ -100,12 +100,30 @@ enum vf_pool { VF_POOL_THERE, VF_POOL_MAY, VF_POOL_NEVER };
 #define VF_HA_STARTED "started"
 #define VF_HA_IGNORED "ignored"
 
+/* What a platform or login cannot do to a source; the steps that would are left out. */
+enum { VF_LACKS_CLAIM = 1, VF_LACKS_RENAME = 2, VF_LACKS_ONBOOT = 4, VF_LACKS_POWER = 8 };
+
+/* Where its disks are read: by a mover on their node; by vmferry-fetch on this machine, over the
+ * network or from files here. */
+enum vf_disks_at { VF_DISKS_AT_NODE, VF_DISKS_FETCHED };
+
 enum vf_power { VF_POWER_START, VF_POWER_SHUTDOWN, VF_POWER_STOP };
 
 typedef int vf_guard_fn(void *opaque, struct vf_error **err);
 
 struct vf_provider_ops {
     const char *type;
+    enum vf_disks_at disks;
+    bool only_source; /* VMs cannot be moved there */
+    /* Bits; NULL: it can do everything. */
+    unsigned (*lacks)(struct vf_provider *p);
+    /* SHA-256 of N bytes at OFFSET of a volume's content, 64 hex digits, caller frees: by the
+     * host's own means, *BY_HOST true; else of bytes that were read a second time. NULL in the
+     * table: the mover's hash is all there is. */
+    char *(*hash)(struct vf_provider *p, const char *volume, uint64_t n, uint64_t offset,
+                  bool *by_host, struct vf_error **err);
+    /* Removes all snapshots of a VM at the source; NULL: never needed. */
+    int (*drop_snapshots)(struct vf_provider *p, unsigned id, struct vf_error **err);
 
     /* Reading. Lists: *OUT is an array of *N the matching _free() releases. */
     int (*nodes)(struct vf_provider *p, struct vf_node **out, size_t *n, struct vf_error **err);

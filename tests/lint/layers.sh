@@ -13,7 +13,8 @@ net: conf base
 disk: base
 mover: disk base
 xfer: disk mover net base
-provider: net plan conf base
+provider: net disk plan conf base
+fetch: provider mover disk net plan conf base
 job: provider xfer plan net conf base
 ui: job plan conf base
 '
@@ -35,7 +36,7 @@ misplaced() {
     done
 }
 
-for folder in base conf plan net disk mover xfer provider job ui; do
+for folder in base conf plan net disk mover xfer provider fetch job ui; do
     allowed=$(printf '%s' "$table" | sed -n "s/^$folder://p")
     dir=src/$folder
     [ $folder != ui ] || dir=ui

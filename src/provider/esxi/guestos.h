@@ -4,12 +4,7 @@
 #ifndef VF_PROVIDER_ESXI_GUESTOS_H
 #define VF_PROVIDER_ESXI_GUESTOS_H
 
-enum vf_guest_age {
-    VF_GUEST_MODERN,  /* virtio out of the box */
-    VF_GUEST_OLD,     /* IDE and e1000: its kernel or its initramfs may know no virtio */
-    VF_GUEST_UNSURE,  /* from the time in between: a person knows */
-    VF_GUEST_WINDOWS, /* virtio once its drivers are installed */
-};
+#include "plan/vm.h"
 
 struct vf_guest_os {
     const char *ostype; /* of qm.conf(5) */

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config.h"
+#include "disk/recipe.h"
+#include "base/str.h"
+
+#include <jansson.h>
+
+struct vf_recipe_part *vf_recipe_add(struct vf_recipe *r)
+{
+    r->parts = vf_xrealloc(r->parts, (r->n_parts + 1) * sizeof *r->parts);
+    r->parts[r->n_parts] = (struct vf_recipe_part){0};
+    return &r->parts[r->n_parts++];
+}
+
+void vf_recipe_free(struct vf_recipe *r)
+{
+    if (!r)
+        return;
+    for (size_t i = 0; i < r->n_parts; i++) {
+        free(r->parts[i].dc);
+        free(r->parts[i].datastore);
+        free(r->parts[i].path);
+    }
+    free(r->parts);
+    free(r->name);
+    free(r->image);
+    free(r);
+}
+
+char *vf_recipe_text(const struct vf_recipe *r)
+{
+    json_t *parts = json_array();
+    for (size_t i = 0; i < r->n_parts; i++) {
+        const struct vf_recipe_part *p = &r->parts[i];
+        json_array_append_new(parts,
+                              json_pack("{s:s*, s:s*, s:s*, s:I, s:I}", "dc", p->dc, "datastore",
+                                        p->datastore, "path", p->path, "offset",
+                                        (json_int_t)p->offset, "length", (json_int_t)p->length));
+    }
+    json_t *o = json_pack("{s:s, s:I, s:s*, s:o}", "name", r->name, "size", (json_int_t)r->size,
+                          "image", r->image, "parts", parts);
+    char *text = o ? json_dumps(o, JSON_COMPACT | JSON_PRESERVE_ORDER) : NULL;
+    json_decref(o);
+    if (!text)
+        abort(); /* names were made valid UTF-8 by who read them */
+    return text;
+}
+
+static int read_part(const json_t *o, struct vf_recipe_part *p)
+{
+    const char *dc = NULL, *datastore = NULL, *path = NULL;
+    json_int_t offset = 0, length = 0;
+    if (json_unpack((json_t *)o, "{s?s, s?s, s?s, s:I, s:I}", "dc", &dc, "datastore", &datastore,
+                    "path", &path, "offset", &offset, "length", &length) < 0 ||
+        offset < 0 || length <= 0 || (datastore && !path))
+        return -1;
+    p->dc = vf_strdup(dc);
+    p->datastore = vf_strdup(datastore);
+    p->path = vf_strdup(path);
+    p->offset = (uint64_t)offset;
+    p->length = (uint64_t)length;
+    return 0;
+}
+
+/* Sums up without wrapping: 2^63 at most. */
+static bool complete(const struct vf_recipe *r)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < r->n_parts; i++)
+        if ((sum += r->parts[i].length) > INT64_MAX)
+            return false;
+    return r->image ? r->n_parts == 1 : sum == r->size;
+}
+
+struct vf_recipe *vf_recipe_parse(const char *text, struct vf_error **err)
+{
+    struct vf_recipe *r = vf_xcalloc(1, sizeof *r);
+    json_t *o = json_loads(text, 0, NULL);
+    const char *name = NULL, *image = NULL;
+    json_int_t size = 0;
+    json_t *parts = NULL;
+    bool ok = o &&
+              json_unpack(o, "{s:s, s:I, s?s, s:o}", "name", &name, "size", &size, "image", &image,
+                          "parts", &parts) == 0 &&
+              size > 0 && json_is_array(parts);
+    for (size_t i = 0; ok && i < json_array_size(parts); i++)
+        ok = read_part(json_array_get(parts, i), vf_recipe_add(r)) == 0;
+    if (ok) {
+        r->name = vf_strdup(name);
+        r->image = vf_strdup(image);
+        r->size = (uint64_t)size;
+        ok = complete(r);
+    }
+    json_decref(o);
+    if (ok)
+        return r;
+    vf_recipe_free(r);
+    vf_fail(err, VF_E_CORRUPT, "the description of a disk's parts is damaged");
+    return NULL;
+}
