@@ -175,6 +175,8 @@ struct vf_vm *vf_vm_copy(const struct vf_vm *vm)
         .node = vf_strdup(vm->node),
         .state = vm->state,
         .unnamed = vm->unnamed,
+        .called = vf_strdup(vm->called),
+        .snapshots = vm->snapshots,
         .template_ = vm->template_,
         .container = vm->container,
         .onboot = vm->onboot,
@@ -191,6 +193,8 @@ struct vf_vm *vf_vm_copy(const struct vf_vm *vm)
         .ha = vf_strdup(vm->ha),
         .firewall = vf_firewall_copy(vm->firewall),
         .guest = vm->guest,
+        .secure_boot = vm->secure_boot,
+        .tpm = vm->tpm,
         .system = vf_strdup(vm->system),
     };
     vf_opts_copy(&c->opts, &vm->opts);
@@ -235,6 +239,7 @@ void vf_vm_free(struct vf_vm *vm)
     vf_strv_free(vm->boot);
     free(vm->name);
     free(vm->node);
+    free(vm->called);
     free(vm->lock);
     free(vm->digest);
     free(vm->description);

@@ -48,16 +48,15 @@ int vf_absent_remove_token(struct vf_provider *p, const char *user, const char *
 char **vf_absent_own_tokens(struct vf_provider *p, const char *prefix, struct vf_error **err);
 
 #define VF_ABSENT_LOOKS                                                                            \
-    .outline = vf_absent_outline, .surroundings = vf_absent_surroundings,                          \
-    .firewall = vf_absent_firewall, .firewall_shared = vf_absent_firewall_shared,                  \
-    .storages = vf_absent_storages, .bridges = vf_absent_bridges, .pool = vf_absent_pool,          \
-    .may = vf_absent_may, .mac_prefix = vf_absent_mac_prefix, .free_id = vf_absent_free_id,        \
-    .twins = vf_absent_twins, .rights = vf_absent_rights, .version = vf_absent_version,            \
-    .abilities = vf_absent_abilities, .tasks = vf_absent_tasks,                                    \
-    .replications = vf_absent_replications, .may_replicate = vf_absent_may_replicate,              \
-    .option = vf_absent_option, .password_user = vf_absent_password_user,                          \
-    .make_token = vf_absent_make_token, .remove_token = vf_absent_remove_token,                    \
-    .own_tokens = vf_absent_own_tokens
+    .surroundings = vf_absent_surroundings, .firewall = vf_absent_firewall,                        \
+    .firewall_shared = vf_absent_firewall_shared, .storages = vf_absent_storages,                  \
+    .bridges = vf_absent_bridges, .pool = vf_absent_pool, .may = vf_absent_may,                    \
+    .mac_prefix = vf_absent_mac_prefix, .free_id = vf_absent_free_id, .twins = vf_absent_twins,    \
+    .rights = vf_absent_rights, .version = vf_absent_version, .abilities = vf_absent_abilities,    \
+    .tasks = vf_absent_tasks, .replications = vf_absent_replications,                              \
+    .may_replicate = vf_absent_may_replicate, .option = vf_absent_option,                          \
+    .password_user = vf_absent_password_user, .make_token = vf_absent_make_token,                  \
+    .remove_token = vf_absent_remove_token, .own_tokens = vf_absent_own_tokens
 
 /* Making a VM, and what only Proxmox VE can be asked to change: UNSUPPORTED. */
 int vf_absent_fit(struct vf_provider *p, struct vf_vm *vm, struct vf_error **err);
@@ -111,8 +110,8 @@ void vf_absent_set_guard(struct vf_provider *p, vf_guard_fn *guard, void *opaque
 unsigned vf_absent_lacks(struct vf_provider *p); /* all of VF_LACKS_… */
 
 #define VF_ABSENT_CHANGES                                                                          \
-    .lacks = vf_absent_lacks, .state = vf_absent_state, .notes = vf_absent_notes,                  \
-    .addresses = vf_absent_addresses, .agent = vf_absent_agent,                                    \
+    .outline = vf_absent_outline, .lacks = vf_absent_lacks, .state = vf_absent_state,              \
+    .notes = vf_absent_notes, .addresses = vf_absent_addresses, .agent = vf_absent_agent,          \
     .describe_as = vf_absent_describe_as, .rename = vf_absent_rename,                              \
     .set_onboot = vf_absent_set_onboot, .power = vf_absent_power,                                  \
     .set_cancel = vf_absent_set_cancel, .set_guard = vf_absent_set_guard
