@@ -130,6 +130,12 @@ struct vf_provider_ops {
      * table: the mover's hash is all there is. */
     char *(*hash)(struct vf_provider *p, const char *volume, uint64_t n, uint64_t offset,
                   bool *by_host, struct vf_error **err);
+    /* Reads all files of VM ID that came with checksums, *FILES of them, and compares: CORRUPT when
+     * one is not as it was exported. PROGRESS (may be NULL) is told bytes, and of how many. NULL in
+     * the table: nothing comes with checksums. */
+    int (*vouch)(struct vf_provider *p, unsigned id,
+                 void (*progress)(void *opaque, uint64_t done, uint64_t total), void *opaque,
+                 unsigned *files, struct vf_error **err);
     /* NULL in the table: nobody has to log in to read its disks. */
     void (*login)(struct vf_provider *p, struct vf_login *out);
     /* Removes all snapshots of a VM at the source; NULL: never needed. */

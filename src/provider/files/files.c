@@ -5,6 +5,7 @@
 #include "provider/files/files.h"
 #include "provider/absent.h"
 #include "disk/recipe.h"
+#include "base/buf.h"
 #include "base/log.h"
 #include "base/str.h"
 
@@ -257,8 +258,7 @@ static char *notes(struct vf_provider *p, unsigned id, struct vf_error **err)
 /* ---- disks ---- */
 
 /* The package whose disk VOLUME is. */
-static const struct vf_package *owner_of(struct files *f, const char *volume,
-                                         struct vf_error **err)
+static const struct vf_package *owner_of(struct files *f, const char *volume, struct vf_error **err)
 {
     for (size_t i = 0; i < f->n_entries; i++)
         for (size_t k = 0; f->entries[i].vm && k < f->entries[i].vm->n_disks; k++)
@@ -285,10 +285,8 @@ static int volume_of(struct vf_provider *p, const char *node, const char *volume
     *out = (struct vf_volume){0};
     if (!r)
         return -1;
-    *out = (struct vf_volume){.path = vf_recipe_text(r),
-                              .format = vf_strdup("recipe"),
-                              .size = r->size,
-                              .used = used};
+    *out = (struct vf_volume){
+        .path = vf_recipe_text(r), .format = vf_strdup("recipe"), .size = r->size, .used = used};
     return 0;
 }
 
@@ -330,25 +328,26 @@ static void on_progress(void *opaque, uint64_t done)
         v->progress(v->opaque, v->before + done, v->total);
 }
 
-static int vouch_for(struct files *f, const struct vf_package *p,
-                     const struct vf_manifest_entry *e, struct vouching *v, struct vf_error **err)
+static int vouch_for(struct files *f, const struct vf_package *p, const struct vf_manifest_entry *e,
+                     struct vouching *v, struct vf_error **err)
 {
     struct vf_place at = {0};
     vf_autofree char *shown = vf_escape(e->name);
     if (vf_package_find(p, e->name, &at, err) < 0)
         return -1;
-    vf_autofree char *sum = vf_file_sum(e->algorithm, at.path, at.offset, at.size, f->cancel,
-                                        on_progress, v, err);
+    vf_autofree char *sum =
+        vf_file_sum(e->algorithm, at.path, at.offset, at.size, f->cancel, on_progress, v, err);
     v->before += at.size;
     vf_place_clear(&at);
     if (!sum)
         return -1;
     if (vf_streq(sum, e->hex))
         return 0;
-    return vf_fail(err, VF_E_CORRUPT,
-                   "%s in %s is not as it was exported: its %s sum is not that of %s; copy the file "
-                   "again, or export the VM again",
-                   shown, p->dir, e->algorithm, p->manifest);
+    return vf_fail(
+        err, VF_E_CORRUPT,
+        "%s in %s is not as it was exported: its %s sum is not that of %s; copy the file "
+        "again, or export the VM again",
+        shown, p->dir, e->algorithm, p->manifest);
 }
 
 static bool is_of(const struct vf_vm *vm, const struct vf_package *p,
@@ -412,7 +411,7 @@ static void free_files(struct vf_provider *p)
 
 static const struct vf_provider_ops ops = {
     VF_ABSENT_LOOKS,
-    VF_ABSENT_MAKING,
+    VF_ABSENT_TARGET,
     .outline = vf_absent_outline,
     .lacks = vf_absent_lacks,
     .state = vf_absent_state,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config.h"
 #include "provider/files/manifest.h"
+#include "base/buf.h"
 #include "base/fdio.h"
 #include "base/str.h"
 
@@ -18,7 +19,7 @@ static const struct {
     const char *name, *openssl;
     size_t digits;
 } algorithms[] = {
-    {"SHA1", "SHA1", 40},     {"SHA256", "SHA256", 64},   {"SHA512", "SHA512", 128},
+    {"SHA1", "SHA1", 40},     {"SHA256", "SHA256", 64},  {"SHA512", "SHA512", 128},
     {"SHA384", "SHA384", 96}, {"SHA-256", "SHA256", 64}, {"SHA-1", "SHA1", 40},
 };
 
@@ -121,13 +122,20 @@ static int feed(EVP_MD_CTX *sum, int fd, const char *path, uint64_t offset, uint
     return 0;
 }
 
+static char *hex_of(const unsigned char *digest, unsigned len)
+{
+    vf_autobuf struct vf_buf hex = {0};
+    for (unsigned i = 0; i < len; i++)
+        vf_buf_printf(&hex, "%02x", digest[i]);
+    return vf_buf_take(&hex);
+}
+
 char *vf_file_sum(const char *algorithm, const char *path, uint64_t offset, uint64_t n,
                   struct vf_cancel *cancel, vf_sum_progress *progress, void *opaque,
                   struct vf_error **err)
 {
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned len = 0;
-    vf_autobuf struct vf_buf hex = {0};
     vf_autofd int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
         vf_fail_errno(err, errno, "opening %s", path);
@@ -143,7 +151,14 @@ char *vf_file_sum(const char *algorithm, const char *path, uint64_t offset, uint
         vf_fail(err, VF_E_UNSUPPORTED, "OpenSSL has no %s here", algorithm);
         return NULL;
     }
-    for (unsigned i = 0; i < len; i++)
-        vf_buf_printf(&hex, "%02x", digest[i]);
-    return vf_buf_take(&hex);
+    return hex_of(digest, len);
+}
+
+char *vf_text_sum(const void *data, size_t n)
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned len = 0;
+    if (!EVP_Digest(data, n, digest, &len, EVP_sha256(), NULL))
+        abort(); /* there is no OpenSSL without it */
+    return hex_of(digest, len);
 }

@@ -32,4 +32,7 @@ char *vf_file_sum(const char *algorithm, const char *path, uint64_t offset, uint
                   struct vf_cancel *cancel, vf_sum_progress *progress, void *opaque,
                   struct vf_error **err);
 
+/* SHA-256 of N bytes of memory as lower-case hex; caller frees. */
+char *vf_text_sum(const void *data, size_t n);
+
 #endif

@@ -147,7 +147,6 @@ static int read_disks(struct vf_ovf *o, const xmlNode *section, const char *name
     return 0;
 }
 
-
 const struct vf_ovf_disk *vf_ovf_disk_of(const struct vf_ovf *o, const char *id)
 {
     for (size_t i = 0; id && i < o->n_disks; i++)
@@ -173,7 +172,8 @@ static char *chosen_configuration(const xmlNode *envelope)
     const xmlNode *section = vf_ovf_child(envelope, "DeploymentOptionSection");
     const xmlNode *chosen = vf_ovf_child(section, "Configuration");
     for (const xmlNode *n = section ? section->children : NULL; n; n = n->next) {
-        vf_autofree char *is = vf_ovf_is(n, "Configuration") ? vf_ovf_attribute(n, "default") : NULL;
+        vf_autofree char *is =
+            vf_ovf_is(n, "Configuration") ? vf_ovf_attribute(n, "default") : NULL;
         if (vf_streq(is, "true") || vf_streq(is, "1"))
             chosen = n;
     }

@@ -79,8 +79,8 @@ static bool mentions(const char *text, const char *word)
 
 static const char *bus_of(enum resource type, const char *subtype)
 {
-    return type == SCSI               ? "scsi"
-           : type == IDE              ? "ide"
+    return type == SCSI                ? "scsi"
+           : type == IDE               ? "ide"
            : mentions(subtype, "nvme") ? "nvme"
            : mentions(subtype, "scsi") ? "scsi"
                                        : "sata";
@@ -313,8 +313,8 @@ static int add_hardware(struct vm *v, const xmlNode *section, const char *config
 {
     /* controllers first, in whatever order they stand */
     for (const xmlNode *n = section->children; n; n = n->next) {
-        vf_autofree char *type = counts(n, configuration) ? vf_ovf_child_text(n, "ResourceType")
-                                                          : NULL;
+        vf_autofree char *type =
+            counts(n, configuration) ? vf_ovf_child_text(n, "ResourceType") : NULL;
         uint64_t t = vf_ovf_number(type);
         if (t == IDE || t == SCSI || t == OTHER_STORAGE)
             add_controller(v, n, (enum resource)t);
@@ -357,16 +357,36 @@ static const struct {
     unsigned cim;
     const char *guest;
 } systems[] = {
-    {36, "otherlinux"},       {58, "win2000"},        {67, "winXPPro"},
-    {68, "winXPPro-64"},      {69, "winNetStandard"}, {70, "winNetStandard-64"},
-    {73, "winVista"},         {74, "winVista-64"},    {76, "longhorn"},
-    {77, "longhorn-64"},      {79, "rhel6"},          {80, "rhel6-64"},
-    {84, "sles"},             {85, "sles-64"},        {93, "ubuntu"},
-    {94, "ubuntu-64"},        {95, "debian"},         {96, "debian-64"},
-    {101, "otherlinux-64"},   {103, "windows7Server-64"}, {105, "windows7-64"},
-    {106, "centos"},          {107, "centos-64"},     {113, "windows8-64"},
-    {114, "windows8"},        {115, "windows8Server-64"}, {116, "windows8Server-64"},
-    {117, "windows9-64"},     {119, "windows9Server-64"}, {120, "windows9-64"},
+    {36, "otherlinux"},
+    {58, "win2000"},
+    {67, "winXPPro"},
+    {68, "winXPPro-64"},
+    {69, "winNetStandard"},
+    {70, "winNetStandard-64"},
+    {73, "winVista"},
+    {74, "winVista-64"},
+    {76, "longhorn"},
+    {77, "longhorn-64"},
+    {79, "rhel6"},
+    {80, "rhel6-64"},
+    {84, "sles"},
+    {85, "sles-64"},
+    {93, "ubuntu"},
+    {94, "ubuntu-64"},
+    {95, "debian"},
+    {96, "debian-64"},
+    {101, "otherlinux-64"},
+    {103, "windows7Server-64"},
+    {105, "windows7-64"},
+    {106, "centos"},
+    {107, "centos-64"},
+    {113, "windows8-64"},
+    {114, "windows8"},
+    {115, "windows8Server-64"},
+    {116, "windows8Server-64"},
+    {117, "windows9-64"},
+    {119, "windows9Server-64"},
+    {120, "windows9-64"},
 };
 
 /* "Windows10_64" of VirtualBox is windows9-64 there. */
@@ -375,13 +395,20 @@ static char *guest_of_vbox(const char *type)
     static const struct {
         const char *vbox, *vmx;
     } names[] = {
-        {"Windows2022", "windows2022srvNext"}, {"Windows2019", "windows2019srv"},
-        {"Windows2016", "windows9Server"},     {"Windows2012", "windows8Server"},
-        {"Windows2008", "longhorn"},           {"Windows2003", "winNetStandard"},
-        {"Windows2000", "win2000"},            {"WindowsXP", "winXPPro"},
-        {"WindowsVista", "winVista"},          {"Windows10", "windows9"},
-        {"Windows11", "windows11"},            {"Windows81", "windows8"},
-        {"Windows8", "windows8"},              {"Windows7", "windows7"},
+        {"Windows2022", "windows2022srvNext"},
+        {"Windows2019", "windows2019srv"},
+        {"Windows2016", "windows9Server"},
+        {"Windows2012", "windows8Server"},
+        {"Windows2008", "longhorn"},
+        {"Windows2003", "winNetStandard"},
+        {"Windows2000", "win2000"},
+        {"WindowsXP", "winXPPro"},
+        {"WindowsVista", "winVista"},
+        {"Windows10", "windows9"},
+        {"Windows11", "windows11"},
+        {"Windows81", "windows8"},
+        {"Windows8", "windows8"},
+        {"Windows7", "windows7"},
         {"RedHat", "rhel"},
     };
     for (size_t i = 0; i < VF_COUNT(names); i++)

@@ -4,6 +4,7 @@
 #include "provider/files/files.h"
 #include "provider/esxi/describe.h"
 #include "disk/vmdk.h"
+#include "base/buf.h"
 #include "base/fdio.h"
 #include "base/str.h"
 
@@ -78,11 +79,12 @@ static int open_file(const char *path, struct stat *st, struct vf_error **err)
 /* A link out of the directory would take along what was never exported. */
 static int check_inside(const struct vf_package *p, const char *path, struct vf_error **err)
 {
-    vf_autofree char *real = realpath(path, NULL), *dir = realpath(p->dir, NULL);
+    vf_autofree char *dir = realpath(p->dir, NULL), *real = dir ? realpath(path, NULL) : NULL;
+    int why = errno;
     vf_autofree char *shown = vf_escape(path);
-    if (!real || !dir)
-        return vf_fail(err, errno == EACCES ? VF_E_PERMISSION : VF_E_NOTFOUND,
-                       "its file %s cannot be read (%s): put it there", shown, strerror(errno));
+    if (!real)
+        return vf_fail(err, why == EACCES ? VF_E_PERMISSION : VF_E_NOTFOUND,
+                       "its file %s cannot be read (%s): put it there", shown, strerror(why));
     size_t n = strlen(dir);
     if (!strncmp(real, dir, n) && (real[n] == '/' || dir[n - 1] == '/'))
         return 0;
@@ -160,8 +162,8 @@ int vf_package_find(const struct vf_package *p, const char *name, struct vf_plac
         *out = (struct vf_place){0};
         free(beside);
         beside = vf_vmdk_beside(p->descriptor, &x, &why);
-        if (beside && (p->members ? find_member(p, x.file, out, &why)
-                                  : find_file(p, x.file, out, &why)) == 0)
+        if (beside &&
+            (p->members ? find_member(p, x.file, out, &why) : find_file(p, x.file, out, &why)) == 0)
             return 0;
         if (vf_error_code(why) != VF_E_NOTFOUND || i || vf_streq(name, other))
             return vf_fail_with(err, VF_STEAL(why));
@@ -272,7 +274,8 @@ struct vf_package *vf_package_open(const char *path, struct vf_error **err)
         return VF_STEAL(p);
     if (read_sums(p, err) < 0 || check_descriptor(p, err) < 0)
         return NULL;
-    vf_autofree char *name = archive ? vf_asprintf("%s (%s)", path, p->descriptor) : vf_strdup(path);
+    vf_autofree char *name =
+        archive ? vf_asprintf("%s (%s)", path, p->descriptor) : vf_strdup(path);
     p->ovf = vf_ovf_parse(p->text, strlen(p->text), name, err);
     return p->ovf ? VF_STEAL(p) : NULL;
 }

@@ -130,8 +130,8 @@ static void move_into(struct vf_recipe *r, const struct vf_place *own, const str
 }
 
 static struct vf_recipe *make_recipe(const struct vf_package *p, const char *name,
-                                     const char *volume, const struct vf_place *own,
-                                     char **warning, uint64_t *used, struct vf_error **err)
+                                     const char *volume, const struct vf_place *own, char **warning,
+                                     uint64_t *used, struct vf_error **err)
 {
     vf_auto(vf_vmdk_free) struct vf_vmdk *d = read_vmdk(name, own, err);
     if (!d)

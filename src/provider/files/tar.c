@@ -27,8 +27,8 @@ struct reader {
     int fd;
     uint64_t size, at;
     const char *path;
-    char *name;       /* of the next member, by a record before it; NULL: in its header */
-    uint64_t length;  /* likewise its size */
+    char *name;      /* of the next member, by a record before it; NULL: in its header */
+    uint64_t length; /* likewise its size */
     bool has_length;
 };
 
@@ -41,8 +41,8 @@ void vf_tar_free(struct vf_tar_member *v, size_t n)
 
 static int damaged(const struct reader *r, const char *why, struct vf_error **err)
 {
-    return vf_fail(err, VF_E_CORRUPT, "%s is damaged (%s at byte %llu): copy it again", r->path, why,
-                   (unsigned long long)r->at);
+    return vf_fail(err, VF_E_CORRUPT, "%s is damaged (%s at byte %llu): copy it again", r->path,
+                   why, (unsigned long long)r->at);
 }
 
 /* Octal digits, or base 256 where the first bit is set; -1: neither. */
