@@ -3,6 +3,7 @@
 #include "config.h"
 #include "net/ssh.h"
 #include "base/fdio.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "net/ssh_master.h"
@@ -361,8 +362,16 @@ static int exchange(struct vf_ssh *s, struct vf_ssh_child *c, const char *input,
         struct pollfd fds[3] = {{.fd = c->in, .events = POLLOUT},
                                 {.fd = c->out, .events = POLLIN},
                                 {.fd = c->err, .events = POLLIN}};
-        if (vf_cancel_poll(s->cancel, fds, 3, -1, err) < 0)
+        int ready = vf_cancel_poll(s->cancel, fds, 3, vf_clock_limit(VF_T_COMMAND), err);
+        if (ready < 0)
             return -1;
+        if (ready == 0) {
+            vf_autofree char *span = vf_format_duration(vf_clock_limit(VF_T_COMMAND) / 1000.0);
+            return vf_fail(err, VF_E_NET,
+                           "%s: a command has said nothing for %s and does not end (a disk there "
+                           "that does not answer?)",
+                           s->label, span);
+        }
         if (fds[0].revents)
             feed(&c->in, &input, &left);
         if (fds[1].revents)

@@ -43,7 +43,8 @@ struct vf_ssh_result {
 };
 
 /* Runs COMMAND by the remote shell, with INPUT (may be NULL) on its stdin; with conf.sudo through
- * `sudo -n`. 0 whatever its status; -1 with *err when it could not be run or the connection broke.
+ * `sudo -n`. 0 whatever its status; -1 with *err when it could not be run, the connection broke or
+ * it was silent for VF_T_COMMAND.
  */
 int vf_ssh_exec(struct vf_ssh *s, const char *command, const void *input, size_t input_len,
                 struct vf_ssh_result *out, struct vf_error **err);

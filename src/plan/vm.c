@@ -191,6 +191,8 @@ struct vf_vm *vf_vm_copy(const struct vf_vm *vm)
         .ha = vf_strdup(vm->ha),
         .firewall = vf_firewall_copy(vm->firewall),
         .guest = vm->guest,
+        .secure_boot = vm->secure_boot,
+        .tpm = vm->tpm,
         .system = vf_strdup(vm->system),
     };
     vf_opts_copy(&c->opts, &vm->opts);

@@ -105,6 +105,8 @@ struct vf_vm {
     char *pool;          /* NULL: none, or none that the login may see */
     char *ha;            /* requested state under high availability; NULL: not under it */
     enum vf_guest_age guest;
+    bool secure_boot, tpm; /* of one from another hypervisor: what its firmware remembers (EFI disk,
+                              TPM state) is no disk that could be copied, and is made anew */
     char *system; /* the guest's, as it is called there ("debian10_64Guest", "Debian GNU/Linux 7");
                      NULL: not told */
     struct vf_firewall *firewall; /* NULL: not read, or not readable */

@@ -94,7 +94,8 @@ static void describe_firmware(const struct vf_vmx *x, struct vf_vm *vm)
         leave_out(vm, false, "nvram",
                   "the firmware's boot entries stay behind: should it not boot, choose the "
                   "loader in the firmware's menu once");
-    if (efi && vf_vmx_true(x, false, "uefi.secureBoot.enabled"))
+    vm->secure_boot = efi && vf_vmx_true(x, false, "uefi.secureBoot.enabled");
+    if (vm->secure_boot)
         leave_out(vm, false, "uefi.secureBoot.enabled",
                   "Secure Boot is on with Microsoft's keys; keys of your own are to be enrolled "
                   "again");
@@ -270,7 +271,8 @@ static void describe_devices(const struct vf_vmx *x, struct vf_vm *vm)
                   n > SERIAL_PORTS ? "Proxmox VE has four serial ports"
                                    : "it becomes a socket at the target node");
     }
-    if (vf_vmx_true(x, false, "vtpm.present"))
+    vm->tpm = vf_vmx_true(x, false, "vtpm.present");
+    if (vm->tpm)
         leave_out(vm, false, "vtpm",
                   "what the TPM holds stays behind: have the recovery keys at hand (BitLocker), "
                   "or suspend the protection before the move");
