@@ -112,7 +112,7 @@ static int read_base(struct vf_esxi *e, const char *dc, unsigned snapshots, char
         if (parse_name(*volume, dc, &f, &copy, err) < 0)
             return -1;
         if (read_head(e, &f, out, err) < 0)
-            return vf_fail_prefix(err, "%s", *volume);
+            return -1;
         vf_autofree char *hint = snapshots ? parent_hint(out) : NULL;
         if (!hint)
             return 0;
