@@ -136,6 +136,9 @@ struct vf_provider_ops {
     int (*vouch)(struct vf_provider *p, unsigned id,
                  void (*progress)(void *opaque, uint64_t done, uint64_t total), void *opaque,
                  unsigned *files, struct vf_error **err);
+    /* Which way this login goes and why, for a person: "by SSH: its API does not answer"; caller
+     * frees. NULL in the table: there is only one. */
+    char *(*way)(struct vf_provider *p);
     /* NULL in the table: nobody has to log in to read its disks. */
     void (*login)(struct vf_provider *p, struct vf_login *out);
     /* Removes all snapshots of a VM at the source; NULL: never needed. */

@@ -30,6 +30,10 @@ static const struct {
     {FIELD(wait_before_start), false},
     {FIELD(ignore_exists), false},
     {FIELD(fixes), true},
+    {FIELD(profile), true},
+    {FIELD(driver_disk), true},
+    {FIELD(console), true},
+    {FIELD(remove_snapshots), true},
 };
 
 static const struct {

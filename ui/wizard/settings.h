@@ -19,6 +19,8 @@ struct vf_setting {
     void (*offer)(const struct vf_sheet *s, json_t *choices);
     /* Is it of use now? NULL: always. */
     bool (*applies)(const struct vf_sheet *s);
+    /* Why it is what it is, for its row; caller frees. NULL (also returned): nothing to say. */
+    char *(*why)(const struct vf_sheet *s);
     const char *unit;               /* shown behind what was typed */
     const char *none;               /* shown for what was not typed */
     const struct vf_setting *typed; /* what is asked behind the choice "enter" */
@@ -29,8 +31,10 @@ struct vf_settings {
     const struct vf_setting *v;
     size_t n;
 };
-extern const struct vf_settings vf_name_settings, vf_plan_settings, vf_option_settings,
-    vf_disk_settings, vf_nic_settings;
+extern const struct vf_settings vf_name_settings, vf_import_settings, vf_plan_settings,
+    vf_option_settings, vf_disk_settings, vf_nic_settings;
+/* Does the VM come from another hypervisor? */
+bool vf_sheet_imports(const struct vf_sheet *s);
 /* The VLAN tag of a whole network (PLAN's card NIC and those with it). */
 extern const struct vf_setting vf_tag_setting;
 
