@@ -608,3 +608,12 @@ const struct vf_storage_conf *vf_conf_storage(const struct vf_cluster_conf *c, c
     }
     return everywhere;
 }
+
+char *vf_url_host(const char *url)
+{
+    const char *h = strstr(url, "://");
+    h = h ? h + 3 : url;
+    if (*h == '[')
+        return vf_strndup(h + 1, strcspn(h + 1, "]"));
+    return vf_strndup(h, strcspn(h, ":/"));
+}

@@ -105,4 +105,7 @@ void vf_ssh_conf_inherit(struct vf_ssh_conf *dst, const struct vf_ssh_conf *base
 void vf_ssh_conf_init(struct vf_ssh_conf *c); /* all fields "not set" */
 void vf_ssh_conf_free(struct vf_ssh_conf *c);
 
+/* HOST of https://HOST[:PORT]/..., brackets of IPv6 taken off; caller frees. */
+char *vf_url_host(const char *url);
+
 #endif
