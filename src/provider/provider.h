@@ -130,6 +130,9 @@ struct vf_provider_ops {
      * table: the mover's hash is all there is. */
     char *(*hash)(struct vf_provider *p, const char *volume, uint64_t n, uint64_t offset,
                   bool *by_host, struct vf_error **err);
+    /* Which way this login goes and why, for a person: "by SSH: its API does not answer"; caller
+     * frees. NULL in the table: there is only one. */
+    char *(*way)(struct vf_provider *p);
     /* NULL in the table: nobody has to log in to read its disks. */
     void (*login)(struct vf_provider *p, struct vf_login *out);
     /* Removes all snapshots of a VM at the source; NULL: never needed. */
