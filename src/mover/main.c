@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* vmferry-mover: the helper that runs on the hosts that hold the disks. See vmferry-mover(8). */
+/* The command line of vmferry-mover and vmferry-fetch. See vmferry-mover(8). */
 #include "config.h"
 #include "mover/owner.h"
 #include "base/log.h"
@@ -11,12 +11,15 @@
 
 enum { EXIT_USAGE = 2 };
 
+static const struct vf_mover_program *program;
+
 static int usage(struct vf_error **err)
 {
     return vf_fail(err, VF_E_USAGE,
-                   "usage: vmferry-mover serve --job ID --epoch N --dir DIR | join DIR [ID] | "
+                   "usage: %s serve --job ID --epoch N --dir DIR | join DIR [ID] | "
                    "attach DIR | "
-                   "hash FILE [--format FORMAT] | --version");
+                   "hash FILE [--format FORMAT] | --version",
+                   program->name);
 }
 
 struct words {
@@ -57,7 +60,9 @@ static int run_serve(const struct words *w, struct vf_error **err)
     if (!w->job || !w->dir || w->n_rest)
         return usage(err);
     vf_log_stderr(true); /* the program reads it */
-    return vf_serve(&(struct vf_serve_opts){.job = w->job, .dir = w->dir, .epoch = w->epoch}, err);
+    struct vf_serve_opts o = {
+        .job = w->job, .dir = w->dir, .epoch = w->epoch, .source = program->source};
+    return vf_serve(&o, err);
 }
 
 static int run_join(const struct words *w, struct vf_error **err)
@@ -100,7 +105,7 @@ static int run_hash(const struct words *w, struct vf_error **err)
 
 static int run_version(const struct words *w, struct vf_error **err)
 {
-    if (printf("vmferry-mover %s protocol %d\n", PACKAGE_VERSION, VF_WIRE_VERSION) < 0 ||
+    if (printf("%s %s protocol %d\n", program->name, PACKAGE_VERSION, VF_WIRE_VERSION) < 0 ||
         fflush(stdout) != 0)
         return vf_fail_errno(err, errno, "standard output");
     return 0;
@@ -115,8 +120,9 @@ static const struct {
              {"hash", run_hash},
              {"--version", run_version}};
 
-int main(int argc, char **argv)
+int vf_mover_main(int argc, char **argv, const struct vf_mover_program *what)
 {
+    program = what;
     vf_autoerror struct vf_error *e = NULL;
     struct words w = {0};
     int r = -1;
@@ -129,6 +135,6 @@ int main(int argc, char **argv)
         r = verbs[i].run(&w, &e);
     if (r == 0)
         return EXIT_SUCCESS;
-    fprintf(stderr, "vmferry-mover: %s\n", vf_error_text(e));
+    fprintf(stderr, "%s: %s\n", program->name, vf_error_text(e));
     return vf_error_code(e) == VF_E_USAGE ? EXIT_USAGE : EXIT_FAILURE;
 }

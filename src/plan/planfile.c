@@ -75,6 +75,17 @@ const char *vf_plan_check_cpu(const char *v)
                : "must be a processor type alone, such as \"host\" or \"x86-64-v2-AES\"";
 }
 
+/* A cluster's name, or the path of an exported VM. */
+static const char *check_source(const char *v)
+{
+    return *v == '/' ? vf_cfg_check_line(v) : NULL;
+}
+
+static const char *check_cluster(const char *v)
+{
+    return *v == '/' ? "must be the name of a cluster: VMs are not moved into files" : NULL;
+}
+
 static void init_disk(void *item, const void *owner)
 {
     struct vf_plan_disk *d = item;
@@ -263,10 +274,10 @@ static const struct vf_cfg_key plan_keys[] = {
     {"minimum-reader", VF_CFG_UINT, UINT(plan_file, reader, 1, VF_PLAN_FORMAT),
      .hint = "this plan was written by a newer vmferry; use that one"},
     {"format", VF_CFG_UINT, UINT(plan_file, format, 1, UINT32_MAX)},
-    {"source", VF_CFG_STR, AT(plan_file, plan.source)},
+    {"source", VF_CFG_STR, AT(plan_file, plan.source), .check = check_source},
     {"vm-id", VF_CFG_UINT, UINT(plan_file, plan.vm_id, 1, 999999999)},
     {"vm-name", VF_CFG_STR, AT(plan_file, plan.vm_name)},
-    {"target", VF_CFG_STR, AT(plan_file, plan.target)},
+    {"target", VF_CFG_STR, AT(plan_file, plan.target), .check = check_cluster},
     {"target-node", VF_CFG_STR, AT(plan_file, plan.target_node)},
     {"target-name", VF_CFG_STR, AT(plan_file, plan.target_name), .check = vf_plan_check_name},
     {"target-id", VF_CFG_UINT, UINT(plan_file, plan.target_id, 100, 999999999)},

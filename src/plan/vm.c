@@ -192,6 +192,8 @@ struct vf_vm *vf_vm_copy(const struct vf_vm *vm)
         .node = vf_strdup(vm->node),
         .state = vm->state,
         .unnamed = vm->unnamed,
+        .called = vf_strdup(vm->called),
+        .snapshots = vm->snapshots,
         .template_ = vm->template_,
         .container = vm->container,
         .onboot = vm->onboot,
@@ -247,6 +249,7 @@ void vf_vm_free(struct vf_vm *vm)
     vf_strv_free(vm->boot);
     free(vm->name);
     free(vm->node);
+    free(vm->called);
     free(vm->lock);
     free(vm->digest);
     free(vm->description);

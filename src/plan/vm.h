@@ -88,6 +88,8 @@ struct vf_vm {
     bool template_, onboot;
     bool container;           /* listed with the VMs, whose numbers it shares; never moved */
     bool unnamed;             /* NAME was made up */
+    char *called;             /* there, where NAME had to be made of that; NULL: NAME */
+    unsigned snapshots;       /* of another hypervisor: how many would have to be removed */
     char *lock;               /* config lock ("backup"), NULL: none */
     char *digest;             /* of the description this was read from */
     char *description, *tags; /* tags: separated by ';' */
