@@ -19,8 +19,9 @@ struct vf_recipe_part {
 struct vf_recipe {
     char *name;    /* for messages: "[datastore1] web/web.vmdk" */
     uint64_t size; /* bytes the guest sees */
-    char *
-        image; /* NULL: the parts in a row are the disk; "vmdk": they are an image of that format */
+    /* NULL: the parts in a row are the disk; "vmdk": they are an image of that format, in one file,
+     * or in several sparse ones in a row (twoGbMaxExtentSparse, without its descriptor). */
+    char *image;
     struct vf_recipe_part *parts;
     size_t n_parts;
 };
