@@ -49,15 +49,6 @@ static void add_once(char ***v, const char *s)
         vf_strv_add(v, s);
 }
 
-char *vf_url_host(const char *url)
-{
-    const char *h = strstr(url, "://");
-    h = h ? h + 3 : url;
-    if (*h == '[')
-        return vf_strndup(h + 1, strcspn(h + 1, "]"));
-    return vf_strndup(h, strcspn(h, ":/"));
-}
-
 /* "[USER@]HOST[:PORT]" of the host that answers the API; NULL when it is one of ADDRESSES. */
 static char *api_jump(const struct vf_cluster_conf *c, char *const *addresses)
 {

@@ -50,6 +50,8 @@ struct vf_move {
     const char *vm;          /* name or VMID */
     const char *bridges[64]; /* "FROM=TO" */
     size_t n_bridges;
+    const char *vlans[64]; /* "FROM=TAG" */
+    size_t n_vlans;
     const char *ciphers;                           /* as in a plan */
     const char *service_ports, *service_addresses; /* as in a plan */
     const char *mac;                               /* "keep", "new", an address; NULL: keep */
@@ -57,6 +59,10 @@ struct vf_move {
     enum vf_method method;
     unsigned fixes;     /* as in a plan */
     const char *format; /* NULL: as the source's disk where the storage takes it */
+    /* Of a VM from another hypervisor; NONE: by the age of its system. */
+    enum vf_profile profile;
+    enum vf_console console;
+    bool driver_disk, remove_snapshots; /* as in a plan */
     bool skip_start, skip_disks, no_precopy, verify_tls, ignore_exists;
     bool rehearse, wait_before_stop, wait_before_start;
     bool look_at_hosts; /* as vf_check_hosts() does, with the same logins */

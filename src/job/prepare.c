@@ -5,6 +5,7 @@
 #include "job/vouch.h"
 #include "base/i18n.h"
 #include "base/str.h"
+#include "plan/profile.h"
 
 #include <string.h>
 
@@ -84,12 +85,22 @@ static int plan_nics(const struct vf_move *m, const char *mac_prefix, struct vf_
         n->bridge = vf_strdup(s->nics[i].bridge);
         n->mac_mode = VF_MAC_KEEP;
     }
+    if (m->profile || s->guest)
+        vf_plan_set_profile(out->plan, s, m->profile ? m->profile : vf_profile_for(s->guest));
     for (size_t i = 0; i < m->n_bridges; i++) {
         int changed = vf_plan_remap_bridge(out->plan, s, m->bridges[i], err);
         if (changed < 0)
             return -1;
         if (!changed && !vf_starts(m->bridges[i], "*"))
             vf_finding_add(&out->findings, VF_WARN, m->bridges[i], NULL,
+                           _("%s has no network card on that bridge"), s->name);
+    }
+    for (size_t i = 0; i < m->n_vlans; i++) {
+        int changed = vf_plan_remap_vlan(out->plan, s, m->vlans[i], err);
+        if (changed < 0)
+            return -1;
+        if (!changed && !vf_starts(m->vlans[i], "*"))
+            vf_finding_add(&out->findings, VF_WARN, m->vlans[i], NULL,
                            _("%s has no network card on that bridge"), s->name);
     }
     vf_findings_name(&out->findings, 0, "bridge");
@@ -121,6 +132,9 @@ int vf_make_plan(const struct vf_move *m, struct vf_provider *dst, struct vf_pre
     p->copy_disks = !m->skip_disks;
     p->precopy = !m->no_precopy;
     p->start = !m->skip_start && !m->skip_disks;
+    p->driver_disk = m->driver_disk && (m->profile || s->guest);
+    p->remove_snapshots = m->remove_snapshots;
+    p->console = m->console;
     p->rate = m->rate;
     p->method = m->method;
     p->ciphers = vf_strdup(m->ciphers);
