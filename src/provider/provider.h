@@ -240,7 +240,11 @@ struct vf_provider_ops {
     /* VALUE as of option(); NULL: the setting is taken out. */
     int (*set_option)(struct vf_provider *p, const char *node, unsigned id, const char *key,
                       const char *value, struct vf_error **err);
-    /* VM->name, node, id, pool …; no disks, empty CD-ROMs, onboot 0, no boot order, no firewall. */
+    /* Plugs the cable of card NIC in, or pulls it, at once where the VM runs. */
+    int (*set_link)(struct vf_provider *p, const char *node, unsigned id, unsigned nic, bool up,
+                    struct vf_error **err);
+    /* VM->name, node, id, pool …; of its disks the fresh ones alone; empty CD-ROMs, onboot 0, no
+     * boot order, no firewall. */
     int (*create)(struct vf_provider *p, const struct vf_vm *vm, struct vf_error **err);
     /* Name the volume NUMBER of VM ID will get on STORAGE (journalled before it is made). */
     char *(*volume_name)(struct vf_provider *p, const char *node, const char *storage, unsigned id,
