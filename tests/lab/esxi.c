@@ -72,6 +72,11 @@ static int write_file(const struct esxi *e, const char *name, const void *data, 
     return vf_replace_file(path, data, n, mode, err);
 }
 
+static const char *user(const struct esxi *e)
+{
+    return e->vcenter ? "administrator@vsphere.local" : "root";
+}
+
 /* In a fork: becomes the simulator. */
 static void become_simulator(const struct esxi *e, int api, int ctl, int ssh, int out)
 {
@@ -207,7 +212,8 @@ int esxi_start(struct esxi *e, struct vf_error **err)
     if (vf_mkdirs(e->dir, 0755, err) || find_address(e, err))
         return -1;
     /* without namespaces there is no host's shell, and without root nobody to log in */
-    if (e->no_namespaces || !lab_namespaces_work(e->dir) || esxi_shell_prepare(e, NULL))
+    if (e->vcenter || e->no_namespaces || !lab_namespaces_work(e->dir) ||
+        esxi_shell_prepare(e, NULL))
         e->ssh_port = 0;
     vf_autofree char *secret = vf_random_hex(8);
     e->password = vf_asprintf("%s\n", secret);
@@ -244,9 +250,8 @@ static int add_to_conf(const struct esxi *e, const char *fingerprint, struct vf_
     vf_buf_printf(
         &b,
         "  {\n    name = \"%s\";\n    type = \"esxi\";\n    url = [ \"https://%s:%d\" ];\n"
-        "    user = \"root\";\n    secret-file = \"%s/password\";\n"
-        "    fingerprint = \"%.*s\";\n%s",
-        e->name, e->addr, e->port, e->dir, (int)strcspn(fingerprint, "\n"), fingerprint,
+        "    user = \"%s\";\n    secret-file = \"%s/password\";\n    fingerprint = \"%.*s\";\n%s",
+        e->name, e->addr, e->port, user(e), e->dir, (int)strcspn(fingerprint, "\n"), fingerprint,
         e->old_tls ? "    old-tls = true;\n" : "");
     if (e->ssh_port)
         vf_buf_printf(&b,

@@ -9,9 +9,11 @@
 package main
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
@@ -174,7 +176,7 @@ func (h *host) server(certificate tls.Certificate) *http.Server {
 	config := &tls.Config{Certificates: []tls.Certificate{certificate}}
 	if h.oldTLS {
 		config.MinVersion, config.MaxVersion = tls.VersionTLS10, tls.VersionTLS10
-		config.CipherSuites = []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA}
+		config.CipherSuites = []uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA}
 	}
 	s := &http.Server{Handler: guard, TLSConfig: config, ErrorLog: log.New(io.Discard, "", 0)}
 	if h.version[0] < '8' { // only then do hosts speak HTTP/2
@@ -185,7 +187,13 @@ func (h *host) server(certificate tls.Certificate) *http.Server {
 
 // certificate makes one that the host signed itself, as a host's is; its fingerprint goes to a file.
 func (h *host) certificate() (tls.Certificate, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	var key crypto.Signer
+	var err error
+	if h.oldTLS {
+		key, err = rsa.GenerateKey(rand.Reader, 2048)
+	} else {
+		key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	}
 	if err != nil {
 		return tls.Certificate{}, err
 	}
@@ -193,8 +201,8 @@ func (h *host) certificate() (tls.Certificate, error) {
 	template := &x509.Certificate{SerialNumber: serial, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * 365 * time.Hour),
 		Subject:  pkix.Name{CommonName: h.name + ".lab", Organization: []string{"VMware, Inc"}, OrganizationalUnit: []string{"VMware ESX Server Default Certificate"}},
 		DNSNames: []string{h.name + ".lab"}, IPAddresses: []net.IP{net.ParseIP(h.addr)}, BasicConstraintsValid: true, IsCA: true,
-		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment | x509.KeyUsageCertSign}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		return tls.Certificate{}, err
 	}
