@@ -83,11 +83,13 @@ static void become_simulator(const struct esxi *e, int api, int ctl, int ssh, in
     char ssh_port[16];
     snprintf(ssh_port, sizeof ssh_port, "%d", e->ssh_port);
     const char *argv[] = {
-        e->program,   "serve",    "--dir",     e->dir,
-        "--name",     e->name,    "--addr",    e->addr,
-        "--profile",  e->profile, "--version", e->version,
-        "--ssh-port", ssh_port,   "--ssh",     !e->ssh_port ? "none" : e->ssh_off ? "off" : "on",
-        NULL,         NULL,       NULL};
+        e->program, "serve",     "--dir",
+        e->dir,     "--name",    e->name,
+        "--addr",   e->addr,     "--profile",
+        e->profile, "--version", e->version,
+        "--user",   user(e),     "--ssh-port",
+        ssh_port,   "--ssh",     !e->ssh_port ? "none" : e->ssh_off ? "off" : "on",
+        NULL,       NULL,        NULL};
     size_t n = VF_COUNT(argv) - 3;
     if (e->vcenter)
         argv[n++] = "--vcenter";
