@@ -33,12 +33,22 @@ int vf_fingerprint_parse(const char *text, unsigned char out[32])
     return *text ? -1 : 0;
 }
 
+static char *format(const unsigned char *digest, size_t n)
+{
+    char *s = vf_xmalloc(n * 3);
+    for (size_t i = 0; i < n; i++)
+        snprintf(s + i * 3, 4, i + 1 < n ? "%02X:" : "%02X", digest[i]);
+    return s;
+}
+
 char *vf_fingerprint_format(const unsigned char sha256[32])
 {
-    char *s = vf_xmalloc(32 * 3);
-    for (size_t i = 0; i < 32; i++)
-        snprintf(s + i * 3, 4, i < 31 ? "%02X:" : "%02X", sha256[i]);
-    return s;
+    return format(sha256, 32);
+}
+
+char *vf_fingerprint_format_sha1(const unsigned char sha1[20])
+{
+    return format(sha1, 20);
 }
 
 /* Replaces OpenSSL's chain check. With a pinned certificate the chain does not matter: Proxmox
@@ -49,7 +59,8 @@ static int verify_chain(X509_STORE_CTX *store, void *opaque)
     struct vf_http_tls *t = opaque;
     X509 *cert = X509_STORE_CTX_get0_cert(store);
     unsigned n = 0;
-    t->seen = cert && X509_digest(cert, EVP_sha256(), t->presented, &n) == 1 && n == 32;
+    t->seen = cert && X509_digest(cert, EVP_sha1(), t->presented_sha1, &n) == 1 && n == 20 &&
+              X509_digest(cert, EVP_sha256(), t->presented, &n) == 1 && n == 32;
     t->refused = true;
     if (!t->seen) {
         X509_STORE_CTX_set_error(store, X509_V_ERR_UNSPECIFIED);
@@ -73,4 +84,26 @@ void vf_http_tls_attach(struct vf_http_tls *t, void *ssl_ctx)
     t->why[0] = '\0';
     SSL_CTX_set_verify(ssl_ctx, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_cert_verify_callback(ssl_ctx, verify_chain, t);
+}
+
+void vf_http_tls_allow_old(void *ssl_ctx)
+{
+    SSL_CTX_set_security_level(ssl_ctx, 0);
+    SSL_CTX_set_min_proto_version(ssl_ctx, TLS1_VERSION);
+    SSL_CTX_set_cipher_list(ssl_ctx, "ALL:!aNULL:!eNULL:@SECLEVEL=0");
+    SSL_CTX_set_options(ssl_ctx, SSL_OP_LEGACY_SERVER_CONNECT);
+}
+
+bool vf_http_tls_is_old(const char *text)
+{
+    static const char *const reasons[] = {
+        "unsupported protocol", "protocol version",     "no protocols available",
+        "handshake failure",    "dh key too small",     "ee key too small",
+        "ca key too small",     "md too weak",          "unsafe legacy",
+        "legacy sigalg",        "wrong signature type", "no suitable signature algorithm",
+    };
+    for (size_t i = 0; i < VF_COUNT(reasons); i++)
+        if (strstr(text, reasons[i]))
+            return true;
+    return false;
 }

@@ -18,7 +18,9 @@ enum {
     MAX_TRIES = 3,
     BACKOFF_MS = 250, /* doubled with each try */
     /* pveproxy closes a connection after 5 s without a request */
-    REUSE_SECONDS = 4,
+    REUSE_MS = 4000,
+    MAX_OTHER = 64 * 1024,    /* of an answer that is not the part of a file that was asked for */
+    PART_BUFFER = 256 * 1024, /* what libcurl hands over at once of such a part */
 };
 
 struct vf_http {
@@ -26,12 +28,13 @@ struct vf_http {
     CURLM *multi;
     struct vf_cancel *cancel;
     char *ca_file, *trust_hint;
-    bool insecure;
-    int connect_ms, stall_ms;
+    bool insecure, old_tls, tell_sha1;
+    int connect_ms, stall_ms, reuse_ms;
     size_t max_answer;
     struct vf_http_tls tls;
     char why[CURL_ERROR_SIZE];
     /* of the request under way */
+    const struct vf_http_request *req;
     struct vf_http_answer *out;
     size_t header_bytes;
     bool head_ended; /* libcurl takes a head that was cut off for a whole one */
@@ -62,6 +65,9 @@ struct vf_http *vf_http_new(const struct vf_http_conf *conf, struct vf_cancel *c
     h->ca_file = vf_strdup(conf->ca_file);
     h->trust_hint = vf_strdup(conf->trust_hint);
     h->insecure = conf->insecure;
+    h->old_tls = conf->old_tls;
+    h->tell_sha1 = conf->tell_sha1;
+    h->reuse_ms = conf->reuse_ms ? conf->reuse_ms : REUSE_MS;
     h->connect_ms = conf->connect_ms ? conf->connect_ms : VF_T_CONNECT;
     h->stall_ms = conf->stall_ms ? conf->stall_ms : VF_T_API_STALL;
     h->max_answer = conf->max_answer ? conf->max_answer : MAX_ANSWER;
@@ -107,18 +113,40 @@ void vf_http_answer_clear(struct vf_http_answer *a)
     free(a->reason);
     if (a->body.data) /* a ticket may have been in it */
         vf_wipe(a->body.data, a->body.cap);
+    if (a->head.data) /* or a cookie */
+        vf_wipe(a->head.data, a->head.cap);
+    vf_buf_free(&a->head);
     vf_buf_free(&a->body);
     *a = (struct vf_http_answer){0};
 }
 
 /* ------------------------------------------------------------------ callbacks of libcurl */
 
+static size_t most(const struct vf_http *h)
+{
+    return h->req->into ? h->req->into_len : h->req->most ? h->req->most : h->max_answer;
+}
+
 static size_t on_body(char *data, size_t size, size_t n, void *opaque)
 {
     struct vf_http *h = opaque;
     h->last_byte_ms = vf_clock_ms();
     n *= size;
-    if (h->out->body.len + n > h->max_answer) {
+    long status = 0;
+    if (h->req->into && curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK &&
+        status == 206) {
+        h->too_big = n > h->req->into_len - h->out->got;
+        if (h->too_big)
+            return 0;
+        memcpy((char *)h->req->into + h->out->got, data, n);
+        h->out->got += n;
+        return n;
+    }
+    if (h->req->into && h->out->body.len + n > MAX_OTHER) {
+        h->out->cut = true;
+        return 0;
+    }
+    if (h->out->body.len + n > most(h)) {
         h->too_big = true;
         return 0;
     }
@@ -153,8 +181,11 @@ static size_t on_header(char *data, size_t size, size_t n, void *opaque)
         h->too_big = true;
         return 0;
     }
-    if (n > 5 && !memcmp(data, "HTTP/", 5))
+    if (n > 5 && !memcmp(data, "HTTP/", 5)) {
+        vf_buf_clear(&h->out->head);
         take_status_line(h, data, n);
+    }
+    vf_buf_add(&h->out->head, data, n);
     h->head_ended = *data == '\r' || *data == '\n';
     if (n > sizeof location && !strncasecmp(data, location, sizeof location - 1)) {
         vf_autofree char *value = vf_strndup(data + sizeof location - 1, n - sizeof location + 1);
@@ -178,7 +209,11 @@ static int on_progress(void *opaque, curl_off_t dltotal, curl_off_t dlnow, curl_
 
 static CURLcode on_ssl_ctx(CURL *curl, void *ssl_ctx, void *opaque)
 {
-    vf_http_tls_attach(opaque, ssl_ctx);
+    struct vf_http *h = opaque;
+    if (!h->insecure)
+        vf_http_tls_attach(&h->tls, ssl_ctx);
+    if (h->old_tls)
+        vf_http_tls_allow_old(ssl_ctx);
     return CURLE_OK;
 }
 
@@ -216,10 +251,10 @@ static CURLcode set_tls(struct vf_http *h)
     /* a resumed session would skip the certificate */
     if (!r)
         r = curl_easy_setopt(c, CURLOPT_SSL_SESSIONID_CACHE, 0L);
-    if (!r && !h->insecure)
+    if (!r)
         r = curl_easy_setopt(c, CURLOPT_SSL_CTX_FUNCTION, on_ssl_ctx);
-    if (!r && !h->insecure)
-        r = curl_easy_setopt(c, CURLOPT_SSL_CTX_DATA, &h->tls);
+    if (!r)
+        r = curl_easy_setopt(c, CURLOPT_SSL_CTX_DATA, h);
     return r;
 }
 
@@ -249,7 +284,7 @@ static CURLcode set_limits(struct vf_http *h, const struct vf_http_request *req)
     if (!r)
         r = curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)h->connect_ms);
     if (!r)
-        r = curl_easy_setopt(c, CURLOPT_MAXAGE_CONN, (long)REUSE_SECONDS);
+        r = curl_easy_setopt(c, CURLOPT_MAXAGE_CONN, (long)(h->reuse_ms / 1000));
     if (!r && (is_loopback(req->url) || req->unix_socket)) /* a proxy would ask itself */
         r = curl_easy_setopt(c, CURLOPT_NOPROXY, "*");
     if (!r) /* the reason phrase carries Proxmox's message; HTTP/2 has none */
@@ -282,11 +317,18 @@ static CURLcode set_callbacks(struct vf_http *h)
     return r;
 }
 
+/* May it be sent twice? */
+static bool is_safe(const struct vf_http_request *req)
+{
+    return req->reads || !strcmp(req->method, "GET") || !strcmp(req->method, "HEAD");
+}
+
 static CURLcode set_request(struct vf_http *h, const struct vf_http_request *req,
                             struct curl_slist *headers)
 {
     CURL *c = h->curl;
-    bool safe = !strcmp(req->method, "GET"), post = !safe && strcmp(req->method, "DELETE");
+    bool safe = is_safe(req), head = !strcmp(req->method, "HEAD");
+    bool post = !strcmp(req->method, "POST") || !strcmp(req->method, "PUT");
     CURLcode r = curl_easy_setopt(c, CURLOPT_URL, req->url);
     if (!r)
         r = curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
@@ -301,7 +343,11 @@ static CURLcode set_request(struct vf_http *h, const struct vf_http_request *req
         r = curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)req->body_len);
     if (!r && post)
         r = curl_easy_setopt(c, CURLOPT_POSTFIELDS, req->body ? req->body : "");
-    if (!r && !safe)
+    if (!r && head)
+        r = curl_easy_setopt(c, CURLOPT_NOBODY, 1L);
+    if (!r && req->into) /* fewer, longer hand-overs */
+        r = curl_easy_setopt(c, CURLOPT_BUFFERSIZE, (long)PART_BUFFER);
+    if (!r && !head && strcmp(req->method, "GET"))
         r = curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, req->method);
     return r;
 }
@@ -312,14 +358,14 @@ static int fail_curl(struct vf_http *h, const struct vf_http_request *req, CURLc
 {
     vf_autofree char *url = vf_escape_n(req->url, strcspn(req->url, "?"));
     if (h->too_big)
-        return vf_fail(err, VF_E_CORRUPT, "%s: the answer is larger than %zu bytes", url,
-                       h->max_answer);
+        return vf_fail(err, VF_E_CORRUPT, "%s: the answer is larger than %zu bytes", url, most(h));
     const char *text = h->why[0] ? h->why : curl_easy_strerror(code);
     vf_autofree char *why = vf_escape(text);
     bool trust = code == CURLE_PEER_FAILED_VERIFICATION ||
                  (h->tls.refused && code == CURLE_SSL_CONNECT_ERROR);
     if (trust && h->tls.seen) {
         vf_autofree char *got = vf_fingerprint_format(h->tls.presented);
+        vf_autofree char *sha1 = h->tell_sha1 ? vf_http_shown_sha1(h) : NULL;
         vf_autofree char *want = h->tls.n_wanted ? vf_fingerprint_format(h->tls.wanted[0]) : NULL;
         vf_autofree char *because =
             h->tls.n_wanted > 1 ? vf_strdup("it is none of the configured certificates")
@@ -327,9 +373,9 @@ static int fail_curl(struct vf_http *h, const struct vf_http_request *req, CURLc
                                 : vf_strdup(h->tls.refused ? h->tls.why : why);
         return vf_fail(err, VF_E_TRUST,
                        "%s: the server's certificate is not trusted: %s; the server presented the "
-                       "SHA-256 fingerprint %s%s%s",
-                       url, because, got, h->trust_hint ? "; " : "",
-                       h->trust_hint ? h->trust_hint : "");
+                       "SHA-256 fingerprint %s%s%s%s%s",
+                       url, because, got, sha1 ? ", SHA-1 " : "", sha1 ? sha1 : "",
+                       h->trust_hint ? "; " : "", h->trust_hint ? h->trust_hint : "");
     }
     static const struct {
         CURLcode curl;
@@ -396,9 +442,10 @@ static bool was_sent(struct vf_http *h)
     return request > 0 || pretransfer > 0;
 }
 
-static void reset(struct vf_http *h, struct vf_http_answer *out)
+static void reset(struct vf_http *h, const struct vf_http_request *req, struct vf_http_answer *out)
 {
     vf_http_answer_clear(out);
+    h->req = req;
     h->out = out;
     h->header_bytes = 0;
     h->head_ended = false;
@@ -408,6 +455,23 @@ static void reset(struct vf_http *h, struct vf_http_answer *out)
     h->last_byte_ms = vf_clock_ms();
     h->tls.seen = h->tls.refused = false;
     free(VF_STEAL(h->location));
+}
+
+char *vf_http_header(const struct vf_http_answer *a, const char *name)
+{
+    size_t n = strlen(name);
+    for (const char *line = vf_buf_str(&a->head); (line = strchr(line, '\n'));) {
+        line++;
+        if (strncasecmp(line, name, n) || line[n] != ':')
+            continue;
+        const char *value = line + n + 1;
+        value += strspn(value, " \t");
+        size_t len = strcspn(value, "\r\n");
+        while (len && (value[len - 1] == ' ' || value[len - 1] == '\t'))
+            len--;
+        return vf_strndup(value, len);
+    }
+    return NULL;
 }
 
 static int finish(struct vf_http *h, const struct vf_http_request *req, struct vf_error **err)
@@ -433,7 +497,7 @@ static int finish(struct vf_http *h, const struct vf_http_request *req, struct v
 static int try_once(struct vf_http *h, const struct vf_http_request *req,
                     struct vf_http_answer *out, struct vf_error **err)
 {
-    reset(h, out);
+    reset(h, req, out);
     if (vf_cancel_check(h->cancel, err) < 0)
         return -1;
     curl_easy_reset(h->curl);
@@ -457,7 +521,7 @@ static int try_once(struct vf_http *h, const struct vf_http_request *req,
         result = drive(h, req->url, &code, err);
         out->sent = was_sent(h);
         if (result == 0)
-            result = code ? fail_curl(h, req, code, err) : finish(h, req, err);
+            result = code && !out->cut ? fail_curl(h, req, code, err) : finish(h, req, err);
         curl_multi_remove_handle(h->multi, h->curl);
     }
     free_headers(headers);
@@ -474,7 +538,7 @@ int vf_http_do(struct vf_http *h, const struct vf_http_request *req, struct vf_h
                struct vf_error **err)
 {
     unsigned tries = req->tries ? req->tries : MAX_TRIES;
-    bool safe = !strcmp(req->method, "GET");
+    bool safe = is_safe(req);
     *out = (struct vf_http_answer){0};
     const char *path = strstr(req->url, "://");
     path = strchr(path ? path + 3 : req->url, '/');
@@ -498,4 +562,14 @@ int vf_http_do(struct vf_http *h, const struct vf_http_request *req, struct vf_h
 char *vf_http_shown(const struct vf_http *h)
 {
     return h->tls.seen ? vf_fingerprint_format(h->tls.presented) : NULL;
+}
+
+char *vf_http_shown_sha1(const struct vf_http *h)
+{
+    return h->tls.seen ? vf_fingerprint_format_sha1(h->tls.presented_sha1) : NULL;
+}
+
+bool vf_http_wants_old_tls(const struct vf_http *h)
+{
+    return !h->old_tls && !h->tls.refused && vf_http_tls_is_old(h->why);
 }

@@ -5,6 +5,8 @@
 #include "base/str.h"
 #include "net/ssh_master.h"
 
+#include <string.h>
+
 struct vf_via {
     struct vf_ssh_conf conf; /* borrowed fields, but jump */
     const struct vf_asker *asker;
@@ -89,4 +91,20 @@ const char *vf_via_socket(struct vf_via *v, const char *host, uint16_t port, str
     struct forward *f = vf_grow(&v->forwards, &v->n, sizeof *v->forwards);
     *f = (struct forward){.host = vf_strdup(host), .path = VF_STEAL(path), .port = port};
     return f->path;
+}
+
+const char *vf_via_socket_of_url(struct vf_via *v, const char *url, struct vf_error **err)
+{
+    const char *host = strstr(url, "://") + 3, *end = host + strcspn(host, ":/");
+    if (*host == '[') {
+        host++;
+        end = host + strcspn(host, "]");
+    }
+    vf_autofree char *name = vf_strndup(host, (size_t)(end - host));
+    const char *colon = end[strcspn(end, ":/")] == ':' ? strchr(end, ':') : NULL;
+    uint64_t port = 443;
+    vf_autofree char *digits = colon ? vf_strndup(colon + 1, strcspn(colon + 1, "/")) : NULL;
+    if (digits && vf_parse_u64(digits, 1, 65535, &port) < 0)
+        port = 443;
+    return vf_via_socket(v, name, (uint16_t)port, err);
 }

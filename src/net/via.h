@@ -20,6 +20,8 @@ void vf_via_set_cancel(struct vf_via *v, struct vf_cancel *cancel);
 /* The path of a unix socket that leads to HOST:PORT, seen from the jump host, which is logged in to
  * (and its key verified) if need be. Borrowed until the next call. */
 const char *vf_via_socket(struct vf_via *v, const char *host, uint16_t port, struct vf_error **err);
+/* The same for the host and port (default 443) of URL. */
+const char *vf_via_socket_of_url(struct vf_via *v, const char *url, struct vf_error **err);
 /* Is there a connection now? */
 bool vf_via_alive(const struct vf_via *v);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config.h"
 #include "provider/provider.h"
+#include "provider/esxi/esxi.h"
 #include "provider/pve/pve.h"
 #include "base/str.h"
 
@@ -14,6 +15,7 @@ static const struct {
     open_fn *open;
 } platforms[] = {
     {"pve", vf_pve_open},
+    {"esxi", vf_esxi_open},
 };
 
 struct vf_provider *vf_provider_open(const struct vf_cluster_conf *conf, bool verify_tls,

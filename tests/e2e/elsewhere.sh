@@ -145,10 +145,14 @@ machine 2
 gone
 at 0 "another ends the move" --yes web1
 snapshot "$work/before"
+# the thread that keeps the record would notice at once, if its host answered
+ctl beta sshd b1 stop
+on beta b1 "pkill -f '[s]shd: '"
 kill -CONT "$process"
 wait $front
 is $? 4 "the first one wakes up between intent and act, and stops"
-unchanged "having renamed nothing"
+ctl beta sshd b1 start
+is "$(config alpha a1 100 | sed -n 's/^name: //p')" web1--MIGRATED "having renamed nothing"
 machine 1
 
 # --- lost for good in the middle, and undone from elsewhere

@@ -45,23 +45,6 @@ static bool is_harmless(const char *method, const char *path)
     return !strcmp(method, "GET") || !strcmp(path, "/access/ticket");
 }
 
-/* The socket by which https://HOST:PORT is reached through the jump host. */
-static const char *socket_to(struct vf_pve_client *c, const char *base, struct vf_error **err)
-{
-    const char *host = strstr(base, "://") + 3, *end = host + strcspn(host, ":/");
-    if (*host == '[') {
-        host++;
-        end = host + strcspn(host, "]");
-    }
-    vf_autofree char *name = vf_strndup(host, (size_t)(end - host));
-    const char *colon = strchr(end, ':');
-    uint64_t port = 443;
-    vf_autofree char *digits = colon ? vf_strndup(colon + 1, strcspn(colon + 1, "/")) : NULL;
-    if (digits && vf_parse_u64(digits, 1, 65535, &port) < 0)
-        port = 443;
-    return vf_via_socket(c->via, name, (uint16_t)port, err);
-}
-
 static int request_at(struct vf_pve_client *c, size_t url, const char *method, const char *path,
                       const struct vf_form *form, char *const *headers, struct vf_http_answer *out,
                       struct vf_error **err)
@@ -84,7 +67,7 @@ static int request_at(struct vf_pve_client *c, size_t url, const char *method, c
         return vf_http_do(c->http, &req, out, err);
     for (int again = 0;; again++) {
         vf_autoerror struct vf_error *why = NULL;
-        req.unix_socket = socket_to(c, base, &why);
+        req.unix_socket = vf_via_socket_of_url(c->via, base, &why);
         if (req.unix_socket && vf_http_do(c->http, &req, out, &why) == 0)
             return 0;
         /* the way there broke under the request: it is made anew, once */
