@@ -104,6 +104,11 @@ static bool waits_before_start(const struct vf_job *job)
     return job->plan->wait_before_start && starts(job);
 }
 
+static bool waits_for_console(const struct vf_job *job)
+{
+    return starts(job) && !job->plan->rehearse && vf_job_holds_cards_back(job);
+}
+
 /* Where it runs before and after. */
 static bool tests_service(const struct vf_job *job)
 {
@@ -158,6 +163,8 @@ const struct vf_step vf_steps[] = {
     {"start", N_("Start the target VM"), starts, vf_step_start, NULL},
     {"migrated", N_("Rename the source to NAME--MIGRATED"), source_free, vf_step_migrated,
      vf_undo_migrated},
+    {"console", N_("Connect its cards once its console is fine"), waits_for_console,
+     vf_step_console, NULL},
     {"service-after", N_("Try the same ports again"), tests_service, vf_step_service_after, NULL},
     {"ssh-back", N_("Switch the source host's SSH service off again"), switches_ssh,
      vf_step_ssh_back, NULL},

@@ -54,6 +54,7 @@ VF_STEP(rename);
 VF_UNDO(rename);
 VF_STEP(ready_start);
 VF_STEP(start);
+VF_STEP(console);
 VF_STEP(migrated);
 VF_UNDO(migrated);
 VF_STEP(service_after);

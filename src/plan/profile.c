@@ -174,7 +174,8 @@ static void add_fresh_disks(const struct vf_plan *p, const struct vf_vm *source,
     if (vf_streq(vf_opts_get(&vm->opts, "bios"), "ovmf") && !vf_vm_disk(vm, "efidisk0")) {
         struct vf_disk *d = add_fresh(vm, "efidisk0", storage, EFI_BYTES);
         vf_opts_set(&d->opts, "efitype", "4m");
-        vf_opts_set(&d->opts, "pre-enrolled-keys", source->secure_boot ? "1" : "0");
+        if (source->secure_boot)
+            vf_opts_set(&d->opts, "pre-enrolled-keys", "1");
     }
     if (source->tpm && !vf_vm_disk(vm, "tpmstate0"))
         vf_opts_set(&add_fresh(vm, "tpmstate0", storage, TPM_BYTES)->opts, "version", "v2.0");

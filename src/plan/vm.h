@@ -126,6 +126,7 @@ struct vf_nic *vf_vm_add_nic(struct vf_vm *vm);
 struct vf_cdrom *vf_vm_add_cdrom(struct vf_vm *vm);
 struct vf_left_out *vf_vm_leave_out(struct vf_vm *vm, const char *what,
                                     const char *why); /* valid until the next is added */
+void vf_vm_remove_disk(struct vf_vm *vm, size_t i);
 const struct vf_disk *vf_vm_disk(const struct vf_vm *vm, const char *slot); /* NULL: none */
 
 #endif

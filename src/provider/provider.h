@@ -130,6 +130,12 @@ struct vf_provider_ops {
      * table: the mover's hash is all there is. */
     char *(*hash)(struct vf_provider *p, const char *volume, uint64_t n, uint64_t offset,
                   bool *by_host, struct vf_error **err);
+    /* Reads all files of VM ID that came with checksums, *FILES of them, and compares: CORRUPT when
+     * one is not as it was exported. PROGRESS (may be NULL) is told bytes, and of how many. NULL in
+     * the table: nothing comes with checksums. */
+    int (*vouch)(struct vf_provider *p, unsigned id,
+                 void (*progress)(void *opaque, uint64_t done, uint64_t total), void *opaque,
+                 unsigned *files, struct vf_error **err);
     /* Which way this login goes and why, for a person: "by SSH: its API does not answer"; caller
      * frees. NULL in the table: there is only one. */
     char *(*way)(struct vf_provider *p);
@@ -239,7 +245,11 @@ struct vf_provider_ops {
     /* VALUE as of option(); NULL: the setting is taken out. */
     int (*set_option)(struct vf_provider *p, const char *node, unsigned id, const char *key,
                       const char *value, struct vf_error **err);
-    /* VM->name, node, id, pool …; no disks, empty CD-ROMs, onboot 0, no boot order, no firewall. */
+    /* Plugs the cable of card NIC in, or pulls it, at once where the VM runs. */
+    int (*set_link)(struct vf_provider *p, const char *node, unsigned id, unsigned nic, bool up,
+                    struct vf_error **err);
+    /* VM->name, node, id, pool …; of its disks the fresh ones alone; empty CD-ROMs, onboot 0, no
+     * boot order, no firewall. */
     int (*create)(struct vf_provider *p, const struct vf_vm *vm, struct vf_error **err);
     /* Name the volume NUMBER of VM ID will get on STORAGE (journalled before it is made). */
     char *(*volume_name)(struct vf_provider *p, const char *node, const char *storage, unsigned id,
