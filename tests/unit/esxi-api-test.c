@@ -2,6 +2,7 @@
 /* The vSphere API: login and session, the inventory of hosts and vCenters, what is true of a VM. */
 #include "config.h"
 #include "base/clock.h"
+#include "provider/esxi/soap.h"
 #include "tests/unit/esxi-fixture.h"
 
 #include <string.h>
@@ -20,6 +21,35 @@
 #define MISSING(name, fault)                                                                       \
     "<missingSet><path>" name "</path><fault><fault xsi:type=\"" fault "\"></fault>"               \
     "<localizedMessage></localizedMessage></fault></missingSet>"
+
+/* ------------------------------------------------------------------ answers */
+
+static void test_answers(void)
+{
+    static const char *const refused[] = {
+        "",
+        "<html><body><p>hello</body></html>",
+        "<html><body><p>hello</p></body></html>",
+        "<Envelope><Body></Body></Envelope>",
+        "<!DOCTYPE a SYSTEM \"file:///etc/passwd\"><Envelope><Body><a/></Body></Envelope>",
+        "<!DOCTYPE a [<!ENTITY x \"y\">]><Envelope><Body><a>&x;</a></Body></Envelope>",
+    };
+    for (size_t i = 0; i < VF_COUNT(refused); i++) {
+        vf_autosoap struct vf_soap a = {0};
+        vf_autoerror struct vf_error *err = NULL;
+        ok(vf_soap_read(refused[i], strlen(refused[i]), &a, &err) < 0 &&
+               vf_error_code(err) == VF_E_CORRUPT,
+           "refused: %.40s", refused[i]);
+    }
+    static const char text[] = "<e:Envelope xmlns:e=\"x\"><e:Body><e:Fault><faultstring>why"
+                               "</faultstring><detail><n:FileLockedFault xmlns:n=\"u\"/></detail>"
+                               "</e:Fault></e:Body></e:Envelope>";
+    vf_autosoap struct vf_soap a = {0};
+    vf_autoerror struct vf_error *err = NULL;
+    ok(vf_soap_read(text, strlen(text), &a, &err) == 0, "a fault without a type");
+    is_str(a.fault, "FileLocked", "is called by its element");
+    is_str(a.text, "why", "and has a text");
+}
 
 /* ------------------------------------------------------------------ login */
 
@@ -406,6 +436,7 @@ static void test_keep_alive(void)
 int main(void)
 {
     setenv("VMFERRY_TEST_HASTE", "1000", 1); /* 25 minutes are 1.5 s */
+    test_answers();
     test_login();
     test_urls();
     test_vms();
