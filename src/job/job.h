@@ -76,7 +76,8 @@ struct vf_prepared {
     struct vf_plan *plan; /* NULL when a finding stops that */
     struct vf_vm *source; /* as it is now; NULL likewise */
     struct vf_findings findings;
-    uint64_t bytes; /* allocated bytes to copy, as far as known */
+    uint64_t bytes;  /* allocated bytes to copy, as far as known */
+    bool keeps_name; /* the source cannot be renamed */
     /* By vf_forecast(): how long it takes, and of that how long the VM is down; < 0: not known. */
     double forecast_seconds, forecast_down_seconds;
 };
