@@ -225,6 +225,8 @@ static bool refused(unsigned id, const char *ref, const struct vf_error *why,
 static int look_at(struct vf_ends *e, unsigned id, const char *ref, struct vf_error *why,
                    struct vf_prepared *out, struct vf_error **err)
 {
+    out->lacks = e->src->ops->lacks ? e->src->ops->lacks(e->src) : 0;
+    out->way = e->src->ops->way ? e->src->ops->way(e->src) : NULL;
     if (id)
         out->source = vf_describe_whole(e->src, id, &why);
     if (out->source)
@@ -250,7 +252,6 @@ int vf_prepare(const struct vf_conf *conf, const struct vf_move *m, const struct
         return -1;
     if (!out->source)
         return 0;
-    out->keeps_name = vf_source_lacks(e.src) & VF_LACKS_RENAME;
     if (vf_make_plan(m, e.dst, out, err) < 0 ||
         vf_preflight(conf, out->plan, out->source, e.src, e.dst, NULL, &out->findings, err) < 0 ||
         (m->look_at_hosts && vf_look_at_hosts(conf, out, e.src, e.dst, cancel, err) < 0)) {
@@ -301,7 +302,6 @@ int vf_prepare_plan_looking(const struct vf_conf *conf, const struct vf_plan *pl
     if (!out->plan->vm_name)
         out->plan->vm_name = vf_strdup(out->source->name);
     out->bytes = bytes_to_copy(out->source);
-    out->keeps_name = vf_source_lacks(e.src) & VF_LACKS_RENAME;
     vf_autofree char *prefix = e.dst->ops->mac_prefix(e.dst);
     if (r < 0 || vf_plan_choose_macs(out->plan, prefix, err) < 0 ||
         vf_preflight(conf, out->plan, out->source, e.src, e.dst, NULL, &out->findings, err) < 0 ||
@@ -316,6 +316,7 @@ void vf_prepared_free(struct vf_prepared *p)
 {
     vf_plan_free(p->plan);
     vf_vm_free(p->source);
+    free(p->way);
     vf_findings_free(&p->findings);
     *p = (struct vf_prepared){.forecast_seconds = -1, .forecast_down_seconds = -1};
 }
