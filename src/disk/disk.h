@@ -111,10 +111,11 @@ void vf_disk_add_kind(const struct vf_disk_kind *kind);
 /* The kinds. */
 struct vf_disk *vf_disk_open_file(const struct vf_disk_spec *spec, struct vf_error **err);
 struct vf_disk *vf_disk_open_nbd(const struct vf_disk_spec *spec, struct vf_error **err);
-/* For reading, an image that the caller has checked and locked: SPEC->path is what QEMU calls it
- * ("json:..."), NAME what messages do. */
+struct vf_image; /* image.h */
+/* For reading, an image whose headers the caller has looked at: SPEC->path is what QEMU calls it
+ * ("json:..."), NAME what messages do. IMAGE, its locks and checks, is taken over in any case. */
 struct vf_disk *vf_disk_open_checked(const struct vf_disk_spec *spec, const char *name,
-                                     struct vf_error **err);
+                                     struct vf_image *image, struct vf_error **err);
 
 /* PATH for reading past the page cache, or -1 when that is not to be had there. */
 int vf_disk_open_direct(const char *path);

@@ -321,7 +321,7 @@ static int connect_all(struct nbd *b, const struct vf_disk_spec *spec, struct vf
 
 /* NAME: what messages call it; NULL: its path, which is a file's. */
 static struct vf_disk *open_image(const struct vf_disk_spec *spec, const char *name,
-                                  struct vf_error **err)
+                                  struct vf_image *image, struct vf_error **err)
 {
     static atomic_uint counter;
     struct nbd *b = vf_xcalloc(1, sizeof *b);
@@ -333,7 +333,11 @@ static struct vf_disk *open_image(const struct vf_disk_spec *spec, const char *n
         .zero_when_fresh = true,
         .media = !name && takes_direct(spec->path),
     };
-    b->checked = name;
+    if (image) {
+        b->checked = true;
+        b->image = *image;
+        *image = (struct vf_image){0};
+    }
     b->server.proc.pid = -1;
     b->span = MIN_SPAN;
     pthread_mutex_init(&b->extents_lock, NULL);
@@ -353,11 +357,11 @@ struct vf_disk *vf_disk_open_nbd(const struct vf_disk_spec *spec, struct vf_erro
         vf_fail_errno(err, errno, "opening %s", spec->path);
         return NULL;
     }
-    return open_image(spec, NULL, err);
+    return open_image(spec, NULL, NULL, err);
 }
 
 struct vf_disk *vf_disk_open_checked(const struct vf_disk_spec *spec, const char *name,
-                                     struct vf_error **err)
+                                     struct vf_image *image, struct vf_error **err)
 {
-    return open_image(spec, name, err);
+    return open_image(spec, name, image, err);
 }

@@ -155,7 +155,8 @@ static int check_target(struct scene *s, struct vf_findings *f, struct vf_error 
         vf_finding_add(f, VF_STOP, what,
                        _("stop it there and undo this job (vmferry rollback), then move it again"),
                        _("somebody started it, with disks that may not be complete"));
-    else if (vf_job_was_done(s->job, "start") && s->target.state == VF_VM_STOPPED)
+    else if (vf_job_was_done(s->job, "start") && s->target.state == VF_VM_STOPPED &&
+             !begun(s, "console/reboot"))
         vf_finding_add(f, VF_WARN, what, _("start it when the move is finished"),
                        _("this job started it; it does not run any more"));
     return 0;

@@ -229,6 +229,8 @@ char *vf_job_data_address(struct vf_job *job, const char *node, struct vf_error 
 /* steps_service.c: can the ports of the plan be tried? */
 void vf_check_service(const struct vf_plan *plan, const struct vf_vm *source,
                       struct vf_findings *f);
+/* steps_console.c: has the VM cards that are connected when somebody has seen it start? */
+bool vf_job_holds_cards_back(const struct vf_job *job);
 /* rehearse.c: what of PLAN cannot be rehearsed, and what a rehearsal is. */
 void vf_check_rehearsal(const struct vf_plan *plan, const struct vf_vm *source,
                         struct vf_findings *f);

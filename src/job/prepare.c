@@ -218,6 +218,8 @@ static bool refused(unsigned id, const char *ref, const struct vf_error *why,
 static int look_at(struct vf_ends *e, unsigned id, const char *ref, struct vf_error *why,
                    struct vf_prepared *out, struct vf_error **err)
 {
+    out->lacks = e->src->ops->lacks ? e->src->ops->lacks(e->src) : 0;
+    out->way = e->src->ops->way ? e->src->ops->way(e->src) : NULL;
     if (id)
         out->source = vf_describe_whole(e->src, id, &why);
     if (out->source)
@@ -307,6 +309,7 @@ void vf_prepared_free(struct vf_prepared *p)
 {
     vf_plan_free(p->plan);
     vf_vm_free(p->source);
+    free(p->way);
     vf_findings_free(&p->findings);
     *p = (struct vf_prepared){.forecast_seconds = -1, .forecast_down_seconds = -1};
 }

@@ -39,14 +39,6 @@ void vf_fetch_login_fields(struct vf_buf *b, const struct vf_fetch_login *l)
         vf_field_add(b, VF_TAG_PASSWORD, vf_secret_text(l->password), secret);
 }
 
-static char **words(char *text)
-{
-    char **v = vf_strv_new(), *rest = NULL;
-    for (char *w = strtok_r(text, " ", &rest); w; w = strtok_r(NULL, " ", &rest))
-        vf_strv_add(&v, w);
-    return v;
-}
-
 int vf_fetch_login_read(const struct vf_frame *f, struct vf_fetch_login *out, struct vf_error **err)
 {
     const char *secret;
@@ -59,7 +51,7 @@ int vf_fetch_login_read(const struct vf_frame *f, struct vf_fetch_login *out, st
         .user = vf_field_text(f, VF_TAG_USER),
     };
     vf_autofree char *certs = vf_field_text(f, VF_TAG_CERTS);
-    out->certs = certs ? words(certs) : NULL;
+    out->certs = certs ? vf_strv_split(certs, " ") : NULL;
     if (vf_field_find(f, VF_TAG_PASSWORD, &secret, &n)) {
         out->password = vf_secret_new(secret, n);
         vf_wipe((char *)secret, n); /* in the parser's buffer */
