@@ -256,6 +256,8 @@ int vf_api_file_stat(struct vf_esxi_way *w, const struct vf_esxi_file *f, uint64
     vf_autofree char *name = shown(f);
     struct vf_http_request req = {.method = "HEAD"};
     struct vf_http_answer answer = {0};
+    char *unwanted;
+    state = state ? state : &unwanted;
     *state = NULL;
     int r = request(vf_api_of(w), f, &req, NULL, &answer, err);
     bool refused = r == 0 && (answer.status == 405 || answer.status == 501);
@@ -269,7 +271,7 @@ int vf_api_file_stat(struct vf_esxi_way *w, const struct vf_esxi_file *f, uint64
             r = read_part(vf_api_of(w), f, &first, 1, 0, size, err);
     }
     vf_http_answer_clear(&answer);
-    if (r < 0)
+    if (r < 0 || state == &unwanted)
         free(VF_STEAL(*state));
     return r < 0 ? vf_fail_prefix(err, "%s", name) : 0;
 }

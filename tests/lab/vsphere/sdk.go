@@ -130,6 +130,9 @@ func (h *host) serveSDK(w http.ResponseWriter, r *http.Request) {
 	entry := record{"via": "sdk", "method": m.Name, "object": m.This.Value, "session": h.session(r)}
 	status, text := h.answer(w, r, m, body, entry)
 	entry["status"] = status
+	if status != 200 {
+		entry["answer"] = text
+	}
 	h.record(entry)
 	w.Header().Set("Content-Type", "text/xml; charset=utf-8")
 	w.WriteHeader(status)
