@@ -146,6 +146,15 @@ static size_t open_field(const struct vf_form *f)
     return f->n;
 }
 
+/* Is there more of what was typed? */
+static bool completed(struct vf_field *f)
+{
+    vf_autofree char *text = f->complete ? f->complete(f->opaque, f->typed) : NULL;
+    if (text)
+        vf_field_set(f, text);
+    return text != NULL;
+}
+
 enum vf_form_end vf_form_key(struct vf_form *f, int key)
 {
     struct vf_field *field = &f->fields[f->focus];
@@ -165,6 +174,8 @@ enum vf_form_end vf_form_key(struct vf_form *f, int key)
         return VF_FORM_WAITS;
     case VF_KEY_DOWN:
     case VF_KEY_TAB:
+        if (key == VF_KEY_TAB && completed(field))
+            return VF_FORM_WAITS;
         f->focus = (f->focus + 1) % f->n;
         return VF_FORM_WAITS;
     default:
@@ -178,7 +189,8 @@ enum vf_form_end vf_form_key(struct vf_form *f, int key)
 
 const char *vf_form_help(const struct vf_form *f)
 {
-    return f->fields[f->focus].kind == VF_FIELD_CHOICE
+    return f->fields[f->focus].complete ? _("Tab complete  Enter go on  Esc back")
+           : f->fields[f->focus].kind == VF_FIELD_CHOICE
                ? _("Space other choice  Tab next field  Enter go on  Esc back")
                : _("Tab next field  Enter go on  Esc back");
 }

@@ -19,6 +19,9 @@ struct vf_field {
     const char *hint;  /* shown while nothing is typed; NULL: nothing */
     enum vf_field_kind kind;
     bool optional; /* may stay empty */
+    /* Tab makes of what was typed what this returns (caller frees); NULL: to the next field. */
+    char *(*complete)(void *opaque, const char *typed);
+    void *opaque;
     const char *const *choices;
     size_t n_choices, choice;
     char typed[VF_FIELD_TYPED]; /* UTF-8 */

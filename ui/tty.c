@@ -288,6 +288,24 @@ void vf_tty_cache_put(struct vf_tty_cache *c, const char *id, const struct vf_se
     pthread_mutex_unlock(&c->lock);
 }
 
+void vf_tty_cache_forget(struct vf_tty_cache *c, const char *id)
+{
+    pthread_mutex_lock(&c->lock);
+    struct entry *e = find(c, id);
+    if (e) {
+        free(e->id);
+        vf_secret_free(e->secret);
+        vf_strv_free(e->given);
+        *e = c->v[--c->n];
+    }
+    pthread_mutex_unlock(&c->lock);
+}
+
+static void forget(void *opaque, const char *id)
+{
+    vf_tty_cache_forget(opaque, id);
+}
+
 static void remember(void *opaque, const char *id, const struct vf_secret *answer)
 {
     vf_tty_cache_put(opaque, id, answer);
@@ -334,5 +352,5 @@ static int cache_ask(void *opaque, const struct vf_ask *q, struct vf_cancel *can
 
 struct vf_asker vf_tty_cache_asker(struct vf_tty_cache *c)
 {
-    return (struct vf_asker){.ask = cache_ask, .opaque = c, .remember = remember};
+    return (struct vf_asker){.ask = cache_ask, .opaque = c, .remember = remember, .forget = forget};
 }

@@ -48,6 +48,8 @@ int vf_tty_cache_ask(struct vf_tty_cache *c, const struct vf_ask *q, struct vf_c
 bool vf_tty_cache_get(struct vf_tty_cache *c, const char *id, enum vf_ask_kind kind,
                       struct vf_answer *out);
 void vf_tty_cache_put(struct vf_tty_cache *c, const char *id, const struct vf_secret *answer);
+/* The answer to ID was wrong: it is not offered again. From any thread. */
+void vf_tty_cache_forget(struct vf_tty_cache *c, const char *id);
 /* Secrets may be offered once more: another process begins to ask. */
 void vf_tty_cache_rewind(struct vf_tty_cache *c);
 /* From here on ASKER (a job; NULL: who has no name) asks: each is offered a secret once. */

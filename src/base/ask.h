@@ -59,6 +59,8 @@ struct vf_asker {
     void *opaque;
     /* ANSWER is a good answer, should another process ask ID; NULL: nothing is kept. */
     void (*remember)(void *opaque, const char *id, const struct vf_secret *answer);
+    /* What was answered to ID is wrong, and must not be given again; NULL: nothing is kept. */
+    void (*forget)(void *opaque, const char *id);
 };
 
 static inline void vf_answer_clear(struct vf_answer *a)

@@ -52,17 +52,30 @@ struct vf_cancel *vf_cancel_new(struct vf_cancel *parent)
     return c;
 }
 
+static void detach_locked(struct vf_cancel *c)
+{
+    if (!c->parent)
+        return;
+    struct vf_cancel **p = &c->parent->children;
+    while (*p != c)
+        p = &(*p)->next;
+    *p = c->next;
+    c->parent = c->next = NULL;
+}
+
+void vf_cancel_detach(struct vf_cancel *c)
+{
+    pthread_mutex_lock(&tree_lock);
+    detach_locked(c);
+    pthread_mutex_unlock(&tree_lock);
+}
+
 void vf_cancel_free(struct vf_cancel *c)
 {
     if (!c)
         return;
     pthread_mutex_lock(&tree_lock);
-    if (c->parent) {
-        struct vf_cancel **p = &c->parent->children;
-        while (*p != c)
-            p = &(*p)->next;
-        *p = c->next;
-    }
+    detach_locked(c);
     for (struct vf_cancel *k = c->children; k; k = k->next)
         k->parent = NULL;
     pthread_mutex_unlock(&tree_lock);

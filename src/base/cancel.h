@@ -11,6 +11,8 @@ struct vf_cancel;
 
 /* A new token; firing PARENT (may be NULL) fires it too. The parent must outlive it. */
 struct vf_cancel *vf_cancel_new(struct vf_cancel *parent);
+/* Its parent's firing is nothing to it any more. */
+void vf_cancel_detach(struct vf_cancel *c);
 void vf_cancel_free(struct vf_cancel *c);
 VF_DEFINE_CLEANUP(struct vf_cancel *, vf_cancel_free)
 

@@ -29,6 +29,7 @@ enum {
     VF_T_RETRY = 1000,               /* before the first new try; then twice as long, … */
     VF_T_RETRY_MOST = 30 * 1000,     /* … at most */
     VF_T_SERVICE = 120 * 1000,       /* ports of a VM that answered before it was moved */
+    VF_T_COMMAND = 5 * 60 * 1000,    /* a command on a host that says nothing */
     VF_T_TASK = 10 * 60 * 1000,      /* a Proxmox task that shows no end */
 };
 

@@ -50,6 +50,11 @@ char *vf_conf_cluster_text(const struct vf_cluster_conf *c)
     add_setting(&b, "secret-command", c->secret_command);
     add_list(&b, "fingerprint", c->fingerprints);
     add_setting(&b, "ca-file", c->ca_file);
+    add_setting(&b, "way", c->way);
+    if (c->old_tls)
+        vf_buf_puts(&b, "    old-tls = true;\n");
+    if (c->ssh.legacy == 1)
+        vf_buf_puts(&b, "    ssh = { legacy = true; };\n");
     vf_buf_puts(&b, "  }");
     return vf_buf_take(&b);
 }

@@ -6,8 +6,8 @@
 
 #include "conf/conf.h"
 
-/* Name, address, login and trust of C (no ssh, nodes, storages) as a group of "clusters"; caller
- * frees. */
+/* Name, address, login and trust of C, the way into it and whether it is an old host (of its ssh
+ * nothing else; no nodes, no storages) as a group of "clusters"; caller frees. */
 char *vf_conf_cluster_text(const struct vf_cluster_conf *c);
 
 /* TEXT (a vmferry.conf; NULL or nothing in it: none yet) with C as its last cluster; PATH names it

@@ -9,6 +9,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -92,14 +93,18 @@ static const char *check_fingerprint(const char *v)
     for (; i < 32 * 3 - 1; i++)
         if (i % 3 == 2 ? v[i] != ':' : !isxdigit((unsigned char)v[i]))
             break;
-    return i == 32 * 3 - 1 && !v[i]
-               ? NULL
-               : "must be the certificate's SHA-256 fingerprint: 32 pairs of hexadecimal digits "
-                 "with "
-                 "\":\" between them, as Proxmox shows it at Node, System, Certificates";
+    if (i == 32 * 3 - 1 && !v[i])
+        return NULL;
+    if (i == 20 * 3 - 1 && !v[i])
+        return "must be the SHA-256 fingerprint, not the SHA-1 one, which proves nothing any more: "
+               "openssl s_client -connect HOST:443 </dev/null | openssl x509 -noout -fingerprint "
+               "-sha256";
+    return "must be the certificate's SHA-256 fingerprint: 32 pairs of hexadecimal digits with "
+           "\":\" between them, as Proxmox shows it at Node, System, Certificates";
 }
 
-static const char *const types[] = {"pve", NULL};
+static const char *const types[] = {"pve", "esxi", NULL};
+static const char *const ways[] = {"api", "ssh", NULL};
 static const char *const transports[] = {"auto", "libssh2", "openssh", NULL};
 static const char *const none[] = {"none", NULL};
 
@@ -123,6 +128,7 @@ static const struct vf_cfg_key ssh_keys[] = {
     {"password-command", VF_CFG_STR, AT(vf_ssh_conf, password_command)},
     {"jump", VF_CFG_STR, AT(vf_ssh_conf, jump), .check = vf_cfg_check_name},
     {"sudo", VF_CFG_TRI, AT(vf_ssh_conf, sudo)},
+    {"legacy", VF_CFG_TRI, AT(vf_ssh_conf, legacy)},
     {"transport", VF_CFG_WORD, AT(vf_ssh_conf, transport), .words = transports},
 };
 static const struct vf_cfg_table ssh_table = {
@@ -178,12 +184,14 @@ static void init_cluster(void *item, const void *owner)
     vf_ssh_conf_init(&c->ssh);
 }
 
-/* https://HOST:PORT, without the slash some people copy along. */
-static void complete_url(char **url)
+/* https://HOST:PORT, without the slash some people copy along. VMware's port is that of https. */
+static void complete_url(char **url, bool vmware)
 {
     size_t n = strlen(*url);
     if ((*url)[n - 1] == '/')
         (*url)[--n] = 0;
+    if (vmware)
+        return;
     size_t digits = 0;
     while (isdigit((unsigned char)(*url)[n - 1 - digits]))
         digits++;
@@ -194,9 +202,54 @@ static void complete_url(char **url)
     *url = full;
 }
 
+/* A key that means nothing at a cluster of C's type, and why; NULL: there is none. */
+static const char *misplaced(const struct vf_cluster_conf *c, bool vmware, const char **why)
+{
+    static const char only_esxi[] = "is for type = \"esxi\" only";
+    const struct {
+        const char *key;
+        bool named, vmware;
+        const char *why;
+    } keys[] = {
+        {"way", c->way, false, only_esxi},
+        {"old-tls", c->old_tls, false, only_esxi},
+        {"token", c->token, true, "is Proxmox VE's: VMware's logins are a user with a password"},
+        {"storages", c->n_storages, true,
+         "is for Proxmox VE's: disks in datastores are read through the host"},
+        {"sudo", c->ssh.sudo == 1, true, "cannot be: an ESXi host has no sudo"},
+    };
+    for (size_t i = 0; i < VF_COUNT(keys); i++)
+        if (keys[i].named && keys[i].vmware == vmware) {
+            *why = keys[i].why;
+            return keys[i].key;
+        }
+    return NULL;
+}
+
+static int finish_type(struct vf_cluster_conf *c, struct vf_error **err)
+{
+    bool vmware = vf_streq(c->type, "esxi");
+    const char *why, *key = misplaced(c, vmware, &why);
+    if (key)
+        return vf_fail(err, VF_E_USAGE, "the cluster \"%s\": %s %s", c->name, key, why);
+    if (vmware && !c->user)
+        c->user = vf_strdup("root");
+    if (vmware && !c->urls) {
+        c->urls = vf_strv_new();
+        vf_strv_addf(&c->urls, "https://%s", c->name);
+    }
+    if (!c->urls)
+        return vf_fail(err, VF_E_USAGE, "a cluster needs the key \"url\"");
+    for (size_t i = 0; c->urls[i]; i++)
+        complete_url(&c->urls[i], vmware);
+    return 0;
+}
+
 static int finish_cluster(void *item, struct vf_error **err)
 {
     struct vf_cluster_conf *c = item;
+    if (finish_type(c, err) < 0)
+        return -1;
     if (c->user && c->token)
         return vf_fail(err, VF_E_USAGE,
                        "the cluster \"%s\" has a user and a token: give a user (who logs in with a "
@@ -217,8 +270,6 @@ static int finish_cluster(void *item, struct vf_error **err)
                 vf_streq(c->storages[i].node, c->storages[j].node))
                 return vf_fail(err, VF_E_USAGE, "the storage \"%s\" is there twice",
                                c->storages[i].name);
-    for (size_t i = 0; c->urls[i]; i++)
-        complete_url(&c->urls[i]);
     for (char **f = c->fingerprints; f && *f; f++)
         for (char *p = *f; *p; p++)
             *p = (char)toupper((unsigned char)*p);
@@ -230,7 +281,7 @@ static int finish_cluster(void *item, struct vf_error **err)
 static const struct vf_cfg_key cluster_keys[] = {
     {"name", VF_CFG_STR, .required = true, AT(vf_cluster_conf, name), .check = check_word},
     {"type", VF_CFG_STR, .required = true, AT(vf_cluster_conf, type), .words = types},
-    {"url", VF_CFG_STRV, .required = true, AT(vf_cluster_conf, urls), .check = check_url},
+    {"url", VF_CFG_STRV, AT(vf_cluster_conf, urls), .check = check_url},
     {"user", VF_CFG_STR, AT(vf_cluster_conf, user), .check = check_user},
     {"token", VF_CFG_STR, AT(vf_cluster_conf, token), .check = check_token},
     {"secret-file", VF_CFG_PATH, AT(vf_cluster_conf, secret_file), .check = vf_cfg_check_line},
@@ -238,6 +289,8 @@ static const struct vf_cfg_key cluster_keys[] = {
     {"fingerprint", VF_CFG_STRV, AT(vf_cluster_conf, fingerprints), .check = check_fingerprint},
     {"ca-file", VF_CFG_PATH, AT(vf_cluster_conf, ca_file), .check = vf_cfg_check_line},
     {"verify", VF_CFG_BOOL, AT(vf_cluster_conf, verify)},
+    {"way", VF_CFG_STR, AT(vf_cluster_conf, way), .words = ways},
+    {"old-tls", VF_CFG_BOOL, AT(vf_cluster_conf, old_tls)},
     {"via", VF_CFG_STR, AT(vf_cluster_conf, via), .check = vf_cfg_check_name},
     {"ssh", VF_CFG_GROUP, AT(vf_cluster_conf, ssh), .table = &ssh_table},
     {"nodes", VF_CFG_LIST, AT(vf_cluster_conf, nodes), .table = &node_table,
@@ -337,6 +390,7 @@ static void free_cluster(struct vf_cluster_conf *c)
     free(c->secret_command);
     vf_secret_free(c->secret);
     vf_strv_free(c->fingerprints);
+    free(c->way);
     free(c->via);
     free(c->ca_file);
     vf_ssh_conf_free(&c->ssh);
@@ -478,9 +532,47 @@ struct vf_conf *vf_conf_load(const char *path, struct vf_error **err)
     return conf;
 }
 
+/* A cluster that is a path. */
+struct implied {
+    struct vf_cluster_conf cluster;
+    struct implied *next;
+};
+
+/* The one for PATH, made when it is asked for first. They belong to the process: as many as paths
+ * were named to it, and whoever borrowed one may keep it. */
+static const struct vf_cluster_conf *implied_cluster(const char *path, struct vf_error **err)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    static struct implied *all;
+    const char *why = vf_cfg_check_line(path);
+    if (why) {
+        vf_autofree char *shown = vf_escape(path);
+        vf_fail(err, VF_E_USAGE, "the path of an exported VM %s: %s", why, shown);
+        return NULL;
+    }
+    pthread_mutex_lock(&lock);
+    struct implied *i = all;
+    while (i && !vf_streq(i->cluster.name, path))
+        i = i->next;
+    if (!i) {
+        i = vf_xcalloc(1, sizeof *i);
+        init_cluster(&i->cluster, NULL);
+        i->cluster.name = vf_strdup(path);
+        i->cluster.type = vf_strdup("files");
+        i->cluster.urls = vf_strv_new();
+        vf_strv_add(&i->cluster.urls, path);
+        i->next = all;
+        all = i;
+    }
+    pthread_mutex_unlock(&lock);
+    return &i->cluster;
+}
+
 const struct vf_cluster_conf *vf_conf_cluster(const struct vf_conf *c, const char *name,
                                               struct vf_error **err)
 {
+    if (name && *name == '/')
+        return implied_cluster(name, err);
     vf_autobuf struct vf_buf known = {0};
     for (size_t i = 0; i < c->n_clusters; i++) {
         if (vf_streq(c->clusters[i].name, name))
@@ -515,4 +607,13 @@ const struct vf_storage_conf *vf_conf_storage(const struct vf_cluster_conf *c, c
             everywhere = s;
     }
     return everywhere;
+}
+
+char *vf_url_host(const char *url)
+{
+    const char *h = strstr(url, "://");
+    h = h ? h + 3 : url;
+    if (*h == '[')
+        return vf_strndup(h + 1, strcspn(h + 1, "]"));
+    return vf_strndup(h, strcspn(h, ":/"));
 }

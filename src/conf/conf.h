@@ -46,10 +46,12 @@ struct vf_storage_conf {
 
 struct vf_cluster_conf {
     char *name;
-    char *type;        /* "pve", "esxi" (a host or a vCenter), "files" (see vf_conf_cluster()) */
-    char **urls;       /* https://HOST:8006, tried in order */
-    char *user;        /* user@realm; without realm, or NULL: what is missing is asked */
-    char *token;       /* user@realm!name; NULL: log in with a password */
+    char *type;  /* "pve", "esxi" (a host or a vCenter), "files" (see vf_conf_cluster()) */
+    char **urls; /* https://HOST:8006, tried in order; of an ESXi host https://HOST[:PORT], also
+                    where only SSH answers there */
+    char *user;  /* user@realm; without realm, or NULL: what is missing is asked. ESXi: never
+                    NULL */
+    char *token; /* user@realm!name; NULL: log in with a password */
     char *secret_file; /* password or token secret, 0600; else secret_command; else asked */
     char *secret_command;
     struct vf_secret *secret; /* read already, from a proxmoverc; NULL otherwise */
@@ -91,7 +93,7 @@ VF_DEFINE_CLEANUP(struct vf_conf *, vf_conf_free)
 
 /* Borrowed; NULL with VF_E_USAGE naming the known ones. A NAME that is an absolute path is a
  * cluster of type "files" without being configured: exported VMs on this machine, its only URL that
- * path. */
+ * path. It stays until the process ends; threads may ask at once. */
 const struct vf_cluster_conf *vf_conf_cluster(const struct vf_conf *c, const char *name,
                                               struct vf_error **err);
 /* Borrowed or NULL. */
@@ -102,5 +104,8 @@ const struct vf_storage_conf *vf_conf_storage(const struct vf_cluster_conf *c, c
 void vf_ssh_conf_inherit(struct vf_ssh_conf *dst, const struct vf_ssh_conf *base);
 void vf_ssh_conf_init(struct vf_ssh_conf *c); /* all fields "not set" */
 void vf_ssh_conf_free(struct vf_ssh_conf *c);
+
+/* HOST of https://HOST[:PORT]/..., brackets of IPv6 taken off; caller frees. */
+char *vf_url_host(const char *url);
 
 #endif

@@ -5,8 +5,23 @@
 
 #include <string.h>
 
+static const struct vf_disk_kind *kinds[VF_DISK_KINDS];
+
+void vf_disk_add_kind(const struct vf_disk_kind *kind)
+{
+    size_t i = 0;
+    while (i < VF_DISK_KINDS && kinds[i])
+        i++;
+    if (i == VF_DISK_KINDS)
+        abort(); /* our mistake */
+    kinds[i] = kind;
+}
+
 struct vf_disk *vf_disk_open(const struct vf_disk_spec *spec, struct vf_error **err)
 {
+    for (size_t i = 0; i < VF_DISK_KINDS && kinds[i]; i++)
+        if (spec->path && vf_streq(kinds[i]->format, spec->format))
+            return kinds[i]->open(spec, err);
     if (!spec->path || spec->path[0] != '/') {
         vf_fail(err, VF_E_USAGE, "%s is not an absolute path", spec->path ? spec->path : "nothing");
         return NULL;
@@ -25,6 +40,7 @@ int vf_disk_close(struct vf_disk *d, struct vf_error **err)
 {
     vf_autofree char *name = VF_STEAL(d->name);
     int r = d->ops->close(d, err);
+    free(d->identity);
     if (r < 0)
         vf_fail_prefix(err, "closing %s", name);
     free(d);
@@ -105,6 +121,12 @@ int vf_disk_read_back(struct vf_disk *d, void *buf, size_t n, uint64_t offset,
     if (in_range(d, n, offset, err) < 0)
         return -1;
     return named(d, d->ops->read_back(d, buf, n, offset, err), "reading back", offset, err);
+}
+
+void vf_disk_interrupt(struct vf_disk *d, bool on)
+{
+    if (d->ops->interrupt)
+        d->ops->interrupt(d, on);
 }
 
 int vf_disk_make_zero(struct vf_disk *d, uint64_t n, uint64_t offset, struct vf_error **err)

@@ -32,6 +32,9 @@ struct vf_disk_ops {
     /* Reads what was flushed, from the medium where the disk can (->media says so afterwards). */
     int (*read_back)(struct vf_disk *d, void *buf, size_t n, uint64_t offset,
                      struct vf_error **err);
+    /* ON: ends what reads and waits, CANCELLED, and everything read from now on. NULL: reading
+     * never waits for long. */
+    void (*interrupt)(struct vf_disk *d, bool on);
     /* Releases everything but D itself. */
     int (*close)(struct vf_disk *d, struct vf_error **err);
 };
@@ -39,9 +42,11 @@ struct vf_disk_ops {
 /* Embedded first in each kind's own struct. Fields are set when it is opened, then only read. */
 struct vf_disk {
     const struct vf_disk_ops *ops;
-    char *name;    /* path, for messages */
-    uint64_t size; /* bytes */
-    uint32_t unit; /* allocation unit, bytes: smaller runs of zeroes are not worth skipping */
+    char *name;     /* path, for messages */
+    uint64_t size;  /* bytes */
+    char *identity; /* equal: it has not changed; "": nobody can tell; NULL: see vf_image_identity()
+                     */
+    uint32_t unit;  /* allocation unit, bytes: smaller runs of zeroes are not worth skipping */
     bool writable;
     bool zero_when_fresh; /* never written, it reads back as zeroes */
     bool media;           /* read_back() passes the page cache */
@@ -84,6 +89,9 @@ int vf_disk_extent(struct vf_disk *d, uint64_t offset, struct vf_extent *out,
 int vf_disk_read_back(struct vf_disk *d, void *buf, size_t n, uint64_t offset,
                       struct vf_error **err);
 
+/* For who wants to end a pass over D; the next one begins with OFF. From any thread. */
+void vf_disk_interrupt(struct vf_disk *d, bool on);
+
 /* Makes the range zero, touching only what does not say that it is zero already. */
 int vf_disk_make_zero(struct vf_disk *d, uint64_t n, uint64_t offset, struct vf_error **err);
 
@@ -91,9 +99,23 @@ int vf_disk_make_zero(struct vf_disk *d, uint64_t n, uint64_t offset, struct vf_
 void *vf_disk_buffer(void);
 bool vf_all_zero(const void *p, size_t n);
 
+/* A kind of disk that a program brings along; what its paths mean is its own matter. */
+struct vf_disk_kind {
+    const char *format;
+    struct vf_disk *(*open)(const struct vf_disk_spec *spec, struct vf_error **err);
+};
+enum { VF_DISK_KINDS = 4 };
+/* Before there are threads. KIND is borrowed for good. */
+void vf_disk_add_kind(const struct vf_disk_kind *kind);
+
 /* The kinds. */
 struct vf_disk *vf_disk_open_file(const struct vf_disk_spec *spec, struct vf_error **err);
 struct vf_disk *vf_disk_open_nbd(const struct vf_disk_spec *spec, struct vf_error **err);
+struct vf_image; /* image.h */
+/* For reading, an image whose headers the caller has looked at: SPEC->path is what QEMU calls it
+ * ("json:..."), NAME what messages do. IMAGE, its locks and checks, is taken over in any case. */
+struct vf_disk *vf_disk_open_checked(const struct vf_disk_spec *spec, const char *name,
+                                     struct vf_image *image, struct vf_error **err);
 
 /* PATH for reading past the page cache, or -1 when that is not to be had there. */
 int vf_disk_open_direct(const char *path);

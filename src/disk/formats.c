@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The headers of image files, as far as they name other files or say how long a file must be.
- * qcow2: QEMU docs/interop/qcow2.txt. vmdk: VMware's "Virtual Disk Format 5.0" and QEMU
- * block/vmdk.c, whose reading of a descriptor is repeated here line by line. vdi, vpc: QEMU
- * block/vdi.c and block/vpc.c. */
+ * qcow2: QEMU docs/interop/qcow2.txt. vdi, vpc: QEMU block/vdi.c and block/vpc.c. */
 #include "config.h"
 #include "disk/image.h"
+#include "disk/vmdk.h"
 #include "base/fdio.h"
 #include "base/str.h"
 
@@ -14,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_NAME = 1023, MAX_DESCRIPTOR = (1 << 20) - 1, SECTOR = 512 };
+enum { MAX_NAME = 1023, SECTOR = 512 };
 
 static uint32_t be32(const unsigned char *p)
 {
@@ -35,13 +34,6 @@ static uint32_t le32(const unsigned char *p)
     uint32_t v;
     memcpy(&v, p, sizeof v);
     return le32toh(v);
-}
-
-static uint64_t le64(const unsigned char *p)
-{
-    uint64_t v;
-    memcpy(&v, p, sizeof v);
-    return le64toh(v);
 }
 
 static int not_this(const char *path, const char *format, struct vf_error **err)
@@ -137,73 +129,34 @@ static int qcow2_head(int fd, uint64_t size, const char *path, struct vf_image_h
 
 /* ---- vmdk ---- */
 
-/* One line of a descriptor: an extent, or nothing to us. */
-static int vmdk_line(const char *line, const char *path, struct vf_image_head *out,
-                     struct vf_error **err)
-{
-    char access[11], type[11], name[512];
-    int64_t sectors = 0, offset = 0;
-    int n = sscanf(line, "%10s %" SCNd64 " %10s \"%511[^\n\r\"]\" %" SCNd64, access, &sectors, type,
-                   name, &offset);
-    if (n < 1 ||
-        (!vf_streq(access, "RW") && !vf_streq(access, "RDONLY") && !vf_streq(access, "NOACCESS")))
-        return 0;
-    bool flat = n >= 4 && (vf_streq(type, "FLAT") || vf_streq(type, "VMFS"));
-    bool sparse = n >= 4 && vf_streq(type, "SPARSE");
-    if ((!flat && !sparse) || !vf_streq(access, "RW") || sectors <= 0 || offset < 0 ||
-        sectors > INT64_MAX / SECTOR / 2 || offset > INT64_MAX / SECTOR / 2)
-        return vf_fail(err, VF_E_UNSUPPORTED,
-                       "%s has a part that vmferry cannot read (%s %s): only FLAT, VMFS and SPARSE "
-                       "parts are",
-                       path, access, n >= 3 ? type : "?");
-    struct vf_image_link l = {.name = vf_strdup(name),
-                              .format = vf_strdup(flat ? "raw" : "vmdk"),
-                              .least = flat ? (uint64_t)(sectors + offset) * SECTOR : 0,
-                              .part = true};
-    add_link(out, &l);
-    return 0;
-}
-
-static int vmdk_descriptor(int fd, uint64_t at, bool extents, const char *path,
-                           struct vf_image_head *out, struct vf_error **err)
-{
-    vf_autofree char *text = vf_xcalloc(1, MAX_DESCRIPTOR + 1);
-    if (read_at(fd, text, MAX_DESCRIPTOR, at, path, err) < 0)
-        return -1;
-    if (strstr(text, "parentFileNameHint"))
-        return vf_fail(err, VF_E_UNSUPPORTED,
-                       "%s holds only what was written since a snapshot: remove the snapshots "
-                       "(consolidate the disk) first",
-                       path);
-    for (const char *line = text; extents && line && *line;) {
-        if (vmdk_line(line, path, out, err) < 0)
-            return -1;
-        line = strchr(line, '\n');
-        line = line ? line + 1 : NULL;
-    }
-    return 0;
-}
-
+/* Which files, as QEMU finds them: vmdk.c says where it is read otherwise. */
 static int vmdk_head(int fd, uint64_t size, const char *path, struct vf_image_head *out,
                      struct vf_error **err)
 {
-    unsigned char h[SECTOR];
-    if (read_at(fd, h, sizeof h, 0, path, err) < 0)
+    size_t n = size < VF_VMDK_TEXT ? (size_t)size : VF_VMDK_TEXT;
+    vf_autofree char *data = vf_xcalloc(1, VF_VMDK_TEXT);
+    if (read_at(fd, data, n, 0, path, err) < 0)
         return -1;
-    if (!memcmp(h, "# Disk DescriptorFile", 21))
-        return vmdk_descriptor(fd, 0, true, path, out, err);
-    if (memcmp(h, "KDMV", 4) != 0)
-        return not_this(path, "vmdk", err);
-    uint64_t grain = le64(h + 20), at = le64(h + 28);
-    if (grain && grain < 65536)
-        out->unit = (uint32_t)(grain * SECTOR);
-    if (at > size / SECTOR)
-        return vf_fail(err, VF_E_CORRUPT, "%s: its descriptor is cut off", path);
-    /* QEMU looks for a parent behind the header, wherever that says the descriptor is; and takes a
-     * file without a capacity for a descriptor of others */
-    if (vmdk_descriptor(fd, SECTOR, false, path, out, err) < 0)
+    vf_auto(vf_vmdk_free) struct vf_vmdk *d = vf_vmdk_parse(data, n, path, err);
+    if (!d)
         return -1;
-    return at ? vmdk_descriptor(fd, at * SECTOR, !le64(h + 12), path, out, err) : 0;
+    out->unit = (uint32_t)d->grain;
+    for (size_t i = 0; i < d->n_extents; i++) {
+        const struct vf_vmdk_extent *x = &d->extents[i];
+        if (d->whole)
+            continue;
+        if (!x->file)
+            return vf_fail(
+                err, VF_E_UNSUPPORTED,
+                "%s has a part that vmferry cannot read (ZERO), and QEMU would leave out", path);
+        bool flat = x->kind == VF_VMDK_FLAT;
+        struct vf_image_link l = {.name = vf_strdup(x->file),
+                                  .format = vf_strdup(flat ? "raw" : "vmdk"),
+                                  .least = flat ? x->offset + x->length : 0,
+                                  .part = true};
+        add_link(out, &l);
+    }
+    return 0;
 }
 
 /* ---- vdi, vpc, vhdx ---- */

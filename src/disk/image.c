@@ -97,6 +97,19 @@ static int check_place(const char *by, const char *name, const char *path, struc
     return 0;
 }
 
+int vf_image_begin_check(struct vf_image *i, const char *path, const char *name, const char *format,
+                         struct vf_error **err)
+{
+    vf_autofree struct vf_image_check *c = vf_xcalloc(1, sizeof *c);
+    const char *argv[] = {"qemu-img", "check", "-q", "-f", format, path, NULL};
+    if (vf_tool_start(&c->tool, argv, err) < 0)
+        return vf_fail_prefix(err, "%s needs qemu-img (package qemu-utils)", name);
+    c->path = vf_strdup(name);
+    c->format = vf_image_format(format)->name;
+    *(struct vf_image_check **)vf_grow(&i->checks, &i->n_checks, sizeof *i->checks) = VF_STEAL(c);
+    return 0;
+}
+
 /* QEMU reads what a cut off file lacks as zeroes, and so would we. */
 static int check_whole(const struct visit *v, const struct vf_image_format *f, uint64_t size,
                        uint64_t least, struct vf_image *out, struct vf_error **err)
@@ -106,15 +119,7 @@ static int check_whole(const struct visit *v, const struct vf_image_format *f, u
                        v->path, (unsigned long long)size, (unsigned long long)least);
     if (!f || !f->checked || v->part)
         return 0;
-    vf_autofree struct vf_image_check *c = vf_xcalloc(1, sizeof *c);
-    const char *argv[] = {"qemu-img", "check", "-q", "-f", f->name, v->path, NULL};
-    if (vf_tool_start(&c->tool, argv, err) < 0)
-        return vf_fail_prefix(err, "%s needs qemu-img (package qemu-utils)", v->path);
-    c->path = vf_strdup(v->path);
-    c->format = f->name;
-    *(struct vf_image_check **)vf_grow(&out->checks, &out->n_checks, sizeof *out->checks) =
-        VF_STEAL(c);
-    return 0;
+    return vf_image_begin_check(out, v->path, v->path, f->name, err);
 }
 
 static int judge(struct vf_image_check *c, int status, struct vf_error **err)

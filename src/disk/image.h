@@ -59,6 +59,10 @@ int vf_image_open(const char *path, const char *format, struct vf_cancel *cancel
 /* For writing: one file, that rests on no other; it is not locked. */
 int vf_image_check_target(const char *path, const char *format, struct vf_image *out,
                           struct vf_error **err);
+/* Has qemu-img look at the tables of what QEMU calls PATH; NAME is for messages. See
+ * vf_image_wait(). */
+int vf_image_begin_check(struct vf_image *i, const char *path, const char *name, const char *format,
+                         struct vf_error **err);
 /* Waits for the checks, TIMEOUT_MS or (-1) until they end: 0 when all is well, 1 when there are
  * some left, -1 with CORRUPT. */
 int vf_image_wait(struct vf_image *i, int timeout_ms, struct vf_cancel *cancel,

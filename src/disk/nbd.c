@@ -33,6 +33,7 @@ struct nbd {
     struct vf_disk disk;
     struct vf_tool server;
     struct vf_image image; /* its files; when only reading */
+    bool checked;          /* by the caller */
     char *socket;
     struct nbd_handle *io, *commit; /* the same one when only reading */
     uint32_t read_flags;
@@ -244,7 +245,7 @@ static int start_server(struct nbd *b, const struct vf_disk_spec *spec, struct v
     vf_strv_add(&argv, "--");
     vf_strv_add(&argv, spec->path);
     if (vf_tool_start(&b->server, (const char *const *)argv, err) < 0)
-        return vf_fail_prefix(err, "%s needs qemu-nbd (package qemu-utils)", spec->path);
+        return vf_fail_prefix(err, "%s needs qemu-nbd (package qemu-utils)", b->disk.name);
     return 0;
 }
 
@@ -255,9 +256,9 @@ static int server_failed(struct nbd *b, const struct vf_disk_spec *spec, struct 
     if (vf_said_locked(why))
         return vf_fail(err, VF_E_CONFLICT,
                        "%s is in use by another process (a running VM, a backup or another copy)",
-                       spec->path);
-    return vf_fail(err, VF_E_UNSUPPORTED, "%s cannot be opened as %s: %s", spec->path, spec->format,
-                   why ? why : "qemu-nbd said nothing");
+                       b->disk.name);
+    return vf_fail(err, VF_E_UNSUPPORTED, "%s cannot be opened as %s: %s", b->disk.name,
+                   spec->format, why ? why : "qemu-nbd said nothing");
 }
 
 static int connect_handle(struct nbd *b, struct nbd_handle **out, struct vf_error **err)
@@ -284,7 +285,7 @@ static int wait_for_server(struct nbd *b, const struct vf_disk_spec *spec, struc
         if (access(b->socket, F_OK) == 0 && connect_handle(b, &b->io, NULL) == 0)
             return 0;
         if (vf_clock_ms() > end)
-            return vf_fail(err, VF_E_INTERNAL, "qemu-nbd does not answer for %s", spec->path);
+            return vf_fail(err, VF_E_INTERNAL, "qemu-nbd does not answer for %s", b->disk.name);
         if (vf_cancel_sleep(spec->cancel, 3, err) < 0)
             return -1;
     }
@@ -292,8 +293,9 @@ static int wait_for_server(struct nbd *b, const struct vf_disk_spec *spec, struc
 
 static int connect_all(struct nbd *b, const struct vf_disk_spec *spec, struct vf_error **err)
 {
-    int r = spec->write ? vf_image_check_target(spec->path, spec->format, &b->image, err)
-                        : vf_image_open(spec->path, spec->format, spec->cancel, &b->image, err);
+    int r = b->checked    ? 0
+            : spec->write ? vf_image_check_target(spec->path, spec->format, &b->image, err)
+                          : vf_image_open(spec->path, spec->format, spec->cancel, &b->image, err);
     if (r < 0)
         return -1;
     if (b->image.unit)
@@ -311,29 +313,31 @@ static int connect_all(struct nbd *b, const struct vf_disk_spec *spec, struct vf
         return nbd_failed(b, err, "asking qemu-nbd for the size");
     if (nbd_can_meta_context(b->io, LIBNBD_CONTEXT_BASE_ALLOCATION) != 1)
         return vf_fail(err, VF_E_UNSUPPORTED, "this qemu-nbd does not tell extents (%s)",
-                       spec->path);
+                       b->disk.name);
     b->disk.size = (uint64_t)size;
     b->read_flags = nbd_can_df(b->io) == 1 ? LIBNBD_CMD_FLAG_DF : 0;
     return 0;
 }
 
-struct vf_disk *vf_disk_open_nbd(const struct vf_disk_spec *spec, struct vf_error **err)
+/* NAME: what messages call it; NULL: its path, which is a file's. */
+static struct vf_disk *open_image(const struct vf_disk_spec *spec, const char *name,
+                                  struct vf_image *image, struct vf_error **err)
 {
     static atomic_uint counter;
-    struct stat st;
-    if (stat(spec->path, &st) < 0) {
-        vf_fail_errno(err, errno, "opening %s", spec->path);
-        return NULL;
-    }
     struct nbd *b = vf_xcalloc(1, sizeof *b);
     b->disk = (struct vf_disk){
         .ops = &nbd_ops,
-        .name = vf_strdup(spec->path),
+        .name = vf_strdup(name ? name : spec->path),
         .unit = CLUSTER,
         .writable = spec->write,
         .zero_when_fresh = true,
-        .media = takes_direct(spec->path),
+        .media = !name && takes_direct(spec->path),
     };
+    if (image) {
+        b->checked = true;
+        b->image = *image;
+        *image = (struct vf_image){0};
+    }
     b->server.proc.pid = -1;
     b->span = MIN_SPAN;
     pthread_mutex_init(&b->extents_lock, NULL);
@@ -344,4 +348,20 @@ struct vf_disk *vf_disk_open_nbd(const struct vf_disk_spec *spec, struct vf_erro
         return NULL;
     }
     return &b->disk;
+}
+
+struct vf_disk *vf_disk_open_nbd(const struct vf_disk_spec *spec, struct vf_error **err)
+{
+    struct stat st;
+    if (stat(spec->path, &st) < 0) {
+        vf_fail_errno(err, errno, "opening %s", spec->path);
+        return NULL;
+    }
+    return open_image(spec, NULL, NULL, err);
+}
+
+struct vf_disk *vf_disk_open_checked(const struct vf_disk_spec *spec, const char *name,
+                                     struct vf_image *image, struct vf_error **err)
+{
+    return open_image(spec, name, image, err);
 }

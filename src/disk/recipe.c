@@ -69,7 +69,7 @@ static bool complete(const struct vf_recipe *r)
     for (size_t i = 0; i < r->n_parts; i++)
         if ((sum += r->parts[i].length) > INT64_MAX)
             return false;
-    return r->image ? r->n_parts == 1 : sum == r->size;
+    return r->image ? r->n_parts > 0 : sum == r->size;
 }
 
 struct vf_recipe *vf_recipe_parse(const char *text, struct vf_error **err)

@@ -19,8 +19,8 @@ struct vf_recipe_part {
 struct vf_recipe {
     char *name;    /* for messages: "[datastore1] web/web.vmdk" */
     uint64_t size; /* bytes the guest sees */
-    char *
-        image; /* NULL: the parts in a row are the disk; "vmdk": they are an image of that format */
+    char *image;   /* NULL: the parts in a row are the disk; "vmdk": the first part is an image of
+                      that format, the others are the files that it names, in its order */
     struct vf_recipe_part *parts;
     size_t n_parts;
 };

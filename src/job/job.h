@@ -50,6 +50,8 @@ struct vf_move {
     const char *vm;          /* name or VMID */
     const char *bridges[64]; /* "FROM=TO" */
     size_t n_bridges;
+    const char *vlans[64]; /* "FROM=TAG" */
+    size_t n_vlans;
     const char *ciphers;                           /* as in a plan */
     const char *service_ports, *service_addresses; /* as in a plan */
     const char *mac;                               /* "keep", "new", an address; NULL: keep */
@@ -57,6 +59,10 @@ struct vf_move {
     enum vf_method method;
     unsigned fixes;     /* as in a plan */
     const char *format; /* NULL: as the source's disk where the storage takes it */
+    /* Of a VM from another hypervisor; NONE: by the age of its system. */
+    enum vf_profile profile;
+    enum vf_console console;
+    bool driver_disk, remove_snapshots; /* as in a plan */
     bool skip_start, skip_disks, no_precopy, verify_tls, ignore_exists;
     bool rehearse, wait_before_stop, wait_before_start;
     bool look_at_hosts; /* as vf_check_hosts() does, with the same logins */
@@ -70,6 +76,8 @@ struct vf_prepared {
     struct vf_plan *plan; /* NULL when a finding stops that */
     struct vf_vm *source; /* as it is now; NULL likewise */
     struct vf_findings findings;
+    unsigned lacks; /* what is not done to the source (vf_provider_ops.lacks) */
+    char *way;      /* which way it is looked at (vf_provider_ops.way); NULL: there is only one */
     uint64_t bytes; /* allocated bytes to copy, as far as known */
     /* By vf_forecast(): how long it takes, and of that how long the VM is down; < 0: not known. */
     double forecast_seconds, forecast_down_seconds;

@@ -102,6 +102,24 @@ static int create_once(struct vf_job *job, unsigned id, struct vf_error **err)
     return OPS(job)->create(job->target_pve, vm, err);
 }
 
+/* Notes which volumes were made with the VM, so that going back sees them gone. */
+static int created(struct vf_job *job, struct vf_error **err)
+{
+    bool any = false;
+    for (size_t i = 0; i < job->target->n_disks; i++)
+        any = any || job->target->disks[i].fresh;
+    if (!any)
+        return vf_job_done(job, "create", NULL, err);
+    vf_auto(vf_vm_free) struct vf_vm *got =
+        OPS(job)->describe(job->target_pve, job->target->id, err);
+    if (!got)
+        return -1;
+    json_t *fresh = json_array();
+    for (size_t i = 0; i < got->n_disks; i++)
+        json_array_append_new(fresh, json_string(got->disks[i].volume));
+    return vf_job_done(job, "create", json_pack("{s:o}", "fresh", fresh), err);
+}
+
 int vf_step_create(struct vf_job *job, struct vf_error **err)
 {
     const struct vf_record *r = vf_journal_find(job->journal, "create");
@@ -117,7 +135,7 @@ int vf_step_create(struct vf_job *job, struct vf_error **err)
         if (ours && no_pool && job->target->pool)
             vf_job_without_pool(job, vf_json_str(no_pool->result, "refused"));
         if (ours)
-            return r->state == VF_REC_DONE ? 0 : vf_job_done(job, "create", NULL, err);
+            return r->state == VF_REC_DONE ? 0 : created(job, err);
         if (r->state == VF_REC_DONE)
             return vf_fail(err, VF_E_CONFLICT, _("target VM %u is gone or no longer this job's"),
                            id);
@@ -135,7 +153,18 @@ int vf_step_create(struct vf_job *job, struct vf_error **err)
             return vf_fail_prefix(err, _("creating %s at the target"), job->target->name);
         }
     }
-    return vf_job_done(job, "create", NULL, err);
+    return created(job, err);
+}
+
+/* CONFLICT when VOLUME, which went with its VM, is still there. NULL: there was none. */
+static int check_gone(struct vf_job *job, const char *volume, struct vf_error **err)
+{
+    struct vf_volume v = {0};
+    if (!volume || OPS(job)->volume(job->target_pve, job->plan->target_node, volume, &v, NULL) < 0)
+        return 0;
+    vf_volume_clear(&v);
+    return vf_fail(err, VF_E_CONFLICT, _("volume %s of this job is still there: remove it by hand"),
+                   volume);
 }
 
 int vf_undo_create(struct vf_job *job, const struct vf_record *rec, struct vf_error **err)
@@ -151,15 +180,13 @@ int vf_undo_create(struct vf_job *job, const struct vf_record *rec, struct vf_er
     for (size_t i = 0; i < job->plan->n_disks; i++) {
         vf_autofree char *key = vf_asprintf("allocate/%s", job->plan->disks[i].slot);
         const struct vf_record *r = vf_journal_find(job->journal, key);
-        const char *volume = r && r->result ? vf_json_str(r->result, "volume") : NULL;
-        struct vf_volume v = {0};
-        if (volume &&
-            OPS(job)->volume(job->target_pve, job->plan->target_node, volume, &v, NULL) == 0) {
-            vf_volume_clear(&v);
-            return vf_fail(err, VF_E_CONFLICT,
-                           _("volume %s of this job is still there: remove it by hand"), volume);
-        }
+        if (check_gone(job, r && r->result ? vf_json_str(r->result, "volume") : NULL, err) < 0)
+            return -1;
     }
+    const json_t *fresh = rec->result ? json_object_get(rec->result, "fresh") : NULL;
+    for (size_t i = 0; i < json_array_size(fresh); i++)
+        if (check_gone(job, json_string_value(json_array_get(fresh, i)), err) < 0)
+            return -1;
     return 0;
 }
 
@@ -327,12 +354,19 @@ int vf_job_compare_target(struct vf_job *job, struct vf_error **err)
         OPS(job)->describe(job->target_pve, job->target->id, err);
     if (!got)
         return -1;
-    size_t want_disks = job->plan->copy_disks ? job->plan->n_disks : 0;
-    if (got->n_disks != want_disks || got->n_nics != job->target->n_nics)
+    size_t want_disks = job->plan->copy_disks ? job->plan->n_disks : 0, made = 0;
+    for (size_t i = 0; i < job->target->n_disks; i++) {
+        const struct vf_disk *w = &job->target->disks[i];
+        if (w->fresh && !vf_vm_disk(got, w->slot))
+            return vf_fail(err, VF_E_CONFLICT, _("the target has no %s, which was made with it"),
+                           w->slot);
+        made += w->fresh;
+    }
+    if (got->n_disks != want_disks + made || got->n_nics != job->target->n_nics)
         return vf_fail(
             err, VF_E_CONFLICT,
             _("the target has %zu disks and %zu network cards, expected were %zu and %zu"),
-            got->n_disks, got->n_nics, want_disks, job->target->n_nics);
+            got->n_disks, got->n_nics, want_disks + made, job->target->n_nics);
     for (size_t i = 0; i < want_disks; i++) {
         const char *slot = vf_plan_slot(&job->plan->disks[i]);
         const struct vf_disk *g = vf_vm_disk(got, slot), *w = vf_vm_disk(job->target, slot);

@@ -280,6 +280,8 @@ void vf_survey_answer_free(struct vf_survey_answer *a)
     vf_seen_vm_clear(&a->outline);
     free(a->login.user);
     free(a->login.fingerprint);
+    free(a->login.way);
+    free(a->way);
     vf_standing_clear(&a->standing);
     free(a->nodes);
     free(a->storages);

@@ -42,6 +42,9 @@ void vf_seen_vm_clear(struct vf_seen_vm *v);
 struct vf_seen_login {
     char *user;        /* USER@REALM that logged in with a password; NULL: a token did */
     char *fingerprint; /* of the certificate that a person trusted; NULL: it was trusted anyway */
+    char *way;         /* that it went (vf_provider_ops.way); NULL: there is one */
+    bool old_tls;      /* a person allowed the old TLS that the host speaks */
+    bool ssh_legacy;   /* likewise the old algorithms of its SSH */
     bool address;      /* ERROR is about the address, not about the login */
 };
 
@@ -65,6 +68,7 @@ struct vf_survey_answer {
     struct vf_seen_storage *storages; /* that take disks and are reachable */
     size_t n_storages;
     char **bridges;
+    char *way; /* VMS: which way they were looked at (vf_provider_ops.way); NULL: there is one */
     struct vf_prepared prepared;
     struct vf_seen_login login;
     struct vf_standing standing;

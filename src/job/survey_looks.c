@@ -49,6 +49,7 @@ static int look_vms(struct vf_provider *p, const struct vf_survey_job *q,
 {
     if (p->ops->vms(p, &a->vms, &a->n_vms, err) < 0 || look_nodes(p, q, a, err) < 0)
         return -1;
+    a->way = p->ops->way ? p->ops->way(p) : NULL;
     if (a->n_vms)
         qsort(a->vms, a->n_vms, sizeof(struct vf_vm *), by_name);
     return 0;

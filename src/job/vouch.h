@@ -33,7 +33,5 @@ int vf_job_host_way(struct vf_job *job, bool target, const char *node, const cha
 void vf_host_way_clear(struct vf_host_way *w);
 struct vf_ssh *vf_host_dial(struct vf_host_way *w, const struct vf_asker *asker,
                             struct vf_cancel *cancel, struct vf_error **err);
-/* HOST of https://HOST[:PORT]/..., brackets of IPv6 taken off; caller frees. */
-char *vf_url_host(const char *url);
 
 #endif

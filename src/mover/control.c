@@ -176,3 +176,29 @@ bool vf_outcome_repeat(struct owner *o, uint32_t id)
         send_outcome(o, x);
     return x != NULL;
 }
+
+/* ---- notes ---- */
+
+void vf_notes_add(struct owner *o, const char *text)
+{
+    pthread_mutex_lock(&o->lock);
+    if (!o->notes)
+        o->notes = vf_strv_new();
+    vf_strv_add(&o->notes, text);
+    pthread_mutex_unlock(&o->lock);
+    vf_owner_wake(o);
+}
+
+void vf_notes_send(struct owner *o)
+{
+    if (!o->control || !o->greeted)
+        return;
+    pthread_mutex_lock(&o->lock);
+    vf_autostrv char **notes = VF_STEAL(o->notes);
+    pthread_mutex_unlock(&o->lock);
+    for (size_t i = 0; notes && notes[i]; i++) {
+        vf_autobuf struct vf_buf b = {0};
+        vf_field_str(&b, VF_TAG_TEXT, notes[i]);
+        vf_owner_reply(o, VF_F_NOTE, 0, 0, &b);
+    }
+}

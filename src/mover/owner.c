@@ -233,8 +233,11 @@ static int on_open(struct owner *o, const struct vf_frame *f, struct vf_error **
     vf_field_u64(&b, VF_TAG_UNIT, disk->unit);
     vf_field_u64(&b, VF_TAG_MEDIA, disk->media);
     /* what a VM writes to is never as it was */
-    vf_autofree char *identity = spec.live ? vf_strdup("") : vf_image_identity(path, format);
+    vf_autofree char *identity = spec.live        ? vf_strdup("")
+                                 : disk->identity ? vf_strdup(disk->identity)
+                                                  : vf_image_identity(path, format);
     vf_field_str(&b, VF_TAG_IDENTITY, identity);
+    vf_field_str(&b, VF_TAG_TEXT, disk->name);
     vf_owner_reply(o, VF_F_OPENED, 0, f->id, &b);
     return 0;
 }
@@ -467,6 +470,16 @@ static int on_key_file(struct owner *o, const struct vf_frame *f, struct vf_erro
     return 0;
 }
 
+static int on_source(struct owner *o, const struct vf_frame *f, struct vf_error **err)
+{
+    if (!o->source)
+        return vf_fail(err, VF_E_UNSUPPORTED, "this mover logs in nowhere: it takes no SOURCE");
+    if (o->source(f, err) < 0)
+        return -1;
+    vf_owner_reply(o, VF_F_OK, 0, f->id, NULL);
+    return 0;
+}
+
 static int on_bye(struct owner *o, const struct vf_frame *f, struct vf_error **err)
 {
     o->ending = true;
@@ -492,7 +505,7 @@ static const struct {
     {VF_F_CONNECT, on_connect}, {VF_F_RECEIVE, on_receive}, {VF_F_SEND, on_send},
     {VF_F_CANCEL, on_cancel},   {VF_F_BYE, on_bye},         {VF_F_KEY_FILE, on_key_file},
     {VF_F_RATE, on_rate},       {VF_F_AWAIT, on_await},     {VF_F_WATCH, on_watch},
-    {VF_F_ECHO, on_echo},
+    {VF_F_ECHO, on_echo},       {VF_F_SOURCE, on_source},
 };
 
 static void on_command(struct owner *o, const struct vf_frame *f)
@@ -575,6 +588,7 @@ static int loop(struct owner *o, struct vf_error **err)
         answer_echo(o);
         reap_passes(o);
         report_progress(o);
+        vf_notes_send(o);
         if (read_commands(o, err) < 0)
             return -1;
         if (o->control)
@@ -628,13 +642,20 @@ static void end_all(struct owner *o)
     vf_fence_remove_dir(o->dir);
 }
 
+static struct owner the_owner; /* lives as long as the process: threads of streams use it */
+
+void vf_owner_note(const char *text)
+{
+    vf_notes_add(&the_owner, text);
+}
+
 int vf_serve(const struct vf_serve_opts *opts, struct vf_error **err)
 {
-    static struct owner the_owner; /* lives as long as the process: threads of streams use it */
     struct owner *o = &the_owner;
     o->job = opts->job;
     o->dir = opts->dir;
     o->epoch = opts->epoch;
+    o->source = opts->source;
     o->listener = o->lock_fd = -1;
     vf_limit_init(&o->limit);
     pthread_mutex_init(&o->lock, NULL);

@@ -78,11 +78,15 @@ struct owner {
     struct echo echo;                  /* under the lock */
     bool ending;
     char *key_file, *key_mark; /* to be taken back at the end; NULL: none */
+    int (*source)(const struct vf_frame *f, struct vf_error **err); /* see struct vf_serve_opts */
+    char **notes; /* under the lock: not told yet */
 };
 
 struct vf_serve_opts {
     const char *job, *dir;
     uint64_t epoch;
+    /* Takes the login that SOURCE brings; NULL: this program logs in nowhere. */
+    int (*source)(const struct vf_frame *f, struct vf_error **err);
 };
 
 /* `vmferry-mover serve`: speaks on stdin and stdout until the program goes. 0, or -1 with *err. */
@@ -92,6 +96,17 @@ int vf_serve(const struct vf_serve_opts *opts, struct vf_error **err);
 int vf_join(const char *dir, uint32_t id, struct vf_error **err);
 /* `vmferry-mover attach DIR`: the same as a new session with the program. */
 int vf_attach(const char *dir, struct vf_error **err);
+
+/* Tells the program TEXT in passing, now or when it is back. From any thread, while vf_serve()
+ * runs; else it is nobody's. */
+void vf_owner_note(const char *text);
+
+/* The programs' main(), with what is special to one: vmferry-mover (mover.c), vmferry-fetch. */
+struct vf_mover_program {
+    const char *name;
+    int (*source)(const struct vf_frame *f, struct vf_error **err);
+};
+int vf_mover_main(int argc, char **argv, const struct vf_mover_program *program);
 
 /* What descriptors are handed over for. */
 enum vf_errand { VF_ERRAND_STREAM = 'J', VF_ERRAND_CONTROL = 'A' };
@@ -132,6 +147,9 @@ void vf_control_hear(struct owner *o);
 bool vf_control_lost(struct owner *o, const struct vf_error *why);
 /* Has the program been away for too long? */
 bool vf_control_given_up(struct owner *o);
+/* What is to be told in passing: kept, sent. */
+void vf_notes_add(struct owner *o, const char *text);
+void vf_notes_send(struct owner *o);
 /* Keeps how copy ID has ended (FIELDS are taken) and tells it. */
 void vf_outcome_add(struct owner *o, uint32_t id, uint8_t type, uint8_t flags,
                     struct vf_buf *fields);

@@ -280,6 +280,7 @@ static void source_frame(struct vf_pass *p, struct vf_link *link, const struct v
 static void source_wake(struct vf_pass *p)
 {
     vf_cancel_fire(self(p)->cancel, "the copy has ended");
+    vf_disk_interrupt(p->disk, true);
 }
 
 static void source_free(struct vf_pass *p)
@@ -314,6 +315,7 @@ struct vf_pass *vf_source_start(const struct vf_source_opts *o)
     s->pass.counters.done = o->from;
     s->compress = o->compress;
     s->cancel = vf_cancel_new(NULL);
+    vf_disk_interrupt(o->disk, false);
     s->n_senders = o->n_links;
     for (size_t i = 0; i < o->n_links; i++) {
         vf_pass_add_link(&s->pass, o->links[i]);

@@ -21,7 +21,8 @@ static const char *const names[VF_F_TYPES] = {
     [VF_F_RESEND] = "RESEND",     [VF_F_COMMITTED] = "COMMITTED", [VF_F_DONE] = "DONE",
     [VF_F_KEY_FILE] = "KEY_FILE", [VF_F_HASHES] = "HASHES",       [VF_F_SAME] = "SAME",
     [VF_F_RATE] = "RATE",         [VF_F_AWAIT] = "AWAIT",         [VF_F_WATCH] = "WATCH",
-    [VF_F_PARTS] = "PARTS",       [VF_F_ECHO] = "ECHO",
+    [VF_F_PARTS] = "PARTS",       [VF_F_ECHO] = "ECHO",           [VF_F_SOURCE] = "SOURCE",
+    [VF_F_NOTE] = "NOTE",
 };
 
 const char *vf_frame_name(uint8_t type)

@@ -44,7 +44,7 @@ enum vf_frame_type {
     VF_F_BYE,       /* nothing more will come */
     /* program -> owner, each answered by OK, ERROR or what is named */
     VF_F_OPEN,    /* disk ID: PATH, FORMAT, WRITE, OURS, LIVE; answered by OPENED */
-    VF_F_OPENED,  /* SIZE, UNIT, MEDIA */
+    VF_F_OPENED,  /* SIZE, UNIT, MEDIA, IDENTITY, TEXT: its name */
     VF_F_CLOSE,   /* disk ID */
     VF_F_CONNECT, /* stream ID, to be dialled: PATH, or ADDRESS, PORT, USER, HOST_KEY, KEY */
     VF_F_RECEIVE, /* into disk ID: SIZE, VERIFY, FRESH, DELTA */
@@ -78,6 +78,10 @@ enum vf_frame_type {
     /* program -> owner */
     VF_F_ECHO, /* over stream ID and back: answered by OK, USEC; also between the owners, sent back
                   with VF_FF_ECHO */
+    /* program -> owner of vmferry-fetch, on the same machine */
+    VF_F_SOURCE, /* where disks are read from: PATH, CLUSTER, VERIFY, WAY, USER, CERTS, PASSWORD */
+    /* owner -> program */
+    VF_F_NOTE, /* TEXT: for whoever watches; not answered */
     VF_F_TYPES,
 };
 
@@ -138,6 +142,10 @@ enum vf_tag {
     VF_TAG_USEC,
     VF_TAG_LIVE,    /* a VM writes to the disk */
     VF_TAG_CIPHERS, /* of CONNECT by ssh; not there: the fastest of ssh's own */
+    VF_TAG_CLUSTER,
+    VF_TAG_WAY,      /* "api", "ssh" */
+    VF_TAG_CERTS,    /* SHA-256 of certificates, separated by spaces */
+    VF_TAG_PASSWORD, /* never sent to another host */
 };
 
 struct vf_frame {

@@ -3,6 +3,7 @@
 #include "config.h"
 #include "net/ssh.h"
 #include "base/fdio.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "net/ssh_master.h"
@@ -63,12 +64,15 @@ static int open_with(struct vf_ssh *s, const struct vf_ssh_conf *conf, struct vf
 {
     vf_ssh_login_free(s->login);
     s->login = vf_ssh_login_new(s->target->who, conf, s->asker, s->cancel);
+    s->login->once = s->once;
     const char *why = needs_openssh(s, conf);
     s->forced = conf->transport == VF_SSH_LIBSSH2 || conf->transport == VF_SSH_OPENSSH;
     if (conf->transport == VF_SSH_LIBSSH2 && (s->jump || s->target->proxy))
         return vf_fail(err, VF_E_USAGE,
                        "transport = \"libssh2\" cannot go through %s: use \"auto\"",
                        s->jump ? "a jump host" : "the ProxyCommand or ProxyJump of ssh_config");
+    if (s->once && !why && !s->target->no_program)
+        why = "data will be moved over it";
     bool openssh = conf->transport == VF_SSH_OPENSSH || (conf->transport != VF_SSH_LIBSSH2 && why);
     s->ops = openssh ? &vf_ssh_openssh : &vf_ssh_libssh2;
     int rc = open_patiently(s, &why, err);
@@ -112,6 +116,20 @@ static int try_sudo(struct vf_ssh *s, struct vf_error **err)
     return rc;
 }
 
+/* The agent's keys and those of ~/.ssh are tries, too, of which a host may have counted enough
+ * before the password's turn comes. */
+static void only_configured_keys(struct vf_ssh_target *t, const struct vf_ssh_conf *conf)
+{
+    if (conf->key)
+        return;
+    vf_strv_free(t->keys);
+    vf_strv_free(t->certificates);
+    t->keys = vf_strv_new();
+    t->certificates = vf_strv_new();
+    free(VF_STEAL(t->agent));
+    t->pkcs11 = false;
+}
+
 static int open_address(struct vf_ssh *s, const char *address, const struct vf_ssh_conf *conf,
                         struct vf_error **err)
 {
@@ -119,24 +137,28 @@ static int open_address(struct vf_ssh *s, const char *address, const struct vf_s
     free(s->host_key);
     s->host_key = NULL;
     s->target = vf_ssh_target_new(address, conf, s->cancel, err);
-    if (!s->target || open_with(s, conf, err) < 0)
+    if (!s->target)
         return -1;
+    if (s->once)
+        only_configured_keys(s->target, conf);
+    if (open_with(s, conf, err) < 0)
+        return -1;
+    if (s->once)
+        s->once->good = true;
     /* root needs no sudo, and a Proxmox host has none */
     s->sudo = conf->sudo == 1 && !vf_streq(s->target->user, "root");
     return try_sudo(s, err);
 }
 
-struct vf_ssh *vf_ssh_open(const char *label, char *const *addresses,
-                           const struct vf_ssh_conf *conf, const struct vf_asker *asker,
-                           struct vf_cancel *cancel, struct vf_error **err)
+/* Takes S. */
+static struct vf_ssh *open_any(struct vf_ssh *taken, char *const *addresses,
+                               const struct vf_ssh_conf *conf, struct vf_error **err)
 {
-    vf_auto(vf_ssh_free) struct vf_ssh *s = vf_xcalloc(1, sizeof *s);
-    s->label = vf_strdup(label);
-    s->asker = asker;
-    s->cancel = cancel;
+    vf_auto(vf_ssh_free) struct vf_ssh *s = taken;
+    const char *label = s->label;
     vf_autobuf struct vf_buf tried = {0};
     if (conf->jump && !vf_streq(conf->jump, "none") &&
-        !(s->jump = vf_ssh_jump_open(conf, asker, cancel, err))) {
+        !(s->jump = vf_ssh_jump_open(conf, s->asker, s->cancel, err))) {
         vf_fail_prefix(err, "ssh to %s", label);
         return NULL;
     }
@@ -150,7 +172,8 @@ struct vf_ssh *vf_ssh_open(const char *label, char *const *addresses,
         }
         if (s->conn)
             s->ops->close(s);
-        if (vf_error_code(e) != VF_E_NET) {
+        bool spent = s->once && s->once->sent;
+        if (vf_error_code(e) != VF_E_NET || spent) {
             vf_fail_with(err, VF_STEAL(e));
             vf_fail_prefix(err, "ssh to %s (%s)", label, *a);
             return NULL;
@@ -164,6 +187,45 @@ struct vf_ssh *vf_ssh_open(const char *label, char *const *addresses,
     return NULL;
 }
 
+static struct vf_ssh *new_ssh(const char *label, const struct vf_asker *asker,
+                              struct vf_cancel *cancel)
+{
+    struct vf_ssh *s = vf_xcalloc(1, sizeof *s);
+    *s = (struct vf_ssh){.label = vf_strdup(label), .asker = asker, .cancel = cancel};
+    return s;
+}
+
+struct vf_ssh *vf_ssh_open(const char *label, char *const *addresses,
+                           const struct vf_ssh_conf *conf, const struct vf_asker *asker,
+                           struct vf_cancel *cancel, struct vf_error **err)
+{
+    return open_any(new_ssh(label, asker, cancel), addresses, conf, err);
+}
+
+struct vf_ssh *vf_ssh_open_once(const char *label, char *const *addresses,
+                                const struct vf_ssh_conf *conf, const struct vf_secret *password,
+                                const struct vf_asker *asker, struct vf_cancel *cancel,
+                                struct vf_error **err)
+{
+    struct vf_ssh *s = new_ssh(label, asker, cancel);
+    s->once = vf_xcalloc(1, sizeof *s->once);
+    s->once->password = password ? vf_secret_copy(password) : NULL;
+    return open_any(s, addresses, conf, err);
+}
+
+void vf_ssh_set_cancel(struct vf_ssh *s, struct vf_cancel *cancel)
+{
+    for (; s; s = s->more)
+        s->cancel = cancel;
+}
+
+static void free_once(struct vf_ssh_once *o)
+{
+    if (o)
+        vf_secret_free(o->password);
+    free(o);
+}
+
 void vf_ssh_free(struct vf_ssh *s)
 {
     if (!s)
@@ -175,6 +237,7 @@ void vf_ssh_free(struct vf_ssh *s)
         vf_ssh_free(s->jump); /* after what goes through it */
         vf_ssh_target_free(s->target);
         vf_ssh_login_free(s->login);
+        free_once(s->once);
     }
     free(s->label);
     free(s->host_key);
@@ -271,6 +334,7 @@ static struct vf_ssh *another(struct vf_ssh *s, struct vf_error **err)
                          .asker = s->asker,
                          .cancel = s->cancel,
                          .login = s->login,
+                         .once = s->once,
                          .limit = s->limit,
                          .borrows = true};
     vf_info("ssh", "%s: only %u commands at a time in a connection, so another one is made",
@@ -361,8 +425,16 @@ static int exchange(struct vf_ssh *s, struct vf_ssh_child *c, const char *input,
         struct pollfd fds[3] = {{.fd = c->in, .events = POLLOUT},
                                 {.fd = c->out, .events = POLLIN},
                                 {.fd = c->err, .events = POLLIN}};
-        if (vf_cancel_poll(s->cancel, fds, 3, -1, err) < 0)
+        int ready = vf_cancel_poll(s->cancel, fds, 3, vf_clock_limit(VF_T_COMMAND), err);
+        if (ready < 0)
             return -1;
+        if (ready == 0) {
+            vf_autofree char *span = vf_format_duration(vf_clock_limit(VF_T_COMMAND) / 1000.0);
+            return vf_fail(err, VF_E_NET,
+                           "%s: a command has said nothing for %s and does not end (a disk there "
+                           "that does not answer?)",
+                           s->label, span);
+        }
         if (fds[0].revents)
             feed(&c->in, &input, &left);
         if (fds[1].revents)

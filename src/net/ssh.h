@@ -13,6 +13,10 @@
 
 struct vf_ssh;
 
+/* What an UNSUPPORTED error names when a host's algorithms are old: the setting that allows them.
+ */
+#define VF_SSH_LEGACY "legacy = true"
+
 /* Logs in at the first of ADDRESSES (NULL-terminated) that answers; CONF is complete (inherited).
  * LABEL is the host's name on screen ("a1"). Asks ASKER: "host-key:HOST" (unknown key: choices
  * yes/no, safe no; a CHANGED key is never asked about: VF_E_TRUST), "ssh-password:USER@HOST",
@@ -26,6 +30,15 @@ struct vf_ssh;
 struct vf_ssh *vf_ssh_open(const char *label, char *const *addresses,
                            const struct vf_ssh_conf *conf, const struct vf_asker *asker,
                            struct vf_cancel *cancel, struct vf_error **err);
+/* The same at a host that locks accounts: PASSWORD (NULL: keys alone) is sent once and never again,
+ * whatever methods, addresses and transports there are, unless it was accepted; of keys only CONF's
+ * is tried. Data is moved over it: the OpenSSH program is taken where there is one. */
+struct vf_ssh *vf_ssh_open_once(const char *label, char *const *addresses,
+                                const struct vf_ssh_conf *conf, const struct vf_secret *password,
+                                const struct vf_asker *asker, struct vf_cancel *cancel,
+                                struct vf_error **err);
+/* From now on CANCEL ends what waits for S; what it was opened with still ends the connection. */
+void vf_ssh_set_cancel(struct vf_ssh *s, struct vf_cancel *cancel);
 void vf_ssh_free(struct vf_ssh *s);
 VF_DEFINE_CLEANUP(struct vf_ssh *, vf_ssh_free)
 
@@ -43,7 +56,8 @@ struct vf_ssh_result {
 };
 
 /* Runs COMMAND by the remote shell, with INPUT (may be NULL) on its stdin; with conf.sudo through
- * `sudo -n`. 0 whatever its status; -1 with *err when it could not be run or the connection broke.
+ * `sudo -n`. 0 whatever its status; -1 with *err when it could not be run, the connection broke or
+ * it was silent for VF_T_COMMAND.
  */
 int vf_ssh_exec(struct vf_ssh *s, const char *command, const void *input, size_t input_len,
                 struct vf_ssh_result *out, struct vf_error **err);

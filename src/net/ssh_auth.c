@@ -239,7 +239,9 @@ static void answer_prompts(const char *name, int name_len, const char *instructi
 static int try_prompts(struct attempt *a, struct vf_error **err)
 {
     int rc = 0;
-    for (int i = 0; i <= VF_SSH_TYPED_PASSWORDS && rc == 0; i++) {
+    /* where passwords are counted, a question that is left unanswered may count, too */
+    int rounds = a->s->login->once ? 1 : VF_SSH_TYPED_PASSWORDS + 1;
+    for (int i = 0; i < rounds && rc == 0; i++) {
         int before = a->s->login->prompts, r;
         VF_SSH_AWAIT(a->s, r, VF_T_API_STALL,
                      libssh2_userauth_keyboard_interactive_ex(a->s->session, a->user, a->user_len,

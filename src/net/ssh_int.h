@@ -15,6 +15,9 @@ enum {
 };
 
 /* %s: the user. */
+#define VF_SSH_OLD                                                                                 \
+    "the host offers only old algorithms, which are no longer safe; to allow them for this host "  \
+    "alone set " VF_SSH_LEGACY " in its ssh section of vmferry.conf"
 #define VF_SSH_NO_SESSION "the host lets %s in but run nothing (see MaxSessions in its sshd_config)"
 
 /* One address, after ssh_config and vmferry.conf have had their say. */
@@ -33,6 +36,8 @@ struct vf_ssh_target {
     bool only_keys;     /* of the agent's keys only those in KEYS */
     bool proxy;         /* ProxyCommand or ProxyJump */
     bool pkcs11;
+    bool legacy;     /* old key types and algorithms, too */
+    bool no_program; /* there is no ssh on this machine */
 };
 
 /* Asks `ssh -G` about ADDRESS (without the program: defaults) and lets CONF win. */
@@ -62,6 +67,12 @@ char *vf_ssh_blob_type(const unsigned char *blob, size_t len);
 unsigned char *vf_base64_decode(const char *text, size_t n, size_t *len);
 char *vf_base64_encode(const unsigned char *data, size_t n);
 
+/* A password that may be tried once. */
+struct vf_ssh_once {
+    struct vf_secret *password; /* NULL: none */
+    bool sent, good;            /* good: it was accepted, so that it may be sent again */
+};
+
 /* The secrets of one login and how often they were tried. What was answered is kept for as long as
  * the connection lives: it may have to be made once more. */
 struct vf_ssh_login {
@@ -72,6 +83,7 @@ struct vf_ssh_login {
     bool again; /* nobody is asked: what was answered before has to do */
     bool configured_used;
     int typed, prompts;
+    struct vf_ssh_once *once; /* borrowed; NULL: persons are asked, more than once */
     struct vf_ssh_answered {
         char *question;
         struct vf_secret *secret;
@@ -134,10 +146,11 @@ struct vf_ssh {
     const struct vf_asker *asker;
     struct vf_cancel *cancel;
     struct vf_ssh_login *login;
-    unsigned running;    /* children */
-    unsigned limit;      /* so many at a time are allowed in this connection; 0: not known */
+    struct vf_ssh_once *once; /* NULL: passwords are asked for */
+    unsigned running;         /* children */
+    unsigned limit;           /* so many at a time are allowed in this connection; 0: not known */
     struct vf_ssh *more; /* another connection to the same host, for what this one does not allow */
-    bool borrows;        /* target, jump and login are those of the first */
+    bool borrows;        /* target, jump, login and once are those of the first */
     bool dropped;        /* the host hung up before it said who it is */
 };
 

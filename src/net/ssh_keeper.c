@@ -125,6 +125,7 @@ static const struct {
     {"Permission denied", VF_E_AUTH, NULL},
     {"Too many authentication failures", VF_E_AUTH, NULL},
     {"no matching ", VF_E_UNSUPPORTED, NULL},
+    {"Invalid key length", VF_E_UNSUPPORTED, NULL},
     {"Bad configuration option", VF_E_USAGE, NULL},
     {"Bad owner or permissions", VF_E_USAGE, NULL},
 };

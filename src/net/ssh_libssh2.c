@@ -55,6 +55,30 @@ static int prefer_known(struct vf_ssh_session *s, char *const *known, struct vf_
     return rc == 0 ? 0 : vf_ssh_session_fail(s, rc, "host key algorithms", err);
 }
 
+static bool unsafe_exchange(const char *name)
+{
+    return vf_ends(name, "-sha1");
+}
+
+/* SHA-1 in the key exchange is for hosts that are said to be old. */
+static int modern_exchange(struct vf_ssh_session *s, struct vf_error **err)
+{
+    const char **supported = NULL;
+    int n = s->ssh->target->legacy
+                ? 0
+                : libssh2_session_supported_algs(s->session, LIBSSH2_METHOD_KEX, &supported);
+    if (n <= 0)
+        return n == 0 ? 0 : vf_ssh_session_fail(s, n, "key exchange algorithms", err);
+    vf_autostrv char **list = vf_strv_new();
+    for (int i = 0; i < n; i++)
+        if (!unsafe_exchange(supported[i]))
+            vf_strv_add(&list, supported[i]);
+    libssh2_free(s->session, supported);
+    vf_autofree char *prefs = vf_strv_join(list, ",");
+    int rc = libssh2_session_method_pref(s->session, LIBSSH2_METHOD_KEX, prefs);
+    return rc == 0 ? 0 : vf_ssh_session_fail(s, rc, "key exchange algorithms", err);
+}
+
 static bool no_common_algorithm(int rc)
 {
     return rc == LIBSSH2_ERROR_KEX_FAILURE || rc == LIBSSH2_ERROR_KEY_EXCHANGE_FAILURE ||
@@ -76,7 +100,12 @@ static int handshake(struct vf_ssh_session *s, const char **why, struct vf_error
         *why = "libssh2 and the host have no algorithm in common";
         return 1;
     }
-    return vf_ssh_session_fail(s, rc, "ssh handshake", err);
+    vf_ssh_session_fail(s, rc, "ssh handshake", err);
+    if (no_common_algorithm(rc) && !s->ssh->target->legacy) {
+        vf_autoerror struct vf_error *e = err ? VF_STEAL(*err) : NULL;
+        return vf_fail(err, VF_E_UNSUPPORTED, "%s; %s", vf_error_text(e), VF_SSH_OLD);
+    }
+    return -1;
 }
 
 /* A host known only by keys libssh2 could not ask for is OpenSSH's to verify. */
@@ -151,7 +180,7 @@ static int go(struct vf_ssh_session *s, const char **why, struct vf_error **err)
         s->ssh->borrows ? vf_strndup(s->ssh->host_key, strcspn(s->ssh->host_key, " ")) : NULL;
     vf_autostrv char **known =
         same ? vf_strv_split(same, " ") : vf_trust_types(t->known_files, t->known_name);
-    if (prefer_known(s, known, err) < 0)
+    if (modern_exchange(s, err) < 0 || prefer_known(s, known, err) < 0)
         return -1;
     int rc = handshake(s, why, err);
     if (!rc)

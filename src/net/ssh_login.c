@@ -108,8 +108,24 @@ static int configured(struct vf_ssh_login *l, struct vf_secret **out, struct vf_
     return 0;
 }
 
+static int once(struct vf_ssh_login *l, struct vf_secret **out, struct vf_error **err)
+{
+    struct vf_ssh_once *o = l->once;
+    if (!o->password)
+        return vf_fail(err, VF_E_AUTH, "%s: the host wants a password, and none was given", l->who);
+    if (l->typed || (o->sent && !o->good))
+        return vf_fail(err, VF_E_AUTH, "%s: the password was not accepted; it was tried once",
+                       l->who);
+    l->typed++;
+    o->sent = true;
+    *out = vf_secret_copy(o->password);
+    return 0;
+}
+
 int vf_ssh_login_password(struct vf_ssh_login *l, struct vf_secret **out, struct vf_error **err)
 {
+    if (l->once)
+        return once(l, out, err);
     if (!l->configured_used && (l->password_file || l->password_command))
         return configured(l, out, err);
     if (l->typed >= VF_SSH_TYPED_PASSWORDS)

@@ -37,6 +37,11 @@ int vf_ssh_mux_forward(const char *path, const char *listen, const char *host, u
                        struct vf_cancel *cancel, struct vf_error **err);
 int vf_ssh_mux_finish(struct vf_ssh_child_priv *c, int timeout_ms, struct vf_error **err);
 
+/* Adds options for old hosts where T says it is one. */
+void vf_ssh_add_legacy(char ***v, const struct vf_ssh_target *t);
+/* The algorithms that host keys of known_hosts' TYPE sign with; borrowed from TYPE or static. */
+const char *vf_ssh_key_algorithms(const struct vf_ssh_target *t, const char *type);
+
 /* The control socket of an open connection of this transport; borrowed. */
 const char *vf_ssh_openssh_control(const struct vf_ssh *s);
 

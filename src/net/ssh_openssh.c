@@ -22,13 +22,15 @@ struct connection {
     char **argv, *control;
 };
 
-static char **arguments(struct vf_ssh *ssh, struct vf_ssh_askpass *a)
+/* What is said first holds, so METHODS (may be NULL) come before all. */
+static char **arguments(struct vf_ssh *ssh, struct vf_ssh_askpass *a, const char *const *methods)
 {
     const struct vf_ssh_target *t = ssh->target;
     static const char *const fixed[] = {
         "-T",
         /* words newer than some of the programs we meet */
-        "-oIgnoreUnknown=KnownHostsCommand,ForkAfterAuthentication,SessionType,StdinNull",
+        "-oIgnoreUnknown=KnownHostsCommand,ForkAfterAuthentication,SessionType,StdinNull,"
+        "RequiredRSASize",
         "-oKnownHostsCommand=none",
         "-oForkAfterAuthentication=no",
         "-oGlobalKnownHostsFile=/dev/null",
@@ -67,8 +69,11 @@ static char **arguments(struct vf_ssh *ssh, struct vf_ssh_askpass *a)
         vf_strv_add(&v, "-F");
         vf_strv_add(&v, t->config);
     }
+    for (; methods && *methods; methods++)
+        vf_strv_add(&v, *methods);
     for (size_t i = 0; i < VF_COUNT(fixed); i++)
         vf_strv_add(&v, fixed[i]);
+    vf_ssh_add_legacy(&v, t);
     vf_strv_addf(&v, "-oUserKnownHostsFile=%s/known", a->dir);
     vf_strv_addf(&v, "-oHostKeyAlias=%s", a->alias);
     vf_strv_addf(&v, "-oPort=%u", (unsigned)t->port);
@@ -88,15 +93,38 @@ static char **arguments(struct vf_ssh *ssh, struct vf_ssh_askpass *a)
     return v;
 }
 
-static void prefer(char ***v, char *const *types)
+/* Words for what ssh no longer offers by itself; host keys are prefer()'s. */
+void vf_ssh_add_legacy(char ***v, const struct vf_ssh_target *t)
 {
-    if (!types || !*types)
+    static const char *const old[] = {
+        "-oKexAlgorithms=+diffie-hellman-group14-sha1,diffie-hellman-group-exchange-sha1,"
+        "diffie-hellman-group1-sha1",
+        "-oPubkeyAcceptedKeyTypes=+ssh-rsa",
+        "-oCiphers=+aes128-cbc,aes256-cbc,3des-cbc",
+        "-oRequiredRSASize=1024",
+    };
+    for (size_t i = 0; t->legacy && i < VF_COUNT(old); i++)
+        vf_strv_add(v, old[i]);
+}
+
+const char *vf_ssh_key_algorithms(const struct vf_ssh_target *t, const char *type)
+{
+    if (!vf_streq(type, "ssh-rsa"))
+        return type;
+    return t->legacy ? "rsa-sha2-512,rsa-sha2-256,ssh-rsa" : "rsa-sha2-512,rsa-sha2-256";
+}
+
+static void prefer(char ***v, const struct vf_ssh_target *t, char *const *types)
+{
+    if (!types || !*types) {
+        if (t->legacy)
+            vf_strv_add(v, "-oHostKeyAlgorithms=+ssh-rsa");
         return;
+    }
     vf_autobuf struct vf_buf b = {0};
-    for (char *const *t = types; *t; t++) {
+    for (char *const *k = types; *k; k++) {
         /* a certificate type in known_hosts is none of a plain key */
-        vf_buf_printf(&b, "%s%s", b.len ? "," : "^",
-                      vf_streq(*t, "ssh-rsa") ? "rsa-sha2-512,rsa-sha2-256" : *t);
+        vf_buf_printf(&b, "%s%s", b.len ? "," : "^", vf_ssh_key_algorithms(t, *k));
     }
     vf_strv_addf(v, "-oHostKeyAlgorithms=%s", vf_buf_str(&b));
 }
@@ -151,7 +179,11 @@ static int fail(struct vf_ssh *ssh, struct vf_ssh_keeper *k, struct vf_ssh_askpa
 {
     /* behind a proxy the same words are said of what the proxy could not do */
     ssh->dropped = !ssh->jump && !ssh->target->proxy && vf_ssh_keeper_dropped(k);
-    return vf_ssh_keeper_fail(k, a->alias, ssh->target->host, err);
+    vf_autoerror struct vf_error *e = NULL;
+    vf_ssh_keeper_fail(k, a->alias, ssh->target->host, &e);
+    if (vf_error_code(e) == VF_E_UNSUPPORTED && !ssh->target->legacy)
+        return vf_fail(err, VF_E_UNSUPPORTED, "%s; %s", vf_error_text(e), VF_SSH_OLD);
+    return vf_fail_with(err, VF_STEAL(e));
 }
 
 /* The key the host shows, as "TYPE BASE64". ssh writes it to an empty known_hosts of ours and then
@@ -159,12 +191,11 @@ static int fail(struct vf_ssh *ssh, struct vf_ssh_keeper *k, struct vf_ssh_askpa
 static char *fetch_key(struct vf_ssh *ssh, struct vf_ssh_askpass *a, struct vf_error **err)
 {
     vf_autostrv char **known = vf_trust_types(ssh->target->known_files, ssh->target->known_name);
-    vf_autostrv char **v = arguments(ssh, a);
-    if (valid_algorithms(known))
-        prefer(&v, known);
+    static const char *const no_login[] = {"-oPreferredAuthentications=none",
+                                           "-oPubkeyAuthentication=no", NULL};
+    vf_autostrv char **v = arguments(ssh, a, no_login);
+    prefer(&v, ssh->target, valid_algorithms(known) ? known : NULL);
     vf_strv_add(&v, "-oStrictHostKeyChecking=accept-new");
-    vf_strv_add(&v, "-oPreferredAuthentications=none");
-    vf_strv_add(&v, "-oPubkeyAuthentication=no");
     vf_strv_add(&v, "-oControlMaster=no");
     vf_strv_add(&v, "-oControlPath=none");
     finish_argv(&v, ssh->target, "true");
@@ -207,9 +238,13 @@ static int write_known(struct vf_ssh *ssh, struct vf_ssh_askpass *a, struct vf_e
 static int log_in(struct vf_ssh *ssh, struct connection *c, struct vf_error **err)
 {
     c->control = vf_asprintf("%s/ctl", c->askpass->dir);
-    c->argv = arguments(ssh, c->askpass);
+    const char *const once[] = {
+        "-oNumberOfPasswordPrompts=1",
+        "-oPreferredAuthentications=publickey,keyboard-interactive,password",
+        *ssh->target->keys ? NULL : "-oPubkeyAuthentication=no", NULL};
+    c->argv = arguments(ssh, c->askpass, ssh->once ? once : NULL);
     vf_autofree char *type = vf_strndup(ssh->host_key, strcspn(ssh->host_key, " "));
-    prefer(&c->argv, (char *[]){type, NULL});
+    prefer(&c->argv, ssh->target, (char *[]){type, NULL});
     vf_strv_add(&c->argv, "-oStrictHostKeyChecking=yes");
     vf_strv_add(&c->argv, "-oControlMaster=yes");
     vf_strv_addf(&c->argv, "-oControlPath=%s", c->control);

@@ -39,7 +39,8 @@ static char **arguments(const struct vf_ssh *s, int known, const char *command, 
     const struct vf_ssh_target *t = s->target;
     static const char *const fixed[] = {
         "-T",
-        "-oIgnoreUnknown=KnownHostsCommand,ForkAfterAuthentication,SessionType,StdinNull",
+        "-oIgnoreUnknown=KnownHostsCommand,ForkAfterAuthentication,SessionType,StdinNull,"
+        "RequiredRSASize",
         "-oKnownHostsCommand=none",
         "-oForkAfterAuthentication=no",
         "-oSessionType=default",
@@ -78,8 +79,8 @@ static char **arguments(const struct vf_ssh *s, int known, const char *command, 
     vf_strv_addf(&v, "-oUserKnownHostsFile=/proc/%d/fd/%d", (int)getpid(), known);
     vf_strv_addf(&v, "-oHostKeyAlias=%s", alias);
     vf_autofree char *type = vf_strndup(s->host_key, strcspn(s->host_key, " "));
-    vf_strv_addf(&v, "-oHostKeyAlgorithms=^%s",
-                 vf_streq(type, "ssh-rsa") ? "rsa-sha2-512,rsa-sha2-256" : type);
+    vf_strv_addf(&v, "-oHostKeyAlgorithms=^%s", vf_ssh_key_algorithms(t, type));
+    vf_ssh_add_legacy(&v, t);
     vf_strv_addf(&v, "-oPort=%u", (unsigned)t->port);
     vf_strv_addf(&v, "-oUser=%s", t->user);
     ciphers = vf_ciphers(ciphers);
@@ -153,7 +154,8 @@ int vf_ssh_start_own(struct vf_ssh *s, const char *command, const char *ciphers,
 {
     *out = (struct vf_ssh_child){.in = -1, .out = -1, .err = -1};
     /* to try in vain would count as an attack there, and do so again with every connection */
-    if (s->login && (s->login->n_answered || s->login->configured_used))
+    if (s->login &&
+        (s->login->n_answered || s->login->configured_used || (s->once && s->once->sent)))
         return vf_fail(err, VF_E_AUTH, "logging in takes more than keys");
     vf_autofd int known = known_hosts(s, err);
     if (known < 0)

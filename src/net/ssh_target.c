@@ -216,6 +216,7 @@ static int ask_ssh(const struct vf_ssh_conf *conf, struct answers *a, struct vf_
         if (vf_error_code(failed) != VF_E_NOTFOUND)
             return vf_fail_with(err, VF_STEAL(failed));
         vf_debug("ssh", "there is no ssh program here, ssh_config is not read");
+        a->t->no_program = true;
         return 0;
     }
     int rc = 0;
@@ -341,6 +342,7 @@ struct vf_ssh_target *vf_ssh_target_new(const char *address, const struct vf_ssh
     t->host = vf_strdup(address);
     t->user = vf_strdup("root");
     t->port = 22;
+    t->legacy = conf->legacy == 1;
     t->keys = vf_strv_new();
     t->certificates = vf_strv_new();
     t->known_files = vf_strv_new();

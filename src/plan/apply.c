@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "plan/mac.h"
 #include "plan/name.h"
+#include "plan/profile.h"
 #include "plan/slot.h"
 
 #include <inttypes.h>
@@ -228,6 +229,7 @@ struct vf_vm *vf_plan_apply(const struct vf_plan *p, const struct vf_vm *source,
             vm->cdroms[i].cloudinit = false;
         }
     }
+    vf_profile_apply(p, source, vm);
     return VF_STEAL(vm);
 }
 

@@ -88,7 +88,7 @@ void vf_plan_free(struct vf_plan *p)
 }
 
 const char *const vf_fix_words[] = {"suspend-ha", "suspend-replication", "eject-iso",
-                                    "lift-protection", NULL};
+                                    "lift-protection", "switch-ssh-on", NULL};
 _Static_assert(VF_COUNT(vf_fix_words) == VF_FIXES + 1, "a word for each");
 
 bool vf_plan_fixes(const struct vf_plan *p, enum vf_fix fix)
@@ -124,20 +124,28 @@ static const struct vf_nic *source_nic(const struct vf_vm *vm, unsigned index)
     return NULL;
 }
 
+/* Splits "FROM=TO" at the last "=": port groups of other hypervisors are called what people like.
+ * NULL: it is none. Caller frees. */
+static char *split_rule(const char *rule, const char **to)
+{
+    const char *eq = strrchr(rule, '=');
+    *to = eq ? eq + 1 : NULL;
+    return eq && eq != rule && **to ? vf_strndup(rule, (size_t)(eq - rule)) : NULL;
+}
+
 int vf_plan_remap_bridge(struct vf_plan *p, const struct vf_vm *source, const char *rule,
                          struct vf_error **err)
 {
     static const char word[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
-    const char *eq = strchr(rule, '=');
-    bool all = vf_starts(rule, "*=");
-    if (!eq || eq == rule || !eq[1] || eq[1] == '-' || strspn(eq + 1, word) != strlen(eq + 1) ||
-        (!all && strspn(rule, word) != (size_t)(eq - rule))) {
+    const char *to;
+    vf_autofree char *from = split_rule(rule, &to);
+    if (!from || *to == '-' || strspn(to, word) != strlen(to)) {
         vf_autofree char *shown = vf_escape(rule);
         return vf_fail(err, VF_E_USAGE,
                        "\"%s\" is not FROM=TO with two bridges, such as vmbr0=vmbr7, or *=TO",
                        shown);
     }
-    vf_autofree char *from = vf_strndup(rule, (size_t)(eq - rule));
+    bool all = vf_streq(from, "*");
     int changed = 0;
     for (size_t i = 0; i < p->n_nics; i++) {
         struct vf_plan_nic *n = &p->nics[i];
@@ -146,7 +154,35 @@ int vf_plan_remap_bridge(struct vf_plan *p, const struct vf_vm *source, const ch
             continue;
         /* "*" is for what no other rule named, in whatever order the rules come */
         if (all ? !n->bridge || vf_streq(n->bridge, s->bridge) : vf_streq(s->bridge, from)) {
-            vf_str_set(&n->bridge, eq + 1);
+            vf_str_set(&n->bridge, to);
+            changed++;
+        }
+    }
+    return changed;
+}
+
+int vf_plan_remap_vlan(struct vf_plan *p, const struct vf_vm *source, const char *rule,
+                       struct vf_error **err)
+{
+    enum { LAST_VLAN = 4094 };
+    const char *to;
+    uint64_t tag;
+    vf_autofree char *from = split_rule(rule, &to);
+    if (!from || vf_parse_u64(to, 0, LAST_VLAN, &tag) < 0) {
+        vf_autofree char *shown = vf_escape(rule);
+        return vf_fail(
+            err, VF_E_USAGE,
+            "\"%s\" is not FROM=TAG with a bridge of the source and a VLAN tag from 1 to "
+            "4094 (0: none), such as vmbr0=12, or *=TAG",
+            shown);
+    }
+    bool all = vf_streq(from, "*");
+    int changed = 0;
+    for (size_t i = 0; i < p->n_nics; i++) {
+        struct vf_plan_nic *n = &p->nics[i];
+        const struct vf_nic *s = source_nic(source, n->index);
+        if (s && (all ? n->tag == VF_VLAN_KEEP : vf_streq(s->bridge, from))) {
+            n->tag = (unsigned)tag;
             changed++;
         }
     }

@@ -54,11 +54,14 @@ enum vf_fix {
     VF_FIX_SUSPEND_REPLICATION,
     VF_FIX_EJECT_ISO,
     VF_FIX_LIFT_PROTECTION,
+    VF_FIX_SWITCH_SSH_ON, /* also put back at the end */
 };
-enum { VF_FIXES = 4 };
+enum { VF_FIXES = 5 };
 /* "suspend-ha" ..., NULL-terminated, by number. */
 extern const char *const vf_fix_words[];
-#define VF_FIX_BIT(fix) (1U << (fix))
+#define VF_FIX_BIT(fix)  (1U << (fix))
+/* What a finding names as its fix for the plan's remove_snapshots, which is never put back. */
+#define VF_FIX_SNAPSHOTS "remove-snapshots"
 
 /* Virtual hardware of a VM that comes from another hypervisor. */
 enum vf_profile {
@@ -70,6 +73,13 @@ enum vf_profile {
 };
 /* "none", "modern", "old", "windows", NULL-terminated, by number. */
 extern const char *const vf_profile_words[];
+
+/* Once an old VM from another hypervisor runs at the target: its cards are connected when somebody
+ * says so who has seen its console, are connected (and it is rebooted, so that it sees them), or
+ * stay disconnected. */
+enum vf_console { VF_CONSOLE_ASK, VF_CONSOLE_CONNECT, VF_CONSOLE_REBOOT, VF_CONSOLE_LEAVE };
+/* "ask", "connect", "reboot", "leave", NULL-terminated, by number. */
+extern const char *const vf_console_words[];
 
 struct vf_plan {
     char *source, *target; /* cluster names of vmferry.conf */
@@ -85,9 +95,10 @@ struct vf_plan {
     struct vf_plan_nic *nics;
     size_t n_nics;
     enum vf_profile profile;
-    bool driver_disk;      /* windows: a small virtio disk, so that it installs the driver */
-    bool remove_snapshots; /* at the source, before its disks are read: agreed to */
-    bool copy_disks;       /* false: --skip-disks */
+    bool driver_disk;        /* windows: a small virtio disk, so that it installs the driver */
+    enum vf_console console; /* of the profile "old" */
+    bool remove_snapshots;   /* at the source, before its disks are read: agreed to */
+    bool copy_disks;         /* false: --skip-disks */
     bool precopy;  /* copy raw disks of a running VM before it is shut down, and again after */
     bool start;    /* start at the target (only when the source was running) */
     uint64_t rate; /* bytes per second, 0: no limit */
@@ -149,12 +160,16 @@ char *vf_plan_target_name(const struct vf_plan *p, const struct vf_vm *source);
 /* Is the Ith disk copied before SOURCE, which runs, is shut down? */
 bool vf_plan_precopies(const struct vf_plan *p, const struct vf_vm *source, size_t i);
 
-/* Remapping as the options and the wizard give it: "vmbr0=vmbr7" into PLAN's NICs that are on vmbr0
- * at SOURCE; "*=vmbr1" into those that no other rule changed. Returns how many NICs it changed (0
- * may be a mistyped bridge, or a rule meant for another VM), -1 with VF_E_USAGE for a malformed
- * rule. */
+/* Remapping as the options and the wizard give it: "vmbr0=vmbr7" (or "VM Network=vmbr7") into
+ * PLAN's NICs that are on vmbr0 at SOURCE; "*=vmbr1" into those that no other rule changed. Returns
+ * how many NICs it changed (0 may be a mistyped bridge, or a rule meant for another VM), -1 with
+ * VF_E_USAGE for a malformed rule. */
 int vf_plan_remap_bridge(struct vf_plan *p, const struct vf_vm *source, const char *rule,
                          struct vf_error **err);
+/* The same for VLAN tags: "vmbr0=12" tags PLAN's NICs that are on vmbr0 at SOURCE, "vmbr0=0" takes
+ * their tag off, "*=0" that of all. */
+int vf_plan_remap_vlan(struct vf_plan *p, const struct vf_vm *source, const char *rule,
+                       struct vf_error **err);
 /* "keep", "new" or an address (then the VM must have one NIC). */
 int vf_plan_remap_mac(struct vf_plan *p, const char *rule, struct vf_error **err);
 
@@ -165,7 +180,9 @@ int vf_plan_choose_macs(struct vf_plan *p, const char *mac_prefix, struct vf_err
 /* The VM that PLAN makes of SOURCE: name, node, MACs, bridges, storages and formats replaced,
  * CD-ROMs emptied (a cloud-init drive goes to the storage of the first disk), what the plan changes
  * of disks, NICs and processor; volumes and paths are NULL (not allocated yet), state is stopped.
- * Options that a disk's new bus does not have are left out. New MACs begin with MAC_PREFIX
+ * Options that a disk's new bus does not have are left out. With a profile the hardware is that of
+ * the profile (profile.h), and there may be fresh disks, which SOURCE does not have. New MACs begin
+ * with MAC_PREFIX
  * ("BC:24:11", or NULL). NULL with *err when SOURCE is no longer what was planned (CONFLICT): other
  * volumes or sizes, disks or NICs added or gone; USAGE when a disk is to be where a CD-ROM drive
  * is. Caller frees. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The plan as a file. Its first line carries the format and the oldest reader that understands it;
- * a reader that is too old says so before it stumbles over a key it does not know. */
+/* The plan as a file, read. Its first line carries the format and the oldest reader that
+ * understands it; a reader that is too old says so before it stumbles over a key it does not know.
+ */
 #include "config.h"
-#include "plan/plan.h"
+#include "plan/planfile.h"
 #include "base/ciphers.h"
 #include "base/fdio.h"
 #include "base/str.h"
@@ -15,8 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A file with one VM is written as readers of format 1 know it. */
-enum { PLAN_FORMAT = 2, ONE_VM_FORMAT = 1, MAX_PLAN = 4 * 1024 * 1024 };
+enum { MAX_PLAN = 4 * 1024 * 1024 };
 
 /* What the file says beside the plan itself. */
 struct plan_file {
@@ -30,10 +30,12 @@ const char *const vf_verify_words[] = {"full", "none", NULL};
 const char *const vf_cache_words[] = {"none",   "writethrough", "writeback",
                                       "unsafe", "directsync",   NULL};
 const char *const vf_profile_words[] = {"none", "modern", "old", "windows", NULL};
+const char *const vf_console_words[] = {"ask", "connect", "reboot", "leave", NULL};
 const char *const vf_compress_words[] = {"auto", "1", "2", "3", "4", "5", "6", "off", NULL};
 const char *const vf_route_words[] = {"auto", "local", "direct", "reverse", "relay", NULL};
-static const char *const method_words[] = {"copy", "remote-migrate", NULL};
-_Static_assert(sizeof(enum vf_verify) == sizeof(int) && sizeof(enum vf_method) == sizeof(int),
+const char *const vf_method_words[] = {"copy", "remote-migrate", NULL};
+_Static_assert(sizeof(enum vf_verify) == sizeof(int) && sizeof(enum vf_method) == sizeof(int) &&
+                   sizeof(enum vf_profile) == sizeof(int) && sizeof(enum vf_console) == sizeof(int),
                "read as ints");
 
 #define AT(type, member) .offset = offsetof(struct type, member)
@@ -71,6 +73,17 @@ const char *vf_plan_check_cpu(const char *v)
                        strlen(v)
                ? NULL
                : "must be a processor type alone, such as \"host\" or \"x86-64-v2-AES\"";
+}
+
+/* A cluster's name, or the path of an exported VM. */
+static const char *check_source(const char *v)
+{
+    return *v == '/' ? vf_cfg_check_line(v) : NULL;
+}
+
+static const char *check_cluster(const char *v)
+{
+    return *v == '/' ? "must be the name of a cluster: VMs are not moved into files" : NULL;
 }
 
 static void init_disk(void *item, const void *owner)
@@ -187,6 +200,10 @@ static int check_needs(const char *what, const struct vf_plan *p, const char *wh
 
 static int finish_vm(struct vf_plan *p, struct vf_error **err)
 {
+    if (p->driver_disk && p->profile != VF_PROFILE_WINDOWS)
+        return vf_fail(err, VF_E_USAGE,
+                       "driver-disk is for the profile \"windows\", this one has \"%s\"",
+                       vf_profile_words[p->profile]);
     if (p->n_nics) /* in the order of the source's, whatever order they were written in */
         qsort(p->nics, p->n_nics, sizeof *p->nics, by_index);
     for (size_t i = 0; i < p->n_disks; i++)
@@ -252,15 +269,15 @@ static int finish_plan(void *item, struct vf_error **err)
 
 static const struct vf_cfg_table move_table;
 
-/* VMIDs: 100 to 999999999, as Proxmox VE has them (pve-vmid). */
+/* VMIDs: 100 to 999999999, as Proxmox VE has them (pve-vmid); those of other sources begin at 1. */
 static const struct vf_cfg_key plan_keys[] = {
-    {"minimum-reader", VF_CFG_UINT, UINT(plan_file, reader, 1, PLAN_FORMAT),
+    {"minimum-reader", VF_CFG_UINT, UINT(plan_file, reader, 1, VF_PLAN_FORMAT),
      .hint = "this plan was written by a newer vmferry; use that one"},
     {"format", VF_CFG_UINT, UINT(plan_file, format, 1, UINT32_MAX)},
-    {"source", VF_CFG_STR, AT(plan_file, plan.source)},
-    {"vm-id", VF_CFG_UINT, UINT(plan_file, plan.vm_id, 100, 999999999)},
+    {"source", VF_CFG_STR, AT(plan_file, plan.source), .check = check_source},
+    {"vm-id", VF_CFG_UINT, UINT(plan_file, plan.vm_id, 1, 999999999)},
     {"vm-name", VF_CFG_STR, AT(plan_file, plan.vm_name)},
-    {"target", VF_CFG_STR, AT(plan_file, plan.target)},
+    {"target", VF_CFG_STR, AT(plan_file, plan.target), .check = check_cluster},
     {"target-node", VF_CFG_STR, AT(plan_file, plan.target_node)},
     {"target-name", VF_CFG_STR, AT(plan_file, plan.target_name), .check = vf_plan_check_name},
     {"target-id", VF_CFG_UINT, UINT(plan_file, plan.target_id, 100, 999999999)},
@@ -269,7 +286,11 @@ static const struct vf_cfg_key plan_keys[] = {
      .count = offsetof(struct plan_file, plan.n_disks)},
     {"nics", VF_CFG_LIST, AT(plan_file, plan.nics), .table = &nic_table,
      .count = offsetof(struct plan_file, plan.n_nics)},
-    {"method", VF_CFG_WORD, AT(plan_file, plan.method), .words = method_words},
+    {"profile", VF_CFG_WORD, AT(plan_file, plan.profile), .words = vf_profile_words},
+    {"driver-disk", VF_CFG_BOOL, AT(plan_file, plan.driver_disk)},
+    {"remove-snapshots", VF_CFG_BOOL, AT(plan_file, plan.remove_snapshots)},
+    {"console", VF_CFG_WORD, AT(plan_file, plan.console), .words = vf_console_words},
+    {"method", VF_CFG_WORD, AT(plan_file, plan.method), .words = vf_method_words},
     {"copy-disks", VF_CFG_BOOL, AT(plan_file, plan.copy_disks)},
     {"precopy", VF_CFG_BOOL, AT(plan_file, plan.precopy)},
     {"start", VF_CFG_BOOL, AT(plan_file, plan.start)},
@@ -369,292 +390,4 @@ struct vf_plan *vf_plan_load(const char *path, struct vf_error **err)
     struct vf_plan **v;
     size_t n;
     return vf_plans_load(path, &v, &n, err) < 0 ? NULL : only_one(v, n, path, err);
-}
-
-static void put_text(struct vf_buf *b, const char *indent, const char *key, const char *value)
-{
-    if (!value)
-        return;
-    vf_buf_printf(b, "%s%s = ", indent, key);
-    vf_cfg_quote(b, value);
-    vf_buf_puts(b, ";\n");
-}
-
-static void put_number(struct vf_buf *b, const char *indent, const char *key, uint64_t value)
-{
-    /* without the L, libconfig before 1.7 cuts what does not fit into 32 bits */
-    vf_buf_printf(b, "%s%s = %" PRIu64 "%s;", indent, key, value, value > INT32_MAX ? "L" : "");
-}
-
-/* Nothing for what stays as at the source. */
-static void put_tri(struct vf_buf *b, const char *indent, const char *key, int value)
-{
-    if (value >= 0)
-        vf_buf_printf(b, "%s%s = %s;\n", indent, key, value ? "true" : "false");
-}
-
-static void put_bool(struct vf_buf *b, const char *key, bool value, const char *comment)
-{
-    vf_buf_printf(b, "%s = %s; # %s\n", key, value ? "true" : "false", comment);
-}
-
-static void put_disk(struct vf_buf *b, const struct vf_plan_disk *d)
-{
-    vf_autofree char *human = vf_format_bytes(d->size);
-    put_text(b, "    ", "slot", d->slot);
-    put_text(b, "    ", "volume", d->volume);
-    put_number(b, "    ", "size", d->size);
-    vf_buf_printf(b, " # bytes: %s\n", human);
-    put_text(b, "    ", "storage", d->storage);
-    put_text(b, "    ", "format", d->format);
-    put_text(b, "    ", "target-slot", d->target_slot);
-    put_text(b, "    ", "cache", d->cache);
-    put_tri(b, "    ", "discard", d->discard);
-    put_tri(b, "    ", "ssd", d->ssd);
-    put_tri(b, "    ", "iothread", d->iothread);
-}
-
-static void put_nic(struct vf_buf *b, const struct vf_plan_nic *n)
-{
-    put_number(b, "    ", "index", n->index);
-    vf_buf_puts(b, "\n");
-    put_text(b, "    ", "bridge", n->bridge);
-    put_text(b, "    ", "mac",
-             n->mac_mode == VF_MAC_GIVEN ? n->mac
-             : n->mac_mode == VF_MAC_NEW ? "new"
-                                         : "keep");
-    put_text(b, "    ", "model", n->model);
-    if (n->tag != VF_VLAN_KEEP) {
-        put_number(b, "    ", "tag", n->tag);
-        vf_buf_puts(b, "\n");
-    }
-    put_tri(b, "    ", "disconnected", n->disconnected);
-}
-
-static const char disks_comment[] =
-    "\n"
-    "# slot, volume and size say which disk of the source is meant: leave them as they are.\n"
-    "# storage and format (\"raw\", \"qcow2\") are the target's. May be added to a disk, else it "
-    "is "
-    "as at\n"
-    "# the source:\n"
-    "#   target-slot  \"ide0\" to \"ide3\", \"sata0\" to \"sata5\", \"scsi0\" to \"scsi30\", "
-    "\"virtio0\" to \"virtio15\"\n"
-    "#   cache        \"none\", \"writethrough\", \"writeback\", \"unsafe\", \"directsync\"\n"
-    "#   discard      true or false\n"
-    "#   ssd          true or false; on ide, sata, scsi\n"
-    "#   iothread     true or false; on scsi, virtio\n";
-
-static const char nics_comment[] =
-    "\n"
-    "# index 0 is the source's net0. bridge is the target's (a bridge or VNet); mac is \"keep\", "
-    "\"new\"\n"
-    "# or an address. May be added to a card, else it is as at the source:\n"
-    "#   model         \"virtio\", \"e1000\", \"vmxnet3\", \"rtl8139\" ...\n"
-    "#   tag           VLAN tag, 1 to 4094; 0: none\n"
-    "#   disconnected  true or false: whether its cable is pulled out\n";
-
-static void put_fixes(struct vf_buf *b, const struct vf_plan *p)
-{
-    const char *comma = "";
-    vf_buf_puts(b, "fixes = [");
-    for (unsigned i = 0; i < VF_FIXES; i++)
-        if (vf_plan_fixes(p, (enum vf_fix)i)) {
-            vf_buf_printf(b, "%s \"%s\"", comma, vf_fix_words[i]);
-            comma = ",";
-        }
-    vf_buf_printf(b, "%s]; # done to the source for the move, put back when it is undone; of\n#",
-                  *comma ? " " : "");
-    for (unsigned i = 0; i < VF_FIXES; i++)
-        vf_buf_printf(b, "%s \"%s\"", i ? "," : "", vf_fix_words[i]);
-    vf_buf_puts(b, ": see vmferry-checks(7)\n");
-}
-
-/* The disks and NICs of P, with or without what there is to know of them. */
-static char *parts_text(const struct vf_plan *p, bool commented)
-{
-    vf_autobuf struct vf_buf b = {0};
-    vf_buf_puts(&b, p->n_disks && commented ? disks_comment : "");
-    for (size_t i = 0; i < p->n_disks; i++) {
-        vf_buf_puts(&b, i ? "}, {\n" : "disks = ( {\n");
-        put_disk(&b, &p->disks[i]);
-    }
-    if (p->n_disks)
-        vf_buf_puts(&b, "} );\n");
-    vf_buf_puts(&b, p->n_nics && commented ? nics_comment : "");
-    for (size_t i = 0; i < p->n_nics; i++) {
-        vf_buf_puts(&b, i ? "}, {\n" : "nics = ( {\n");
-        put_nic(&b, &p->nics[i]);
-    }
-    if (p->n_nics)
-        vf_buf_puts(&b, "} );\n");
-    return vf_buf_take(&b);
-}
-
-/* How it is moved, a line each: the same setting of two plans is the same line. */
-static char *settings_text(const struct vf_plan *p)
-{
-    vf_autobuf struct vf_buf b = {0};
-    vf_buf_printf(&b,
-                  "method = \"%s\"; # \"copy\" by vmferry, or \"remote-migrate\": Proxmox's own, "
-                  "live\n",
-                  method_words[p->method]);
-    put_bool(&b, "copy-disks", p->copy_disks, "false: the target VM gets no disks");
-    put_bool(&b, "precopy", p->precopy,
-             "copy raw disks of a running VM before it is shut down, and what changed after");
-    put_bool(&b, "start", p->start, "start it at the target, if it was running");
-    put_number(&b, "", "rate", p->rate);
-    vf_buf_puts(&b, " # bytes per second, 0: no limit\n");
-    vf_buf_printf(&b, "verify = \"%s\"; # \"full\": read back and compare, or \"none\"\n",
-                  vf_verify_words[p->verify]);
-    vf_buf_printf(&b, "compress = \"%s\"; # \"auto\": where it pays, \"off\", or \"1\" to \"6\"\n",
-                  vf_compress_words[p->compress]);
-    put_number(&b, "", "streams", p->streams);
-    vf_buf_puts(&b, " # connections between the hosts, 0: as they bear\n");
-    vf_buf_printf(&b,
-                  "route = \"%s\"; # \"auto\": the best that works of \"local\", \"direct\", "
-                  "\"reverse\", \"relay\"\n",
-                  vf_route_words[p->route]);
-    vf_buf_puts(&b, p->ciphers ? ""
-                               : "# ciphers: those of ssh for disk data; without it the fastest, "
-                                 "\"-\": as ssh has them\n");
-    put_text(&b, "", "ciphers", p->ciphers);
-    put_number(&b, "", "shutdown-timeout", p->shutdown_timeout);
-    vf_buf_puts(&b, " # seconds for a graceful shutdown\n");
-    put_bool(&b, "rehearse", p->rehearse,
-             "true: a test, NAME--TEST with its cards disconnected; the source is left alone");
-    put_bool(&b, "wait-before-stop", p->wait_before_stop, "true: ask before it is shut down");
-    put_bool(&b, "wait-before-start", p->wait_before_start,
-             "true: ask before it is started at the target");
-    if (!p->service_ports)
-        vf_buf_puts(&b,
-                    "# service-ports: TCP ports to try before and after, \"22,443\" or "
-                    "\"common\";\n# service-addresses: where, else as the guest's agent says\n");
-    put_text(&b, "", "service-ports", p->service_ports);
-    put_text(&b, "", "service-addresses", p->service_addresses);
-    put_bool(&b, "verify-tls", p->verify_tls, "check the clusters' certificates");
-    put_bool(&b, "ignore-exists", p->ignore_exists,
-             "true: the target may have a VM of this name, or be the source's cluster");
-    put_fixes(&b, p);
-    return vf_buf_take(&b);
-}
-
-char *vf_plan_text(const struct vf_plan *p)
-{
-    vf_autobuf struct vf_buf b = {0};
-    vf_buf_printf(&b,
-                  "format = %d; minimum-reader = %d; # a plan of vmferry, see vmferry-plan(5)\n\n",
-                  ONE_VM_FORMAT, ONE_VM_FORMAT);
-    vf_buf_puts(&b, "# the VM to move\n");
-    put_text(&b, "", "source", p->source);
-    put_number(&b, "", "vm-id", p->vm_id);
-    vf_buf_puts(&b, "\n");
-    put_text(&b, "", "vm-name", p->vm_name);
-    vf_buf_puts(&b, "\n# where it goes; without target-id the next free VMID is taken,\n"
-                    "# without target-name (a DNS name) the VM keeps its own\n");
-    put_text(&b, "", "target", p->target);
-    put_text(&b, "", "target-node", p->target_node);
-    put_text(&b, "", "target-name", p->target_name);
-    if (p->target_id) {
-        put_number(&b, "", "target-id", p->target_id);
-        vf_buf_puts(&b, "\n");
-    }
-    vf_buf_puts(&b, "\n# cpu: the processor type at the target; without it the source's\n");
-    put_text(&b, "", "cpu", p->cpu);
-    vf_autofree char *parts = parts_text(p, true), *settings = settings_text(p);
-    vf_buf_printf(&b, "%s\n%s", parts, settings);
-    return vf_buf_take(&b);
-}
-
-/* What several plans may have in common, lines again; caller frees. */
-static char **common_lines(const struct vf_plan *p)
-{
-    vf_autobuf struct vf_buf b = {0};
-    vf_autofree char *settings = settings_text(p);
-    put_text(&b, "", "source", p->source);
-    put_text(&b, "", "target", p->target);
-    put_text(&b, "", "target-node", p->target_node);
-    put_text(&b, "", "cpu", p->cpu);
-    vf_buf_puts(&b, settings);
-    return vf_strv_split(vf_buf_str(&b), "\n");
-}
-
-static bool all_have(char **const *lines, size_t n, const char *line)
-{
-    for (size_t i = 0; i < n; i++)
-        if (!vf_strv_has(lines[i], line))
-            return false;
-    return true;
-}
-
-static void put_indented(struct vf_buf *b, const char *text)
-{
-    vf_autostrv char **lines = vf_strv_split(text, "\n");
-    for (size_t i = 0; lines[i]; i++)
-        vf_buf_printf(b, "    %s\n", lines[i]);
-}
-
-/* One of several: what is its own, then what others have otherwise. */
-static void put_move(struct vf_buf *b, const struct vf_plan *p, char **const *lines, size_t n,
-                     char *const *own)
-{
-    put_number(b, "    ", "vm-id", p->vm_id);
-    vf_buf_puts(b, "\n");
-    put_text(b, "    ", "vm-name", p->vm_name);
-    put_text(b, "    ", "target-name", p->target_name);
-    if (p->target_id) {
-        put_number(b, "    ", "target-id", p->target_id);
-        vf_buf_puts(b, "\n");
-    }
-    for (size_t i = 0; own[i]; i++)
-        if (own[i][0] != '#' && !all_have(lines, n, own[i]))
-            vf_buf_printf(b, "    %s\n", own[i]);
-    vf_autofree char *parts = parts_text(p, false);
-    put_indented(b, parts);
-}
-
-static const char moves_comment[] =
-    "\n"
-    "# The VMs. What a move says itself counts for it instead of what stands above. Without\n"
-    "# target-id it takes the next free VMID, without target-name (a DNS name) it keeps its name;\n"
-    "# cpu is the processor type at the target, without it the source's.\n";
-
-char *vf_plans_text(struct vf_plan *const *v, size_t n)
-{
-    if (n == 1)
-        return vf_plan_text(v[0]);
-    vf_autobuf struct vf_buf b = {0};
-    char ***lines = vf_xcalloc(n, sizeof *lines);
-    for (size_t i = 0; i < n; i++)
-        lines[i] = common_lines(v[i]);
-    vf_buf_printf(&b,
-                  "format = %d; minimum-reader = %d; # a plan of vmferry for several VMs, see "
-                  "vmferry-plan(5)\n\n"
-                  "# for all of them\n",
-                  PLAN_FORMAT, PLAN_FORMAT);
-    for (size_t i = 0; n && lines[0][i]; i++)
-        if (lines[0][i][0] == '#' || all_have(lines, n, lines[0][i]))
-            vf_buf_printf(&b, "%s\n", lines[0][i]);
-    vf_buf_printf(&b, "%s%s%s\nmoves = ( {\n", moves_comment, disks_comment, nics_comment);
-    for (size_t i = 0; i < n; i++) {
-        vf_buf_puts(&b, i ? "}, {\n" : "");
-        put_move(&b, v[i], lines, n, lines[i]);
-    }
-    vf_buf_puts(&b, "} );\n");
-    for (size_t i = 0; i < n; i++)
-        vf_strv_free(lines[i]);
-    free(lines);
-    return vf_buf_take(&b);
-}
-
-int vf_plans_save(struct vf_plan *const *v, size_t n, const char *path, struct vf_error **err)
-{
-    vf_autofree char *text = vf_plans_text(v, n);
-    return vf_replace_file(path, text, strlen(text), 0600, err);
-}
-
-int vf_plan_save(const struct vf_plan *p, const char *path, struct vf_error **err)
-{
-    vf_autofree char *text = vf_plan_text(p);
-    return vf_replace_file(path, text, strlen(text), 0600, err);
 }

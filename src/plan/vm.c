@@ -107,6 +107,23 @@ struct vf_left_out *vf_vm_leave_out(struct vf_vm *vm, const char *what, const ch
     return l;
 }
 
+static void free_disk(struct vf_disk *d)
+{
+    free(d->slot);
+    free(d->storage);
+    free(d->volume);
+    free(d->format);
+    free(d->path);
+    vf_opts_free(&d->opts);
+}
+
+void vf_vm_remove_disk(struct vf_vm *vm, size_t i)
+{
+    free_disk(&vm->disks[i]);
+    vm->n_disks--;
+    memmove(&vm->disks[i], &vm->disks[i + 1], (vm->n_disks - i) * sizeof *vm->disks);
+}
+
 const struct vf_disk *vf_vm_disk(const struct vf_vm *vm, const char *slot)
 {
     for (size_t i = 0; i < vm->n_disks; i++)
@@ -175,6 +192,8 @@ struct vf_vm *vf_vm_copy(const struct vf_vm *vm)
         .node = vf_strdup(vm->node),
         .state = vm->state,
         .unnamed = vm->unnamed,
+        .called = vf_strdup(vm->called),
+        .snapshots = vm->snapshots,
         .template_ = vm->template_,
         .container = vm->container,
         .onboot = vm->onboot,
@@ -191,6 +210,8 @@ struct vf_vm *vf_vm_copy(const struct vf_vm *vm)
         .ha = vf_strdup(vm->ha),
         .firewall = vf_firewall_copy(vm->firewall),
         .guest = vm->guest,
+        .secure_boot = vm->secure_boot,
+        .tpm = vm->tpm,
         .system = vf_strdup(vm->system),
     };
     vf_opts_copy(&c->opts, &vm->opts);
@@ -202,15 +223,8 @@ void vf_vm_free(struct vf_vm *vm)
 {
     if (!vm)
         return;
-    for (size_t i = 0; i < vm->n_disks; i++) {
-        struct vf_disk *d = &vm->disks[i];
-        free(d->slot);
-        free(d->storage);
-        free(d->volume);
-        free(d->format);
-        free(d->path);
-        vf_opts_free(&d->opts);
-    }
+    for (size_t i = 0; i < vm->n_disks; i++)
+        free_disk(&vm->disks[i]);
     for (size_t i = 0; i < vm->n_nics; i++) {
         struct vf_nic *n = &vm->nics[i];
         free(n->model);
@@ -235,6 +249,7 @@ void vf_vm_free(struct vf_vm *vm)
     vf_strv_free(vm->boot);
     free(vm->name);
     free(vm->node);
+    free(vm->called);
     free(vm->lock);
     free(vm->digest);
     free(vm->description);

@@ -88,6 +88,8 @@ struct vf_vm {
     bool template_, onboot;
     bool container;           /* listed with the VMs, whose numbers it shares; never moved */
     bool unnamed;             /* NAME was made up */
+    char *called;             /* there, where NAME had to be made of that; NULL: NAME */
+    unsigned snapshots;       /* of another hypervisor: how many would have to be removed */
     char *lock;               /* config lock ("backup"), NULL: none */
     char *digest;             /* of the description this was read from */
     char *description, *tags; /* tags: separated by ';' */
@@ -105,6 +107,8 @@ struct vf_vm {
     char *pool;          /* NULL: none, or none that the login may see */
     char *ha;            /* requested state under high availability; NULL: not under it */
     enum vf_guest_age guest;
+    bool secure_boot, tpm; /* of one from another hypervisor: what its firmware remembers (EFI disk,
+                              TPM state) is no disk that could be copied, and is made anew */
     char *system; /* the guest's, as it is called there ("debian10_64Guest", "Debian GNU/Linux 7");
                      NULL: not told */
     struct vf_firewall *firewall; /* NULL: not read, or not readable */
@@ -122,6 +126,7 @@ struct vf_nic *vf_vm_add_nic(struct vf_vm *vm);
 struct vf_cdrom *vf_vm_add_cdrom(struct vf_vm *vm);
 struct vf_left_out *vf_vm_leave_out(struct vf_vm *vm, const char *what,
                                     const char *why); /* valid until the next is added */
+void vf_vm_remove_disk(struct vf_vm *vm, size_t i);
 const struct vf_disk *vf_vm_disk(const struct vf_vm *vm, const char *slot); /* NULL: none */
 
 #endif

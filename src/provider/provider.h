@@ -69,6 +69,7 @@ struct vf_replication {
 struct vf_volume {
     char *path, *format;
     uint64_t size, used; /* bytes */
+    char *stamp;         /* changes when somebody writes to it; NULL: not told */
 };
 
 /* A guest with a MAC address or the UUID of another VM. */
@@ -107,6 +108,14 @@ enum { VF_LACKS_CLAIM = 1, VF_LACKS_RENAME = 2, VF_LACKS_ONBOOT = 4, VF_LACKS_PO
  * network or from files here. */
 enum vf_disks_at { VF_DISKS_AT_NODE, VF_DISKS_FETCHED };
 
+/* How vmferry-fetch logs in as a provider did; all borrowed from that. */
+struct vf_login {
+    const char *way;    /* "api", "ssh"; NULL: the faster of those that answer */
+    const char *user;   /* NULL: as configured */
+    char *const *certs; /* SHA-256 of certificates that a person has agreed to; NULL: none */
+    const struct vf_secret *password; /* NULL: as configured, or none is needed */
+};
+
 enum vf_power { VF_POWER_START, VF_POWER_SHUTDOWN, VF_POWER_STOP };
 
 typedef int vf_guard_fn(void *opaque, struct vf_error **err);
@@ -122,6 +131,22 @@ struct vf_provider_ops {
      * table: the mover's hash is all there is. */
     char *(*hash)(struct vf_provider *p, const char *volume, uint64_t n, uint64_t offset,
                   bool *by_host, struct vf_error **err);
+    /* Reads all files of VM ID that came with checksums, *FILES of them, and compares: CORRUPT when
+     * one is not as it was exported. PROGRESS (may be NULL) is told bytes, and of how many. NULL in
+     * the table: nothing comes with checksums. */
+    int (*vouch)(struct vf_provider *p, unsigned id,
+                 void (*progress)(void *opaque, uint64_t done, uint64_t total), void *opaque,
+                 unsigned *files, struct vf_error **err);
+    /* Which way this login goes and why, for a person: "by SSH: its API does not answer"; caller
+     * frees. NULL in the table: there is only one. */
+    char *(*way)(struct vf_provider *p);
+    /* Is the SSH service of a source's host on, which would be another way in? 1, 0; -1: it is no
+     * such thing, or cannot be told. NULL in the table: it is none. Then switching it: UNSUPPORTED
+     * where the host lets nobody. */
+    int (*ssh_service)(struct vf_provider *p, const char *node, struct vf_error **err);
+    int (*set_ssh_service)(struct vf_provider *p, const char *node, bool on, struct vf_error **err);
+    /* NULL in the table: nobody has to log in to read its disks. */
+    void (*login)(struct vf_provider *p, struct vf_login *out);
     /* Removes all snapshots of a VM at the source; NULL: never needed. */
     int (*drop_snapshots)(struct vf_provider *p, unsigned id, struct vf_error **err);
 
@@ -221,7 +246,11 @@ struct vf_provider_ops {
     /* VALUE as of option(); NULL: the setting is taken out. */
     int (*set_option)(struct vf_provider *p, const char *node, unsigned id, const char *key,
                       const char *value, struct vf_error **err);
-    /* VM->name, node, id, pool …; no disks, empty CD-ROMs, onboot 0, no boot order, no firewall. */
+    /* Plugs the cable of card NIC in, or pulls it, at once where the VM runs. */
+    int (*set_link)(struct vf_provider *p, const char *node, unsigned id, unsigned nic, bool up,
+                    struct vf_error **err);
+    /* VM->name, node, id, pool …; of its disks the fresh ones alone; empty CD-ROMs, onboot 0, no
+     * boot order, no firewall. */
     int (*create)(struct vf_provider *p, const struct vf_vm *vm, struct vf_error **err);
     /* Name the volume NUMBER of VM ID will get on STORAGE (journalled before it is made). */
     char *(*volume_name)(struct vf_provider *p, const char *node, const char *storage, unsigned id,

@@ -21,7 +21,7 @@ struct end {
 };
 
 struct vf_carrier {
-    char *job, *mover;
+    char *job, *mover, *fetch;
     struct vf_cancel *cancel;
     const struct vf_carrier_ops *ops;
     void *opaque;
@@ -62,6 +62,7 @@ struct vf_carrier *vf_carrier_new(const struct vf_carrier_opts *opts,
     struct vf_carrier *c = vf_xcalloc(1, sizeof *c);
     c->job = vf_strdup(opts->job);
     c->mover = opts->mover ? vf_strdup(opts->mover) : NULL;
+    c->fetch = vf_strdup(opts->fetch);
     c->cancel = opts->cancel;
     c->ops = ops;
     c->opaque = opaque;
@@ -108,6 +109,7 @@ void vf_carrier_free(struct vf_carrier *c)
     vf_error_free(c->given_up);
     free(c->job);
     free(c->mover);
+    free(c->fetch);
     free(c);
 }
 
@@ -123,6 +125,30 @@ static int open_route(struct vf_carrier *c, struct vf_error **err)
     return c->route ? 0 : -1;
 }
 
+/* The source's disks are fetched: the program that does it is here. */
+static struct vf_mover_host *open_fetch(struct vf_carrier *c, struct vf_error **err)
+{
+    struct vf_fetch_login login = {0};
+    struct vf_mover_opts o = {.job = c->job,
+                              .epoch = c->epoch,
+                              .mover = c->fetch,
+                              .cancel = c->cancel,
+                              .login = &login,
+                              .note = c->ops->note,
+                              .opaque = c->opaque};
+    struct vf_mover_host *h =
+        c->ops->fetch(c->opaque, &login, err) < 0 ? NULL : vf_mover_host_open(NULL, &o, err);
+    vf_fetch_login_clear(&login);
+    return h;
+}
+
+/* *OUT NULL: this machine. */
+static int dial(struct vf_carrier *c, int i, struct vf_ssh **out, struct vf_error **err)
+{
+    *out = NULL;
+    return c->fetch && i == 0 ? 0 : c->ops->dial(c->opaque, i, out, err);
+}
+
 /* New movers at both ends: they belong together, and outrank what is left of earlier ones. */
 static int open_movers(struct vf_carrier *c, struct vf_error **err)
 {
@@ -131,7 +157,9 @@ static int open_movers(struct vf_carrier *c, struct vf_error **err)
     struct vf_mover_opts o = {
         .job = c->job, .epoch = c->epoch, .mover = c->mover, .cancel = c->cancel};
     for (int i = 0; i < 2; i++) {
-        c->ends[i].mover = vf_mover_host_open(c->ends[i].ssh, &o, err);
+        bool fetches = c->fetch && i == 0;
+        c->ends[i].mover =
+            fetches ? open_fetch(c, err) : vf_mover_host_open(c->ends[i].ssh, &o, err);
         if (!c->ends[i].mover)
             return -1; /* the error names the host */
     }
@@ -141,7 +169,7 @@ static int open_movers(struct vf_carrier *c, struct vf_error **err)
 static int open_all(struct vf_carrier *c, struct vf_error **err)
 {
     for (int i = 0; i < 2; i++)
-        if (!c->ends[i].ssh && c->ops->dial(c->opaque, i, &c->ends[i].ssh, err) < 0)
+        if (!c->ends[i].ssh && dial(c, i, &c->ends[i].ssh, err) < 0)
             return -1;
     return open_movers(c, err);
 }
@@ -187,7 +215,7 @@ static int find_again(struct vf_carrier *c, int i, struct vf_error **err)
 {
     struct end *e = &c->ends[i];
     struct vf_ssh *ssh;
-    if (c->ops->dial(c->opaque, i, &ssh, err) < 0)
+    if (dial(c, i, &ssh, err) < 0)
         return -1;
     vf_autoerror struct vf_error *why = NULL;
     int r = vf_mover_host_attach(e->mover, ssh, c->epoch, &why);

@@ -4,6 +4,7 @@
 #ifndef VF_XFER_CARRIER_H
 #define VF_XFER_CARRIER_H
 
+#include "mover/login.h"
 #include "xfer/copy.h"
 
 struct vf_carrier;
@@ -24,11 +25,19 @@ struct vf_carrier_ops {
     void (*lost)(void *opaque, const struct vf_error *why, int ms);
     void (*full)(void *opaque, const struct vf_error *why, int ms);
     void (*back)(void *opaque);
+    /* Only with opts.fetch: how vmferry-fetch logs in at the source. OUT is empty and stays so when
+     * the disks are files of this machine; it is cleared by the carrier. Asked at every start. */
+    int (*fetch)(void *opaque, struct vf_fetch_login *out, struct vf_error **err);
+    /* What vmferry-fetch has to say in passing ("reading over SSH, ..."), one sentence, from any
+     * thread; NULL: nobody hears it. */
+    void (*note)(void *opaque, const char *text);
 };
 
 struct vf_carrier_opts {
     const char *job;
     const char *mover;        /* see struct vf_mover_opts */
+    const char *fetch;        /* the program vmferry-fetch: the source's disks are read by it, on
+                                 this machine, and nobody dials the source; NULL: by a mover there */
     struct vf_cancel *cancel; /* of the job; must outlive it, as must OPS and OPAQUE */
 };
 

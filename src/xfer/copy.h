@@ -22,12 +22,18 @@ struct vf_progress {
 
 /* A host that holds disks, with its `vmferry-mover serve` running: control session included. */
 struct vf_mover_host;
+struct vf_fetch_login; /* mover/login.h */
 
 struct vf_mover_opts {
     const char *job;   /* job ID: names directory, key, locks */
     uint64_t epoch;    /* higher than that of any earlier start of this job */
     const char *mover; /* vmferry-mover binary to deploy; NULL: the installed one */
     struct vf_cancel *cancel;
+    /* MOVER is vmferry-fetch, on this machine: how it logs in; NULL: it need not. */
+    const struct vf_fetch_login *login;
+    /* What the owner says in passing, called by the session's thread; NULL: nobody hears it. */
+    void (*note)(void *opaque, const char *text);
+    void *opaque;
 };
 
 /* Deploys vmferry-mover to the host behind SSH (NULL: this machine, no ssh) and starts its owner.

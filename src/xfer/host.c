@@ -2,6 +2,7 @@
 /* Bringing vmferry-mover to a host and starting its owner. */
 #include "config.h"
 #include "xfer/host.h"
+#include "mover/login.h"
 #include "base/clock.h"
 #include "base/fdio.h"
 #include "base/log.h"
@@ -138,6 +139,24 @@ static int begin_session(struct vf_mover_host *h, const char *const argv[], stru
     return 0;
 }
 
+/* The secrets that were typed: to a program on this machine, over a pipe, and nowhere else. */
+static int send_login(struct vf_mover_host *h, const struct vf_fetch_login *l,
+                      struct vf_error **err)
+{
+    if (!l || !l->cluster)
+        return 0;
+    if (h->ssh)
+        return vf_fail(err, VF_E_INTERNAL, "secrets are not sent to %s", h->label);
+    vf_autobuf struct vf_buf b = {0};
+    vf_fetch_login_fields(&b, l);
+    char *data = b.data;
+    size_t cap = b.cap;
+    int r = vf_session_call(h->session, VF_F_SOURCE, vf_session_new_id(), &b, VF_F_OK, HELLO_MS,
+                            h->cancel, NULL, err);
+    vf_wipe(data, cap); /* cleared, but not freed */
+    return r;
+}
+
 static int start_owner(struct vf_mover_host *h, uint64_t epoch, struct vf_error **err)
 {
     vf_autofree char *number = vf_asprintf("%llu", (unsigned long long)epoch);
@@ -160,6 +179,7 @@ static int greet(struct vf_mover_host *h, uint64_t epoch, struct vf_error **err)
     h->cores = (unsigned)vf_field_num(&m->frame, VF_TAG_CORES, 1);
     if (!h->identity)
         return vf_fail(err, VF_E_CORRUPT, "the mover does not say where it is");
+    vf_session_on_note(h->session, h->note, h->opaque);
     return 0;
 }
 
@@ -169,9 +189,15 @@ struct vf_mover_host *vf_mover_host_open(struct vf_ssh *ssh, const struct vf_mov
     const char *local = opts->mover ? opts->mover : PKGLIBEXECDIR "/vmferry-mover";
     if (check_job(opts->job, err) < 0)
         return NULL;
+    if (ssh && opts->login) {
+        vf_fail(err, VF_E_INTERNAL, "a login is not for another host");
+        return NULL;
+    }
     struct vf_mover_host *h = vf_xcalloc(1, sizeof *h);
     h->ssh = ssh;
     h->cancel = opts->cancel;
+    h->note = opts->note;
+    h->opaque = opts->opaque;
     h->label = vf_strdup(ssh ? vf_ssh_label(ssh) : "this machine");
     h->job = vf_strdup(opts->job);
     h->mover = vf_strdup(local);
@@ -179,7 +205,8 @@ struct vf_mover_host *vf_mover_host_open(struct vf_ssh *ssh, const struct vf_mov
     h->bringer = h->proc;
     h->child = (struct vf_ssh_child){.in = -1, .out = -1, .err = -1};
     if (make_dir(h, local, opts->epoch, err) < 0 || (ssh && upload(h, local, err) < 0) ||
-        start_owner(h, opts->epoch, err) < 0 || greet(h, opts->epoch, err) < 0) {
+        start_owner(h, opts->epoch, err) < 0 || greet(h, opts->epoch, err) < 0 ||
+        send_login(h, opts->login, err) < 0) {
         vf_fail_prefix(err, "%s", h->label);
         vf_mover_host_free(h);
         return NULL;

@@ -17,6 +17,8 @@ struct vf_mover_host {
     char *lets_in;  /* what sshd there says of who may log in (AllowUsers …); NULL: nothing */
     unsigned cores;
     struct vf_session *session;
+    void (*note)(void *opaque, const char *text); /* see struct vf_mover_opts */
+    void *opaque;
     struct vf_ssh_child child; /* with ssh */
     struct vf_proc proc;       /* without */
     struct vf_proc bringer;    /* without: of a session that was brought later */

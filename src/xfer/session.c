@@ -34,6 +34,8 @@ struct vf_session {
     bool ended;
     struct vf_error *why;
     struct vf_buf said;
+    void (*note)(void *opaque, const char *text);
+    void *opaque;
 };
 
 void vf_message_free(struct vf_message *m)
@@ -135,6 +137,21 @@ static struct vf_message *take_message(struct vf_session *s, struct inbox *b)
 
 /* ---- the thread that receives ---- */
 
+static void tell_note(struct vf_session *s, const struct vf_frame *f)
+{
+    vf_autofree char *text = vf_field_text(f, VF_TAG_TEXT);
+    pthread_mutex_lock(&s->lock);
+    void (*fn)(void *, const char *) = s->note;
+    void *opaque = s->opaque;
+    pthread_mutex_unlock(&s->lock);
+    if (!text)
+        return;
+    vf_autofree char *safe = vf_escape(text);
+    vf_info("mover", "%s: %s", s->label, safe);
+    if (fn)
+        fn(opaque, safe);
+}
+
 static void deliver(struct vf_session *s, const struct vf_frame *f)
 {
     pthread_mutex_lock(&s->lock);
@@ -192,7 +209,7 @@ static void *session_main(void *arg)
     for (;;) {
         int r;
         while ((r = vf_link_poll(&s->link, &f, &e)) == 1)
-            deliver(s, &f);
+            f.type == VF_F_NOTE ? tell_note(s, &f) : deliver(s, &f);
         struct pollfd p[2] = {{.fd = s->link.in, .events = POLLIN},
                               {.fd = s->err, .events = POLLIN}};
         /* after the end, stderr may still hold the reason */
@@ -227,6 +244,15 @@ struct vf_session *vf_session_new(const char *label, int in, int out, int err)
         abort(); /* like memory: nothing to be done */
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return s;
+}
+
+void vf_session_on_note(struct vf_session *s, void (*fn)(void *opaque, const char *text),
+                        void *opaque)
+{
+    pthread_mutex_lock(&s->lock);
+    s->note = fn;
+    s->opaque = opaque;
+    pthread_mutex_unlock(&s->lock);
 }
 
 void vf_session_free(struct vf_session *s)

@@ -19,6 +19,11 @@ struct vf_message {
 void vf_message_free(struct vf_message *m);
 VF_DEFINE_CLEANUP(struct vf_message *, vf_message_free)
 
+/* From now on what the mover says in passing (NOTE) is told to FN by the session's thread, escaped.
+ */
+void vf_session_on_note(struct vf_session *s, void (*fn)(void *opaque, const char *text),
+                        void *opaque);
+
 /* Takes IN (towards the mover), OUT and ERR over; LABEL is how the host is called. */
 struct vf_session *vf_session_new(const char *label, int in, int out, int err);
 /* Ends it: BYE, descriptors closed. */

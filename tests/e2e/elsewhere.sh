@@ -123,6 +123,38 @@ run 3 "there it cannot be resumed" resume --yes "$id"
 run 3 "nor rolled back" rollback "$id"
 unchanged "and neither changes anything"
 
+# --- it sleeps between two writes, and its next one would be wrong by now
+again
+KILLAT_WHERE=asleep KILLAT_WRITE=cloning:intent \
+    ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0 \
+    LD_PRELOAD=$top_builddir/tests/e2e/killat.so "$vmferry" move -c "$L/vmferry.conf" --yes \
+    alpha beta b1 local web1 >"$work/slow" 2>"$work/slow.err" </dev/null &
+front=$!
+i=0
+process=
+until [ "$process" ] && grep -q '^State:.*T' "/proc/$process/status"; do
+    i=$((i + 1))
+    [ $i -lt 300 ] || break
+    sleep 0.1
+    process=$(pgrep -f "__job [a-z]* $(job_dir)\$")
+done
+grep -q '^State:.*T' "/proc/$process/status"
+ok $? "a machine falls asleep when the source is to be renamed"
+dir=$(job_dir) id=$(basename "$(job_dir)")
+machine 2
+gone
+at 0 "another ends the move" --yes web1
+snapshot "$work/before"
+# the thread that keeps the record would notice at once, if its host answered
+ctl beta sshd b1 stop
+on beta b1 "pkill -f '[s]shd: '"
+kill -CONT "$process"
+wait $front
+is $? 4 "the first one wakes up between intent and act, and stops"
+ctl beta sshd b1 start
+is "$(config alpha a1 100 | sed -n 's/^name: //p')" web1--MIGRATED "having renamed nothing"
+machine 1
+
 # --- lost for good in the middle, and undone from elsewhere
 again
 snapshot "$work/before"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Preloaded into a job's process: kills it at the line KILLAT_WRITE ("KEY:STATE") of its journal,
  * with the line half written (KILLAT_WHERE=torn: what the step did last is done and not recorded)
- * or just on disk (KILLAT_WHERE=after: what the line announces has not begun). */
+ * or just on disk (KILLAT_WHERE=after: what the line announces has not begun). With
+ * KILLAT_WHERE=asleep it is stopped there, as on a machine that is put to sleep. */
 #include "config.h"
 #include <dlfcn.h>
 #include <signal.h>
@@ -70,5 +71,9 @@ int fdatasync(int fd)
     int r = next(fd);
     if (is_journal(fd) && is_job() && due("after"))
         kill(getpid(), SIGKILL);
+    if (is_journal(fd) && is_job() && due("asleep")) {
+        written = 0;
+        kill(getpid(), SIGSTOP);
+    }
     return r;
 }

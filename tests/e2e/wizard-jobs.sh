@@ -111,7 +111,7 @@ tmux -L "$screen" kill-server
 run 0 "a plan is saved" move -c "$conf" --save-plan "$work/db1.plan" alpha beta b1 local db1
 wizard
 sees '> Move VMs' "the first page"
-keys Down Enter
+keys Down Down Enter
 sees 'Which plan' "opens plans"
 keys -l "$work/none"
 keys Enter

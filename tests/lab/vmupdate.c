@@ -90,13 +90,14 @@ static char *normal_net(struct lab_call *c, const char *value)
     return lab_props_print(props, "");
 }
 
-/* A new image "STORE:GiB"; its volid, or NULL with the call failed. */
+/* A new image "STORE:GiB" (of an EFI disk: for firmware of 4 MiB, or 2); its volid, or NULL with
+ * the call failed. */
 static char *new_disk(struct lab_call *c, struct lab_vm *vm, const char *key, struct lab_storage *s,
-                      double gib, const char *format, uint64_t *bytes)
+                      double gib, const char *format, bool four_mib, uint64_t *bytes)
 {
     vf_autoerror struct vf_error *err = NULL;
     const char *f = format ? format : "raw";
-    *bytes = vf_starts(key, "efidisk")    ? 528 * 1024
+    *bytes = vf_starts(key, "efidisk")    ? (four_mib ? 528 : 128) * 1024
              : vf_starts(key, "tpmstate") ? 4 << 20
                                           : (uint64_t)(gib * (double)(1 << 30));
     vf_autofree char *name = lab_volume_next(vm->node, s, vm->vmid, f);
@@ -150,7 +151,9 @@ static char *normal_disk(struct lab_call *c, struct lab_vm *vm, const char *key,
     }
     if (is_size(colon + 1)) {
         const char *format = json_string_value(json_object_get(props, "format"));
-        vf_autofree char *volid = new_disk(c, vm, key, s, strtod(colon + 1, NULL), format, &bytes);
+        const char *efi = json_string_value(json_object_get(props, "efitype"));
+        vf_autofree char *volid =
+            new_disk(c, vm, key, s, strtod(colon + 1, NULL), format, vf_streq(efi, "4m"), &bytes);
         if (!volid)
             return NULL;
         json_object_set_new(props, "file", json_string(volid));
@@ -277,6 +280,21 @@ static int check_call(struct lab_call *c, struct lab_vm *vm)
     return 0;
 }
 
+/* Of a create that fails: what it has made so far. */
+static void drop_made(struct lab_call *c, struct lab_vm *vm, json_t *fresh)
+{
+    const char *key;
+    json_t *v;
+    json_object_foreach (fresh, key, v) {
+        lab_autojson json_t *asked = lab_props_parse(lab_param(c, key), "file");
+        lab_autojson json_t *is = lab_props_parse(json_string_value(v), "file");
+        const char *file = json_string_value(json_object_get(is, "file"));
+        if (lab_is_disk_key(key) && file && strchr(file, ':') &&
+            !json_equal(json_object_get(asked, "file"), json_object_get(is, "file")))
+            lab_volume_delete(vm->node, file, NULL);
+    }
+}
+
 int lab_vm_update(struct lab_call *c, struct lab_vm *vm, bool create)
 {
     lab_autojson json_t *fresh = json_object();
@@ -303,8 +321,10 @@ int lab_vm_update(struct lab_call *c, struct lab_vm *vm, bool create)
             text = normal_net(c, value);
         else
             text = lab_kept_value(c, vm, key, value);
-        if (!text)
+        if (!text) {
+            drop_made(c, vm, fresh);
             return -1;
+        }
         json_object_set_new(fresh, key, json_string(text));
     }
     if (list && delete_keys(c, vm, list))

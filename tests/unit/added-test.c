@@ -126,8 +126,32 @@ static void test_files(void)
     rmdir(dir);
 }
 
+/* What an ESXi host needs beside is written too. */
+static void test_esxi(void)
+{
+    vf_autoerror struct vf_error *err = NULL;
+    struct vf_cluster_conf c = new_cluster();
+    c.type = (char *)"esxi";
+    c.way = (char *)"ssh";
+    c.old_tls = true;
+    c.ssh.legacy = 1;
+    vf_autofree char *text = vf_conf_text_with(files[0], &c, "/x/vmferry.conf", &err);
+    vf_auto(vf_conf_free) struct vf_conf *conf =
+        text ? vf_conf_parse(text, strlen(text), "/x/vmferry.conf", &err) : NULL;
+    const struct vf_cluster_conf *got = conf ? &conf->clusters[1] : NULL;
+    if (!ok(got && vf_streq(got->type, "esxi") && vf_streq(got->way, "ssh") && got->old_tls &&
+                got->ssh.legacy == 1 && vf_streq(got->urls[0], urls[0]),
+            "an ESXi host is added with all it needs"))
+        printf("# %s\n# %s\n", vf_error_text(err), text ? text : "");
+    struct vf_cluster_conf plain = new_cluster();
+    vf_autofree char *short_text = vf_conf_cluster_text(&plain);
+    ok(!strstr(short_text, "way") && !strstr(short_text, "old-tls") && !strstr(short_text, "ssh"),
+       "no other cluster gets these keys");
+}
+
 int main(void)
 {
+    test_esxi();
     test_texts();
     test_others();
     test_files();

@@ -96,6 +96,48 @@ static void test_full(void)
            "/etc/x/t.conf knows no cluster \"gam\\x1bma\" (it knows: alpha, beta)", "its message");
 }
 
+/* ESXi hosts, and exported VMs that need no configuration. */
+static void test_esxi(void)
+{
+    vf_autoerror struct vf_error *e = NULL;
+    vf_auto(vf_conf_free) struct vf_conf *c =
+        parse("clusters = ( { name = \"esx1.example.com\"; type = \"esxi\"; },\n"
+              " { name = \"vc\"; type = \"esxi\"; url = \"https://vc.example.com:8443/\";\n"
+              "   user = \"administrator@vsphere.local\"; way = \"api\"; secret-file = \"x\";\n"
+              "   fingerprint = \"" FP32 "\"; },\n"
+              " { name = \"old\"; type = \"esxi\"; url = \"https://10.0.0.3\"; way = \"ssh\";\n"
+              "   old-tls = true; ssh = { legacy = true; port = 2222; }; } );",
+              &e);
+    if (!ok(c && c->n_clusters == 3, "ESXi hosts are read"))
+        printf("# %s\n", vf_error_text(e));
+    if (!c)
+        return;
+    struct vf_cluster_conf *esx = &c->clusters[0], *vc = &c->clusters[1], *old = &c->clusters[2];
+    is_str(esx->urls[0], "https://esx1.example.com", "the name is the address");
+    is_str(esx->user, "root", "the user is root");
+    ok(!esx->way && !esx->old_tls && esx->ssh.legacy == -1, "nothing else is set");
+    is_str(vc->urls[0], "https://vc.example.com:8443", "a vCenter's address");
+    is_str(vc->user, "administrator@vsphere.local", "its user");
+    is_str(vc->way, "api", "its way");
+    is_str(old->urls[0], "https://10.0.0.3", "no port of Proxmox VE's is put in");
+    ok(vf_streq(old->way, "ssh") && old->old_tls && old->ssh.legacy == 1, "an old host");
+    struct vf_ssh_conf s;
+    vf_ssh_conf_init(&s);
+    vf_ssh_conf_inherit(&s, &old->ssh);
+    ok(s.legacy == 1, "legacy is inherited");
+    vf_ssh_conf_free(&s);
+
+    const struct vf_cluster_conf *f = vf_conf_cluster(c, "/srv/export/web.ova", &e);
+    ok(f && vf_streq(f->type, "files") && vf_streq(f->urls[0], "/srv/export/web.ova") &&
+           !f->urls[1] && f->verify && f->ssh.port == 0 && f->ssh.sudo == -1,
+       "a path is a cluster");
+    ok(f == vf_conf_cluster(c, "/srv/export/web.ova", &e), "the same path is the same");
+    ok(f != vf_conf_cluster(c, "/srv/export", &e), "another one is another");
+    ok(!vf_conf_cluster(c, "/srv/\033[2J", &e) && vf_error_code(e) == VF_E_USAGE,
+       "a path with control bytes is refused");
+}
+
+#define ESXI "clusters = ( {\n name = \"a\"; type = \"esxi\";\n"
 #define HEAD "clusters = ( {\n name = \"a\"; type = \"pve\";\n url = \"https://h\";\n"
 #define USER " user = \"root@pam\";\n"
 #define TAIL "} );\n"
@@ -159,6 +201,17 @@ static const struct {
     {"clusters = ( { name = \"a\"; type = \"pve\"; url = \"https://h\"; user = \"r@p\"; },\n"
      "{ name = \"a\"; type = \"pve\"; url = \"https://h\"; user = \"r@p\"; } );",
      "the cluster \"a\" is there twice"},
+    {HEAD USER " way = \"api\";\n" TAIL, "the cluster \"a\": way is for type = \"esxi\" only"},
+    {HEAD USER " old-tls = true;\n" TAIL, "t.conf:1: the cluster \"a\": old-tls is for type"},
+    {ESXI " way = \"telnet\";\n" TAIL, "way is \"telnet\", but must be one of \"api\", \"ssh\""},
+    {ESXI " token = \"root@pam!x\";\n" TAIL, "token is Proxmox VE's"},
+    {ESXI " storages = ( { name = \"x\"; } );\n" TAIL, "storages is for Proxmox VE's"},
+    {ESXI " ssh = { sudo = true; };\n" TAIL, "sudo cannot be: an ESXi host"},
+    {ESXI " fingerprint = \"00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33\";\n" TAIL,
+     "must be the SHA-256 fingerprint, not the SHA-1 one"},
+    {"clusters = ( { name = \"a\"; type = \"files\"; url = \"https://h\"; } );",
+     "must be one of \"pve\", \"esxi\""},
+    {"clusters = ( {\n name = \"a\"; type = \"pve\"; } );", "a cluster needs the key \"url\""},
     {"\n  @include \"/etc/passwd\"\n", "t.conf:2: @include is not allowed here"},
 };
 
@@ -216,7 +269,7 @@ static void test_sample(void)
     size_t n = 0;
     vf_autofree char *text = vf_read_file(path, 1024 * 1024, &n, &e);
     vf_auto(vf_conf_free) struct vf_conf *c = text ? vf_conf_parse(text, n, path, &e) : NULL;
-    if (!ok(c && c->n_clusters == 2, "the sample is read"))
+    if (!ok(c && c->n_clusters == 3, "the sample is read"))
         printf("# %s\n", vf_error_text(e));
 }
 
@@ -224,6 +277,7 @@ int main(void)
 {
     test_sample();
     test_full();
+    test_esxi();
     test_wrong();
     test_files();
     return done_testing();

@@ -264,7 +264,7 @@ static void test_vmdk_names(void)
         {"s|\"i-flat\"|\"json:x\"|", "not a file", "a part that is no file", VF_E_UNSUPPORTED},
         {"s|RW 16384|RW 16385|", "cut off", "a part that is too short", VF_E_CORRUPT},
         {"s|^RW|RDONLY|", "cannot read", "a part that QEMU would leave out", VF_E_UNSUPPORTED},
-        {"s|FLAT|SESPARSE|", "cannot read", "a snapshot's part", VF_E_UNSUPPORTED},
+        {"s|FLAT|SESPARSE|", "snapshot", "a snapshot's part", VF_E_UNSUPPORTED},
         {"s|^#DDB|parentFileNameHint=\"x\"|", "snapshot", "a snapshot's disk", VF_E_UNSUPPORTED},
     };
     for (size_t i = 0; i < VF_COUNT(bad); i++) {

@@ -118,6 +118,9 @@ static void test_file(void)
     p->route = 4;
     p->shutdown_timeout = 7;
     p->fixes = VF_FIX_BIT(VF_FIX_EJECT_ISO) | VF_FIX_BIT(VF_FIX_SUSPEND_HA);
+    p->profile = VF_PROFILE_WINDOWS;
+    p->console = VF_CONSOLE_REBOOT;
+    p->driver_disk = p->remove_snapshots = true;
     round_trip(p, "a plan with everything changed, and hostile texts");
     vf_autofree char *hostile = vf_plan_text(p);
     vf_auto(vf_plan_free) struct vf_plan *b = vf_plan_parse(hostile, strlen(hostile), "p", NULL);
@@ -133,6 +136,9 @@ static void test_file(void)
     ok(b->rehearse, "what it is");
     is_str(b->service_ports, "22,443", "which ports are tried");
     is_str(b->service_addresses, "10.0.0.5,fd00::5", "and where");
+    ok(b->profile == VF_PROFILE_WINDOWS && b->console == VF_CONSOLE_REBOOT && b->driver_disk &&
+           b->remove_snapshots,
+       "what an import becomes");
     ok(b->compress == 7 && b->streams == 3 && b->route == 4, "how it is sent");
     ok(!b->copy_disks && !b->precopy && !b->start && !b->verify_tls && b->verify == VF_VERIFY_NONE,
        "switches");
@@ -198,6 +204,9 @@ static const struct {
     {HEAD BODY "target-name = \"web-\";", "must be a DNS name"},
     {HEAD BODY "ciphers = \"-oProxyCommand=x\";", "must be a list of ssh's ciphers"},
     {HEAD BODY "cpu = \"host,flags=+aes\";", "must be a processor type alone"},
+    {HEAD BODY "profile = \"new\";", "\"none\", \"modern\""},
+    {HEAD BODY "console = \"no\";", "\"ask\", \"connect\""},
+    {HEAD BODY "profile = \"old\"; driver-disk = true;", "driver-disk is for the profile"},
     {HEAD BODY "disks = ( {" DISK "\ntarget-slot = \"scsi31\"; } );",
      "p.cfg:4: target-slot is \"scsi31\", but must be one of ide0 to ide3"},
     {HEAD BODY "disks = ( {" DISK " target-slot = \"efidisk0\"; } );", "must be one of ide0"},
@@ -276,12 +285,26 @@ static void test_remap(void)
     is_str(p->nics[0].bridge, "lan", "the rest");
     is_str(p->nics[1].bridge, "vnet7", "not what had a rule");
     ok(vf_plan_remap_bridge(p, vm, "vmbr9=x", NULL) == 0, "a bridge no NIC is on");
+    vf_str_set(&vm->nics[1].bridge, "VM Network (dmz=1)");
+    ok(vf_plan_remap_bridge(p, vm, "VM Network (dmz=1)=vmbr9", NULL) == 1, "a port group");
+    is_str(p->nics[1].bridge, "vmbr9", "whatever it is called");
+    ok(vf_plan_remap_vlan(p, vm, "VM Network (dmz=1)=12", NULL) == 1 && p->nics[1].tag == 12,
+       "a VLAN tag");
+    ok(vf_plan_remap_vlan(p, vm, "*=0", NULL) == 1 && p->nics[0].tag == 0 && p->nics[1].tag == 12,
+       "* takes the tag off the rest");
+    ok(vf_plan_remap_vlan(p, vm, "vmbr9=1", NULL) == 0, "a bridge no NIC is on");
     static const char *const bad[] = {
-        "", "vmbr0", "=vmbr0", "vmbr0=", "vmbr0=a,b", "a b=c", "a=b=c", "a=-x"};
+        "", "vmbr0", "=vmbr0", "vmbr0=", "vmbr0=a,b", "a=b c", "a=b=", "a=-x"};
     for (size_t i = 0; i < VF_COUNT(bad); i++) {
         vf_autoerror struct vf_error *e = NULL;
         ok(vf_plan_remap_bridge(p, vm, bad[i], &e) < 0 && vf_error_code(e) == VF_E_USAGE,
            "not a rule: '%s'", bad[i]);
+    }
+    static const char *const bad_vlans[] = {"", "vmbr0", "=12", "vmbr0=", "vmbr0=4095", "vmbr0=x"};
+    for (size_t i = 0; i < VF_COUNT(bad_vlans); i++) {
+        vf_autoerror struct vf_error *e = NULL;
+        ok(vf_plan_remap_vlan(p, vm, bad_vlans[i], &e) < 0 && vf_error_code(e) == VF_E_USAGE,
+           "not a rule for VLANs: '%s'", bad_vlans[i]);
     }
     vf_autoerror struct vf_error *e = NULL;
     ok(vf_plan_remap_mac(p, "02:00:00:00:00:01", &e) < 0, "one address for two NICs");

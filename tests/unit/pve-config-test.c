@@ -147,6 +147,43 @@ static void test_config(void)
         ok(!strstr(s, absent[i]), "has no %s", absent[i]);
 }
 
+/* What Proxmox makes itself is asked for when the VM is created. */
+static void test_fresh(void)
+{
+    static const struct {
+        const char *slot, *key, *value, *want;
+        uint64_t size;
+    } disks[] = {
+        {"efidisk0", "efitype", "4m", "local%3A1%2Cefitype%3D4m", 540672},
+        {"tpmstate0", "version", "v2.0", "local%3A1%2Cversion%3Dv2.0", 4 << 20},
+        {"scsi0", NULL, NULL, "local%3A1", 1 << 30},
+        {"scsi1", NULL, NULL, "local%3A2", (1 << 30) + 1},
+    };
+    vf_auto(vf_vm_free) struct vf_vm *vm = vf_vm_new();
+    vf_autoform struct vf_form form = {0};
+    vf_autoerror struct vf_error *err = NULL;
+    vm->name = vf_strdup("web");
+    for (size_t i = 0; i < VF_COUNT(disks); i++) {
+        struct vf_disk *d = vf_vm_add_disk(vm);
+        d->slot = vf_strdup(disks[i].slot);
+        d->storage = vf_strdup("local");
+        d->size = disks[i].size;
+        d->fresh = true;
+        if (disks[i].key)
+            vf_opts_set(&d->opts, disks[i].key, disks[i].value);
+    }
+    struct vf_disk *copied = vf_vm_add_disk(vm);
+    copied->slot = vf_strdup("scsi2");
+    copied->storage = vf_strdup("local");
+    ok(vf_pve_vm_to_form(vm, &form, &err) == 0, "a VM with fresh disks");
+    for (size_t i = 0; i < VF_COUNT(disks); i++) {
+        vf_autofree char *want = vf_asprintf("&%s=%s", disks[i].slot, disks[i].want);
+        const char *at = strstr(vf_buf_str(&form.buf), want);
+        ok(at && strchr("&", at[strlen(want)]), "has %s", want);
+    }
+    ok(!strstr(vf_buf_str(&form.buf), "scsi2"), "what is copied comes later");
+}
+
 /* What the firmware remembers are disks; a cloud-init drive is made anew from settings that go as
  * they read back. */
 static void test_firmware(void)
@@ -276,6 +313,7 @@ int main(void)
 {
     test_propstr();
     test_config();
+    test_fresh();
     test_firmware();
     test_config_refused();
     test_linked();

@@ -192,6 +192,40 @@ static void test_old(void)
     ok(vf_pve_fit_version(6004, vm, &err) == 0 && vm->n_left_out == n, "nothing is told twice");
 }
 
+static struct vf_vm *with_fresh(void)
+{
+    static const char *const slots[] = {"tpmstate0", "efidisk0", "scsi5"};
+    struct vf_vm *vm = vf_vm_new();
+    for (size_t i = 0; i < VF_COUNT(slots); i++) {
+        struct vf_disk *d = vf_vm_add_disk(vm);
+        d->slot = vf_strdup(slots[i]);
+        d->fresh = true;
+        vf_opts_set(&d->opts, i ? "discard" : "version", i ? "on" : "v2.0");
+    }
+    vf_opts_remove(&vm->disks[1].opts, "discard");
+    vf_opts_set(&vm->disks[1].opts, "efitype", "4m");
+    vf_opts_set(&vm->disks[1].opts, "pre-enrolled-keys", "1");
+    return vm;
+}
+
+/* What Proxmox makes itself can be left out. */
+static void test_fresh(void)
+{
+    vf_autoerror struct vf_error *err = NULL;
+    vf_auto(vf_vm_free) struct vf_vm *vm = with_fresh();
+    ok(vf_pve_fit_version(6004, vm, &err) == 0, "made to fit 6.4: %s", err ? err->text : "done");
+    ok(vm->n_disks == 2 && !vf_vm_disk(vm, "tpmstate0"), "there is no TPM");
+    is_left_out(vm, "tpmstate0");
+    is_left_out(vm, "efidisk0: pre-enrolled-keys");
+    const struct vf_disk *efi = vf_vm_disk(vm, "efidisk0"), *disk = vf_vm_disk(vm, "scsi5");
+    ok(efi && efi->fresh && !efi->opts.n, "the EFI disk is as 6.4 makes it");
+    is_str(vf_opts_get(&disk->opts, "discard"), "on", "what all know stays");
+    vf_auto(vf_vm_free) struct vf_vm *now = with_fresh();
+    ok(vf_pve_fit_version(7004, now, &err) == 0 && now->n_disks == 3 && !now->n_left_out &&
+           now->disks[1].opts.n == 2,
+       "7.4 knows all of it");
+}
+
 static void test_new(void)
 {
     vf_auto(vf_vm_free) struct vf_vm *vm = sample();
@@ -226,5 +260,6 @@ int main(void)
         json_decref(lists[i]);
     test_old();
     test_new();
+    test_fresh();
     return done_testing();
 }

@@ -196,7 +196,7 @@ static void test_jobs(void)
     press("<}\n");
     ok(shows("Go on with these VMs?"), "several are asked about");
     ok(press("2\n") == VF_WIZARD_RESUME && vf_starts(vf_wizard_job(w), "batch-"), "and go on");
-    press("}}}\n");
+    press("}}}}\n");
     ok(press("") == VF_WIZARD_GOES_ON && shows("the demo needs root"), "there is no demo, and why");
     ok(press("}\n") == VF_WIZARD_QUIT, "leaving needs no question here");
 }
@@ -204,7 +204,7 @@ static void test_jobs(void)
 static void test_files(void)
 {
     begin(confs[0]);
-    press("}\n");
+    press("}}\n");
     ok(shows("Which plan?"), "a plan is asked for");
     press("bad\n");
     ok(shows("there is no file bad"), "one that is not there is said beside the field");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A cluster is added: a form, a login, and whether it is to be kept. */
+/* A cluster, or an ESXi host, is added: a form, a login, and whether it is to be kept. */
 #include "config.h"
 #include "ui/wizard/parts.h"
 #include "conf/added.h"
@@ -10,22 +10,29 @@
 
 enum { ADDRESS, WAY, USER, SECRET, NAME, FIELDS };
 enum { BY_PASSWORD, BY_TOKEN };
+enum { BY_WHAT_ANSWERS, BY_API, BY_SSH };
 
 static const char *typed(const struct vf_wizard *w, int field)
 {
     return w->form.fields[field].typed;
 }
 
-/* Left and entered again, it is as it was; the form of another page is not. */
-void vf_connect_fill(struct vf_wizard *w, struct vf_list *l, const struct vf_survey_answer *a)
+bool vf_connects_esxi(const struct vf_wizard *w)
+{
+    return w->imports && w->connect_back == PAGE_SOURCE;
+}
+
+char *vf_connect_title(const struct vf_wizard *w)
+{
+    return vf_strdup(vf_connects_esxi(w) ? _("Which ESXi host or vCenter is to be added?")
+                                         : _("Which cluster is to be added?"));
+}
+
+static void fill_pve(struct vf_form *f)
 {
     static const char *ways[2];
-    struct vf_form *f = &w->form;
-    if (f->n == FIELDS)
-        return;
     ways[BY_PASSWORD] = _("a password");
     ways[BY_TOKEN] = _("an API token");
-    vf_form_clear(f);
     vf_form_add_field(f, VF_FIELD_TEXT, _("Address"), _("of any node: 10.0.0.1, pve1.example.com"));
     struct vf_field *way = vf_form_add_field(f, VF_FIELD_CHOICE, _("Log in with"), NULL);
     way->choices = ways;
@@ -35,6 +42,35 @@ void vf_connect_fill(struct vf_wizard *w, struct vf_list *l, const struct vf_sur
     vf_field_set(&f->fields[USER], "root@pam");
     vf_form_add_field(f, VF_FIELD_SECRET, _("Its secret"),
                       _("the password, or the token's secret"));
+}
+
+static void fill_esxi(struct vf_form *f)
+{
+    static const char *ways[3];
+    ways[BY_WHAT_ANSWERS] = _("what answers");
+    ways[BY_API] = _("the API");
+    ways[BY_SSH] = _("SSH");
+    vf_form_add_field(f, VF_FIELD_TEXT, _("Address"), _("10.0.0.1, esx1.example.com"));
+    struct vf_field *way = vf_form_add_field(f, VF_FIELD_CHOICE, _("Go by"), NULL);
+    way->choices = ways;
+    way->n_choices = VF_COUNT(ways);
+    vf_form_add_field(f, VF_FIELD_TEXT, _("User"), _("root; of a vCenter, user@domain"));
+    vf_field_set(&f->fields[USER], "root");
+    vf_form_add_field(f, VF_FIELD_SECRET, _("Password"), _("tried once: five wrong ones lock it"));
+}
+
+/* Left and entered again, it is as it was; the form of another page is not. */
+void vf_connect_fill(struct vf_wizard *w, struct vf_list *l, const struct vf_survey_answer *a)
+{
+    struct vf_form *f = &w->form;
+    if (f->n == FIELDS && w->form_esxi == vf_connects_esxi(w))
+        return;
+    w->form_esxi = vf_connects_esxi(w);
+    vf_form_clear(f);
+    if (w->form_esxi)
+        fill_esxi(f);
+    else
+        fill_pve(f);
     struct vf_field *name =
         vf_form_add_field(f, VF_FIELD_TEXT, _("Name here"), _("any name; else the address"));
     name->optional = true;
@@ -101,13 +137,17 @@ static size_t field_of(const char *complaint)
 static struct vf_conf *candidate(struct vf_wizard *w)
 {
     static const char where[] = "form";
+    static const char *const ways[] = {NULL, "api", "ssh"};
     char *compared[] = {w->compared, NULL};
     vf_autofree char *url = url_of(typed(w, ADDRESS)), *name = name_of(w, url);
-    bool token = w->form.fields[WAY].choice == BY_TOKEN;
+    bool token = !w->form_esxi && w->form.fields[WAY].choice == BY_TOKEN;
     char *urls[] = {url, NULL};
     vf_autofree char *user = vf_strdup(typed(w, USER));
     struct vf_cluster_conf c = {.name = name,
-                                .type = (char *)"pve",
+                                .type = (char *)(w->form_esxi ? "esxi" : "pve"),
+                                .way =
+                                    w->form_esxi ? (char *)ways[w->form.fields[WAY].choice] : NULL,
+                                .ssh = {.legacy = -1},
                                 .urls = urls,
                                 .user = token ? NULL : user,
                                 .token = token ? user : NULL};
@@ -115,10 +155,12 @@ static struct vf_conf *candidate(struct vf_wizard *w)
         c.fingerprints = compared;
     if (is_taken(w, name)) {
         vf_form_mark(&w->form, NAME,
-                     _("there is a cluster of that name already: type another name"));
+                     w->form_esxi
+                         ? _("that name is taken already: type another one")
+                         : _("there is a cluster of that name already: type another name"));
         return NULL;
     }
-    if (!token && strchr(user, '!')) {
+    if (!token && !w->form_esxi && strchr(user, '!')) {
         vf_form_mark(&w->form, WAY, _("that is a token's name: choose \"an API token\""));
         return NULL;
     }
@@ -198,7 +240,13 @@ bool vf_connect_failed(struct vf_wizard *w, struct vf_survey_answer *a)
     const char *text = vf_error_text(a->error);
     text += vf_starts(text, prefix) ? strlen(prefix) : 0;
     vf_autofree char *whole =
-        field == SECRET    ? vf_asprintf(_("%s. Type it again, or look at user and realm."), text)
+        w->form_esxi && field == SECRET
+            ? vf_asprintf(_("%s. It is not tried again by itself: a few wrong passwords lock the "
+                            "account for a while."),
+                          text)
+        : w->form_esxi && field == ADDRESS
+            ? vf_asprintf(_("%s. Does this machine reach port 443 (API) or 22 (SSH) there?"), text)
+        : field == SECRET  ? vf_asprintf(_("%s. Type it again, or look at user and realm."), text)
         : field == ADDRESS ? vf_asprintf(_("%s. Is it a node's address, and does this machine "
                                            "reach port 8006 there?"),
                                          text)
@@ -210,21 +258,24 @@ bool vf_connect_failed(struct vf_wizard *w, struct vf_survey_answer *a)
 }
 
 /* What was tried, with what was found out on the way. The survey goes on using what was tried. */
-static struct vf_conf *found(const struct vf_wizard *w, const struct vf_seen_login *new)
+static struct vf_conf *found(const struct vf_wizard *w, const struct vf_seen_login *seen)
 {
     const struct vf_cluster_conf *t = tried(w);
-    char *fingerprints[] = {new->fingerprint, NULL};
+    char *fingerprints[] = {seen->fingerprint, NULL};
     struct vf_cluster_conf c = {.name = t->name,
                                 .type = t->type,
+                                .way = t->way,
+                                .old_tls = seen->old_tls,
+                                .ssh = {.legacy = seen->ssh_legacy ? 1 : -1},
                                 .urls = t->urls,
-                                .user = t->user && new->user ? new->user : t->user,
+                                .user = t->user && seen->user ? seen->user : t->user,
                                 .token = t->token,
-                                .fingerprints = new->fingerprint ? fingerprints : t->fingerprints};
+                                .fingerprints = seen->fingerprint ? fingerprints : t->fingerprints};
     vf_autofree char *text = vf_conf_text_with(NULL, &c, "form", NULL);
     return text ? vf_conf_parse(text, strlen(text), "form", NULL) : NULL;
 }
 
-static void ask_keep(struct vf_wizard *w)
+static void ask_keep(struct vf_wizard *w, const char *way)
 {
     const struct vf_cluster_conf *c = tried(w);
     const char *const choices[] = {
@@ -235,9 +286,13 @@ static void ask_keep(struct vf_wizard *w)
                  : _("Yes, without the password, which is asked each time"),
         "secret",
         _("Yes, with it, in a file that only you can read")};
-    vf_autofree char *title = vf_asprintf(_("Logged in. Keep the cluster %s?"), c->name);
-    vf_autofree char *detail =
-        vf_asprintf(_("It is added to %s; what is there stays as it is."), w->hands.conf_path);
+    vf_autofree char *title = vf_asprintf(w->form_esxi ? _("Logged in. Keep the host %s?")
+                                                       : _("Logged in. Keep the cluster %s?"),
+                                          c->name);
+    vf_autofree char *safe = way ? vf_escape(way) : NULL;
+    vf_autofree char *went = safe ? vf_asprintf(_("The login went %s.\n"), safe) : vf_strdup("");
+    vf_autofree char *detail = vf_asprintf(_("%sIt is added to %s; what is there stays as it is."),
+                                           went, w->hands.conf_path);
     vf_wizard_choose(w, "keep", title, detail, "not", choices, VF_COUNT(choices) / 2);
 }
 
@@ -248,7 +303,7 @@ void vf_connect_take(struct vf_wizard *w, struct vf_survey_answer *a)
     vf_conf_free(w->added);
     w->added = found(w, &answer->login);
     if (w->added)
-        ask_keep(w);
+        ask_keep(w, answer->login.way);
     else
         vf_form_mark(&w->form, USER, _("this user's name cannot be configured"));
 }

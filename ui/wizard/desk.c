@@ -12,7 +12,11 @@
 #include "base/proc.h"
 #include "base/str.h"
 
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct vf_desk {
@@ -143,6 +147,51 @@ static int open_plans(void *opaque, const char *path, struct vf_plan ***plans, s
     return vf_plans_load(full, plans, n, err);
 }
 
+static char *find_file(void *opaque, const char *typed, struct vf_error **err)
+{
+    vf_autofree char *full = whole_path(typed);
+    char *path = realpath(full, NULL);
+    if (path)
+        return path;
+    vf_fail(err, errno == ENOENT ? VF_E_NOTFOUND : VF_E_PERMISSION, "%s: %s", full,
+            strerror(errno));
+    return NULL;
+}
+
+/* What A and B have in common at their beginnings, cut off in A. */
+static void cut_common(char *a, const char *b)
+{
+    size_t n = 0;
+    while (a[n] && a[n] == b[n])
+        n++;
+    while (n && ((unsigned char)a[n] & 0xc0) == 0x80) /* no half character */
+        n--;
+    a[n] = 0;
+}
+
+static char *complete(void *opaque, const char *typed)
+{
+    vf_autofree char *full = whole_path(typed), *common = NULL;
+    const char *slash = strrchr(full, '/'), *name = slash ? slash + 1 : full;
+    vf_autofree char *dir = slash ? vf_strndup(full, (size_t)(name - full)) : vf_strdup(".");
+    DIR *d = opendir(dir);
+    for (struct dirent *e; d && (e = readdir(d));) {
+        if (!vf_starts(e->d_name, name) || (*e->d_name == '.' && *name != '.'))
+            continue;
+        struct stat st;
+        bool is_dir = fstatat(dirfd(d), e->d_name, &st, 0) == 0 && S_ISDIR(st.st_mode);
+        vf_autofree char *found = vf_asprintf("%s%s", e->d_name, is_dir ? "/" : "");
+        if (common)
+            cut_common(common, found);
+        else
+            common = VF_STEAL(found);
+    }
+    if (d)
+        closedir(d);
+    size_t n = strlen(name);
+    return common && strlen(common) > n ? vf_asprintf("%s%s", typed, common + n) : NULL;
+}
+
 /* ---- what there is ---- */
 
 static const char *no_demo(void)
@@ -160,6 +209,8 @@ struct vf_wizard_hands vf_desk_hands(struct vf_desk *s, struct vf_survey *survey
                                     .add = add,
                                     .open_plans = open_plans,
                                     .save_plans = save_plans,
+                                    .find_file = find_file,
+                                    .complete = complete,
                                     .networks = s->networks,
                                     .conf_path = s->path,
                                     .no_demo = no_demo()};

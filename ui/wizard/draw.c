@@ -2,7 +2,7 @@
 /* The pages as they are drawn. */
 #include "config.h"
 #include "ui/say.h"
-#include "ui/wizard/pages.h"
+#include "ui/wizard/parts.h"
 #include "base/buf.h"
 #include "base/i18n.h"
 #include "base/str.h"
@@ -18,7 +18,7 @@ static char *way(const struct vf_wizard *w)
     vf_buf_puts(&b, "vmferry");
     bool vm = w->page > PAGE_VM && w->n_vms, connects = w->page == PAGE_CONNECT;
     if (w->page > PAGE_SOURCE && w->source)
-        vf_buf_printf(&b, "  %s", w->source);
+        vf_buf_printf(&b, "  %s", vf_source_shown(w));
     if (vm && w->n_vms > 1 && (w->page < PAGE_SHEET || w->common))
         vf_buf_printf(&b, _("/%zu VMs"), w->n_vms);
     else if (vm)

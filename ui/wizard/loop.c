@@ -48,6 +48,12 @@ static void remember(void *opaque, const char *id, const struct vf_secret *answe
     vf_tty_cache_put(l->cache, id, answer);
 }
 
+static void forget(void *opaque, const char *id)
+{
+    struct wizard_loop *l = opaque;
+    vf_tty_cache_forget(l->cache, id);
+}
+
 /* ---- what comes in ---- */
 
 static void take_questions(struct wizard_loop *l)
@@ -189,7 +195,7 @@ int vf_wizard_run(struct vf_desk *desk, const struct vf_screen_opts *opts, struc
         return -1;
     l.bus = vf_bus_new();
     l.bus_asker = vf_bus_asker(l.bus);
-    struct vf_asker asker = {.ask = ask, .opaque = &l, .remember = remember};
+    struct vf_asker asker = {.ask = ask, .opaque = &l, .remember = remember, .forget = forget};
     l.survey = vf_survey_new(vf_desk_conf(desk), &asker);
     struct vf_wizard_hands hands = vf_desk_hands(desk, l.survey);
     l.wizard = vf_wizard_new(vf_desk_conf(desk), &hands);

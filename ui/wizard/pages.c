@@ -17,7 +17,7 @@ void vf_page_heads(struct vf_list *l, const char *const *names, size_t n, unsign
 
 static char *checking(const struct vf_wizard *w)
 {
-    return vf_asprintf(_("Checking at %s and %s ..."), w->source, w->target);
+    return vf_asprintf(_("Checking at %s and %s ..."), vf_source_shown(w), w->target);
 }
 
 const struct page_ops vf_pages[PAGES] = {
@@ -47,12 +47,20 @@ const struct page_ops vf_pages[PAGES] = {
                    .fill = vf_file_fill,
                    .help = "",
                    .done = vf_file_done},
-    [PAGE_SOURCE] = {.title = N_("From which cluster?"),
+    [PAGE_EXPORT] = {.title = N_("Where are the exported VMs?"),
+                     .back = PAGE_SOURCE,
+                     .survey = -1,
+                     .fill = vf_export_fill,
+                     .help = "",
+                     .done = vf_export_done,
+                     .status = vf_export_status},
+    [PAGE_SOURCE] = {.title = "",
                      .back = PAGE_START,
                      .survey = -1,
                      .fill = vf_clusters_fill,
                      .choose = vf_source_choose,
-                     .help = ""},
+                     .help = "",
+                     .name = vf_source_title},
     [PAGE_VM] = {.title = N_("Which VM, or which of them?"),
                  .back = PAGE_SOURCE,
                  .survey = VF_SURVEY_VMS,
@@ -71,7 +79,7 @@ const struct page_ops vf_pages[PAGES] = {
                      .fill = vf_clusters_fill,
                      .choose = vf_target_choose,
                      .help = ""},
-    [PAGE_CONNECT] = {.title = N_("Which cluster is to be added?"),
+    [PAGE_CONNECT] = {.title = "",
                       .back = PAGE_START,
                       .survey = VF_SURVEY_LOGIN,
                       .fill = vf_connect_fill,
@@ -80,6 +88,7 @@ const struct page_ops vf_pages[PAGES] = {
                       .ask = vf_connect_ask,
                       .looking = vf_connect_looking,
                       .status = vf_connect_status,
+                      .name = vf_connect_title,
                       .answered = vf_connect_answered,
                       .take = vf_connect_take,
                       .failed = vf_connect_failed},

@@ -12,8 +12,9 @@
 
 enum page {
     PAGE_START,
-    PAGE_JOB,  /* one that was cut off: what is to become of it */
-    PAGE_FILE, /* which plan is to be opened */
+    PAGE_JOB,    /* one that was cut off: what is to become of it */
+    PAGE_FILE,   /* which plan is to be opened */
+    PAGE_EXPORT, /* which exported VMs */
     PAGE_SOURCE,
     PAGE_VM,
     PAGE_TARGET,
@@ -68,8 +69,9 @@ struct vf_wizard {
     /* the source's VMs */
     struct seen_vm *seen;
     size_t n_seen;
-    char *seen_of; /* the cluster they are of */
-    unsigned sort; /* index of the key they are sorted by */
+    char *seen_of;  /* the cluster they are of */
+    char *seen_way; /* which way they were looked at (vf_provider_ops.way); NULL: there is one */
+    unsigned sort;  /* index of the key they are sorted by */
     /* what is filled in */
     struct vf_form form;         /* of the page that has one */
     struct vf_conf **candidates; /* clusters that were tried; the survey borrows them */
@@ -78,8 +80,10 @@ struct vf_wizard {
     struct vf_conf *added;        /* the one that let us in, as it may be kept */
     char *compared, *compared_at; /* a fingerprint that a person has compared, of which URL */
     enum page connect_back;
-    char *file_name;
+    bool form_esxi; /* FORM is that of an ESXi host */
+    char *file_name, *export_name;
     bool from_file; /* what is chosen is what a plan file says */
+    bool imports;   /* sources are ESXi hosts and exported VMs */
     /* chosen */
     struct chosen_vm *vms; /* all that are to be moved; VM and VM_NAME are one of them */
     size_t n_vms, at;

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { TAG_MOVE = 1, TAG_FILE, TAG_DEMO, TAG_QUIT, TAG_JOB };
+enum { TAG_MOVE = 1, TAG_IMPORT, TAG_FILE, TAG_DEMO, TAG_QUIT, TAG_JOB };
 
 void vf_start_fill(struct vf_wizard *w, struct vf_list *l, const struct vf_survey_answer *a)
 {
@@ -20,11 +20,27 @@ void vf_start_fill(struct vf_wizard *w, struct vf_list *l, const struct vf_surve
     }
     vf_list_add(l, TAG_MOVE)->cells[0] =
         vf_strdup(_("Move VMs from one Proxmox cluster to another"));
+    vf_list_add(l, TAG_IMPORT)->cells[0] =
+        vf_strdup(_("Import VMs from ESXi, vCenter or exported files"));
     vf_list_add(l, TAG_FILE)->cells[0] = vf_strdup(_("Open a plan that was saved"));
     struct vf_list_row *r = vf_list_add(l, TAG_DEMO);
     r->cells[0] = vf_strdup(_("Watch a demo: two small clusters on this machine"));
     r->why_not = vf_strdup(w->hands.no_demo);
     vf_list_add(l, TAG_QUIT)->cells[0] = vf_strdup(_("Leave"));
+}
+
+/* Another kind of source: what was chosen of the other no longer holds. */
+static void begin(struct vf_wizard *w, bool imports)
+{
+    if (w->imports != imports) {
+        vf_list_free(&w->lists[PAGE_SOURCE]);
+        w->sort = 0;
+        vf_wizard_choose_vms(w, NULL, 0);
+        vf_str_set(&w->source, NULL);
+    }
+    w->imports = imports;
+    w->connect_back = PAGE_SOURCE;
+    vf_wizard_go(w, imports || vf_clusters_count(w, "pve") ? PAGE_SOURCE : PAGE_CONNECT);
 }
 
 /* Of several, each is looked at when it is its turn. */
@@ -48,8 +64,8 @@ enum vf_wizard_end vf_start_choose(struct vf_wizard *w, const struct vf_list_row
         vf_wizard_go(w, PAGE_FILE);
         return VF_WIZARD_GOES_ON;
     case TAG_MOVE:
-        w->connect_back = PAGE_SOURCE;
-        vf_wizard_go(w, w->conf->n_clusters ? PAGE_SOURCE : PAGE_CONNECT);
+    case TAG_IMPORT:
+        begin(w, row->tag == TAG_IMPORT);
         return VF_WIZARD_GOES_ON;
     }
     w->job_row = row->tag - TAG_JOB;
@@ -76,7 +92,7 @@ char *vf_start_status(const struct vf_wizard *w)
         return vf_asprintf(
             j->runs ? _("%s. Enter looks at it.") : _("%s. Enter says what can be done."), j->what);
     }
-    return !w->conf->n_clusters && r && r->tag == TAG_MOVE
+    return !vf_clusters_count(w, "pve") && r && r->tag == TAG_MOVE
                ? vf_strdup(_("No cluster is configured yet: it begins with adding one."))
                : NULL;
 }

@@ -85,14 +85,30 @@ static void add_configured(struct vf_buf *b, const struct vf_vm *v)
         add(b, i ? "" : _("stays here"), "%s: %s", v->left_out[i].what, _(v->left_out[i].why));
 }
 
-char *vf_vm_text(const struct seen_vm *v)
+const char *vf_vm_system(const struct seen_vm *v)
+{
+    return v->seen.vm && v->seen.vm->system ? v->seen.vm->system : v->vm->system;
+}
+
+/* Where it is and what it is called there. */
+static void add_place(struct vf_buf *b, const struct seen_vm *v, bool imports)
+{
+    const char *system = vf_vm_system(v), *node = v->vm->node ? v->vm->node : "";
+    add(b, _("name"), "%s", v->vm->name ? v->vm->name : "");
+    if (!imports)
+        add(b, _("VMID"), "%u", v->vm->id);
+    if (!imports || *node)
+        add(b, imports ? _("host") : _("node"), "%s%s", node, v->offline ? _(" (offline)") : "");
+    if (system)
+        add(b, _("system"), "%s", system);
+}
+
+char *vf_vm_text(const struct seen_vm *v, bool imports)
 {
     const struct vf_vm *vm = v->vm;
     vf_autobuf struct vf_buf b = {0};
     vf_autofree char *memory = vf_format_bytes(vm->memory), *flags = vf_vm_flags(v);
-    add(&b, _("name"), "%s", vm->name ? vm->name : "");
-    add(&b, _("VMID"), "%u", vm->id);
-    add(&b, _("node"), "%s%s", vm->node ? vm->node : "", v->offline ? _(" (offline)") : "");
+    add_place(&b, v, imports);
     add(&b, _("state"), "%s", _(vf_vm_state_name(vm->state)));
     add(&b, _("memory"), "%s", memory);
     if (vm->tags)

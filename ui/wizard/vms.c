@@ -46,6 +46,7 @@ static void take_list(struct vf_wizard *w, const struct vf_survey_answer *a)
 {
     vf_vms_forget(w);
     vf_str_set(&w->seen_of, w->source);
+    vf_str_set(&w->seen_way, a->way);
     for (size_t i = 0; i < a->n_vms; i++) {
         struct seen_vm *v = vf_grow(&w->seen, &w->n_seen, sizeof *v);
         *v = (struct seen_vm){.vm = vf_vm_copy(a->vms[i]),
@@ -152,11 +153,12 @@ static int by_state(const struct seen_vm *a, const struct seen_vm *b)
 static const struct {
     const char *name;
     int (*compare)(const struct seen_vm *a, const struct seen_vm *b);
-} sorts[] = {{N_("name"), by_name},
-             {N_("VMID"), by_id},
-             {N_("node"), by_node},
-             {N_("size"), by_size},
-             {N_("state"), by_state}};
+    bool pve_only;
+} sorts[] = {{N_("name"), by_name, false},
+             {N_("VMID"), by_id, true},
+             {N_("node"), by_node, true},
+             {N_("size"), by_size, false},
+             {N_("state"), by_state, false}};
 
 static int compare(const void *a, const void *b, void *sort)
 {
@@ -186,6 +188,11 @@ static char *cannot_move(const struct seen_vm *v)
     return v->seen.why ? vf_escape(v->seen.why) : NULL;
 }
 
+static const char *state_word(const struct seen_vm *v)
+{
+    return v->offline ? _("offline") : _(vf_vm_state_name(v->vm->state));
+}
+
 static void add_row(struct vf_wizard *w, struct vf_list *l, const struct seen_vm *v)
 {
     const struct vf_vm *vm = v->vm;
@@ -193,21 +200,39 @@ static void add_row(struct vf_wizard *w, struct vf_list *l, const struct seen_vm
     vf_autofree char *size =
         v->seen.vm && vf_vm_disks(v->seen.vm) ? vf_format_bytes(vf_vm_disks(v->seen.vm)) : NULL;
     r->cells[0] = vf_escape(vm->name ? vm->name : "");
-    r->cells[1] = vf_asprintf("%u", vm->id);
-    r->cells[2] = vf_escape(vm->node ? vm->node : "");
-    r->cells[3] = vf_strdup(v->offline ? _("offline") : _(vf_vm_state_name(vm->state)));
     r->cells[4] = size ? vf_asprintf("%zu", v->seen.vm->n_disks) : NULL;
     r->cells[5] = vf_strdup(size);
     r->cells[6] = vf_vm_flags(v);
-    r->cells[7] = vm->tags ? vf_escape(vm->tags) : NULL;
     r->why_not = cannot_move(v);
+    if (w->imports) { /* what Proxmox knows nothing of: which system it is */
+        const char *system = vf_vm_system(v);
+        r->cells[1] = vf_strdup(state_word(v));
+        r->cells[2] = system ? vf_escape(system) : NULL;
+        r->cells[3] = vm->memory ? vf_format_bytes(vm->memory) : NULL;
+        return;
+    }
+    r->cells[1] = vf_asprintf("%u", vm->id);
+    r->cells[2] = vf_escape(vm->node ? vm->node : "");
+    r->cells[3] = vf_strdup(state_word(v));
+    r->cells[7] = vm->tags ? vf_escape(vm->tags) : NULL;
+}
+
+static void set_heads(const struct vf_wizard *w, struct vf_list *l)
+{
+    static const char *const names[] = {N_("Name"),  N_("VMID"), N_("Node"),  N_("State"),
+                                        N_("Disks"), N_("Size"), N_("Flags"), N_("Tags")};
+    static const char *const imports[] = {N_("Name"),  N_("State"), N_("System"), N_("Memory"),
+                                          N_("Disks"), N_("Size"),  N_("Flags")};
+    if (w->imports)
+        vf_page_heads(l, imports, VF_COUNT(imports), 1 << 3 | 1 << 4 | 1 << 5);
+    else
+        vf_page_heads(l, names, VF_COUNT(names), 1 << 1 | 1 << 4 | 1 << 5);
+    l->spare = 1;
 }
 
 /* The rows anew: cursor and marks stay with their VMs. */
 void vf_vms_show(struct vf_wizard *w)
 {
-    static const char *const names[] = {N_("Name"),  N_("VMID"), N_("Node"),  N_("State"),
-                                        N_("Disks"), N_("Size"), N_("Flags"), N_("Tags")};
     struct vf_list *l = &w->lists[PAGE_VM];
     const struct vf_list_row *at = l->cursor < l->n_rows ? &l->rows[l->cursor] : NULL;
     size_t here = at ? at->tag : 0, n = 0;
@@ -216,8 +241,7 @@ void vf_vms_show(struct vf_wizard *w)
         if (l->rows[i].marked)
             *(size_t *)vf_grow(&marked, &n, sizeof *marked) = l->rows[i].tag;
     vf_list_clear(l);
-    vf_page_heads(l, names, VF_COUNT(names), 1 << 1 | 1 << 4 | 1 << 5);
-    l->spare = 1;
+    set_heads(w, l);
     if (w->n_seen)
         qsort_r(w->seen, w->n_seen, sizeof *w->seen, compare, &w->sort);
     for (size_t i = 0; i < w->n_seen; i++) {
@@ -249,7 +273,7 @@ void vf_vms_ask(struct vf_wizard *w, struct vf_survey_question *q)
 
 char *vf_vms_looking(const struct vf_wizard *w)
 {
-    return vf_asprintf(_("Looking at %s ..."), w->source);
+    return vf_asprintf(_("Looking at %s ..."), vf_source_shown(w));
 }
 
 /* ---- choosing ---- */
@@ -257,7 +281,7 @@ char *vf_vms_looking(const struct vf_wizard *w)
 static void add_chosen(struct chosen_vm **vms, size_t *n, const struct vf_list_row *r)
 {
     struct chosen_vm *v = vf_grow(vms, n, sizeof *v);
-    *v = (struct chosen_vm){.vm = vf_strdup(r->cells[1]), .name = vf_strdup(r->cells[0])};
+    *v = (struct chosen_vm){.vm = vf_asprintf("%zu", r->tag), .name = vf_strdup(r->cells[0])};
 }
 
 /* Those that are marked; when none is, the one under the cursor. */
@@ -301,7 +325,9 @@ bool vf_vms_press(struct vf_wizard *w, int key)
     struct vf_list *l = &w->lists[PAGE_VM];
     const struct vf_list_row *row = vf_list_row(l);
     if (key == 's') {
-        w->sort = (w->sort + 1) % VF_COUNT(sorts);
+        do
+            w->sort = (w->sort + 1) % VF_COUNT(sorts);
+        while (w->imports && sorts[w->sort].pve_only);
         vf_vms_show(w);
         return true;
     }
@@ -313,7 +339,7 @@ bool vf_vms_press(struct vf_wizard *w, int key)
     }
     const struct seen_vm *v = row ? find_vm(w, (unsigned)row->tag) : NULL;
     if (key == 'd' && v) {
-        vf_wizard_read(w, _("The VM"), vf_vm_text(v));
+        vf_wizard_read(w, _("The VM"), vf_vm_text(v, w->imports));
         return true;
     }
     return false;
@@ -323,9 +349,11 @@ char *vf_vms_status(const struct vf_wizard *w)
 {
     size_t n = n_marked(&w->lists[PAGE_VM]);
     vf_autofree char *size = vf_format_bytes(marked_bytes(w));
+    vf_autofree char *went = w->seen_way ? vf_escape(w->seen_way) : NULL;
     return n ? vf_asprintf(_("%zu marked, disks of %s: Enter moves these, all to one target."), n,
                            size)
-             : vf_asprintf(_("Sorted by %s. Space marks several."), _(sorts[w->sort].name));
+           : went ? vf_asprintf(_("Looked at %s. Space marks several."), went)
+                  : vf_asprintf(_("Sorted by %s. Space marks several."), _(sorts[w->sort].name));
 }
 
 /* Moves that are not finished and nobody here began. */

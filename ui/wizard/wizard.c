@@ -166,8 +166,10 @@ void vf_wizard_take(struct vf_wizard *w, struct vf_survey_answer *a)
 static enum page page_before(const struct vf_wizard *w)
 {
     enum page back = vf_pages[w->page].back;
-    if (w->page == PAGE_CONNECT && w->conf->n_clusters)
+    if (w->page == PAGE_CONNECT && (w->imports || vf_clusters_count(w, "pve")))
         return w->connect_back;
+    if (w->page == PAGE_VM && *w->source == '/')
+        return PAGE_EXPORT;
     if (w->page == PAGE_PICK)
         return w->from;
     if (w->n_vms > 1 && (w->page == PAGE_SHEET || w->common))
@@ -435,9 +437,9 @@ void vf_wizard_free(struct vf_wizard *w)
     free(w->candidates);
     vf_secret_free(w->secret);
     vf_conf_free(w->added);
-    char *texts[] = {w->source,    w->vm,       w->vm_name,    w->target, w->node,
-                     w->storage,   w->path,     w->text,       w->job,    w->seen_of,
-                     w->file_name, w->compared, w->compared_at};
+    char *texts[] = {w->source,    w->vm,       w->vm_name,     w->target,      w->node,
+                     w->storage,   w->path,     w->text,        w->job,         w->seen_of,
+                     w->file_name, w->compared, w->compared_at, w->export_name, w->seen_way};
     for (size_t i = 0; i < VF_COUNT(texts); i++)
         free(texts[i]);
     vf_error_free(w->error);

@@ -32,6 +32,11 @@ struct vf_wizard_hands {
     /* Writes N plans into a file; CONFLICT: there is one already, and REPLACE is not set. */
     int (*save_plans)(void *opaque, struct vf_plan *const *v, size_t n, const char *path,
                       bool replace, struct vf_error **err);
+    /* TYPED as an absolute path, of something that is there; caller frees. */
+    char *(*find_file)(void *opaque, const char *typed, struct vf_error **err);
+    /* TYPED with what all files that begin so have in common behind it; NULL: nothing more. Caller
+     * frees. */
+    char *(*complete)(void *opaque, const char *typed);
     struct vf_networks *networks; /* what is remembered of them; borrowed; NULL: nothing is */
     const char *conf_path;        /* where a cluster is kept; borrowed */
     const char *no_demo;          /* why there can be no demo; NULL: there can */

@@ -108,6 +108,10 @@ int vf_api_host(struct vf_esxi_api *a, const char *node, struct vf_moref *out,
                 struct vf_error **err);
 int vf_api_portgroups(struct vf_esxi_way *w, const char *node, struct vf_esxi_portgroup **out,
                       size_t *n, struct vf_error **err);
+/* api_store.c */
+char *vf_api_datastore(struct vf_esxi_way *w, const char *dc, const char *volume,
+                       struct vf_error **err);
+/* api_now.c */
 int vf_api_now(struct vf_esxi_way *w, unsigned id, struct vf_esxi_now *out, struct vf_error **err);
 /* api_file.c */
 char *vf_api_file_text(struct vf_esxi_way *w, const struct vf_esxi_file *f, size_t most,

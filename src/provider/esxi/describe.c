@@ -39,15 +39,20 @@ static void VF_PRINTF(4, 5)
 
 /* ---- name, processors, firmware ---- */
 
-/* A name that DNS allows, as Proxmox VE wants it; what is left of nothing is "vm". */
-static char *clean_name(const char *s)
+/* What is left of nothing is "vm". Dashes in a row stay: they are of our own suffixes. */
+char *vf_esxi_name(const char *s)
 {
     vf_autobuf struct vf_buf b = {0};
-    for (; s && *s && b.len < MAX_LABEL; s++)
-        if (isalnum((unsigned char)*s) || (*s == '.' && b.len && b.data[b.len - 1] != '.'))
+    bool made = false; /* the last dash is of something else */
+    for (; s && *s && b.len < MAX_LABEL; s++) {
+        bool dash = b.len && b.data[b.len - 1] == '-';
+        if (isalnum((unsigned char)*s) || (*s == '.' && b.len && b.data[b.len - 1] != '.') ||
+            (*s == '-' && b.len && !made))
             vf_buf_add(&b, s, 1);
-        else if (strchr(" -_", *s) && b.len && b.data[b.len - 1] != '-')
+        else if (strchr(" -_", *s) && b.len && !dash)
             vf_buf_puts(&b, "-");
+        made = b.len && b.data[b.len - 1] == '-' && (made ? true : *s != '-');
+    }
     while (b.len && strchr("-.", b.data[b.len - 1]))
         b.len--;
     vf_autofree char *text = vf_strndup(vf_buf_str(&b), b.len);
@@ -65,6 +70,16 @@ static char *clean_uuid(const char *s)
     return n == sizeof hex - 1 ? vf_asprintf("%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12,
                                              hex + 16, hex + 20)
                                : NULL;
+}
+
+/* prettyName='Debian GNU/Linux 7 (wheezy)' of what VMware Tools reported, else the ID. */
+static char *system_name(const char *id, const char *details)
+{
+    static const char key[] = "prettyName='";
+    const char *at = details ? strstr(details, key) : NULL;
+    at = at ? at + strlen(key) : NULL;
+    size_t n = at ? strcspn(at, "'") : 0;
+    return n ? vf_strndup(at, n) : vf_strdup(id);
 }
 
 static void describe_processors(const struct vf_vmx *x, struct vf_vm *vm)
@@ -94,7 +109,8 @@ static void describe_firmware(const struct vf_vmx *x, struct vf_vm *vm)
         leave_out(vm, false, "nvram",
                   "the firmware's boot entries stay behind: should it not boot, choose the "
                   "loader in the firmware's menu once");
-    if (efi && vf_vmx_true(x, false, "uefi.secureBoot.enabled"))
+    vm->secure_boot = efi && vf_vmx_true(x, false, "uefi.secureBoot.enabled");
+    if (vm->secure_boot)
         leave_out(vm, false, "uefi.secureBoot.enabled",
                   "Secure Boot is on with Microsoft's keys; keys of your own are to be enrolled "
                   "again");
@@ -149,10 +165,10 @@ static void add_disk(const struct vf_vmx *x, const struct unit *u, const char *d
         why = "Proxmox VE has room for 31 SCSI disks";
     if (!file || !*file)
         why = why ? why : "the VM has this disk, but its file is not named";
-    if (why)
+    if (why) {
         leave_out(vm, true, u->name, "%s", why);
-    if (!file || !*file || vm->n_disks > LAST_SLOT)
         return;
+    }
     struct vf_disk *d = vf_vm_add_disk(vm);
     d->slot = vf_asprintf("scsi%zu", vm->n_disks - 1);
     d->volume = full_path(dir, file);
@@ -270,7 +286,8 @@ static void describe_devices(const struct vf_vmx *x, struct vf_vm *vm)
                   n > SERIAL_PORTS ? "Proxmox VE has four serial ports"
                                    : "it becomes a socket at the target node");
     }
-    if (vf_vmx_true(x, false, "vtpm.present"))
+    vm->tpm = vf_vmx_true(x, false, "vtpm.present");
+    if (vm->tpm)
         leave_out(vm, false, "vtpm",
                   "what the TPM holds stays behind: have the recovery keys at hand (BitLocker), "
                   "or suspend the protection before the move");
@@ -300,8 +317,11 @@ struct vf_vm *vf_esxi_describe(const struct vf_vmx *x, const char *dir)
     details = details ? details : vf_vmx_get(x, "guestInfo.detailed.data");
     const char *name = vf_vmx_get(x, "displayName"), *scsi = vf_vmx_get(x, "scsi0.virtualDev");
     struct vf_guest_os os = vf_guest_os(vf_vmx_get(x, "guestOS"), details);
-    vm->name = clean_name(name);
+    vm->name = vf_esxi_name(name);
     vm->unnamed = !name || !*name;
+    vm->called = vm->unnamed || vf_streq(name, vm->name) ? NULL : vf_strdup(name);
+    vm->guest = os.age;
+    vm->system = system_name(vf_vmx_get(x, "guestOS"), details);
     vm->description = vf_strdup(vf_vmx_get(x, "annotation"));
     vm->uuid = clean_uuid(vf_vmx_get(x, "uuid.bios"));
     vf_opts_set(&vm->opts, "ostype", os.ostype);

@@ -9,8 +9,12 @@
 /* What X says of the VM; DIR is where the file is: disks named relative to it get it in front. A
  * disk's volume is its descriptor, of which nothing is looked at (size 0), its slot one of Proxmox
  * VE's in the order in which VMware numbers them; a card's bridge is VMware's port group. What
- * cannot come along is in left_out; entries that stop are of VMs whose disks are not to be copied.
- * State and node are the caller's matter. Caller frees. */
+ * cannot come along is in left_out; entries that stop are of VMs whose disks are not to be copied;
+ * a disk that is refused itself is only there. State and node are the caller's matter. Caller
+ * frees. */
 struct vf_vm *vf_esxi_describe(const struct vf_vmx *x, const char *dir);
+
+/* NAME as DNS allows it and Proxmox VE wants it; caller frees. */
+char *vf_esxi_name(const char *name);
 
 #endif

@@ -36,4 +36,31 @@ char *vf_vimcmd_value(const char *text, const char *path);
  * list`; 0: none, -1: no such group. 4095 stands for all of them. */
 int vf_esxcli_vlan(const char *text, const char *name);
 
+/* How many snapshots vmsvc/snapshot.get tells of. */
+unsigned vf_vimcmd_snapshots(const char *text);
+
+/* The text of the question that vmsvc/message tells of, without its choices; NULL: there is none.
+ * Caller frees. */
+char *vf_vimcmd_question(const char *text);
+
+/* The IP addresses in vmsvc/get.guest, each once, without those of one link; caller frees. */
+char **vf_vimcmd_addresses(const char *text);
+
+/* A VM's row of hostsvc/autostartmanager/get_autostartseq; numbers as there, -1: not told. */
+struct vf_vimcmd_autostart {
+    bool on;
+    int start_delay, start_order, stop_delay;
+    char start[32], stop[32], heartbeat[32]; /* "powerOn", "systemDefault"; "": not told */
+};
+bool vf_vimcmd_autostart(const char *text, unsigned id, struct vf_vimcmd_autostart *out);
+
+struct vf_esxcli_group {
+    char *name;
+    int vlan; /* 0: none, 4095: all */
+};
+/* The rows of `esxcli network vswitch standard portgroup list`. CORRUPT: it is no such list. */
+int vf_esxcli_groups(const char *text, struct vf_esxcli_group **out, size_t *n,
+                     struct vf_error **err);
+void vf_esxcli_groups_free(struct vf_esxcli_group *v, size_t n);
+
 #endif

@@ -68,6 +68,10 @@ struct vf_esxi_way_ops {
     int (*now)(struct vf_esxi_way *w, unsigned id, struct vf_esxi_now *out, struct vf_error **err);
     int (*portgroups)(struct vf_esxi_way *w, const char *node, struct vf_esxi_portgroup **out,
                       size_t *n, struct vf_error **err);
+    /* The name of the datastore that is mounted at /vmfs/volumes/VOLUME; caller frees. NULL in the
+     * table: files are found by VOLUME as well. */
+    char *(*datastore)(struct vf_esxi_way *w, const char *dc, const char *volume,
+                       struct vf_error **err);
     /* A small file, of at most MOST bytes (more: CORRUPT), with a NUL behind; caller frees.
      * NOTFOUND when it is not there. */
     char *(*text)(struct vf_esxi_way *w, const struct vf_esxi_file *f, size_t most, size_t *len,

@@ -7,6 +7,7 @@
 #include "base/str.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <string.h>
 
 /* ------------------------------------------------------------------ drives */
@@ -170,6 +171,14 @@ int vf_pve_read_nic(struct vf_vm *vm, unsigned index, const char *value, struct 
     }
     vf_opts_free(&o);
     return r;
+}
+
+char *vf_pve_fresh_value(const struct vf_disk *d)
+{
+    enum { GIB_SHIFT = 30 };
+    uint64_t gib = (d->size + (UINT64_C(1) << GIB_SHIFT) - 1) >> GIB_SHIFT;
+    vf_autofree char *opts = vf_propstr_print(&d->opts, NULL);
+    return vf_asprintf("%s:%" PRIu64 "%s%s", d->storage, gib, *opts ? "," : "", opts);
 }
 
 char *vf_pve_nic_value(const struct vf_nic *n)

@@ -59,6 +59,7 @@ static const struct vf_provider_ops ops = {
     .make_pool = vf_pve_make_pool,
     .drop_pool = vf_pve_drop_pool,
     .set_ha = vf_pve_set_ha,
+    .set_link = vf_pve_set_link,
     .create = vf_pve_create,
     .volume_name = vf_pve_volume_name,
     .allocate = vf_pve_allocate,

@@ -120,6 +120,8 @@ int vf_pve_set_onboot(struct vf_provider *p, const char *node, unsigned id, bool
                       struct vf_error **err);
 int vf_pve_set_option(struct vf_provider *p, const char *node, unsigned id, const char *key,
                       const char *value, struct vf_error **err);
+int vf_pve_set_link(struct vf_provider *p, const char *node, unsigned id, unsigned nic, bool up,
+                    struct vf_error **err);
 int vf_pve_create(struct vf_provider *p, const struct vf_vm *vm, struct vf_error **err);
 int vf_pve_set_boot(struct vf_provider *p, const char *node, unsigned id, char *const *boot,
                     struct vf_error **err);

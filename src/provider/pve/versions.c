@@ -179,10 +179,47 @@ static int fit_options(unsigned version, struct vf_vm *vm, struct vf_error **err
     return 0;
 }
 
+/* What Proxmox VE makes itself holds nothing yet: where a version does not know it, the VM does
+ * without. Of the layout of its firmware's memory nobody needs to know. */
+static void fit_fresh(unsigned version, struct vf_vm *vm)
+{
+    for (size_t i = 0; i < vm->n_disks;) {
+        struct vf_disk *d = &vm->disks[i];
+        struct vf_opts kept = {0};
+        bool gone = d->fresh && !vf_pve_knows(version, d->slot, NULL, NULL);
+        vf_autofree char *keys = vf_asprintf("%s: pre-enrolled-keys", d->slot);
+        vf_autofree char *tpm =
+            vf_asprintf("the target's Proxmox VE %u.%u has no TPM: what needs one "
+                        "in the guest does not work",
+                        version / 1000, version % 1000);
+        vf_autofree char *boot =
+            vf_asprintf("the target's Proxmox VE %u.%u has no Secure Boot: the "
+                        "VM starts without",
+                        version / 1000, version % 1000);
+        for (size_t k = 0; d->fresh && k < d->opts.n; k++) {
+            const struct vf_opt *o = &d->opts.v[k];
+            if (vf_pve_knows(version, d->slot, o->key, o->value))
+                vf_opts_set(&kept, o->key, o->value);
+            else if (vf_streq(o->key, "pre-enrolled-keys"))
+                vf_vm_leave_out(vm, keys, boot);
+        }
+        if (d->fresh)
+            vf_opts_copy(&d->opts, &kept);
+        vf_opts_free(&kept);
+        if (gone) {
+            vf_vm_leave_out(vm, d->slot, tpm);
+            vf_vm_remove_disk(vm, i);
+        } else {
+            i++;
+        }
+    }
+}
+
 int vf_pve_fit_version(unsigned version, struct vf_vm *vm, struct vf_error **err)
 {
     if (!version) /* it did not say: as if it were the newest */
         return 0;
+    fit_fresh(version, vm);
     if (fit_options(version, vm, err) < 0)
         return -1;
     for (size_t i = 0; i < vm->n_disks; i++) {

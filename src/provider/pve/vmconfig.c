@@ -385,6 +385,11 @@ int vf_pve_vm_to_form(const struct vf_vm *vm, struct vf_form *form, struct vf_er
         vf_autofree char *value = vf_pve_nic_value(&vm->nics[i]);
         vf_form_add(form, key, value);
     }
+    for (size_t i = 0; i < vm->n_disks; i++)
+        if (vm->disks[i].fresh && !vm->disks[i].volume) {
+            vf_autofree char *value = vf_pve_fresh_value(&vm->disks[i]);
+            vf_form_add(form, vm->disks[i].slot, value);
+        }
     for (size_t i = 0; i < vm->n_cdroms; i++)
         if (vm->cdroms[i].cloudinit)
             vf_form_addf(form, vm->cdroms[i].slot, "%s:cloudinit", vm->cdroms[i].storage);

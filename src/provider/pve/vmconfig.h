@@ -15,12 +15,15 @@ struct vf_form;
 struct vf_vm *vf_pve_vm_from_config(unsigned id, const char *node, const json_t *config,
                                     struct vf_error **err);
 
-/* The parameters that create VM: without disks and boot order, CD-ROMs empty, not started at boot.
- */
+/* The parameters that create VM: without boot order and disks but fresh ones, CD-ROMs empty, not
+ * started at boot. */
 int vf_pve_vm_to_form(const struct vf_vm *vm, struct vf_form *form, struct vf_error **err);
 
 /* "local:101/vm-101-disk-0.raw,cache=none"; "virtio=02:…,bridge=vmbr0". Caller frees. */
 char *vf_pve_disk_value(const struct vf_disk *d);
+/* "local:1,efitype=4m": Proxmox makes it, as many GiB large, but for what is firmware's, whose size
+ * it knows (it wants a number all the same). */
+char *vf_pve_fresh_value(const struct vf_disk *d);
 char *vf_pve_nic_value(const struct vf_nic *n);
 /* The parameter "description", such that TEXT reads back: Proxmox writes "%41" into its comment as
  * it is, and takes it for "A" when it reads that. */

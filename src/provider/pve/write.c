@@ -2,6 +2,7 @@
 /* Changing a VM's configuration; making and removing VMs. */
 #include "config.h"
 #include "provider/pve/pve.h"
+#include "provider/pve/propstr.h"
 #include "provider/pve/vmconfig.h"
 #include "base/str.h"
 
@@ -57,6 +58,42 @@ int vf_pve_set_option(struct vf_provider *p, const char *node, unsigned id, cons
     vf_form_add(&form, value ? key : "delete", value ? value : key);
     if (put_config(vf_pve_of(p), node, id, &form, err) < 0)
         return vf_fail_prefix(err, "cannot set %s of VM %u", key, id);
+    return 0;
+}
+
+/* VALUE of a card with its cable in or out; caller frees. */
+static char *with_link(const char *value, bool up, struct vf_error **err)
+{
+    struct vf_opts o = {0};
+    char *text = NULL;
+    if (vf_propstr_parse(value, NULL, &o, err) == 0) {
+        vf_opts_remove(&o, "link_down");
+        if (!up)
+            vf_opts_set(&o, "link_down", "1");
+        text = vf_propstr_print(&o, NULL);
+    }
+    vf_opts_free(&o);
+    return text;
+}
+
+int vf_pve_set_link(struct vf_provider *p, const char *node, unsigned id, unsigned nic, bool up,
+                    struct vf_error **err)
+{
+    vf_autofree char *path = vf_pve_path(node, "/qemu/%u/config", id);
+    vf_autofree char *key = vf_asprintf("net%u", nic);
+    vf_autojson json_t *config = vf_pve_object(vf_pve_of(p), path, err);
+    const char *value = config ? vf_json_text(config, key) : NULL,
+               *digest = config ? vf_json_text(config, "digest") : NULL;
+    if (config && !value)
+        vf_fail(err, VF_E_NOTFOUND, "it has no such card");
+    vf_autofree char *text = value ? with_link(value, up, err) : NULL;
+    vf_autoform struct vf_form form = {0};
+    if (text)
+        vf_form_add(&form, key, text);
+    if (text && digest)
+        vf_form_add(&form, "digest", digest);
+    if (!text || put_config(vf_pve_of(p), node, id, &form, err) < 0)
+        return vf_fail_prefix(err, "cannot %s %s of VM %u", up ? "connect" : "disconnect", key, id);
     return 0;
 }
 

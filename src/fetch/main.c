@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* vmferry-fetch: the mover for disks that are read over the network or from parts of files, on the
+ * machine where vmferry runs. See vmferry-mover(8). */
+#include "config.h"
+#include "fetch/fetch.h"
+#include "mover/owner.h"
+
+int main(int argc, char **argv)
+{
+    vf_disk_add_kind(&vf_fetch_kind);
+    vf_fetch_begin(vf_owner_note);
+    return vf_mover_main(
+        argc, argv, &(struct vf_mover_program){.name = "vmferry-fetch", .source = vf_fetch_source});
+}

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config.h"
+#include "fetch/parts.h"
+#include "base/clock.h"
+#include "base/fdio.h"
+#include "base/str.h"
+#include "fetch/ahead.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { OPENING_MS = 10 * 1000 }; /* somebody waits for the answer */
+
+/* A file that parts lie in. */
+struct source {
+    const struct vf_recipe_part *part; /* one of them: dc, datastore, path */
+    struct vf_esxi_file file;          /* in a datastore */
+    int fd;                            /* on this machine; -1 */
+    uint64_t size;
+    char *state; /* changes when it does; NULL: nobody can tell */
+};
+
+struct vf_parts {
+    const struct vf_recipe *recipe;
+    struct vf_ahead_run *runs; /* one a part */
+    struct source *sources;    /* in order; as many as there are parts, at most */
+    size_t *source_of;         /* of each part; SIZE_MAX: zeroes */
+    size_t n, n_sources;
+    struct vf_ahead *ahead; /* NULL: all is here */
+};
+
+static bool is_zero(const struct vf_recipe_part *p)
+{
+    return !p->path;
+}
+
+/* ---- opening ---- */
+
+static int open_local(struct source *s, struct vf_error **err)
+{
+    s->fd = vf_local_open(s->part->path, &s->size, &s->state, err);
+    return s->fd < 0 ? -1 : 0;
+}
+
+static int open_remote(struct source *s, struct vf_fetch_pool *pool, struct vf_cancel *cancel,
+                       struct vf_error **err)
+{
+    s->file = (struct vf_esxi_file){
+        .dc = s->part->dc, .datastore = s->part->datastore, .path = s->part->path};
+    if (!pool)
+        return vf_fail(err, VF_E_INTERNAL, "nobody has said how to log in where [%s] %s is",
+                       s->file.datastore, s->file.path);
+    if (vf_ways_stat(vf_fetch_pool_ways(pool), &s->file, &s->size, &s->state, cancel, err) < 0)
+        return vf_fail_prefix(err, "[%s] %s", s->file.datastore, s->file.path);
+    return 0;
+}
+
+static bool same_file(const struct vf_recipe_part *a, const struct vf_recipe_part *b)
+{
+    return vf_streq(a->dc, b->dc) && vf_streq(a->datastore, b->datastore) &&
+           vf_streq(a->path, b->path);
+}
+
+/* Opens the file of part I, unless it is that of the one before. */
+static int open_source(struct vf_parts *p, size_t i, struct vf_fetch_pool *pool,
+                       struct vf_cancel *cancel, struct vf_error **err)
+{
+    const struct vf_recipe_part *part = &p->recipe->parts[i];
+    struct source *s = p->n_sources ? &p->sources[p->n_sources - 1] : NULL;
+    if (!s || !same_file(s->part, part)) {
+        s = &p->sources[p->n_sources++];
+        *s = (struct source){.part = part, .fd = -1};
+        if ((part->datastore ? open_remote(s, pool, cancel, err) : open_local(s, err)) < 0)
+            return -1;
+    }
+    p->source_of[i] = (size_t)(s - p->sources);
+    if (part->offset > s->size || part->length > s->size - part->offset)
+        return vf_fail(err, VF_E_CORRUPT,
+                       "%s is cut off: it has %llu bytes, and %llu at %llu belong to the disk",
+                       part->path, (unsigned long long)s->size, (unsigned long long)part->length,
+                       (unsigned long long)part->offset);
+    return 0;
+}
+
+static int open_all(struct vf_parts *p, struct vf_fetch_pool *pool, struct vf_cancel *cancel,
+                    struct vf_error **err)
+{
+    uint64_t at = 0;
+    const struct vf_ahead_run *data = NULL;
+    bool local = false;
+    for (size_t i = 0; i < p->n; i++) {
+        const struct vf_recipe_part *part = &p->recipe->parts[i];
+        p->runs[i] =
+            (struct vf_ahead_run){.start = at, .length = part->length, .offset = part->offset};
+        at += part->length;
+        p->source_of[i] = SIZE_MAX;
+        if (is_zero(part))
+            continue;
+        if (open_source(p, i, pool, cancel, err) < 0)
+            return -1;
+        if (part->datastore) {
+            p->runs[i].file = &p->sources[p->source_of[i]].file;
+            data = data ? data : &p->runs[i];
+        } else {
+            local = true;
+        }
+    }
+    if (!data)
+        return 0;
+    if (local)
+        return vf_fail(err, VF_E_UNSUPPORTED, "%s lies partly here and partly in a datastore",
+                       p->recipe->name);
+    if (vf_ways_choose(vf_fetch_pool_ways(pool), data->file, data->offset, data->length, cancel,
+                       err) < 0)
+        return -1;
+    p->ahead = vf_ahead_new(p->runs, p->n, !p->recipe->image, pool, cancel);
+    vf_ahead_patience(p->ahead, vf_clock_limit(OPENING_MS));
+    return 0;
+}
+
+struct vf_parts *vf_parts_open(const struct vf_recipe *recipe, struct vf_fetch_pool *pool,
+                               struct vf_cancel *cancel, struct vf_error **err)
+{
+    vf_auto(vf_parts_close) struct vf_parts *p = vf_xcalloc(1, sizeof *p);
+    p->recipe = recipe;
+    p->n = recipe->n_parts;
+    p->runs = vf_xcalloc(p->n, sizeof *p->runs);
+    p->sources = vf_xcalloc(p->n, sizeof *p->sources);
+    p->source_of = vf_xcalloc(p->n, sizeof *p->source_of);
+    return open_all(p, pool, cancel, err) < 0 ? NULL : VF_STEAL(p);
+}
+
+void vf_parts_opened(struct vf_parts *p)
+{
+    if (p->ahead)
+        vf_ahead_patience(p->ahead, vf_clock_limit(VF_T_PEER_SILENCE));
+}
+
+void vf_parts_close(struct vf_parts *p)
+{
+    if (!p)
+        return;
+    vf_ahead_free(p->ahead);
+    for (size_t i = 0; i < p->n_sources; i++) {
+        if (p->sources[i].fd >= 0)
+            close(p->sources[i].fd);
+        free(p->sources[i].state);
+    }
+    free(p->sources);
+    free(p->source_of);
+    free(p->runs);
+    free(p);
+}
+
+uint64_t vf_parts_size(const struct vf_parts *p)
+{
+    return p->n ? p->runs[p->n - 1].start + p->runs[p->n - 1].length : 0;
+}
+
+uint64_t vf_parts_start(const struct vf_parts *p, size_t i)
+{
+    return p->runs[i].start;
+}
+
+char *vf_parts_identity(const struct vf_parts *p)
+{
+    vf_autobuf struct vf_buf b = {0};
+    for (size_t i = 0; i < p->n_sources; i++) {
+        const struct source *s = &p->sources[i];
+        if (!s->state)
+            return vf_strdup("");
+        vf_autofree char *state = vf_escape(s->state);
+        vf_buf_printf(&b, "%s%llu:%s", i ? " " : "", (unsigned long long)s->size, state);
+    }
+    return vf_buf_take(&b);
+}
+
+/* ---- reading ---- */
+
+static int read_local(const struct vf_parts *p, size_t i, void *buf, size_t n, uint64_t offset,
+                      struct vf_error **err)
+{
+    const struct source *s = &p->sources[p->source_of[i]];
+    uint64_t at = p->runs[i].offset + (offset - p->runs[i].start);
+    ssize_t r = vf_pread_full(s->fd, buf, n, at);
+    if (r < 0)
+        return vf_fail_errno(err, errno, "%s at %llu", s->part->path, (unsigned long long)at);
+    if ((size_t)r < n)
+        return vf_fail(err, VF_E_CORRUPT, "%s has become shorter", s->part->path);
+    return 0;
+}
+
+int vf_parts_read(struct vf_parts *p, void *buf, size_t n, uint64_t offset, struct vf_error **err)
+{
+    if (p->ahead)
+        return vf_ahead_read(p->ahead, buf, n, offset, err);
+    char *to = buf;
+    for (size_t i = vf_ahead_find(p->runs, p->n, offset); n; i++) {
+        uint64_t left = p->runs[i].start + p->runs[i].length - offset;
+        size_t now = n < left ? n : (size_t)left;
+        if (p->source_of[i] == SIZE_MAX)
+            memset(to, 0, now);
+        else if (read_local(p, i, to, now, offset, err) < 0)
+            return -1;
+        to += now;
+        offset += now;
+        n -= now;
+    }
+    return 0;
+}
+
+bool vf_parts_zero(struct vf_parts *p, uint64_t offset, uint64_t *end)
+{
+    size_t i = vf_ahead_find(p->runs, p->n, offset);
+    const struct vf_ahead_run *r = &p->runs[i];
+    *end = r->start + r->length;
+    if (p->source_of[i] == SIZE_MAX)
+        return true;
+    int fd = p->sources[p->source_of[i]].fd;
+    uint64_t file_end = r->offset + r->length;
+    bool zero = fd >= 0 && vf_local_zero(fd, r->offset + (offset - r->start), &file_end);
+    *end = r->start + (file_end - r->offset);
+    return zero;
+}
+
+void vf_parts_interrupt(struct vf_parts *p, bool on)
+{
+    if (p->ahead)
+        vf_ahead_interrupt(p->ahead, on);
+}
