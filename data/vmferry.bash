@@ -35,7 +35,7 @@ _vmferry() {
         --verify) words="full none" ;;
         --format) words="raw qcow2" ;;
         --route) words="auto local direct reverse relay" ;;
-        --fix) words="suspend-ha suspend-replication eject-iso lift-protection" ;;
+        --fix) words="suspend-ha suspend-replication eject-iso lift-protection switch-ssh-on" ;;
         --mac) words="keep new" ;;
         --color) words="auto never" ;;
         --at | --return) return ;;

@@ -2,6 +2,7 @@
 /* What of a report the steps and disks do not say: who moved it and when, what was expected, what
  * was warned of, what is left for a person. */
 #include "config.h"
+#include "job/advice.h"
 #include "job/job_priv.h"
 #include "job/job_text.h"
 #include "base/buf.h"
@@ -12,6 +13,7 @@
 
 #include <pwd.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 char *vf_who(void)
@@ -101,6 +103,39 @@ static void add_by_hand(const struct vf_job *job, json_t *r)
     json_object_set_new(r, "by_hand", list);
 }
 
+static bool agent_answers(struct vf_job *job)
+{
+    const char *agent = vf_opts_get(&job->target->opts, "agent");
+    bool on = agent && (*agent == '1' || strstr(agent, "enabled=1"));
+    return on && job->target_pve &&
+           job->target_pve->ops->agent(job->target_pve, job->plan->target_node, job->target->id) ==
+               1;
+}
+
+static void add_checklist(struct vf_job *job, json_t *r)
+{
+    const struct vf_record *console = vf_job_was_done(job, "console");
+    if (!job->plan->profile || job->plan->rehearse || !job->target || !job->source)
+        return;
+    vf_autofree char *moved = vf_name_with(job->plan->vm_name, VF_MIGRATED);
+    bool connected = console && !vf_streq(vf_json_str(console->result, "answer"),
+                                          vf_console_words[VF_CONSOLE_LEAVE]);
+    struct vf_advised a = {.plan = job->plan,
+                           .source = job->source,
+                           .target = job->target,
+                           .source_name =
+                               vf_job_was_done(job, "migrated") ? moved : job->plan->vm_name,
+                           .started = vf_json_true(r, "started"),
+                           .held = vf_job_holds_cards_back(job) && !connected,
+                           .tested = vf_job_was_done(job, "service-after") != NULL};
+    a.agent = a.started && agent_answers(job);
+    vf_autostrv char **texts = vf_advice(&a);
+    json_t *list = json_array();
+    for (char **t = texts; *t; t++)
+        json_array_append_new(list, json_string(*t));
+    json_object_set_new(r, "checklist", list);
+}
+
 void vf_report_account(struct vf_job *job, enum vf_exit code, json_t *r)
 {
     vf_autojson json_t *events = vf_journal_lines(job->journal);
@@ -117,10 +152,12 @@ void vf_report_account(struct vf_job *job, enum vf_exit code, json_t *r)
     json_object_set_new(r, "warnings",
                         job->warnings ? json_deep_copy(job->warnings) : json_array());
     pthread_mutex_unlock(&job->warn_lock);
-    if (code == VF_EXIT_DONE && !vf_journal_find(job->journal, "rollback"))
+    if (code == VF_EXIT_DONE && !vf_journal_find(job->journal, "rollback")) {
         add_by_hand(job, r);
-    else if (vf_json_str(r, "todo"))
+        add_checklist(job, r);
+    } else if (vf_json_str(r, "todo")) {
         json_object_set_new(r, "by_hand", json_pack("[s]", vf_json_str(r, "todo")));
+    }
 }
 
 /* ------------------------------------------------------------------ as text */
@@ -194,4 +231,5 @@ void vf_account_text(const json_t *r, struct vf_buf *b)
     service_text(json_object_get(r, "service_test"), b);
     lines(b, _("warning"), json_object_get(r, "warnings"));
     lines(b, _("by hand"), json_object_get(r, "by_hand"));
+    lines(b, _("afterwards"), json_object_get(r, "checklist"));
 }

@@ -21,7 +21,8 @@ static unsigned find_vm(struct vf_provider *p, const char *cluster, const char *
         return 0;
     bool number = vf_parse_u64(ref, 1, 999999999, &id) == 0;
     for (size_t i = 0; i < n; i++) {
-        if (number ? vms[i]->id != id : !vf_streq(vms[i]->name, ref))
+        if (number ? vms[i]->id != id
+                   : !vf_streq(vms[i]->name, ref) && !vf_streq(vms[i]->called, ref))
             continue;
         found = vms[i]->id;
         count++;
@@ -32,6 +33,8 @@ static unsigned find_vm(struct vf_provider *p, const char *cluster, const char *
     else if (!count && number)
         found =
             (unsigned)id; /* describing it says why it cannot be moved, or that it is not there */
+    else if (!count && !n && p->ops->only_source)
+        vf_fail(err, VF_E_NOTFOUND, _("%s shows no VMs to this login"), cluster);
     else if (!count && !n)
         vf_fail(err, VF_E_NOTFOUND,
                 _("%s shows no VMs at all to this login: it probably lacks VM.Audit (a token with "
@@ -46,18 +49,19 @@ static unsigned find_vm(struct vf_provider *p, const char *cluster, const char *
     return count > 1 ? 0 : found;
 }
 
-/* The source's format where the target storage takes it, else that storage's default. What the
+/* The source's format where the target storage takes it, else that storage's default, which is also
+ * for what is FOREIGN: of another hypervisor. What the
  * firmware remembers: a TPM's is raw before Proxmox VE 9.1; an EFI disk that its storage has
  * rounded up has its right size only as raw, where QEMU is told it. */
 static const char *target_format(const struct vf_storage *s, const struct vf_disk *d,
-                                 const char *wanted)
+                                 const char *wanted, bool foreign)
 {
     bool rounded = vf_starts(d->slot, "efidisk") && d->size % (UINT64_C(1) << 20) == 0;
     if (vf_starts(d->slot, "tpmstate") || rounded)
         return "raw";
     if (wanted)
         return wanted;
-    if (s && !vf_strv_has(s->formats, d->format) && s->formats && s->formats[0])
+    if (s && (foreign || !vf_strv_has(s->formats, d->format)) && s->formats && s->formats[0])
         return s->formats[0];
     return d->format;
 }
@@ -71,7 +75,7 @@ static void plan_disks(const struct vf_move *m, const struct vf_vm *s, const str
         d->volume = vf_strdup(s->disks[i].volume);
         d->size = s->disks[i].size;
         d->storage = vf_strdup(m->storage);
-        d->format = vf_strdup(target_format(st, &s->disks[i], m->format));
+        d->format = vf_strdup(target_format(st, &s->disks[i], m->format, s->guest));
     }
 }
 
@@ -198,6 +202,9 @@ int vf_ends_open(const struct vf_conf *conf, const char *source, const char *tar
     e->d = *dc;
     e->src = vf_open_vouched(&e->s, verify_tls, asker, cancel, &e->source_ca, err);
     e->dst = e->src ? vf_open_vouched(&e->d, verify_tls, asker, cancel, &e->target_ca, err) : NULL;
+    if (e->dst && e->dst->ops->only_source)
+        return vf_fail(err, VF_E_USAGE, _("%s is no Proxmox VE cluster: VMs are not moved to it"),
+                       target);
     return e->dst ? 0 : -1;
 }
 
@@ -218,6 +225,8 @@ static bool refused(unsigned id, const char *ref, const struct vf_error *why,
 static int look_at(struct vf_ends *e, unsigned id, const char *ref, struct vf_error *why,
                    struct vf_prepared *out, struct vf_error **err)
 {
+    out->lacks = e->src->ops->lacks ? e->src->ops->lacks(e->src) : 0;
+    out->way = e->src->ops->way ? e->src->ops->way(e->src) : NULL;
     if (id)
         out->source = vf_describe_whole(e->src, id, &why);
     if (out->source)
@@ -307,6 +316,7 @@ void vf_prepared_free(struct vf_prepared *p)
 {
     vf_plan_free(p->plan);
     vf_vm_free(p->source);
+    free(p->way);
     vf_findings_free(&p->findings);
     *p = (struct vf_prepared){.forecast_seconds = -1, .forecast_down_seconds = -1};
 }

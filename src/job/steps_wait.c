@@ -4,6 +4,7 @@
  * begun. */
 #include "config.h"
 #include "job/steps.h"
+#include "base/buf.h"
 #include "base/i18n.h"
 #include "base/str.h"
 
@@ -71,17 +72,32 @@ int vf_step_ready_stop(struct vf_job *job, struct vf_error **err)
     return 0;
 }
 
+/* What is to be known while it is down. Providers that let an address (a failover IP) only to a MAC
+ * that they know are told it now. */
+static char *start_detail(const struct vf_job *job)
+{
+    vf_autobuf struct vf_buf b = {0};
+    vf_buf_puts(&b, _("It is down until it is started. If networks or addresses have to "
+                      "be moved, now is the time."));
+    for (size_t i = 0; job->plan->profile && i < job->target->n_nics; i++) {
+        const struct vf_nic *n = &job->target->nics[i];
+        vf_buf_puts(&b,
+                    i ? "\n" : _("\nMAC addresses, for a provider that binds an IP to them:\n"));
+        vf_buf_printf(&b, "net%u %s %s", n->index, n->mac ? n->mac : "-",
+                      n->bridge ? n->bridge : "-");
+    }
+    return vf_buf_take(&b);
+}
+
 int vf_step_ready_start(struct vf_job *job, struct vf_error **err)
 {
     if (vf_journal_find(job->journal, "start"))
         return 0;
     vf_autofree char *title =
         vf_asprintf(_("Ready to start %s at %s?"), job->target->name, job->plan->target);
-    struct word w = {.what = "ready-to-start",
-                     .title = title,
-                     .detail = _("It is down until it is started. If networks or addresses have to "
-                                 "be moved, now is the time."),
-                     .go = _("start it now")};
+    vf_autofree char *detail = start_detail(job);
+    struct word w = {
+        .what = "ready-to-start", .title = title, .detail = detail, .go = _("start it now")};
     enum said said;
     do
         if (hear_word(job, &w, &said, err) < 0)

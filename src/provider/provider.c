@@ -2,6 +2,7 @@
 #include "config.h"
 #include "provider/provider.h"
 #include "provider/esxi/esxi.h"
+#include "provider/files/files.h"
 #include "provider/pve/pve.h"
 #include "base/str.h"
 
@@ -16,6 +17,7 @@ static const struct {
 } platforms[] = {
     {"pve", vf_pve_open},
     {"esxi", vf_esxi_open},
+    {"files", vf_files_open},
 };
 
 struct vf_provider *vf_provider_open(const struct vf_cluster_conf *conf, bool verify_tls,
@@ -124,5 +126,6 @@ void vf_volume_clear(struct vf_volume *v)
 {
     free(v->path);
     free(v->format);
+    free(v->stamp);
     *v = (struct vf_volume){0};
 }

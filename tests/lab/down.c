@@ -68,28 +68,37 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
     return remove(path);
 }
 
+static int end_cluster(const char *cdir, struct vf_error **err)
+{
+    vf_autofree char *pidfile = vf_asprintf("%s/daemon.pid", cdir);
+    int r = access(pidfile, F_OK) ? 0 : end_process(pidfile, SIGTERM, err);
+    DIR *d = opendir(cdir);
+    struct dirent *e;
+    while (d && (e = readdir(d))) { /* nodes of a daemon that crashed */
+        vf_autofree char *init = vf_asprintf("%s/%s/init.pid", cdir, e->d_name);
+        if (e->d_name[0] != '.' && !access(init, F_OK))
+            r |= end_process(init, SIGKILL, err);
+    }
+    if (d)
+        closedir(d);
+    return r;
+}
+
 int lab_down(const char *dir, bool keep, struct vf_error **err)
 {
     vf_autofree char *marker = vf_asprintf("%s/.vmferry-lab", dir);
     if (access(marker, F_OK))
         return vf_fail(err, VF_E_NOTFOUND, "there is no lab in %s", dir);
-    static const char *const clusters[] = {"alpha", "beta"};
     int r = 0;
-    for (size_t c = 0; c < VF_COUNT(clusters); c++) {
-        vf_autofree char *pidfile = vf_asprintf("%s/%s/daemon.pid", dir, clusters[c]);
-        vf_autofree char *cdir = vf_asprintf("%s/%s", dir, clusters[c]);
-        r |= end_process(pidfile, SIGTERM, err);
-        /* nodes of a daemon that crashed */
-        DIR *d = opendir(cdir);
-        struct dirent *e;
-        while (d && (e = readdir(d))) {
-            vf_autofree char *init = vf_asprintf("%s/%s/init.pid", cdir, e->d_name);
-            if (e->d_name[0] != '.' && !access(init, F_OK))
-                r |= end_process(init, SIGKILL, err);
-        }
-        if (d)
-            closedir(d);
+    DIR *d = opendir(dir);
+    struct dirent *e;
+    while (d && (e = readdir(d))) { /* clusters and hosts */
+        vf_autofree char *cdir = vf_asprintf("%s/%s", dir, e->d_name);
+        if (e->d_name[0] != '.')
+            r |= end_cluster(cdir, err);
     }
+    if (d)
+        closedir(d);
     if (r)
         return -1;
     if (keep)

@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -376,6 +377,10 @@ int lab_node_wait_ssh(struct lab_node *node, struct vf_error **err);
 int lab_wait_ready(int fd, const char *name, struct vf_error **err);
 /* Closes every descriptor from 3 on but KEEP (or -1), in a fork that does not exec. */
 void lab_close_all(int keep);
+#define LAB_NS_FLAGS (CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS)
+/* fork() into new namespaces; only called while this process has one thread. */
+pid_t lab_clone_fork(unsigned long flags);
+int lab_bind_path(const char *from, const char *to, struct vf_error **err);
 /* node-run.c */
 /* Runs ARGV in the node; its exit status, stdout and stderr together in OUT (may be NULL). */
 int lab_node_run(struct lab_node *node, const char *const argv[], struct vf_buf *out,
@@ -444,8 +449,15 @@ struct lab_options {
     const char *versions; /* "6.4", or "alpha=6.4,beta=9.2"; NULL: 8.4 */
     int auth_delay;
     bool keep, no_namespaces;
+    bool esxi;                               /* an ESXi host, too */
+    const char *name;                        /* of the ESXi host; NULL: esx1 */
+    bool vcenter, old_tls, ssh_old, ssh_off; /* what it is like */
 };
 int lab_up(const struct lab_options *o, struct vf_error **err);
+/* An ESXi host in the lab of that directory, which is made when it is not there yet. */
+int lab_esxi(const struct lab_options *o, struct vf_error **err);
+/* A socket that listens at that address; -1. */
+int lab_listen(const char *addr, int port);
 int lab_down(const char *dir, bool keep, struct vf_error **err);
 /* Writes "PID STARTTIME" of a process, and reads it back: the pid when it is still that process. */
 int lab_pidfile_write(const char *path, pid_t pid, struct vf_error **err);

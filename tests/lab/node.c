@@ -25,10 +25,7 @@
 #include <sys/wait.h>
 #include "tests/lab/lab.h"
 
-#define NS_FLAGS (CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS)
-
-/* fork() into new namespaces; only called while this process has one thread. */
-static pid_t clone_fork(unsigned long flags)
+pid_t lab_clone_fork(unsigned long flags)
 {
     return (pid_t)syscall(SYS_clone, flags | SIGCHLD, NULL, NULL, NULL, NULL);
 }
@@ -37,7 +34,7 @@ bool lab_namespaces_work(const char *scratch)
 {
     if (geteuid() != 0)
         return false;
-    pid_t pid = clone_fork(NS_FLAGS);
+    pid_t pid = lab_clone_fork(LAB_NS_FLAGS);
     if (pid < 0)
         return false;
     if (!pid) {
@@ -53,7 +50,7 @@ bool lab_namespaces_work(const char *scratch)
     return WIFEXITED(status) && !WEXITSTATUS(status);
 }
 
-static int bind_path(const char *from, const char *to, struct vf_error **err)
+int lab_bind_path(const char *from, const char *to, struct vf_error **err)
 {
     if (mount(from, to, NULL, MS_BIND | MS_REC, NULL))
         return vf_fail_errno(err, errno, "cannot bind %s to %s", from, to);
@@ -92,11 +89,11 @@ static int bind_children(const char *from, const char *to, char *const *leave,
                 r = symlink(link, dst) ? vf_fail_errno(err, errno, "cannot make %s", dst) : 0;
             }
         } else if (S_ISDIR(st.st_mode)) {
-            r = make_dir(dst, 0755, err) || bind_path(src, dst, err) ? -1 : 0;
+            r = make_dir(dst, 0755, err) || lab_bind_path(src, dst, err) ? -1 : 0;
         } else if (S_ISREG(st.st_mode)) {
             int fd = open(dst, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
             r = fd < 0 ? vf_fail_errno(err, errno, "cannot make %s", dst)
-                       : bind_path(src, dst, err);
+                       : lab_bind_path(src, dst, err);
             if (fd >= 0)
                 close(fd);
         }
@@ -112,7 +109,7 @@ static int expose(const char *root, const char *path, struct vf_error **err)
     struct stat st;
     if (stat(dst, &st) == 0)
         return 0;
-    return vf_mkdirs(dst, 0755, err) || bind_path(path, dst, err) ? -1 : 0;
+    return vf_mkdirs(dst, 0755, err) || lab_bind_path(path, dst, err) ? -1 : 0;
 }
 
 struct own_dir {
@@ -156,7 +153,7 @@ static int mount_storages(struct lab_node *node, const char *root, struct vf_err
                 vf_asprintf("mode=0755,size=%llu", (unsigned long long)s->tmpfs);
             if (mount("tmpfs", dst, "tmpfs", 0, opts))
                 return vf_fail_errno(err, errno, "cannot mount storage %s", s->name);
-        } else if (vf_mkdirs(src, 0755, err) || bind_path(src, dst, err)) {
+        } else if (vf_mkdirs(src, 0755, err) || lab_bind_path(src, dst, err)) {
             return -1;
         }
     }
@@ -181,7 +178,7 @@ static int make_root(struct lab_node *node, struct vf_error **err)
         const struct own_dir *d = &own_dirs[i];
         vf_autofree char *dst = vf_asprintf("%s%s", root, d->path);
         vf_autofree char *src = vf_asprintf("%s/%s", node->dir, d->source ? d->source : "");
-        if (make_dir(dst, d->mode, err) || (d->source && bind_path(src, dst, err)))
+        if (make_dir(dst, d->mode, err) || (d->source && lab_bind_path(src, dst, err)))
             return -1;
     }
     vf_autofree char *nvar = vf_asprintf("%s/var", root), *netc = vf_asprintf("%s/etc", root);
@@ -350,7 +347,7 @@ int lab_node_start(struct lab_node *node, struct vf_error **err)
     if (pipe2(pipes, O_CLOEXEC))
         return vf_fail_errno(err, errno, "cannot make a pipe");
     fflush(NULL);
-    node->init = clone_fork(node->lab->namespaces ? NS_FLAGS : 0);
+    node->init = lab_clone_fork(node->lab->namespaces ? LAB_NS_FLAGS : 0);
     if (!node->init) {
         close(pipes[0]);
         node_main(node, pipes[1]);

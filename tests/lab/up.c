@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include "tests/lab/esxi.h"
 #include "tests/lab/lab.h"
 
 #define CLUSTERS 2
@@ -31,7 +32,7 @@ static const struct {
     {"captures", "beta", {"pvebeta1", NULL}, "token"},
 };
 
-static int bind_to(const char *addr, int port)
+int lab_listen(const char *addr, int port)
 {
     struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -69,7 +70,7 @@ static bool try_block(struct block *b, unsigned hi, unsigned lo)
     for (int c = 0; c < CLUSTERS; c++)
         for (int n = 0; n < NODES; n++) {
             b->addrs[c][n] = vf_asprintf("127.%u.%u.%d", hi, lo, 10 * (c + 1) + n + 1);
-            b->fds[c][n] = bind_to(b->addrs[c][n], LAB_API_PORT);
+            b->fds[c][n] = lab_listen(b->addrs[c][n], LAB_API_PORT);
             good &= b->fds[c][n] >= 0;
         }
     return good;
@@ -83,7 +84,7 @@ static int find_ssh_port(const struct block *b)
         bool good = true;
         for (int c = 0; c < CLUSTERS; c++)
             for (int n = 0; n < NODES; n++) {
-                int fd = bind_to(b->addrs[c][n], ports[p]);
+                int fd = lab_listen(b->addrs[c][n], ports[p]);
                 good &= fd >= 0;
                 if (fd >= 0)
                     close(fd);
@@ -247,11 +248,43 @@ static int start_clusters(struct lab_setup *s, const char *const *logins, struct
     return r ? -1 : write_configs(s, logins, err);
 }
 
+static void describe_esxi(const struct lab_options *o, const char *profile, struct esxi *e)
+{
+    *e = (struct esxi){.lab = o->dir,
+                       .name = o->name ? o->name : "esx1",
+                       .profile = profile,
+                       .version = "7.0.3",
+                       .vcenter = o->vcenter,
+                       .old_tls = o->old_tls,
+                       .ssh_old = o->ssh_old,
+                       .ssh_off = o->ssh_off,
+                       .no_namespaces = o->no_namespaces,
+                       .api_fd = -1,
+                       .ready_fd = -1};
+}
+
+int lab_esxi(const struct lab_options *o, struct vf_error **err)
+{
+    struct esxi e;
+    vf_autofree char *marker = vf_asprintf("%s/" MARKER, o->dir);
+    bool own = access(marker, F_OK) != 0;
+    if (own && claim_dir(o->dir, err))
+        return -1;
+    describe_esxi(o, o->profile ? o->profile : "full", &e);
+    e.version = o->versions ? o->versions : e.version;
+    int r = esxi_start(&e, err) || esxi_finish(&e, err) ? -1 : 0;
+    esxi_clear(&e);
+    if (r && own)
+        lab_down(o->dir, true, NULL);
+    return r;
+}
+
 int lab_up(const struct lab_options *o, struct vf_error **err)
 {
     struct lab_setup s[CLUSTERS] = {0};
     const char *logins[CLUSTERS] = {0};
     struct block b;
+    struct esxi e;
     char exe[4096];
     memset(&b, 0, sizeof b);
     ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
@@ -267,6 +300,9 @@ int lab_up(const struct lab_options *o, struct vf_error **err)
             lab_key_ed25519("operator@vmferry-lab", &priv, &pub, err) ||
             vf_replace_file(priv_path, priv, strlen(priv), 0600, err) ||
             vf_replace_file(pub_path, pub, strlen(pub), 0644, err);
+    describe_esxi(o, "demo", &e);
+    if (!r && o->esxi) /* beside the clusters: it takes as long as they do */
+        r = esxi_start(&e, err);
     bool ns = !r && !o->no_namespaces && lab_namespaces_work(o->dir);
     for (size_t i = 0, c = 0; !r && i < VF_COUNT(shapes) && c < CLUSTERS; i++) {
         if (!vf_streq(shapes[i].profile, o->profile))
@@ -293,6 +329,9 @@ int lab_up(const struct lab_options *o, struct vf_error **err)
         r = start_clusters(s, logins, err);
     for (int c = 0; !r && c < CLUSTERS; c++)
         printf("%s https://%s:%d\n", s[c].cluster, s[c].addrs[0], LAB_API_PORT);
+    if (!r && o->esxi)
+        r = esxi_finish(&e, err);
+    esxi_clear(&e);
     block_close(&b);
     for (int c = 0; c < CLUSTERS; c++)
         for (int i = 0; i < 2; i++) {

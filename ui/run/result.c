@@ -111,6 +111,7 @@ static void put_by_hand(struct vf_buf *b, const json_t *r)
         put(b, i ? "" : _("not carried over"), text);
     }
     put_list(b, _("do by hand now"), all ? all : json_object_get(r, "todo"));
+    put_list(b, _("afterwards"), json_object_get(r, "checklist"));
 }
 
 /* What of the service's ports was tried again at the target. */

@@ -57,6 +57,11 @@ static bool copies(const struct vf_sheet *s)
     return s->plan->method == VF_METHOD_COPY && s->plan->copy_disks;
 }
 
+static bool from_proxmox(const struct vf_sheet *s)
+{
+    return !vf_sheet_imports(s);
+}
+
 /* ---- what it is called there ---- */
 
 static char *get_name(const struct vf_sheet *s)
@@ -96,7 +101,7 @@ static const char *set_id(struct vf_sheet *s, const char *value)
 static const struct vf_setting names[] = {
     {N_("VM"), N_("What is it to be called at the target?"),
      N_("Empty: as at the source. The source is renamed when it has been moved."), .get = get_name,
-     .set = set_name},
+     .set = set_name, .of_import = N_("Empty: as it is called now.")},
     {N_("VMID"), N_("Which VMID is it to have at the target?"),
      N_("A number that is free there. Empty: the next free one."), .get = get_id, .set = set_id,
      .none = N_("the next free one")},
@@ -146,6 +151,11 @@ static const char *set_start(struct vf_sheet *s, const char *value)
 static void offer_start(const struct vf_sheet *s, json_t *choices)
 {
     offer_words(choices, starts, VF_COUNT(starts));
+}
+
+static bool has_route(const struct vf_sheet *s)
+{
+    return copies(s) && from_proxmox(s);
 }
 
 static bool may_start(const struct vf_sheet *s)
@@ -249,10 +259,10 @@ static const struct vf_setting plan_settings[] = {
     {N_("Method"), N_("How is it to be moved?"),
      N_("Proxmox's own migration moves a running VM without an outage. It is experimental there, "
         "begins anew when it is interrupted, and compares nothing."),
-     .get = get_method, .set = set_method, .offer = offer_method},
+     .get = get_method, .set = set_method, .offer = offer_method, .applies = from_proxmox},
     {N_("Route"), N_("Which way is the data to take?"),
      N_("From host to host over SSH. What works is tried before anything is changed."),
-     .get = get_route, .set = set_route, .offer = offer_route, .applies = copies},
+     .get = get_route, .set = set_route, .offer = offer_route, .applies = has_route},
     {N_("Rate"), N_("How many Mbit/s may it take?"),
      N_("Over all disks together; it can be changed while it runs. Empty: no limit."),
      .get = get_rate, .set = set_rate, .unit = N_("Mbit/s"), .none = N_("no limit")},
@@ -280,7 +290,7 @@ static const char *set_precopy(struct vf_sheet *s, const char *value)
 
 static bool may_precopy(const struct vf_sheet *s)
 {
-    return runs(s) && copies(s);
+    return runs(s) && copies(s) && from_proxmox(s);
 }
 
 static char *get_timeout(const struct vf_sheet *s)
@@ -408,6 +418,12 @@ const struct vf_settings vf_option_settings = {option_settings, VF_COUNT(option_
 
 /* ---- as a row ---- */
 
+const char *vf_setting_detail(const struct vf_setting *f, const struct vf_sheet *s)
+{
+    const char *detail = f->of_import && vf_sheet_imports(s) ? f->of_import : f->detail;
+    return detail ? _(detail) : NULL;
+}
+
 static const char *label_of(const struct vf_setting *f, const struct vf_sheet *s, const char *key,
                             json_t *choices)
 {
@@ -423,8 +439,9 @@ char *vf_setting_show(const struct vf_setting *f, const struct vf_sheet *s)
     vf_autofree char *value = f->get(s);
     vf_autojson json_t *choices = json_array();
     const char *label = f->offer ? label_of(f, s, value, choices) : NULL;
+    vf_autofree char *why = f->why ? f->why(s) : NULL;
     if (label)
-        return vf_strdup(label);
+        return why ? vf_asprintf("%s (%s)", label, why) : vf_strdup(label);
     if (!value || !*value)
         return vf_strdup(f->none ? _(f->none) : "");
     vf_autofree char *safe = vf_escape(value);

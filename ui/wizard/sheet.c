@@ -59,7 +59,9 @@ static void add_start(struct vf_wizard *w, struct vf_list *l)
                      vf_asprintf(_("back to all %zu VMs (%s)"), w->n_vms, found));
     else
         vf_sheet_add(l, VF_ROW(ROW_START, 0), _("Start"),
-                     vf_asprintf(_("move %s now (%s)"), vm_name(w), found))
+                     vf_asprintf(vf_sheet_imports(w->sheet) ? _("import %s now (%s)")
+                                                            : _("move %s now (%s)"),
+                                 vm_name(w), found))
             ->why_not = vf_strdup(why_not(w));
 }
 
@@ -103,6 +105,18 @@ static void add_target(const struct vf_sheet *s, struct vf_list *l)
                      : vf_asprintf(_("node %s"), node));
 }
 
+/* Where an import's data goes, and by which way it is read. */
+static void add_data(const struct vf_sheet *s, struct vf_list *l)
+{
+    const struct vf_prepared *p = &s->seen->prepared;
+    vf_autofree char *node = vf_escape(s->plan->target_node);
+    vf_autofree char *way = p->way ? vf_escape(p->way) : NULL;
+    vf_autofree char *short_way = way ? vf_strndup(way, strcspn(way, ":")) : NULL;
+    vf_sheet_add(l, VF_ROW(ROW_DATA, 0), _("Data"),
+                 vf_asprintf(_("passes through this machine%s%s; fastest on %s"),
+                             short_way ? ", " : "", short_way ? short_way : "", node));
+}
+
 static void add_disk(const struct vf_sheet *s, struct vf_list *l, size_t i)
 {
     const struct vf_plan_disk *d = &s->plan->disks[i];
@@ -140,7 +154,7 @@ static const char *beside(const struct vf_sheet *s, size_t first)
             return _(", disconnected");
         if (n->mac_mode != VF_MAC_KEEP)
             return _(", other MAC");
-        if (n->model)
+        if (n->model && !vf_sheet_imports(s))
             return _(", other model");
     }
     return "";
@@ -211,12 +225,15 @@ void vf_sheet_fill(struct vf_wizard *w, struct vf_list *l, const struct vf_surve
                  vf_sheet_expected(s, w->measuring && w->measured == w->at));
     add_findings(s, l, false);
     add_settings(s, l, &vf_name_settings, ROW_NAME);
+    add_settings(s, l, &vf_import_settings, ROW_IMPORT);
     add_target(s, l);
     for (size_t i = 0; i < s->plan->n_disks; i++)
         add_disk(s, l, i);
     for (size_t i = 0; i < s->plan->n_nics; i++)
         if (vf_sheet_first(s, i) == i)
             add_net(s, l, i);
+    if (vf_sheet_imports(s) && s->plan->copy_disks)
+        add_data(s, l);
     add_settings(s, l, &vf_plan_settings, ROW_PLAN);
     vf_sheet_add(l, VF_ROW(ROW_OPTIONS, 0), _("Options"),
                  vf_strdup(_("what is rarely changed ...")));
@@ -263,7 +280,7 @@ void vf_sheet_open_row(struct vf_wizard *w, size_t tag)
         vf_sheet_ask_setting(w, f);
     else if (kind == ROW_SAVE)
         vf_sheet_ask_save(w);
-    else if (kind == ROW_FINDING || kind == ROW_EXPECTED)
+    else if (kind == ROW_FINDING || kind == ROW_EXPECTED || kind == ROW_DATA)
         vf_sheet_explain(w, tag);
     else
         page_of(w, kind, i);
@@ -323,7 +340,7 @@ static char *hint(const struct vf_wizard *w)
 {
     const struct vf_list_row *row = vf_list_row(&w->lists[w->page]);
     const struct vf_setting *f = row ? vf_sheet_setting(w, row->tag) : NULL;
-    return f && f->detail ? vf_strdup(_(f->detail)) : NULL;
+    return f ? vf_strdup(vf_setting_detail(f, w->sheet)) : NULL;
 }
 
 /* What was found about the row under the cursor; NULL: nothing. */

@@ -10,7 +10,9 @@
 enum vf_sheet_row {
     ROW_START,
     ROW_EXPECTED,
-    ROW_NAME, /* index of vf_name_settings */
+    ROW_NAME,   /* index of vf_name_settings */
+    ROW_IMPORT, /* index of vf_import_settings */
+    ROW_DATA,   /* which way the data goes */
     ROW_TARGET,
     ROW_DISK, /* of the plan */
     ROW_NET,  /* first card of a network */

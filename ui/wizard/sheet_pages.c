@@ -17,6 +17,7 @@ const struct vf_setting *vf_sheet_setting(const struct vf_wizard *w, size_t tag)
                                   : w->page == PAGE_OPTIONS ? &vf_option_settings
                                   : w->page > PAGE_SHEET    ? NULL
                                   : kind == ROW_NAME        ? &vf_name_settings
+                                  : kind == ROW_IMPORT      ? &vf_import_settings
                                   : kind == ROW_PLAN        ? &vf_plan_settings
                                                             : NULL;
     return f ? &f->v[w->page <= PAGE_SHEET ? VF_ROW_INDEX(tag) : tag] : NULL;

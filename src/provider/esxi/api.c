@@ -92,6 +92,7 @@ static const struct vf_esxi_way_ops ops = {
     .vms = vf_api_vms,
     .now = vf_api_now,
     .portgroups = vf_api_portgroups,
+    .datastore = vf_api_datastore,
     .text = vf_api_file_text,
     .stat = vf_api_file_stat,
     .read = vf_api_file_read,

@@ -42,12 +42,10 @@ const struct vf_esxi_row *vf_esxi_row(struct vf_esxi *e, unsigned id, bool may_b
     return NULL;
 }
 
+/* What is dialled, for want of a better name. */
 static char *host_of(const struct vf_cluster_conf *c)
 {
-    const char *url = c->urls && c->urls[0] ? c->urls[0] : c->name;
-    const char *h = strstr(url, "://");
-    h = h ? h + strlen("://") : url;
-    return *h == '[' ? vf_strndup(h + 1, strcspn(h + 1, "]")) : vf_strndup(h, strcspn(h, ":/"));
+    return c->urls && c->urls[0] ? vf_url_host(c->urls[0]) : vf_strdup(c->name);
 }
 
 /* The host itself when nothing is said of which. */

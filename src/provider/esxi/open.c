@@ -191,5 +191,6 @@ void vf_esxi_login(struct vf_provider *p, struct vf_login *out)
     bool only = e->no_other || is_way(e->way, "ssh");
     *out = (struct vf_login){.way = only ? e->way->ops->name : e->base.conf->way,
                              .user = e->base.conf->user,
+                             .certs = e->base.conf->fingerprints,
                              .password = e->typed ? e->password : NULL};
 }
