@@ -264,25 +264,59 @@ VF_CHECK(replication)
     return may < 0 ? -1 : 0;
 }
 
+/* The API may not be enough: a free licence lets nobody change anything through it, and what a disk
+ * is compared with is better made by the host itself. */
+VF_CHECK(ssh_service)
+{
+    struct vf_provider *p = v->src;
+    vf_autoerror struct vf_error *why = NULL;
+    bool switched = vf_plan_fixes(v->plan, VF_FIX_SWITCH_SSH_ON);
+    if (!p->ops->ssh_service || v->plan->rehearse)
+        return 0;
+    int on = p->ops->ssh_service(p, v->source->node, &why);
+    if (on < 0 && switched)
+        vf_finding_add(f, VF_STOP, v->plan->source, _("leave switch-ssh-on out"), "%s",
+                       vf_error_text(why));
+    if (on != 0)
+        return 0;
+    vf_autofree char *what = vf_asprintf(_("SSH service of %s"), v->plan->source);
+    if (switched) {
+        vf_finding_add(f, VF_INFO, what, NULL,
+                       _("it is switched on for the import, and off again at its end"));
+        return 0;
+    }
+    bool needed = p->ops->lacks && p->ops->lacks(p);
+    vf_finding_add(
+        f, needed ? VF_WARN : VF_INFO, what,
+        _("switch it on at the host (Host, Actions, Services), or let vmferry do it"), "%s",
+        needed ? _("it is off, and the host's licence lets nobody change anything through the API: "
+                   "the source stays as it is, neither renamed nor kept from being started")
+               : _("it is off: with it the host itself makes the checksums that the disks at the "
+                   "target are compared with; without it a sample is read a second time"));
+    vf_finding_fix(f, vf_fix_words[VF_FIX_SWITCH_SSH_ON]);
+    return 0;
+}
+
 static const struct vf_check checks[] = {
     {"state-space", VF_CHECK_ALWAYS, state_space},
-    {"source-quorum", VF_CHECK_ALWAYS, source_quorum},
+    {"source-quorum", VF_CHECK_PVE, source_quorum},
     {"claimed", VF_CHECK_ALWAYS, claimed},
-    {"lock", VF_CHECK_ALWAYS, locked},
-    {"running-task", VF_CHECK_ALWAYS, running_task},
+    {"lock", VF_CHECK_PVE, locked},
+    {"running-task", VF_CHECK_PVE, running_task},
     {"vm-name", VF_CHECK_ALWAYS, vm_name},
     {"power-state", VF_CHECK_ALWAYS, power_state},
     {"source-name", VF_CHECK_ALWAYS, source_name},
     {"leftover-names", VF_CHECK_ALWAYS, leftover_names},
     {"no-disks", VF_CHECK_ALWAYS, no_disks},
     {"rehearsal", VF_CHECK_ALWAYS, rehearsal},
-    {"service-test", VF_CHECK_ALWAYS, service_test},
+    {"service-test", VF_CHECK_PVE, service_test},
     {"pending", VF_CHECK_ALWAYS, pending},
     {"not-carried", VF_CHECK_ALWAYS, not_carried},
-    {"linked-clone", VF_CHECK_COPY, linked_clone},
-    {"cloud-init", VF_CHECK_COPY, cloud_init},
+    {"linked-clone", VF_CHECK_COPY | VF_CHECK_PVE, linked_clone},
+    {"cloud-init", VF_CHECK_COPY | VF_CHECK_PVE, cloud_init},
     {"cd-rom", VF_CHECK_COPY, cd_rom},
-    {"guest-agent", VF_CHECK_COPY, guest_agent},
-    {"replication", VF_CHECK_COPY, replication},
+    {"guest-agent", VF_CHECK_COPY | VF_CHECK_PVE, guest_agent},
+    {"replication", VF_CHECK_COPY | VF_CHECK_PVE, replication},
+    {"ssh-service", VF_CHECK_COPY | VF_CHECK_OTHER, ssh_service},
 };
 const struct vf_checks vf_checks_source = {checks, VF_COUNT(checks)};

@@ -49,6 +49,10 @@ struct vf_hasher *vf_hasher_restore(const void *data, size_t n, uint64_t chunks)
 /* 32 lower-case digits; caller frees. */
 char *vf_hash_hex(const struct vf_hash *h);
 
+/* SHA-256 of LENGTH bytes at OFFSET, past the cache where that is possible: 64 lower-case digits;
+ * caller frees. USAGE: the disk ends before. */
+char *vf_hash_piece(struct vf_disk *d, uint64_t offset, uint64_t length, struct vf_error **err);
+
 /* Hash of a whole disk, through the cache. */
 int vf_hash_disk(struct vf_disk *d, struct vf_hash *out, struct vf_error **err);
 

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <string.h>
 
 enum { EXIT_USAGE = 2 };
 
@@ -18,16 +19,34 @@ static int usage(struct vf_error **err)
     return vf_fail(err, VF_E_USAGE,
                    "usage: %s serve --job ID --epoch N --dir DIR | join DIR [ID] | "
                    "attach DIR | "
-                   "hash FILE [--format FORMAT] | --version",
+                   "hash FILE [--format FORMAT] [--sha256 --at OFFSET:LENGTH ...] | --version",
                    program->name);
 }
 
 struct words {
     const char *job, *dir, *format;
     uint64_t epoch;
+    bool sha256;
+    struct piece {
+        uint64_t offset, length;
+    } * pieces;
+    size_t n_pieces;
     char *const *rest;
     int n_rest;
 };
+
+/* "OFFSET:LENGTH", bytes. */
+static int add_piece(struct words *w, const char *text)
+{
+    const char *colon = strchr(text, ':');
+    vf_autofree char *offset = colon ? vf_strndup(text, (size_t)(colon - text)) : NULL;
+    struct piece p;
+    if (!offset || vf_parse_u64(offset, 0, INT64_MAX, &p.offset) < 0 ||
+        vf_parse_u64(colon + 1, 1, INT64_MAX, &p.length) < 0)
+        return -1;
+    *(struct piece *)vf_grow(&w->pieces, &w->n_pieces, sizeof p) = p;
+    return 0;
+}
 
 static int parse(int argc, char **argv, struct words *w, struct vf_error **err)
 {
@@ -36,6 +55,8 @@ static int parse(int argc, char **argv, struct words *w, struct vf_error **err)
         {"epoch", required_argument, NULL, 'e'},
         {"dir", required_argument, NULL, 'd'},
         {"format", required_argument, NULL, 'f'},
+        {"sha256", no_argument, NULL, 's'},
+        {"at", required_argument, NULL, 'a'},
         {0},
     };
     int c;
@@ -47,6 +68,10 @@ static int parse(int argc, char **argv, struct words *w, struct vf_error **err)
             w->dir = optarg;
         else if (c == 'f')
             w->format = optarg;
+        else if (c == 's')
+            w->sha256 = true;
+        else if (c == 'a' && add_piece(w, optarg) == 0)
+            continue;
         else if (c != 'e' || vf_parse_u64(optarg, 0, UINT64_MAX - 1, &w->epoch) < 0)
             return usage(err);
     }
@@ -79,9 +104,36 @@ static int run_attach(const struct words *w, struct vf_error **err)
     return w->n_rest == 1 ? vf_attach(w->rest[0], err) : usage(err);
 }
 
+static int print_hash(const char *hex, const char *name)
+{
+    return printf("%s  %s\n", hex, name) < 0 || fflush(stdout) != 0 ? -1 : 0;
+}
+
+/* A line for each piece, in the order in which they were asked for. */
+static int hash_pieces(struct vf_disk *d, const struct words *w, struct vf_error **err)
+{
+    for (size_t i = 0; i < w->n_pieces; i++) {
+        vf_autofree char *hex = vf_hash_piece(d, w->pieces[i].offset, w->pieces[i].length, err);
+        if (!hex)
+            return -1;
+        if (print_hash(hex, w->rest[0]) < 0)
+            return vf_fail_errno(err, errno, "standard output");
+    }
+    return 0;
+}
+
+static int hash_whole(struct vf_disk *d, const struct words *w, struct vf_error **err)
+{
+    struct vf_hash h;
+    if (vf_hash_disk(d, &h, err) < 0)
+        return -1;
+    vf_autofree char *hex = vf_hash_hex(&h);
+    return print_hash(hex, w->rest[0]) < 0 ? vf_fail_errno(err, errno, "standard output") : 0;
+}
+
 static int run_hash(const struct words *w, struct vf_error **err)
 {
-    if (w->n_rest != 1)
+    if (w->n_rest != 1 || w->sha256 != (w->n_pieces > 0))
         return usage(err);
     vf_autofree char *path = realpath(w->rest[0], NULL);
     if (!path)
@@ -91,16 +143,10 @@ static int run_hash(const struct words *w, struct vf_error **err)
         return vf_fail_errno(err, errno, "%s", dir);
     struct vf_disk_spec spec = {.path = path, .format = w->format ? w->format : "raw", .dir = dir};
     struct vf_disk *d = vf_disk_open(&spec, err);
-    struct vf_hash h;
-    int r = d ? vf_hash_disk(d, &h, err) : -1;
+    int r = d ? (w->n_pieces ? hash_pieces : hash_whole)(d, w, err) : -1;
     vf_disk_free(d);
     vf_fence_remove_dir(dir);
-    if (r < 0)
-        return -1;
-    vf_autofree char *hex = vf_hash_hex(&h);
-    if (printf("%s  %s\n", hex, w->rest[0]) < 0 || fflush(stdout) != 0)
-        return vf_fail_errno(err, errno, "standard output");
-    return 0;
+    return r;
 }
 
 static int run_version(const struct words *w, struct vf_error **err)
@@ -133,6 +179,7 @@ int vf_mover_main(int argc, char **argv, const struct vf_mover_program *what)
         usage(&e);
     else if (parse(argc - 1, argv + 1, &w, &e) == 0)
         r = verbs[i].run(&w, &e);
+    free(w.pieces);
     if (r == 0)
         return EXIT_SUCCESS;
     fprintf(stderr, "%s: %s\n", program->name, vf_error_text(e));

@@ -13,6 +13,10 @@
 
 struct vf_ssh;
 
+/* What an UNSUPPORTED error names when a host's algorithms are old: the setting that allows them.
+ */
+#define VF_SSH_LEGACY "legacy = true"
+
 /* Logs in at the first of ADDRESSES (NULL-terminated) that answers; CONF is complete (inherited).
  * LABEL is the host's name on screen ("a1"). Asks ASKER: "host-key:HOST" (unknown key: choices
  * yes/no, safe no; a CHANGED key is never asked about: VF_E_TRUST), "ssh-password:USER@HOST",

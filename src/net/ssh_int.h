@@ -17,7 +17,7 @@ enum {
 /* %s: the user. */
 #define VF_SSH_OLD                                                                                 \
     "the host offers only old algorithms, which are no longer safe; to allow them for this host "  \
-    "alone set legacy = true in its ssh section of vmferry.conf"
+    "alone set " VF_SSH_LEGACY " in its ssh section of vmferry.conf"
 #define VF_SSH_NO_SESSION "the host lets %s in but run nothing (see MaxSessions in its sshd_config)"
 
 /* One address, after ssh_config and vmferry.conf have had their say. */

@@ -22,7 +22,8 @@ struct connection {
     char **argv, *control;
 };
 
-static char **arguments(struct vf_ssh *ssh, struct vf_ssh_askpass *a)
+/* What is said first holds, so METHODS (may be NULL) come before all. */
+static char **arguments(struct vf_ssh *ssh, struct vf_ssh_askpass *a, const char *const *methods)
 {
     const struct vf_ssh_target *t = ssh->target;
     static const char *const fixed[] = {
@@ -68,12 +69,8 @@ static char **arguments(struct vf_ssh *ssh, struct vf_ssh_askpass *a)
         vf_strv_add(&v, "-F");
         vf_strv_add(&v, t->config);
     }
-    if (ssh->once) { /* what is said first holds */
-        vf_strv_add(&v, "-oNumberOfPasswordPrompts=1");
-        vf_strv_add(&v, "-oPreferredAuthentications=publickey,keyboard-interactive,password");
-        if (!*t->keys)
-            vf_strv_add(&v, "-oPubkeyAuthentication=no");
-    }
+    for (; methods && *methods; methods++)
+        vf_strv_add(&v, *methods);
     for (size_t i = 0; i < VF_COUNT(fixed); i++)
         vf_strv_add(&v, fixed[i]);
     vf_ssh_add_legacy(&v, t);
@@ -194,11 +191,11 @@ static int fail(struct vf_ssh *ssh, struct vf_ssh_keeper *k, struct vf_ssh_askpa
 static char *fetch_key(struct vf_ssh *ssh, struct vf_ssh_askpass *a, struct vf_error **err)
 {
     vf_autostrv char **known = vf_trust_types(ssh->target->known_files, ssh->target->known_name);
-    vf_autostrv char **v = arguments(ssh, a);
+    static const char *const no_login[] = {"-oPreferredAuthentications=none",
+                                           "-oPubkeyAuthentication=no", NULL};
+    vf_autostrv char **v = arguments(ssh, a, no_login);
     prefer(&v, ssh->target, valid_algorithms(known) ? known : NULL);
     vf_strv_add(&v, "-oStrictHostKeyChecking=accept-new");
-    vf_strv_add(&v, "-oPreferredAuthentications=none");
-    vf_strv_add(&v, "-oPubkeyAuthentication=no");
     vf_strv_add(&v, "-oControlMaster=no");
     vf_strv_add(&v, "-oControlPath=none");
     finish_argv(&v, ssh->target, "true");
@@ -241,7 +238,11 @@ static int write_known(struct vf_ssh *ssh, struct vf_ssh_askpass *a, struct vf_e
 static int log_in(struct vf_ssh *ssh, struct connection *c, struct vf_error **err)
 {
     c->control = vf_asprintf("%s/ctl", c->askpass->dir);
-    c->argv = arguments(ssh, c->askpass);
+    const char *const once[] = {
+        "-oNumberOfPasswordPrompts=1",
+        "-oPreferredAuthentications=publickey,keyboard-interactive,password",
+        *ssh->target->keys ? NULL : "-oPubkeyAuthentication=no", NULL};
+    c->argv = arguments(ssh, c->askpass, ssh->once ? once : NULL);
     vf_autofree char *type = vf_strndup(ssh->host_key, strcspn(ssh->host_key, " "));
     prefer(&c->argv, ssh->target, (char *[]){type, NULL});
     vf_strv_add(&c->argv, "-oStrictHostKeyChecking=yes");

@@ -14,8 +14,8 @@ struct vf_finding {
     char *text;        /* what was seen and why it matters */
     char *cure;        /* what to do; NULL: nothing */
     const char *check; /* name of the check, see vmferry-checks(7); static; NULL: none */
-    const char *fix;   /* one of vf_fix_words, which vmferry could apply and later undo; static;
-                          NULL: none, or agreed to already */
+    const char *fix;   /* one of vf_fix_words, which vmferry could apply and later undo, or
+                          VF_FIX_SNAPSHOTS; static;   NULL: none, or agreed to already */
 };
 
 struct vf_findings {

@@ -54,11 +54,14 @@ enum vf_fix {
     VF_FIX_SUSPEND_REPLICATION,
     VF_FIX_EJECT_ISO,
     VF_FIX_LIFT_PROTECTION,
+    VF_FIX_SWITCH_SSH_ON, /* also put back at the end */
 };
-enum { VF_FIXES = 4 };
+enum { VF_FIXES = 5 };
 /* "suspend-ha" ..., NULL-terminated, by number. */
 extern const char *const vf_fix_words[];
-#define VF_FIX_BIT(fix) (1U << (fix))
+#define VF_FIX_BIT(fix)  (1U << (fix))
+/* What a finding names as its fix for the plan's remove_snapshots, which is never put back. */
+#define VF_FIX_SNAPSHOTS "remove-snapshots"
 
 /* Virtual hardware of a VM that comes from another hypervisor. */
 enum vf_profile {

@@ -69,6 +69,7 @@ struct vf_replication {
 struct vf_volume {
     char *path, *format;
     uint64_t size, used; /* bytes */
+    char *stamp;         /* changes when somebody writes to it; NULL: not told */
 };
 
 /* A guest with a MAC address or the UUID of another VM. */
@@ -139,6 +140,11 @@ struct vf_provider_ops {
     /* Which way this login goes and why, for a person: "by SSH: its API does not answer"; caller
      * frees. NULL in the table: there is only one. */
     char *(*way)(struct vf_provider *p);
+    /* Is the SSH service of a source's host on, which would be another way in? 1, 0; -1: it is no
+     * such thing, or cannot be told. NULL in the table: it is none. Then switching it: UNSUPPORTED
+     * where the host lets nobody. */
+    int (*ssh_service)(struct vf_provider *p, const char *node, struct vf_error **err);
+    int (*set_ssh_service)(struct vf_provider *p, const char *node, bool on, struct vf_error **err);
     /* NULL in the table: nobody has to log in to read its disks. */
     void (*login)(struct vf_provider *p, struct vf_login *out);
     /* Removes all snapshots of a VM at the source; NULL: never needed. */

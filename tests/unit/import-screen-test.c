@@ -5,6 +5,7 @@
 #include "config.h"
 #include "ui/wizard/pages.h"
 #include "conf/added.h"
+#include "plan/profile.h"
 #include "base/str.h"
 #include "tests/unit/screens.h"
 
@@ -327,6 +328,251 @@ static void test_files(void)
     ok(at("beta"), "a move does not begin with files");
 }
 
+/* ---- the whole way, and the plan ---- */
+
+/* The host and the target as they are now. */
+static struct {
+    enum vf_guest_age guest;
+    const char *system;
+    bool snapshots, ssh_off;
+    unsigned lacks;
+} world;
+
+static struct vf_vm *source_vm(void)
+{
+    struct vf_vm *v = crm();
+    v->guest = world.guest;
+    vf_str_set(&v->system, world.system);
+    return v;
+}
+
+static void add_places(struct vf_survey_answer *a)
+{
+    struct vf_seen_storage *s = vf_grow(&a->storages, &a->n_storages, sizeof *s);
+    *s = (struct vf_seen_storage){.name = vf_strdup("local"),
+                                  .type = vf_strdup("dir"),
+                                  .formats = vf_strv_split("raw qcow2 vmdk", " "),
+                                  .total = 400 * GIB,
+                                  .avail = 300 * GIB};
+    a->bridges = vf_strv_split("vmbr0 vmbr1", " ");
+}
+
+static struct vf_plan *make_plan(const struct vf_vm *v, const struct vf_move *m)
+{
+    struct vf_plan *p = vf_plan_new();
+    p->source = vf_strdup(m->source);
+    p->target = vf_strdup(m->target);
+    p->vm_id = v->id;
+    p->vm_name = vf_strdup(v->name);
+    p->target_node = vf_strdup(m->node);
+    p->wait_before_stop = m->wait_before_stop;
+    for (size_t i = 0; i < v->n_disks; i++) {
+        struct vf_plan_disk *d = vf_plan_add_disk(p);
+        d->slot = vf_strdup(v->disks[i].slot);
+        d->volume = vf_strdup(v->disks[i].volume);
+        d->size = v->disks[i].size;
+        d->storage = vf_strdup(m->storage);
+        d->format = vf_strdup("raw");
+    }
+    for (size_t i = 0; i < v->n_nics; i++) {
+        struct vf_plan_nic *n = vf_plan_add_nic(p);
+        n->index = v->nics[i].index;
+        n->bridge = vf_strdup(v->nics[i].bridge);
+    }
+    vf_plan_set_profile(p, v, vf_profile_for(v->guest));
+    return p;
+}
+
+/* What preflight would find. */
+static void check(struct vf_survey_answer *a)
+{
+    struct vf_prepared *p = &a->prepared;
+    for (size_t i = 0; i < p->plan->n_nics; i++) {
+        vf_autofree char *what = vf_asprintf("net%u", p->plan->nics[i].index);
+        if (!vf_strv_has(a->bridges, p->plan->nics[i].bridge))
+            vf_finding_add(&p->findings, VF_STOP, what, "choose another",
+                           "node %s has no bridge %s", p->plan->target_node,
+                           p->plan->nics[i].bridge);
+    }
+    if (world.ssh_off && !vf_plan_fixes(p->plan, VF_FIX_SWITCH_SSH_ON)) {
+        vf_finding_add(&p->findings, VF_WARN, "SSH service of esx1", "let vmferry do it",
+                       "it is off");
+        vf_finding_fix(&p->findings, vf_fix_words[VF_FIX_SWITCH_SSH_ON]);
+    }
+    if (world.snapshots && !p->plan->remove_snapshots) {
+        vf_finding_add(&p->findings, VF_STOP, "crm", "remove them", "it has 2 snapshots");
+        vf_finding_fix(&p->findings, VF_FIX_SNAPSHOTS);
+    }
+}
+
+static void answer_plan(struct vf_survey_answer *a, const struct vf_survey_question *q)
+{
+    struct vf_prepared *p = &a->prepared;
+    p->source = source_vm();
+    p->plan = q->plan ? vf_plan_copy(q->plan) : make_plan(p->source, q->move);
+    p->bytes = 4 * GIB;
+    p->forecast_seconds = p->forecast_down_seconds = -1;
+    p->lacks = world.lacks;
+    p->way = vf_strdup(way);
+    add_places(a);
+    check(a);
+}
+
+/* Answers what the wizard wants, until it wants nothing. */
+static void serve(void)
+{
+    struct vf_survey_question q = {0};
+    for (unsigned n = 0; n < 20 && vf_wizard_wants(w, &q); n++) {
+        vf_wizard_asked(w, ++numbers);
+        struct vf_survey_answer *a = vf_xcalloc(1, sizeof *a);
+        a->number = numbers;
+        a->kind = q.kind;
+        if (q.kind == VF_SURVEY_PLAN) {
+            answer_plan(a, &q);
+        } else if (q.kind == VF_SURVEY_VMS) {
+            add_vm(a, 4, "crm", world.system)->state = VF_VM_STOPPED;
+            a->way = vf_strdup(way);
+        } else if (q.kind == VF_SURVEY_NODES) {
+            struct vf_seen_node *node = vf_grow(&a->nodes, &a->n_nodes, sizeof *node);
+            *node = (struct vf_seen_node){.name = vf_strdup("b1"), .online = true};
+        } else if (q.kind == VF_SURVEY_PLACES) {
+            add_places(a);
+        }
+        vf_wizard_take(w, a);
+    }
+}
+
+/* KEYS one after the other, each answered before the next. */
+static enum vf_wizard_end walk(const char *text)
+{
+    enum vf_wizard_end end = VF_WIZARD_GOES_ON;
+    for (; *text && end == VF_WIZARD_GOES_ON; text++) {
+        end = press((const char[]){*text, 0});
+        serve();
+    }
+    return end;
+}
+
+/* The cursor on the row whose beginning is LABEL, and Enter. */
+static enum vf_wizard_end enter(const char *label)
+{
+    struct vf_list *l = &w->lists[w->page];
+    for (size_t i = 0; i < l->n_rows; i++)
+        if (vf_streq(l->rows[i].cells[0], label)) {
+            l->cursor = i;
+            return walk("\n");
+        }
+    ok(false, "a row %s", label);
+    return VF_WIZARD_GOES_ON;
+}
+
+static struct vf_plan *plan(void)
+{
+    return w->sheet->plan;
+}
+
+/* From the first page to a plan that can be started. */
+static void arrive(enum vf_guest_age guest, const char *system)
+{
+    world.guest = guest;
+    world.system = system;
+    begin(conf);
+    walk("}\n\n\n\n\n\n");
+    ok(shows("Is this right?"), "the plan's page");
+}
+
+static void test_story(void)
+{
+    arrive(VF_GUEST_OLD, "Debian GNU/Linux 7");
+    screens("import-sheet-open");
+    ok(at("Network"), "a port group needs a bridge");
+    walk("\n");
+    ok(shows("VM Network: to which bridge"), "which is asked");
+    walk("\n");
+    ok(at("Network") && shows("DMZ tag 12"), "then the next, whose VLAN is proposed as tag");
+    walk("\n}\n");
+    ok(at("Start"), "then it can be started");
+    screens("import-sheet");
+    ok(walk("\n") == VF_WIZARD_GOES_ON && shows("Import crm now?"), "which is asked once more");
+    ok(walk("\n") == VF_WIZARD_START, "and begins");
+    printf("# %u keys\n", keys);
+    ok(keys <= 15, "15 keys are enough for a VM with two networks");
+    const struct vf_plan *p = vf_wizard_plan(w, 0);
+    ok(vf_streq(p->source, "esx1") && vf_streq(p->nics[1].bridge, "vmbr1") &&
+           p->nics[1].tag == VF_VLAN_KEEP && p->profile == VF_PROFILE_OLD,
+       "with what was chosen");
+}
+
+static void test_hardware(void)
+{
+    arrive(VF_GUEST_OLD, "Debian GNU/Linux 7");
+    walk("\n\n\n\n");
+    ok(shows("old: IDE, e1000, off the network (Debian GNU/Linux 7)"), "old hardware, and why");
+    ok(shows("as ide0") && shows("disconnected") && shows("Connected"), "is what it gets");
+    ok(!shows("Method") && !shows("Route") && !shows("Copy before"),
+       "nothing that only Proxmox clusters do");
+    ok(shows("passes through this machine, by SSH; fastest on b1"), "where the data goes");
+    enter("Data");
+    ok(shows("by SSH: its API does not answer") && shows("run vmferry on node b1"), "and why");
+    walk("<");
+    enter("Hardware");
+    screen("import-hardware", 24, 80);
+    walk("1\n");
+    ok(plan()->profile == VF_PROFILE_MODERN && shows("proposed for Debian GNU/Linux 7: old"),
+       "it is changed, what was proposed is said");
+    ok(!plan()->disks[0].target_slot && plan()->disks[0].iothread == 1 &&
+           vf_streq(plan()->nics[0].model, "virtio") && plan()->nics[0].disconnected < 0,
+       "and with it disks and cards");
+    ok(!shows("Connected"), "what is of old ones alone is gone");
+    enter("Disk scsi0");
+    ok(shows("IO thread") && shows("writeback"), "its settings");
+    enter("Format");
+    ok(shows("qcow2") && shows("vmdk"), "also the format for people who may go back");
+    walk("3\n");
+    enter("Cache");
+    ok(shows("as Proxmox VE has it") && !shows("as at the source"), "there was no such thing");
+    walk("<<");
+    ok(vf_streq(plan()->disks[0].format, "vmdk"), "and is taken");
+    enter("Network");
+    enter("Card net0");
+    enter("MAC address");
+    walk("3\n\b\b\b\b\b\b\b\b\b\b\b\b\b\b\b\b\b52:54:00:11:22:33\n");
+    ok(vf_streq(plan()->nics[0].mac, "52:54:00:11:22:33"), "a MAC address that a provider gave");
+    walk("<<r");
+    ok(plan()->profile == VF_PROFILE_MODERN && vf_streq(plan()->disks[0].format, "vmdk") &&
+           vf_streq(plan()->nics[0].mac, "52:54:00:11:22:33") &&
+           vf_streq(plan()->nics[0].model, "virtio") && !plan()->disks[0].target_slot,
+       "made anew, the plan keeps what was set");
+    arrive(VF_GUEST_WINDOWS, "windows9Server64Guest");
+    ok(shows("Windows: SATA") && shows("Driver disk"), "Windows has its own");
+    enter("Driver disk");
+    walk("1\n");
+    ok(plan()->driver_disk && shows("yes, a virtio disk of 1 GiB"), "with a disk for the driver");
+    arrive(VF_GUEST_UNSURE, "Debian GNU/Linux 8");
+    ok(shows("Debian GNU/Linux 8 may be either"), "of some a person knows");
+}
+
+static void test_fixes(void)
+{
+    world.snapshots = world.ssh_off = true;
+    arrive(VF_GUEST_MODERN, "debian10_64Guest");
+    walk("\n\n\n\n");
+    ok(shows("it has 2 snapshots"), "snapshots stop it");
+    enter("VM");
+    screen("import-snapshots", 24, 80);
+    walk("\n");
+    ok(!plan()->remove_snapshots, "nothing is removed unasked");
+    enter("VM");
+    walk("1\n");
+    ok(plan()->remove_snapshots && !shows("it has 2 snapshots"), "but when agreed to");
+    enter("Warning");
+    ok(shows("Switch the host's SSH service on") && shows("switched off again at the end"),
+       "the SSH service can be switched on");
+    walk("1\n");
+    ok(vf_plan_fixes(plan(), VF_FIX_SWITCH_SSH_ON) && !shows("Warning"), "and is");
+    world.snapshots = world.ssh_off = false;
+}
+
 int main(void)
 {
     if (!setlocale(LC_ALL, "C.UTF-8")) {
@@ -339,6 +585,9 @@ int main(void)
         test_source();
         test_host();
         test_files();
+        test_story();
+        test_hardware();
+        test_fixes();
     }
     vf_wizard_free(w);
     vf_conf_free(conf);

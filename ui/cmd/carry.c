@@ -76,6 +76,7 @@ unsigned vf_carry_offer(const struct vf_carry *o, const struct vf_prepared *p)
         N_("Switch its replication off for the move?"),
         N_("Eject the medium for the move?"),
         N_("Switch its protection off for the move?"),
+        N_("Switch the host's SSH service on for the import, and off again after it?"),
     };
     unsigned agreed = 0, asked = 0;
     if (o->yes || o->dry_run || o->only_check || o->save || !p->plan ||

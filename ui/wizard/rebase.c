@@ -3,6 +3,7 @@
  * written down. */
 #include "config.h"
 #include "ui/wizard/edit.h"
+#include "plan/profile.h"
 #include "base/str.h"
 
 #include <string.h>
@@ -143,6 +144,9 @@ void vf_plan_rebase(struct vf_plan *fresh, const struct vf_plan *base, const str
                     const struct vf_survey_answer *there)
 {
     bool same_vm = fresh->vm_id == base->vm_id && vf_streq(fresh->source, base->source);
+    /* what it sets of disks and cards is what their edits are edits of */
+    if (same_vm && edited->profile != base->profile && there->prepared.source)
+        vf_plan_set_profile(fresh, there->prepared.source, edited->profile);
     carry_values(fresh, base, edited, same_vm);
     for (size_t i = 0; same_vm && i < fresh->n_disks; i++) {
         size_t b = find_disk(base, &fresh->disks[i]), e = find_disk(edited, &fresh->disks[i]);

@@ -57,6 +57,11 @@ static bool copies(const struct vf_sheet *s)
     return s->plan->method == VF_METHOD_COPY && s->plan->copy_disks;
 }
 
+static bool from_proxmox(const struct vf_sheet *s)
+{
+    return !vf_sheet_imports(s);
+}
+
 /* ---- what it is called there ---- */
 
 static char *get_name(const struct vf_sheet *s)
@@ -96,7 +101,7 @@ static const char *set_id(struct vf_sheet *s, const char *value)
 static const struct vf_setting names[] = {
     {N_("VM"), N_("What is it to be called at the target?"),
      N_("Empty: as at the source. The source is renamed when it has been moved."), .get = get_name,
-     .set = set_name},
+     .set = set_name, .of_import = N_("Empty: as it is called now.")},
     {N_("VMID"), N_("Which VMID is it to have at the target?"),
      N_("A number that is free there. Empty: the next free one."), .get = get_id, .set = set_id,
      .none = N_("the next free one")},
@@ -146,11 +151,6 @@ static const char *set_start(struct vf_sheet *s, const char *value)
 static void offer_start(const struct vf_sheet *s, json_t *choices)
 {
     offer_words(choices, starts, VF_COUNT(starts));
-}
-
-static bool from_proxmox(const struct vf_sheet *s)
-{
-    return !vf_sheet_imports(s);
 }
 
 static bool has_route(const struct vf_sheet *s)
@@ -417,6 +417,12 @@ const struct vf_settings vf_plan_settings = {plan_settings, VF_COUNT(plan_settin
 const struct vf_settings vf_option_settings = {option_settings, VF_COUNT(option_settings)};
 
 /* ---- as a row ---- */
+
+const char *vf_setting_detail(const struct vf_setting *f, const struct vf_sheet *s)
+{
+    const char *detail = f->of_import && vf_sheet_imports(s) ? f->of_import : f->detail;
+    return detail ? _(detail) : NULL;
+}
 
 static const char *label_of(const struct vf_setting *f, const struct vf_sheet *s, const char *key,
                             json_t *choices)

@@ -10,6 +10,7 @@ struct vf_setting {
     const char *label; /* of its row */
     const char *title; /* the question */
     const char *detail;
+    const char *of_import; /* DETAIL for a VM from another hypervisor, where it is not the same */
     /* Its value: the key of one of the choices, or what was typed; caller frees. */
     char *(*get)(const struct vf_sheet *s);
     /* Takes VALUE; NULL, or why not (translated). */
@@ -42,6 +43,8 @@ extern const struct vf_setting vf_tag_setting;
 const char *vf_parse_tag(const char *value, unsigned *tag);
 /* Adds one to what can be chosen. */
 void vf_offer(json_t *choices, const char *key, const char *label);
+/* What is said about F (translated); NULL: nothing. */
+const char *vf_setting_detail(const struct vf_setting *f, const struct vf_sheet *s);
 /* What F has now, for a row; caller frees. */
 char *vf_setting_show(const struct vf_setting *f, const struct vf_sheet *s);
 

@@ -12,8 +12,8 @@
 /* By number. */
 static const char *const profiles[] = {
     [VF_PROFILE_MODERN] = N_("modern: virtio disks and cards"),
-    [VF_PROFILE_OLD] = N_("old: IDE disks, e1000 cards, off the network"),
-    [VF_PROFILE_WINDOWS] = N_("Windows: SATA disks, e1000 cards"),
+    [VF_PROFILE_OLD] = N_("old: IDE, e1000, off the network"),
+    [VF_PROFILE_WINDOWS] = N_("Windows: SATA, e1000"),
 };
 static const char *const short_names[] = {
     [VF_PROFILE_MODERN] = N_("modern"),

@@ -90,7 +90,8 @@ static void offer_slots(const struct vf_sheet *s, json_t *choices)
 {
     static const char *const buses[BUSES] = {"scsi", "virtio", "sata", "ide"};
     const struct vf_plan_disk *d = disk(s);
-    vf_autofree char *was = vf_asprintf(_("%s, as at the source"), d->slot);
+    vf_autofree char *was =
+        vf_sheet_imports(s) ? vf_strdup(d->slot) : vf_asprintf(_("%s, as at the source"), d->slot);
     vf_offer(choices, d->slot, was);
     if (d->target_slot && !vf_streq(d->target_slot, d->slot))
         vf_offer(choices, d->target_slot, d->target_slot);
@@ -122,6 +123,12 @@ static const char *set_slot(struct vf_sheet *s, const char *value)
     return NULL;
 }
 
+/* What is not set of a disk: it has no such thing at another hypervisor. */
+static const char *not_set(const struct vf_sheet *s)
+{
+    return vf_sheet_imports(s) ? _("as Proxmox VE has it") : _("as at the source");
+}
+
 static char *get_cache(const struct vf_sheet *s)
 {
     return vf_strdup(disk(s)->cache ? disk(s)->cache : "");
@@ -135,7 +142,7 @@ static const char *set_cache(struct vf_sheet *s, const char *value)
 
 static void offer_caches(const struct vf_sheet *s, json_t *choices)
 {
-    vf_offer(choices, "", _("as at the source"));
+    vf_offer(choices, "", not_set(s));
     for (size_t i = 0; vf_cache_words[i]; i++)
         vf_offer(choices, vf_cache_words[i], vf_cache_words[i]);
 }
@@ -160,7 +167,7 @@ static const char *set_switch(int *to, const char *value)
 
 static void offer_switch(const struct vf_sheet *s, json_t *choices)
 {
-    vf_offer(choices, "", _("as at the source"));
+    vf_offer(choices, "", not_set(s));
     vf_offer(choices, "on", _("on"));
     vf_offer(choices, "off", _("off"));
 }

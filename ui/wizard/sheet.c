@@ -59,7 +59,9 @@ static void add_start(struct vf_wizard *w, struct vf_list *l)
                      vf_asprintf(_("back to all %zu VMs (%s)"), w->n_vms, found));
     else
         vf_sheet_add(l, VF_ROW(ROW_START, 0), _("Start"),
-                     vf_asprintf(_("move %s now (%s)"), vm_name(w), found))
+                     vf_asprintf(vf_sheet_imports(w->sheet) ? _("import %s now (%s)")
+                                                            : _("move %s now (%s)"),
+                                 vm_name(w), found))
             ->why_not = vf_strdup(why_not(w));
 }
 
@@ -338,7 +340,7 @@ static char *hint(const struct vf_wizard *w)
 {
     const struct vf_list_row *row = vf_list_row(&w->lists[w->page]);
     const struct vf_setting *f = row ? vf_sheet_setting(w, row->tag) : NULL;
-    return f && f->detail ? vf_strdup(_(f->detail)) : NULL;
+    return f ? vf_strdup(vf_setting_detail(f, w->sheet)) : NULL;
 }
 
 /* What was found about the row under the cursor; NULL: nothing. */

@@ -32,7 +32,7 @@ static void ask_typed(struct vf_wizard *w, const struct vf_setting *f, const cha
 void vf_sheet_ask_setting(struct vf_wizard *w, const struct vf_setting *f)
 {
     vf_autofree char *now = f->get(w->sheet);
-    const char *detail = f->detail ? _(f->detail) : NULL;
+    const char *detail = vf_setting_detail(f, w->sheet);
     w->setting = f;
     if (!f->offer) {
         ask_typed(w, f, now, detail);
@@ -73,6 +73,20 @@ static void add_finding(struct vf_buf *b, const struct vf_finding *f)
     vf_buf_puts(b, "\n");
 }
 
+static void explain_data(struct vf_buf *b, const struct vf_sheet *s)
+{
+    vf_autofree char *way = s->seen->prepared.way ? vf_escape(s->seen->prepared.way) : NULL;
+    vf_autofree char *node = vf_escape(s->plan->target_node);
+    if (way)
+        vf_buf_printf(b, _("The source is looked at %s.\n\n"), way);
+    vf_buf_printf(
+        b,
+        _("What is on the disks is read by this machine, and sent on to the target's host. Should "
+          "that be slow, run vmferry on node %s: then it goes over the network only once. "
+          "Passwords go to no other machine than the source.\n\n"),
+        node);
+}
+
 void vf_sheet_explain(struct vf_wizard *w, size_t tag)
 {
     vf_autobuf struct vf_buf b = {0};
@@ -83,13 +97,19 @@ void vf_sheet_explain(struct vf_wizard *w, size_t tag)
         for (size_t i = 0; f && i < f->n; i++)
             if ((int)f->v[i].severity == severity && (vm || vf_finding_row(s, i) == tag))
                 add_finding(&b, &f->v[i]);
+    if (VF_ROW_KIND(tag) == ROW_DATA)
+        explain_data(&b, s);
     if (VF_ROW_KIND(tag) == ROW_EXPECTED) {
         vf_autofree char *text = vf_sheet_expected(s, false);
-        vf_buf_printf(&b, "%s\n\n%s\n", text,
-                      _("Down is the time from the shutdown until the VM starts at the target. Raw "
-                        "disks of a running VM are copied before the shutdown, and only what has "
-                        "changed since is sent while it is down; disks of other formats are "
-                        "copied while it is down."));
+        vf_buf_printf(
+            &b, "%s\n\n%s\n", text,
+            vf_sheet_imports(s)
+                ? _("Down is the time from the shutdown until the VM starts at the target. Disks "
+                    "of other hypervisors are read while the VM is down.")
+                : _("Down is the time from the shutdown until the VM starts at the target. Raw "
+                    "disks of a running VM are copied before the shutdown, and only what has "
+                    "changed since is sent while it is down; disks of other formats are "
+                    "copied while it is down."));
     }
     if (!b.len)
         return;
@@ -108,41 +128,60 @@ static const struct vf_finding *fixable(const struct vf_sheet *s, size_t tag)
     return NULL;
 }
 
-bool vf_sheet_ask_fix(struct vf_wizard *w, size_t tag)
+/* What is offered as FIX (translated), and what becomes of it; NULL: no such thing. */
+static const char *fix_label(const char *fix, const char **after)
 {
     static const char *const labels[VF_FIXES] = {
         N_("Take it out of high availability for the move"),
         N_("Switch its replication off for the move"),
         N_("Eject the medium for the move"),
         N_("Switch its protection off for the move"),
+        N_("Switch the host's SSH service on for the import"),
     };
-    const struct vf_finding *f = fixable(w->sheet, tag);
-    for (unsigned i = 0; f && i < VF_FIXES; i++) {
-        if (!vf_streq(f->fix, vf_fix_words[i]))
-            continue;
-        vf_autofree char *text = vf_finding_text(f);
-        json_t *choices = json_array();
-        vf_offer(choices, f->fix, _(labels[i]));
-        if (VF_ROW_KIND(tag) != ROW_FINDING)
-            vf_offer(choices, "row", _("Change the plan instead"));
-        vf_offer(choices, "back", _("Leave it as it is"));
-        w->row = tag;
-        open_question(w, "fix", text, _("It is put back when the move is undone."), choices,
-                      "back");
-        return true;
+    *after = _("It is put back when the move is undone.");
+    if (vf_streq(fix, VF_FIX_SNAPSHOTS)) {
+        *after = _("They cannot be put back: the VM keeps the state it has now, not those of its "
+                   "snapshots.");
+        return _("Remove all its snapshots at the source");
     }
-    return false;
+    if (vf_streq(fix, vf_fix_words[VF_FIX_SWITCH_SSH_ON]))
+        *after = _("It is switched off again at the end, or when the import is undone.");
+    for (unsigned i = 0; i < VF_FIXES; i++)
+        if (vf_streq(fix, vf_fix_words[i]))
+            return _(labels[i]);
+    return NULL;
+}
+
+bool vf_sheet_ask_fix(struct vf_wizard *w, size_t tag)
+{
+    const struct vf_finding *f = fixable(w->sheet, tag);
+    const char *after, *label = f ? fix_label(f->fix, &after) : NULL;
+    if (!label)
+        return false;
+    vf_autofree char *text = vf_finding_text(f);
+    json_t *choices = json_array();
+    vf_offer(choices, f->fix, label);
+    if (VF_ROW_KIND(tag) != ROW_FINDING)
+        vf_offer(choices, "row", _("Change the plan instead"));
+    vf_offer(choices, "back", _("Leave it as it is"));
+    w->row = tag;
+    open_question(w, "fix", text, after, choices, "back");
+    return true;
 }
 
 static void take_fix(struct vf_wizard *w, const char *word)
 {
+    struct vf_plan *p = w->sheet->plan;
+    unsigned fixes = p->fixes;
+    bool remove = p->remove_snapshots;
     if (vf_streq(word, "row"))
         vf_sheet_open_row(w, w->row);
     for (unsigned i = 0; i < VF_FIXES; i++)
-        if (vf_streq(word, vf_fix_words[i])) {
-            w->sheet->plan->fixes |= VF_FIX_BIT(i);
-            vf_sheet_edited(w);
-        }
+        if (vf_streq(word, vf_fix_words[i]))
+            p->fixes |= VF_FIX_BIT(i);
+    p->remove_snapshots = remove || vf_streq(word, VF_FIX_SNAPSHOTS);
+    if (p->fixes != fixes || p->remove_snapshots != remove)
+        vf_sheet_edited(w);
 }
 
 /* ---- the start ---- */
@@ -205,7 +244,8 @@ static void ask_start_all(struct vf_wizard *w)
         open_question(w, "shut-down", title, detail, NULL, "");
         return;
     }
-    vf_autofree char *title = vf_asprintf(_("Move these %zu VMs now?"), w->n_vms);
+    vf_autofree char *title = vf_asprintf(
+        w->imports ? _("Import these %zu VMs now?") : _("Move these %zu VMs now?"), w->n_vms);
     ask_start(w, title, detail);
 }
 
@@ -226,7 +266,8 @@ void vf_sheet_ask_start(struct vf_wizard *w)
         open_question(w, "shut-down", title, detail, NULL, "");
         return;
     }
-    vf_autofree char *title = vf_asprintf(_("Move %s now?"), p->plan->vm_name);
+    vf_autofree char *title = vf_asprintf(
+        vf_sheet_imports(w->sheet) ? _("Import %s now?") : _("Move %s now?"), p->plan->vm_name);
     ask_start(w, title, detail);
 }
 

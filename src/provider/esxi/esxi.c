@@ -162,6 +162,9 @@ static const struct vf_provider_ops ops = {
     .only_source = true,
     .lacks = lacks,
     .login = vf_esxi_login,
+    .way = vf_esxi_way_text,
+    .ssh_service = vf_esxi_ssh_service,
+    .set_ssh_service = vf_esxi_set_ssh_service,
     .hash = vf_esxi_hash,
     .drop_snapshots = drop_snapshots,
     VF_ABSENT_LOOKS,
@@ -206,6 +209,7 @@ struct vf_provider *vf_esxi_open(const struct vf_cluster_conf *conf, bool verify
                                  const struct vf_asker *asker, struct vf_cancel *cancel,
                                  struct vf_error **err)
 {
-    static const struct vf_esxi_doors doors = {vf_esxi_api_open, vf_esxi_ssh_open};
+    static const struct vf_esxi_doors doors = {vf_esxi_api_open, vf_esxi_ssh_open,
+                                               vf_esxi_api_ssh_runs, vf_esxi_api_set_ssh};
     return vf_esxi_open_by(&doors, conf, verify_tls, asker, cancel, err);
 }

@@ -7,7 +7,7 @@
 #include "provider/esxi/way.h"
 #include "provider/provider.h"
 
-/* How ways are opened: vf_esxi_api_open() and vf_esxi_ssh_open(). */
+/* How ways are opened: vf_esxi_api_open() and vf_esxi_ssh_open(); what else is behind the first. */
 struct vf_esxi_doors {
     struct vf_esxi_way *(*api)(const struct vf_cluster_conf *conf, bool verify_tls,
                                const char *user, const struct vf_secret *password,
@@ -16,6 +16,9 @@ struct vf_esxi_doors {
     struct vf_esxi_way *(*ssh)(const struct vf_cluster_conf *conf, const char *user,
                                const struct vf_secret *password, const struct vf_asker *asker,
                                struct vf_cancel *cancel, struct vf_error **err);
+    /* The host's SSH service, through the API. */
+    int (*ssh_runs)(struct vf_esxi_way *api, const char *node, struct vf_error **err);
+    int (*set_ssh)(struct vf_esxi_way *api, const char *node, bool on, struct vf_error **err);
 };
 
 struct vf_provider *vf_esxi_open(const struct vf_cluster_conf *conf, bool verify_tls,
@@ -59,6 +62,12 @@ int vf_esxi_log_in(struct vf_esxi *e, struct vf_error **err);
  * Borrowed. NULL with *err: there is none, and why. */
 struct vf_esxi_way *vf_esxi_other(struct vf_esxi *e, bool may_ask, struct vf_error **err);
 void vf_esxi_login(struct vf_provider *p, struct vf_login *out);
+
+/* service.c: as in provider.h. */
+char *vf_esxi_way_text(struct vf_provider *p);
+int vf_esxi_ssh_service(struct vf_provider *p, const char *node, struct vf_error **err);
+int vf_esxi_set_ssh_service(struct vf_provider *p, const char *node, bool on,
+                            struct vf_error **err);
 
 /* look.c: operations that read. */
 int vf_esxi_nodes(struct vf_provider *p, struct vf_node **out, size_t *n, struct vf_error **err);

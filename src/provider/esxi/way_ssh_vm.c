@@ -45,8 +45,8 @@ static void calls_add(struct calls *c, const char *fmt, ...)
     va_start(ap, fmt);
     vf_autofree char *call = vf_vasprintf(fmt, ap);
     va_end(ap);
-    vf_buf_printf(&c->script, "echo '%s %u'; %s 2>&1; echo; echo '%s end'\n", c->mark, c->n++,
-                  call, c->mark);
+    vf_buf_printf(&c->script, "echo '%s %u'; %s 2>&1; echo; echo '%s end'\n", c->mark, c->n++, call,
+                  c->mark);
 }
 
 static int calls_run(struct calls *c, struct vf_esxi_ssh *s, struct vf_error **err)
@@ -72,24 +72,40 @@ static char *calls_text(const struct calls *c, unsigned number)
     return end ? vf_strndup(at, (size_t)(end - at)) : vf_strdup(at);
 }
 
-/* One call of vim-cmd: its output, or NULL with what it complains of. */
-static char *vim_cmd(struct vf_esxi_ssh *s, const char *what, struct vf_error **err)
+/* The output of one call of vim-cmd, whatever it says; NULL with *err. */
+static char *output(struct vf_esxi_ssh *s, const char *what, int *status, struct vf_error **err)
 {
     struct vf_esxi_said said;
     vf_autofree char *command = vf_asprintf("vim-cmd %s 2>&1", what);
     if (vf_esxi_ssh_run(s, command, NULL, VF_ESXI_MAX_TEXT, NULL, &said, err) < 0)
         return NULL;
-    vf_autofree char *text = vf_strdup(vf_buf_str(&said.out));
-    int status = said.status;
+    char *text = vf_strdup(vf_buf_str(&said.out));
+    *status = said.status;
     vf_esxi_said_free(&said);
+    return text;
+}
+
+/* Fails as TEXT complains, or says that it is not what was asked for. */
+static int complain(const char *text, const char *what, int status, struct vf_error **err)
+{
     if (vf_vimcmd_check(text, what, err) < 0)
+        return -1;
+    vf_autofree char *line = vf_escape_n(text, strcspn(text, "\n"));
+    return vf_fail(err, status ? VF_E_CONFLICT : VF_E_CORRUPT,
+                   "vim-cmd %s says '%s' (exit status %d)", what, line, status);
+}
+
+/* The same of a call that prints nothing that people have written. NULL with what it complains of.
+ */
+static char *vim_cmd(struct vf_esxi_ssh *s, const char *what, struct vf_error **err)
+{
+    int status;
+    vf_autofree char *text = output(s, what, &status, err);
+    if (!text)
         return NULL;
-    if (status) {
-        vf_autofree char *line = vf_escape_n(text, strcspn(text, "\n"));
-        vf_fail(err, VF_E_CONFLICT, "vim-cmd %s: %s (exit status %d)", what, line, status);
-        return NULL;
-    }
-    return VF_STEAL(text);
+    if (status)
+        complain(text, what, status, err);
+    return status || vf_vimcmd_check(text, what, err) < 0 ? NULL : VF_STEAL(text);
 }
 
 /* ---- what there is ---- */
@@ -163,10 +179,13 @@ int vf_esxi_ssh_vms(struct vf_esxi_way *w, struct vf_esxi_row **out, size_t *n,
     struct vf_esxi_ssh *s = ssh_way(w);
     *out = NULL;
     *n = 0;
-    vf_autofree char *text = vim_cmd(s, "vmsvc/getallvms", err);
+    int status;
+    vf_autofree char *text = output(s, "vmsvc/getallvms", &status, err);
     struct vf_vimcmd_vms list;
-    if (!text || vf_vimcmd_vms(text, &list, err) < 0)
+    if (!text)
         return -1;
+    if (vf_vimcmd_vms(text, &list, NULL) < 0)
+        return complain(text, "vmsvc/getallvms", status, err);
     add_rows(s, &list, out, n);
     vf_vimcmd_vms_clear(&list);
     struct calls c;
@@ -204,6 +223,8 @@ static bool starts_itself(const char *sequence, const char *defaults, unsigned i
     return vf_vimcmd_autostart(sequence, id, &a) && a.on && !vf_streq(enabled, "false");
 }
 
+static const char snapshot_list[] = "Get Snapshot";
+
 static int read_now(const struct calls *c, unsigned id, struct vf_esxi_now *out,
                     struct vf_error **err)
 {
@@ -211,18 +232,11 @@ static int read_now(const struct calls *c, unsigned id, struct vf_esxi_now *out,
                      *guest = calls_text(c, GUEST), *snapshots = calls_text(c, SNAPSHOTS),
                      *message = calls_text(c, MESSAGE), *sequence = calls_text(c, AUTOSTART),
                      *defaults = calls_text(c, DEFAULTS);
-    vf_autofree char *call = vf_asprintf("vmsvc/get.summary %u", id);
-    if (vf_vimcmd_check(summary, call, err) < 0)
-        return -1;
     fill_state(summary, &out->state, &out->suspended);
-    if (out->state == VF_VM_UNKNOWN) {
-        vf_autofree char *line = vf_escape_n(summary, strcspn(summary, "\n"));
-        return vf_fail(err, VF_E_CORRUPT, "vim-cmd %s does not tell whether the VM runs: %s", call,
-                       line);
-    }
-    /* no snapshots that can be seen are not none */
-    if (vf_vimcmd_check(snapshots, "vmsvc/snapshot.get", err) < 0)
-        return -1;
+    if (out->state == VF_VM_UNKNOWN)
+        return complain(summary, "vmsvc/get.summary", 0, err);
+    if (!vf_starts(snapshots, snapshot_list)) /* none that can be seen are not none */
+        return complain(snapshots, "vmsvc/snapshot.get", 0, err);
     out->snapshots = vf_vimcmd_snapshots(snapshots);
     out->question = vf_vimcmd_value(summary, "runtime.question.text");
     if (!out->question)
@@ -427,10 +441,13 @@ int vf_esxi_ssh_drop_snapshots(struct vf_esxi_way *w, unsigned id, struct vf_err
     if (!text)
         return -1;
     for (int quiet = 0;;) {
-        vf_autofree char *left = vim_cmd(s, look, err);
+        int status;
+        vf_autofree char *left = output(s, look, &status, err);
         int runs = left ? removing(s, id, err) : -1;
         if (runs < 0)
             return -1;
+        if (!vf_starts(left, snapshot_list))
+            return complain(left, look, status, err);
         if (!runs && !vf_vimcmd_snapshots(left))
             return 0;
         /* the list is a moment behind the task */

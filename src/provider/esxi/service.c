@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Which way is taken, in words; and the host's SSH service, which the API can switch. */
+#include "config.h"
+#include "provider/esxi/esxi.h"
+#include "base/i18n.h"
+#include "base/str.h"
+
+static bool by_api(const struct vf_esxi *e)
+{
+    return vf_streq(e->way->ops->name, "api");
+}
+
+char *vf_esxi_way_text(struct vf_provider *p)
+{
+    struct vf_esxi *e = vf_esxi_of(p);
+    const char *version = e->way->ops->version(e->way);
+    if (p->conf->way)
+        return vf_strdup(by_api(e) ? "by the API: as configured" : "by SSH: as configured");
+    if (!by_api(e))
+        return vf_strdup("by SSH: its API does not answer");
+    if (e->way->ops->lacks(e->way))
+        return vf_strdup("by the API: its licence lets nobody change anything that way");
+    return version ? vf_asprintf("by the API: it is %s", version) : vf_strdup("by the API");
+}
+
+int vf_esxi_ssh_service(struct vf_provider *p, const char *node, struct vf_error **err)
+{
+    struct vf_esxi *e = vf_esxi_of(p);
+    if (!by_api(e) || !e->doors.ssh_runs || p->conf->way || e->way->ops->is_vcenter(e->way))
+        return vf_fail(err, VF_E_UNSUPPORTED, "%s: SSH is no other way there", p->conf->name);
+    return e->doors.ssh_runs(e->way, node, err);
+}
+
+int vf_esxi_set_ssh_service(struct vf_provider *p, const char *node, bool on, struct vf_error **err)
+{
+    struct vf_esxi *e = vf_esxi_of(p);
+    vf_autoerror struct vf_error *why = NULL;
+    if (e->guard && e->guard(e->guard_opaque, err) < 0)
+        return -1;
+    if (!by_api(e))
+        return vf_fail(err, VF_E_UNSUPPORTED, "%s is reached over SSH itself", p->conf->name);
+    if (e->doors.set_ssh(e->way, node, on, &why) == 0) {
+        vf_error_free(VF_STEAL(e->no_other)); /* it may be one by now */
+        return 0;
+    }
+    if (vf_error_code(why) != VF_E_UNSUPPORTED)
+        return vf_fail_with(err, VF_STEAL(why));
+    return vf_fail(err, VF_E_UNSUPPORTED,
+                   "%s: its licence lets nobody switch the SSH service %s through the API: do it "
+                   "at the host (Host, Actions, Services; or on its console, F2, Troubleshooting "
+                   "Options)",
+                   p->conf->name, on ? "on" : "off");
+}
