@@ -152,7 +152,7 @@ static enum vf_exit find_source(struct import *i, const char *word)
     return VF_EXIT_USAGE;
 }
 
-/* All that are in the files at the source, by their numbers. */
+/* All that are in the files at the source, by name where that tells them apart. */
 static int all_vms(struct import *i, struct vf_error **err)
 {
     struct vf_survey_question q = {.kind = VF_SURVEY_VMS, .cluster = i->source};
@@ -160,8 +160,15 @@ static int all_vms(struct import *i, struct vf_error **err)
         vf_import_look(i->conf, &q, i->cache, err);
     if (!a || a->error)
         return a ? vf_fail_with(err, VF_STEAL(a->error)) : -1;
-    for (size_t k = 0; k < a->n_vms; k++)
-        vf_strv_addf(&i->vms, "%u", a->vms[k]->id);
+    for (size_t k = 0; k < a->n_vms; k++) {
+        unsigned same = 0;
+        for (size_t j = 0; j < a->n_vms; j++)
+            same += vf_streq(a->vms[j]->name, a->vms[k]->name);
+        if (same == 1)
+            vf_strv_add(&i->vms, a->vms[k]->name);
+        else
+            vf_strv_addf(&i->vms, "%u", a->vms[k]->id);
+    }
     return 0;
 }
 
