@@ -323,7 +323,9 @@ static int forget_copies(struct vf_job *job, struct vf_error **err)
         if (!r || r->state == VF_REC_UNDONE)
             continue;
         any = true;
-        if (vf_job_undone(job, key, err) < 0)
+        vf_autofree char *proof = vf_asprintf("source-hash/%s", job->plan->disks[i].slot);
+        if (vf_job_undone(job, key, err) < 0 ||
+            (vf_journal_find(job->journal, proof) && vf_job_undone(job, proof, err) < 0))
             return -1;
     }
     if (any)

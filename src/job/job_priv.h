@@ -241,6 +241,8 @@ char **vf_job_peer_addresses(struct vf_job *job, bool target, struct vf_ssh *ssh
 /* The address at which other nodes reach NODE of the target; caller frees. */
 char *vf_job_data_address(struct vf_job *job, const char *node, struct vf_error **err);
 
+/* steps_hash.c: is there anything at the source to compare the target with once more? */
+bool vf_job_hashes_source(const struct vf_job *job);
 /* steps_service.c: can the ports of the plan be tried? */
 void vf_check_service(const struct vf_plan *plan, const struct vf_vm *source,
                       struct vf_findings *f);

@@ -50,18 +50,20 @@ static unsigned find_vm(struct vf_provider *p, const char *cluster, const char *
 }
 
 /* The source's format where the target storage takes it, else that storage's default, which is also
- * for what is FOREIGN: of another hypervisor. What the
- * firmware remembers: a TPM's is raw before Proxmox VE 9.1; an EFI disk that its storage has
- * rounded up has its right size only as raw, where QEMU is told it. */
-static const char *target_format(const struct vf_storage *s, const struct vf_disk *d,
-                                 const char *wanted, bool foreign)
+ * for what is FOREIGN: of another hypervisor. What the firmware remembers: a TPM's is raw before
+ * Proxmox VE 9.1; an EFI disk that its storage has rounded up has its right size only as raw, where
+ * QEMU is told it. */
+static const char *target_format(const struct vf_storage *s, const struct vf_disk *d, bool foreign,
+                                 const char *wanted)
 {
     bool rounded = vf_starts(d->slot, "efidisk") && d->size % (UINT64_C(1) << 20) == 0;
     if (vf_starts(d->slot, "tpmstate") || rounded)
         return "raw";
     if (wanted)
         return wanted;
-    if (s && (foreign || !vf_strv_has(s->formats, d->format)) && s->formats && s->formats[0])
+    if (foreign) /* its format is of no use to anybody here */
+        return s && s->formats && s->formats[0] ? s->formats[0] : "raw";
+    if (s && !vf_strv_has(s->formats, d->format) && s->formats && s->formats[0])
         return s->formats[0];
     return d->format;
 }
@@ -75,7 +77,7 @@ static void plan_disks(const struct vf_move *m, const struct vf_vm *s, const str
         d->volume = vf_strdup(s->disks[i].volume);
         d->size = s->disks[i].size;
         d->storage = vf_strdup(m->storage);
-        d->format = vf_strdup(target_format(st, &s->disks[i], m->format, s->guest));
+        d->format = vf_strdup(target_format(st, &s->disks[i], s->guest, m->format));
     }
 }
 
@@ -122,6 +124,21 @@ static uint64_t bytes_to_copy(const struct vf_vm *s)
     return bytes;
 }
 
+/* Another hypervisor has no processor types of Proxmox VE's. That of its own form for new VMs,
+ * where the node has it; the API's default lacks what newer systems do not start without. */
+static char *choose_cpu(struct vf_provider *dst, const char *node)
+{
+    static const char level[] = "x86-64-v2-AES", *const flags[] = {"aes", "sse4_2"};
+    struct vf_abilities can = {0};
+    if (dst->ops->abilities(dst, node, &can, NULL) < 0)
+        return NULL;
+    bool good = can.cpus && vf_strv_has(can.cpus, level);
+    for (size_t i = 0; i < VF_COUNT(flags) && can.cpu_flags; i++)
+        good = good && vf_strv_has(can.cpu_flags, flags[i]);
+    vf_abilities_clear(&can);
+    return vf_strdup(good ? level : "host");
+}
+
 int vf_make_plan(const struct vf_move *m, struct vf_provider *dst, struct vf_prepared *out,
                  struct vf_error **err)
 {
@@ -166,6 +183,8 @@ int vf_make_plan(const struct vf_move *m, struct vf_provider *dst, struct vf_pre
                 st = &storages[i];
     plan_disks(m, s, st, p);
     vf_storages_free(storages, n);
+    if (s->guest)
+        p->cpu = choose_cpu(dst, m->node);
     out->bytes = bytes_to_copy(s);
     vf_autofree char *prefix = dst->ops->mac_prefix(dst);
     return plan_nics(m, prefix, out, err);

@@ -18,6 +18,11 @@ static bool copies_down(const struct vf_job *job)
     return copies(job) && !vf_job_rehearses_live(job);
 }
 
+static bool proves(const struct vf_job *job)
+{
+    return copies_down(job) && vf_job_hashes_source(job);
+}
+
 static bool was_running(const struct vf_job *job)
 {
     return job->source->state != VF_VM_STOPPED && !vf_job_is_native(job);
@@ -159,6 +164,8 @@ const struct vf_step vf_steps[] = {
      NULL},
     {"copy", N_("Copy the disks"), copies_down, vf_step_copy, vf_undo_with_target},
     {"verify", N_("Check that every disk was verified"), copies_down, vf_step_verify, NULL},
+    {"source-hash", N_("Compare the disks with the source once more"), proves, vf_step_source_hash,
+     vf_undo_with_target},
     {"attach", N_("Attach the disks to the target VM"), is_copy, vf_step_attach,
      vf_undo_with_target},
     {"rename", N_("Give the target VM its name"), is_copy, vf_step_rename, vf_undo_rename},

@@ -50,6 +50,7 @@ VF_UNDO(cloning);
 VF_STEP(snapshots);
 VF_STEP(copy);
 VF_STEP(verify);
+VF_STEP(source_hash);
 VF_STEP(attach);
 VF_STEP(rename);
 VF_UNDO(rename);
