@@ -108,7 +108,7 @@ func (h *host) folder(w *counter, r *http.Request, entry record) {
 		return
 	}
 	defer file.Close()
-	if h.inUse(path) {
+	if r.Method == http.MethodGet && h.inUse(path) { // a file's size is no secret: HEAD only looks it up
 		entry["locked"] = true
 		page(w, http.StatusInternalServerError, "500 Internal Server Error", "<p>Failed to lock the file</p>")
 		return
