@@ -180,7 +180,8 @@ func (h *host) inUse(path string) bool {
 		}
 		for _, d := range v.disks {
 			base := filepath.Join(d.dir, d.base)
-			if strings.HasPrefix(path, base) && strings.HasSuffix(path, ".vmdk") && path != base+".vmdk" {
+			rest := strings.TrimPrefix(path, base)
+			if rest != path && strings.HasPrefix(rest, "-") && strings.HasSuffix(rest, ".vmdk") && rest != "-000001.vmdk" {
 				return true
 			}
 			if path == base+".vmdk" && strings.Contains("monolithicSparse streamOptimized", d.spec.format) {
