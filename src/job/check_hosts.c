@@ -348,7 +348,7 @@ static int check_route(struct scene *s, struct vf_error **err)
 
 static int look_at_all(struct scene *s, struct vf_error **err)
 {
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = vf_job_fetches(&s->job) ? 1 : 0; i < 2; i++) {
         struct end *e = &s->ends[i];
         if (log_in(s, e, err) < 0 || (e->ssh && look(s, e, err) < 0))
             return -1;

@@ -21,7 +21,8 @@ static unsigned find_vm(struct vf_provider *p, const char *cluster, const char *
         return 0;
     bool number = vf_parse_u64(ref, 1, 999999999, &id) == 0;
     for (size_t i = 0; i < n; i++) {
-        if (number ? vms[i]->id != id : !vf_streq(vms[i]->name, ref))
+        if (number ? vms[i]->id != id
+                   : !vf_streq(vms[i]->name, ref) && !vf_streq(vms[i]->called, ref))
             continue;
         found = vms[i]->id;
         count++;
@@ -32,6 +33,8 @@ static unsigned find_vm(struct vf_provider *p, const char *cluster, const char *
     else if (!count && number)
         found =
             (unsigned)id; /* describing it says why it cannot be moved, or that it is not there */
+    else if (!count && !n && p->ops->only_source)
+        vf_fail(err, VF_E_NOTFOUND, _("%s shows no VMs to this login"), cluster);
     else if (!count && !n)
         vf_fail(err, VF_E_NOTFOUND,
                 _("%s shows no VMs at all to this login: it probably lacks VM.Audit (a token with "
@@ -46,9 +49,10 @@ static unsigned find_vm(struct vf_provider *p, const char *cluster, const char *
     return count > 1 ? 0 : found;
 }
 
-/* The source's format where the target storage takes it, else that storage's default. What the
- * firmware remembers: a TPM's is raw before Proxmox VE 9.1; an EFI disk that its storage has
- * rounded up has its right size only as raw, where QEMU is told it. */
+/* The source's format where the target storage takes it, else that storage's default, which is also
+ * for what is FOREIGN: of another hypervisor. What the firmware remembers: a TPM's is raw before
+ * Proxmox VE 9.1; an EFI disk that its storage has rounded up has its right size only as raw, where
+ * QEMU is told it. */
 static const char *target_format(const struct vf_storage *s, const struct vf_disk *d, bool foreign,
                                  const char *wanted)
 {
@@ -217,6 +221,9 @@ int vf_ends_open(const struct vf_conf *conf, const char *source, const char *tar
     e->d = *dc;
     e->src = vf_open_vouched(&e->s, verify_tls, asker, cancel, &e->source_ca, err);
     e->dst = e->src ? vf_open_vouched(&e->d, verify_tls, asker, cancel, &e->target_ca, err) : NULL;
+    if (e->dst && e->dst->ops->only_source)
+        return vf_fail(err, VF_E_USAGE, _("%s is no Proxmox VE cluster: VMs are not moved to it"),
+                       target);
     return e->dst ? 0 : -1;
 }
 

@@ -511,7 +511,7 @@ static void test_hardware(void)
     ok(shows("as ide0") && shows("disconnected") && shows("Connected"), "is what it gets");
     ok(!shows("Method") && !shows("Route") && !shows("Copy before"),
        "nothing that only Proxmox clusters do");
-    ok(shows("passes through this machine, by SSH; fastest on b1"), "where the data goes");
+    ok(shows("via this machine, by SSH; fastest on b1"), "where the data goes");
     enter("Data");
     ok(shows("by SSH: its API does not answer") && shows("run vmferry on node b1"), "and why");
     walk("<");
