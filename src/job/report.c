@@ -100,6 +100,11 @@ json_t *vf_report(struct vf_job *job, enum vf_exit code, const struct vf_error *
     json_object_set_new(r, "vm", json_string(job->plan->vm_name));
     json_object_set_new(r, "source", json_string(job->plan->source));
     json_object_set_new(r, "source_vmid", json_integer(job->plan->vm_id));
+    unsigned lacks = vf_job_lacks(job);
+    if (job->source && !job->source->onboot)
+        lacks &= ~(unsigned)VF_LACKS_ONBOOT;
+    if (lacks)
+        json_object_set_new(r, "source_lacks", json_integer(lacks));
     json_object_set_new(r, "target", json_string(job->plan->target));
     json_object_set_new(r, "target_node", json_string(job->plan->target_node));
     if (create && create->state != VF_REC_UNDONE && code == VF_EXIT_DONE)
@@ -272,10 +277,18 @@ static void add_ending(struct vf_buf *b, const json_t *r)
         add_line(b, _("source VM"), _("left alone"));
         add_line(b, _("next"), next);
     } else if (vf_streq(result, "done") && !vf_json_str(r, "todo")) {
-        vf_autofree char *name = vf_name_with(vm, VF_MIGRATED);
+        int64_t lacks = vf_json_int(r, "source_lacks");
+        vf_autofree char *name =
+            lacks & VF_LACKS_RENAME ? vf_strdup(vm) : vf_name_with(vm, VF_MIGRATED);
+        bool untouched = lacks & VF_LACKS_RENAME && lacks & VF_LACKS_POWER;
         vf_autofree char *source =
-            vf_asprintf(_("%s (VMID %" PRId64 "), stopped, does not start at boot"), name,
-                        vf_json_int(r, "source_vmid"));
+            untouched
+                ? vf_strdup(_("left as it is"))
+                : vf_asprintf(lacks & VF_LACKS_ONBOOT
+                                  ? _("%s (VMID %" PRId64
+                                      "), stopped; whether it starts at boot was left alone")
+                                  : _("%s (VMID %" PRId64 "), stopped, does not start at boot"),
+                              name, vf_json_int(r, "source_vmid"));
         vf_autofree char *next = vf_asprintf(
             _("when all is well, remove the source by hand; to go back: vmferry rollback %s"), job);
         add_line(b, _("source VM"), source);

@@ -43,7 +43,7 @@ static bool precopies(const struct vf_job *job)
 
 static bool renames_source(const struct vf_job *job)
 {
-    return is_copy(job) && !job->plan->rehearse;
+    return is_copy(job) && !job->plan->rehearse && !(vf_job_lacks(job) & VF_LACKS_RENAME);
 }
 
 static bool in_pool(const struct vf_job *job)
@@ -84,12 +84,14 @@ static bool lifts_protection(const struct vf_job *job)
 
 static bool had_onboot(const struct vf_job *job)
 {
-    return job->source->onboot && !job->source_locked && !job->plan->rehearse;
+    return job->source->onboot && !job->source_locked && !job->plan->rehearse &&
+           !(vf_job_lacks(job) & VF_LACKS_ONBOOT);
 }
 
 static bool source_free(const struct vf_job *job)
 {
-    return !job->source_locked && !job->plan->rehearse;
+    return !job->source_locked && !job->plan->rehearse &&
+           !(vf_job_lacks(job) & VF_LACKS_RENAME && vf_job_lacks(job) & VF_LACKS_CLAIM);
 }
 
 static bool starts(const struct vf_job *job)
@@ -158,6 +160,8 @@ const struct vf_step vf_steps[] = {
      vf_undo_onboot},
     {"cloning", N_("Rename the source to NAME--CLONING"), renames_source, vf_step_cloning,
      vf_undo_cloning},
+    {"snapshots", N_("Remove the source's snapshots"), vf_job_drops_snapshots, vf_step_snapshots,
+     NULL},
     {"copy", N_("Copy the disks"), copies_down, vf_step_copy, vf_undo_with_target},
     {"verify", N_("Check that every disk was verified"), copies_down, vf_step_verify, NULL},
     {"source-hash", N_("Compare the disks with the source once more"), proves, vf_step_source_hash,

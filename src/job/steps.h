@@ -47,6 +47,7 @@ VF_STEP(onboot);
 VF_UNDO(onboot);
 VF_STEP(cloning);
 VF_UNDO(cloning);
+VF_STEP(snapshots);
 VF_STEP(copy);
 VF_STEP(verify);
 VF_STEP(source_hash);
