@@ -132,5 +132,7 @@ int vf_prepare_all(const struct vf_conf *conf, const struct vf_move *move,
                    const struct vf_asker *asker, struct vf_cancel *cancel,
                    const struct vf_check_fns *fns, uint64_t *avail, struct vf_error **err);
 void vf_prepared_free(struct vf_prepared *p);
+/* The source cannot be renamed. */
+bool vf_keeps_name(const struct vf_prepared *p);
 
 #endif

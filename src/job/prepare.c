@@ -112,6 +112,10 @@ static int plan_nics(const struct vf_move *m, const char *mac_prefix, struct vf_
     vf_findings_name(&out->findings, 0, "bridge");
     if (m->mac && vf_plan_remap_mac(out->plan, m->mac, err) < 0)
         return -1;
+    /* an exported VM may have cards without an address: there is nothing to keep */
+    for (size_t i = 0; i < s->n_nics; i++)
+        if (!s->nics[i].mac && out->plan->nics[i].mac_mode == VF_MAC_KEEP)
+            out->plan->nics[i].mac_mode = VF_MAC_NEW;
     return vf_plan_choose_macs(out->plan, mac_prefix, err);
 }
 
@@ -329,6 +333,11 @@ int vf_prepare_plan_looking(const struct vf_conf *conf, const struct vf_plan *pl
         return -1;
     }
     return 0;
+}
+
+bool vf_keeps_name(const struct vf_prepared *p)
+{
+    return p->lacks & VF_LACKS_RENAME;
 }
 
 void vf_prepared_free(struct vf_prepared *p)

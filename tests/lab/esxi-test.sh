@@ -98,6 +98,9 @@ ok $? "one that is made is in the VMX file, escaped"
 soap esx1 Rename_Task VirtualMachine 2 '<newName>old-lenny--MIGRATED</newName>'
 grep -q '^displayName = "old-lenny--MIGRATED"$' "$L/esx1/volumes/datastore1/old-lenny/old-lenny.vmx"
 ok $? "so is a name"
+ctl esx1 vm bad-snapshot snapshot; ctl esx1 vim-cmd vmsvc/snapshot.get 31 >"$work/out"
+has '^|-ROOT$' && has '^--Snapshot Name        : before update$' && has '^--|-CHILD$' && has '^----Snapshot Id        : 2$'
+ok $? "snapshots upon snapshots"
 before=$(sha256sum <"$L/esx1/volumes/datastore1/bad-snapshot/bad-snapshot-flat.vmdk")
 soap esx1 RemoveAllSnapshots_Task VirtualMachine 31 '<consolidate>true</consolidate>'
 grep -q '^scsi0:0.fileName = "bad-snapshot.vmdk"$' "$L/esx1/volumes/datastore1/bad-snapshot/bad-snapshot.vmx" &&
