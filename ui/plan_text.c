@@ -7,6 +7,8 @@
 #include "base/str.h"
 #include "plan/firewall.h"
 
+#include <string.h>
+
 static void add_switch(struct vf_buf *b, const char *name, int value)
 {
     if (value >= 0)
@@ -85,7 +87,12 @@ static void add_finding(struct vf_buf *b, const struct vf_finding *f)
     vf_buf_printf(b, "  %s: %s: %s\n", _(words[f->severity]), subject, text);
     if (f->cure)
         vf_buf_printf(b, "    %s\n", f->cure);
-    if (f->fix)
+    if (vf_streq(f->fix, VF_FIX_SNAPSHOTS))
+        vf_buf_puts(b, _("    --remove-snapshots does it; they cannot be put back\n"));
+    else if (vf_streq(f->fix, vf_fix_words[VF_FIX_SWITCH_SSH_ON]))
+        vf_buf_printf(b, _("    --fix=%s does it for the import, and puts it back at its end\n"),
+                      f->fix);
+    else if (f->fix)
         vf_buf_printf(b,
                       _("    --fix=%s does it for the move, and puts it back when it is undone\n"),
                       f->fix);
@@ -98,6 +105,31 @@ static void add_findings(struct vf_buf *b, const struct vf_findings *f)
         for (size_t i = 0; i < f->n; i++)
             if ((int)f->v[i].severity == severity)
                 add_finding(b, &f->v[i]);
+}
+
+/* What a VM from another hypervisor becomes, and which way its data goes. */
+static void add_import(struct vf_buf *b, const struct vf_prepared *p)
+{
+    static const char *const kinds[] = {
+        [VF_PROFILE_MODERN] = N_("modern (virtio disks and cards)"),
+        [VF_PROFILE_OLD] = N_("old (IDE disks, e1000 cards, off the network)"),
+        [VF_PROFILE_WINDOWS] =
+            N_("Windows (SATA and e1000 until its virtio drivers are installed)"),
+    };
+    const struct vf_plan *plan = p->plan;
+    vf_autofree char *system = p->source->system ? vf_escape(p->source->system) : NULL;
+    if (plan->profile)
+        vf_buf_printf(b, _("  hardware %s%s%s\n"), _(kinds[plan->profile]), system ? ", " : "",
+                      system ? system : "");
+    if (plan->driver_disk)
+        vf_buf_puts(b, _("  disk  a virtio disk of 1 GiB, so that Windows keeps the driver\n"));
+    if (plan->remove_snapshots)
+        vf_buf_puts(b, _("  first its snapshots at the source are removed, for good\n"));
+    vf_autofree char *way = p->way ? vf_strndup(p->way, strcspn(p->way, ":")) : NULL;
+    if (plan->copy_disks)
+        vf_buf_printf(b,
+                      _("  data  is read by this machine%s%s, and sent on to %s: fastest there\n"),
+                      way ? ", " : "", way ? way : "", plan->target_node);
 }
 
 /* So that an operator can choose: what this way does, and what ours would. */
@@ -222,15 +254,22 @@ char *vf_plan_summary(const struct vf_prepared *p)
         return vf_buf_take(&b);
     }
     vf_autofree char *bytes = vf_format_bytes(p->bytes);
-    vf_buf_printf(&b, _("Move %s (VMID %u, %s) from %s/%s to %s/%s\n"), plan->vm_name, plan->vm_id,
-                  _(vf_vm_state_name(p->source->state)), plan->source, p->source->node,
-                  plan->target, plan->target_node);
+    if (p->source->guest)
+        vf_buf_printf(&b, _("Import %s (%s) from %s to %s/%s\n"), plan->vm_name,
+                      _(vf_vm_state_name(p->source->state)), plan->source, plan->target,
+                      plan->target_node);
+    else
+        vf_buf_printf(&b, _("Move %s (VMID %u, %s) from %s/%s to %s/%s\n"), plan->vm_name,
+                      plan->vm_id, _(vf_vm_state_name(p->source->state)), plan->source,
+                      p->source->node, plan->target, plan->target_node);
     if (plan->rehearse) {
         vf_autofree char *test = vf_plan_target_name(plan, p->source);
         vf_buf_printf(&b, _("  test  it is called %s there; its network cards are disconnected\n"),
                       test);
     } else
         add_identity(&b, plan);
+    if (p->source->guest)
+        add_import(&b, p);
     add_disks(&b, p);
     add_nics(&b, p);
     if (plan->method == VF_METHOD_REMOTE_MIGRATE) {
@@ -254,6 +293,8 @@ char *vf_plan_summary(const struct vf_prepared *p)
     vf_autofree char *migrated = vf_name_with(plan->vm_name, VF_MIGRATED);
     if (plan->rehearse)
         vf_buf_printf(&b, _("  then  %s; the source is left alone\n"), what_happens(p));
+    else if (p->keeps_name)
+        vf_buf_printf(&b, _("  then  %s; the source keeps its name\n"), what_happens(p));
     else
         vf_buf_printf(&b, _("  then  %s; the source is renamed to %s\n"), what_happens(p),
                       migrated);

@@ -76,9 +76,9 @@ struct vf_prepared {
     struct vf_plan *plan; /* NULL when a finding stops that */
     struct vf_vm *source; /* as it is now; NULL likewise */
     struct vf_findings findings;
-    unsigned lacks; /* what is not done to the source (vf_provider_ops.lacks) */
-    char *way;      /* which way it is looked at (vf_provider_ops.way); NULL: there is only one */
-    uint64_t bytes; /* allocated bytes to copy, as far as known */
+    bool keeps_name; /* the source is not renamed: its platform or login does not let us */
+    char *way;       /* which way it is looked at (vf_provider_ops.way); NULL: there is only one */
+    uint64_t bytes;  /* allocated bytes to copy, as far as known */
     /* By vf_forecast(): how long it takes, and of that how long the VM is down; < 0: not known. */
     double forecast_seconds, forecast_down_seconds;
 };

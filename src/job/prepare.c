@@ -218,7 +218,7 @@ static bool refused(unsigned id, const char *ref, const struct vf_error *why,
 static int look_at(struct vf_ends *e, unsigned id, const char *ref, struct vf_error *why,
                    struct vf_prepared *out, struct vf_error **err)
 {
-    out->lacks = e->src->ops->lacks ? e->src->ops->lacks(e->src) : 0;
+    out->keeps_name = e->src->ops->lacks && e->src->ops->lacks(e->src) & VF_LACKS_RENAME;
     out->way = e->src->ops->way ? e->src->ops->way(e->src) : NULL;
     if (id)
         out->source = vf_describe_whole(e->src, id, &why);
