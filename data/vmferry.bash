@@ -33,7 +33,7 @@ _vmferry() {
         --progress) words="plain json none" ;;
         --compress) words="auto off 1 2 3 4 5 6" ;;
         --verify) words="full none" ;;
-        --format) words="raw qcow2" ;;
+        --format) words="raw qcow2 vmdk" ;;
         --route) words="auto local direct reverse relay" ;;
         --fix) words="suspend-ha suspend-replication eject-iso lift-protection switch-ssh-on" ;;
         --mac) words="keep new" ;;

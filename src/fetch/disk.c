@@ -11,7 +11,7 @@ struct fetched {
     struct vf_disk disk;
     struct vf_recipe *recipe;
     struct vf_parts *parts;
-    struct vf_fetch_image image; /* .disk NULL: the parts are the disk */
+    struct vf_fetch_image image; /* .n 0: the parts are the disk */
 };
 
 static struct fetched *self(struct vf_disk *d)
@@ -43,22 +43,22 @@ static int fetched_read(struct vf_disk *d, void *buf, size_t n, uint64_t offset,
                         struct vf_error **err)
 {
     struct fetched *f = self(d);
-    if (!f->image.disk)
+    if (!f->image.n)
         return vf_parts_read(f->parts, buf, n, offset, err);
     struct vf_error *e = NULL;
-    return told(f, vf_disk_read(f->image.disk, buf, n, offset, &e), &e, err);
+    return told(f, vf_fetch_image_read(&f->image, buf, n, offset, &e), &e, err);
 }
 
 static int fetched_extent(struct vf_disk *d, uint64_t offset, struct vf_extent *out,
                           struct vf_error **err)
 {
     struct fetched *f = self(d);
-    if (!f->image.disk) {
+    if (!f->image.n) {
         out->zero = vf_parts_zero(f->parts, offset, &out->end);
         return 0;
     }
     struct vf_error *e = NULL;
-    return told(f, vf_disk_extent(f->image.disk, offset, out, &e), &e, err);
+    return told(f, vf_fetch_image_extent(&f->image, offset, out, &e), &e, err);
 }
 
 static int only_read(struct vf_disk *d, struct vf_error **err)
@@ -119,9 +119,6 @@ static int open_parts(struct fetched *f, const struct vf_disk_spec *spec, struct
     if (f->recipe->image &&
         told(f, vf_fetch_image_open(f->recipe, f->parts, spec, &f->image, &e), &e, err) < 0)
         return -1;
-    if (f->image.disk && f->image.disk->size != f->disk.size)
-        return vf_fail(err, VF_E_CORRUPT, "the disk in it has %llu bytes, not the %llu of its VM",
-                       (unsigned long long)f->image.disk->size, (unsigned long long)f->disk.size);
     vf_parts_opened(f->parts);
     return 0;
 }

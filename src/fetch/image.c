@@ -3,12 +3,11 @@
  * refused. What QEMU opens is told in its "json:" form, by which nothing is guessed. */
 #include "config.h"
 #include "fetch/image.h"
-#include "base/clock.h"
-#include "base/fdio.h"
 #include "base/str.h"
 #include "disk/image.h"
 #include "disk/vmdk.h"
 
+#include <endian.h>
 #include <jansson.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -16,29 +15,64 @@
 
 enum {
     SECTOR = 512,
-    MAX_PARTS = 4096,
+    FRONT = 21 * SECTOR, /* header and descriptor, as QEMU reads them */
+    MAX_PARTS = 129,     /* a process of QEMU's for each */
     FIRST_MS = 3 * 1000, /* most checks are over by then */
 };
 
-/* A part, as the server shows it. */
+/* A sparse file: what there is of it in the row of parts, and of the disk. */
 struct vf_fetch_slice {
     struct vf_parts *parts;
     const struct vf_recipe_part *part;
     uint64_t start, length;
+    struct vf_disk *disk; /* as QEMU shows it ... */
+    uint64_t at;          /* ... which is there in the whole */
+    unsigned char *front; /* what QEMU is shown in the place of its first bytes; NULL: those */
     char name[32];
 };
 
 static int read_slice(void *opaque, void *buf, size_t n, uint64_t offset, struct vf_error **err)
 {
     const struct vf_fetch_slice *s = opaque;
-    return vf_parts_read(s->parts, buf, n, s->start + offset, err);
+    if (vf_parts_read(s->parts, buf, n, s->start + offset, err) < 0)
+        return -1;
+    if (s->front && offset < FRONT)
+        memcpy(buf, s->front + offset, n < FRONT - offset ? n : FRONT - (size_t)offset);
+    return 0;
 }
 
 /* ---- headers ---- */
 
 /* A sparse file that is all there is of its disk, or a part of one: what QEMU makes of it is read
  * before it sees it. */
-static int check_head(struct vf_fetch_slice *s, const char *name, uint64_t *size,
+/* One of several files has no descriptor, without which QEMU opens none: it is shown one, where the
+ * redundant grain directory is (which is then said not to be there). Offsets in the header are
+ * those of VMware's SparseExtentHeader. */
+static int make_front(struct vf_fetch_slice *s, const char *head, uint64_t size, const char *name,
+                      struct vf_error **err)
+{
+    enum { FLAGS = 8, DESCRIPTOR = 28, DESCRIPTOR_SIZE = 36, REDUNDANT = 48, DIRECTORY = 56 };
+    uint64_t directory, one = htole64(1), room = htole64(FRONT / SECTOR - 1), none = 0;
+    memcpy(&directory, head + DIRECTORY, sizeof directory);
+    if (s->length < FRONT || le64toh(directory) < FRONT / SECTOR)
+        return vf_fail(err, VF_E_UNSUPPORTED,
+                       "%s: a part has its grain directory where nobody expects it: make one file "
+                       "of the disk first (vmware-vdiskmanager -r, or qemu-img convert)",
+                       name);
+    s->front = vf_xcalloc(1, FRONT);
+    memcpy(s->front, head, SECTOR);
+    s->front[FLAGS] &= (unsigned char)~2U;
+    memcpy(s->front + DESCRIPTOR, &one, sizeof one);
+    memcpy(s->front + DESCRIPTOR_SIZE, &room, sizeof room);
+    memcpy(s->front + REDUNDANT, &none, sizeof none);
+    snprintf((char *)s->front + SECTOR, FRONT - SECTOR,
+             "# Disk DescriptorFile\nversion=1\nCID=fffffffe\nparentCID=ffffffff\n"
+             "createType=\"monolithicSparse\"\nRW %llu SPARSE \"part\"\n",
+             (unsigned long long)(size / SECTOR));
+    return 0;
+}
+
+static int check_head(struct vf_fetch_slice *s, bool several, const char *name, uint64_t *size,
                       struct vf_error **err)
 {
     size_t n = s->length < VF_VMDK_HEAD ? (size_t)s->length : VF_VMDK_HEAD;
@@ -53,17 +87,33 @@ static int check_head(struct vf_fetch_slice *s, const char *name, uint64_t *size
             err, VF_E_UNSUPPORTED,
             "%s is no sparse VMDK by itself: it names other files, which are not followed", name);
     *size = d->size;
+    return several ? make_front(s, head, d->size, name, err) : 0;
+}
+
+/* Of several parts the first is the descriptor, which nobody is shown. */
+static int check_parts(const struct vf_recipe *r, struct vf_error **err)
+{
+    bool good = vf_streq(r->image, "vmdk") && r->n_parts;
+    for (size_t k = 0; good && k < r->n_parts; k++)
+        good = r->parts[k].path && !r->parts[k].datastore == !r->parts[0].datastore;
+    if (!good)
+        return vf_fail(err, VF_E_UNSUPPORTED, "%s is no image that vmferry-fetch reads", r->name);
+    if (r->n_parts > MAX_PARTS)
+        return vf_fail(err, VF_E_UNSUPPORTED,
+                       "%s has %zu parts: make one file of them first (vmware-vdiskmanager -r, or "
+                       "qemu-img convert)",
+                       r->name, r->n_parts - 1);
     return 0;
 }
 
-static int check_heads(const struct vf_recipe *r, struct vf_fetch_image *i, uint64_t *sizes,
-                       struct vf_error **err)
+static int check_heads(const struct vf_recipe *r, struct vf_fetch_image *i, struct vf_error **err)
 {
-    uint64_t sum = 0;
+    uint64_t sum = 0, size = 0;
     for (size_t k = 0; k < i->n; k++) {
-        if (check_head(&i->slices[k], r->name, &sizes[k], err) < 0)
+        if (check_head(&i->slices[k], r->n_parts > 1, r->name, &size, err) < 0)
             return -1;
-        if ((sum += sizes[k]) > INT64_MAX)
+        i->slices[k].at = sum;
+        if ((sum += size) > INT64_MAX)
             return vf_fail(err, VF_E_CORRUPT, "%s: its header tells a size that cannot be",
                            r->name);
     }
@@ -74,61 +124,8 @@ static int check_heads(const struct vf_recipe *r, struct vf_fetch_image *i, uint
     return 0;
 }
 
-/* ---- what QEMU is told ---- */
-
-static json_t *file_node(const char *path)
-{
-    return json_pack("{s:s, s:s}", "driver", "file", "filename", path);
-}
-
-static json_t *part_node(const struct vf_recipe_part *p, const char *socket,
-                         const char *export_name)
-{
-    if (p->datastore)
-        return json_pack("{s:s, s:{s:s, s:s}, s:s}", "driver", "nbd", "server", "type", "unix",
-                         "path", socket, "export", export_name);
-    return json_pack("{s:s, s:I, s:I, s:o}", "driver", "raw", "offset", (json_int_t)p->offset,
-                     "size", (json_int_t)p->length, "file", file_node(p->path));
-}
-
-/* Several sparse files are told by a descriptor of ours, whose names QEMU is told other nodes for.
- */
-static int write_descriptor(struct vf_fetch_image *i, const uint64_t *sizes, const char *path,
-                            struct vf_error **err)
-{
-    vf_autobuf struct vf_buf b = {0};
-    vf_buf_puts(&b, "# Disk DescriptorFile\nversion=1\nCID=fffffffe\nparentCID=ffffffff\n"
-                    "createType=\"twoGbMaxExtentSparse\"\n\n# Extent description\n");
-    for (size_t k = 0; k < i->n; k++)
-        vf_buf_printf(&b, "RW %llu SPARSE \"part%zu\"\n", (unsigned long long)(sizes[k] / SECTOR),
-                      k);
-    vf_buf_puts(&b, "\n# The Disk Data Base\n#DDB\n\nddb.adapterType = \"lsilogic\"\n");
-    i->descriptor = vf_strdup(path);
-    return vf_replace_file(path, b.data, b.len, 0600, err);
-}
-
-static char *json_name(const struct vf_recipe *r, struct vf_fetch_image *i, const char *socket)
-{
-    json_t *o = json_pack("{s:s}", "driver", r->image);
-    if (i->descriptor) {
-        json_object_set_new(o, "file", file_node(i->descriptor));
-        json_t *extents = json_array();
-        for (size_t k = 0; k < i->n; k++)
-            json_array_append_new(extents, part_node(i->slices[k].part, socket, i->slices[k].name));
-        json_object_set_new(o, "extents", extents);
-    } else {
-        json_object_set_new(o, "file", part_node(i->slices[0].part, socket, i->slices[0].name));
-    }
-    vf_autofree char *text = json_dumps(o, JSON_COMPACT);
-    json_decref(o);
-    if (!text)
-        abort(); /* the recipe was JSON */
-    return vf_asprintf("json:%s", text);
-}
-
 /* ---- opening ---- */
 
-/* Of several parts the first is the descriptor, which QEMU is not shown: it gets one of ours. */
 static void make_slices(const struct vf_recipe *r, struct vf_parts *parts, struct vf_fetch_image *i)
 {
     size_t first = r->n_parts > 1;
@@ -147,36 +144,30 @@ static void make_slices(const struct vf_recipe *r, struct vf_parts *parts, struc
     }
 }
 
-static int check_parts(const struct vf_recipe *r, struct vf_error **err)
+/* What QEMU is told: the file itself, or (SOCKET) our server. */
+static char *json_name(const struct vf_recipe *r, const struct vf_fetch_slice *s,
+                       const char *socket)
 {
-    bool good = vf_streq(r->image, "vmdk") && r->n_parts && r->n_parts <= MAX_PARTS;
-    for (size_t k = 0; good && k < r->n_parts; k++)
-        good = r->parts[k].path && !r->parts[k].datastore == !r->parts[0].datastore;
-    return good
-               ? 0
-               : vf_fail(err, VF_E_UNSUPPORTED, "%s is no image that vmferry-fetch reads", r->name);
+    const struct vf_recipe_part *p = s->part;
+    json_t *o =
+        socket
+            ? json_pack("{s:s, s:{s:s, s:{s:s, s:s}, s:s}}", "driver", r->image, "file", "driver",
+                        "nbd", "server", "type", "unix", "path", socket, "export", s->name)
+            : json_pack("{s:s, s:{s:s, s:I, s:I, s:{s:s, s:s}}}", "driver", r->image, "file",
+                        "driver", "raw", "offset", (json_int_t)p->offset, "size",
+                        (json_int_t)p->length, "file", "driver", "file", "filename", p->path);
+    vf_autofree char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
+    json_decref(o);
+    if (!text)
+        abort(); /* the recipe was JSON */
+    return vf_asprintf("json:%s", text);
 }
 
-int vf_fetch_image_open(const struct vf_recipe *r, struct vf_parts *parts,
-                        const struct vf_disk_spec *spec, struct vf_fetch_image *i,
-                        struct vf_error **err)
+static int open_slice(const struct vf_recipe *r, struct vf_fetch_slice *s, const char *socket,
+                      const struct vf_disk_spec *spec, struct vf_error **err)
 {
-    static atomic_uint counter;
-    unsigned number = atomic_fetch_add(&counter, 1);
-    vf_autofree char *socket = vf_asprintf("%s/fetch-%u.sock", spec->dir, number);
-    vf_autofree char *descriptor = vf_asprintf("%s/fetch-%u.vmdk", spec->dir, number);
     struct vf_image image = {0};
-    if (check_parts(r, err) < 0)
-        return -1;
-    make_slices(r, parts, i);
-    vf_autofree uint64_t *sizes = vf_xcalloc(i->n, sizeof *sizes);
-    if (check_heads(r, i, sizes, err) < 0)
-        return -1;
-    if (r->parts[0].datastore && !(i->server = vf_nbd_server_new(socket, i->exports, i->n, err)))
-        return -1;
-    if (r->n_parts > 1 && write_descriptor(i, sizes, descriptor, err) < 0)
-        return -1;
-    vf_autofree char *name = json_name(r, i, socket);
+    vf_autofree char *name = json_name(r, s, socket);
     struct vf_disk_spec inner = {
         .path = name, .format = r->image, .dir = spec->dir, .cancel = spec->cancel};
     if (vf_image_begin_check(&image, name, r->name, r->image, err) < 0 ||
@@ -184,17 +175,83 @@ int vf_fetch_image_open(const struct vf_recipe *r, struct vf_parts *parts,
         vf_image_close(&image);
         return -1;
     }
-    i->disk = vf_disk_open_checked(&inner, r->name, &image, err);
-    return i->disk ? 0 : -1;
+    s->disk = vf_disk_open_checked(&inner, r->name, &image, err);
+    return s->disk ? 0 : -1;
+}
+
+int vf_fetch_image_open(const struct vf_recipe *r, struct vf_parts *parts,
+                        const struct vf_disk_spec *spec, struct vf_fetch_image *i,
+                        struct vf_error **err)
+{
+    static atomic_uint counter;
+    vf_autofree char *path =
+        vf_asprintf("%s/fetch-%u.sock", spec->dir, atomic_fetch_add(&counter, 1));
+    if (check_parts(r, err) < 0)
+        return -1;
+    make_slices(r, parts, i);
+    if (check_heads(r, i, err) < 0)
+        return -1;
+    const char *socket = r->parts[0].datastore || i->slices[0].front ? path : NULL;
+    if (socket && !(i->server = vf_nbd_server_new(socket, i->exports, i->n, err)))
+        return -1;
+    uint64_t end = r->size;
+    for (size_t k = i->n; k-- > 0; end = i->slices[k].at) {
+        struct vf_fetch_slice *s = &i->slices[k];
+        if (open_slice(r, s, socket, spec, err) < 0)
+            return -1;
+        if (s->disk->size != end - s->at)
+            return vf_fail(err, VF_E_CORRUPT,
+                           "%s: QEMU finds %llu bytes in it, its header tells %llu", r->name,
+                           (unsigned long long)s->disk->size, (unsigned long long)(end - s->at));
+    }
+    return 0;
+}
+
+/* ---- reading ---- */
+
+static struct vf_fetch_slice *slice_at(const struct vf_fetch_image *i, uint64_t offset)
+{
+    size_t k = i->n - 1;
+    while (i->slices[k].at > offset)
+        k--;
+    return &i->slices[k];
+}
+
+int vf_fetch_image_read(struct vf_fetch_image *i, void *buf, size_t n, uint64_t offset,
+                        struct vf_error **err)
+{
+    for (char *to = buf; n;) {
+        struct vf_fetch_slice *s = slice_at(i, offset);
+        uint64_t left = s->at + s->disk->size - offset;
+        size_t now = n < left ? n : (size_t)left;
+        if (vf_disk_read(s->disk, to, now, offset - s->at, err) < 0)
+            return -1;
+        to += now;
+        offset += now;
+        n -= now;
+    }
+    return 0;
+}
+
+int vf_fetch_image_extent(struct vf_fetch_image *i, uint64_t offset, struct vf_extent *out,
+                          struct vf_error **err)
+{
+    struct vf_fetch_slice *s = slice_at(i, offset);
+    if (vf_disk_extent(s->disk, offset - s->at, out, err) < 0)
+        return -1;
+    out->end += s->at;
+    return 0;
 }
 
 int vf_fetch_image_close(struct vf_fetch_image *i, struct vf_error **err)
 {
-    int r = i->disk ? vf_disk_close(VF_STEAL(i->disk), err) : 0;
+    int r = 0;
+    for (size_t k = 0; k < i->n; k++)
+        if (i->slices[k].disk && vf_disk_close(i->slices[k].disk, err) < 0)
+            r = -1;
     vf_nbd_server_free(i->server);
-    if (i->descriptor)
-        unlink(i->descriptor); /* goes with its directory otherwise */
-    free(i->descriptor);
+    for (size_t k = 0; k < i->n; k++)
+        free(i->slices[k].front);
     free(i->exports);
     free(i->slices);
     *i = (struct vf_fetch_image){0};

@@ -32,7 +32,10 @@ enum { FLAG_HAS_FLAGS = 1, FLAG_READ_ONLY = 2, FLAG_CAN_MULTI_CONN = 256 };
 enum { CMD_READ = 0, CMD_WRITE = 1, CMD_DISC = 2 };
 enum { NBD_EPERM = 1, NBD_EIO = 5, NBD_EINVAL = 22 };
 
-enum { MAX_OPTION = 4096 + 64, MAX_OPTIONS = 64, MAX_READ = 32 << 20, MAX_CONNECTIONS = 8 };
+enum { MAX_OPTION = 4096 + 64, MAX_OPTIONS = 64, MAX_READ = 32 << 20 };
+
+/* Two programs of QEMU's look at an image, and connect once for each of its files. */
+enum { PROGRAMS = 2, MORE_CONNECTIONS = 4 };
 
 struct peer {
     int in, out;
@@ -307,7 +310,8 @@ struct vf_nbd_server {
     const struct vf_nbd_export *exports;
     size_t n_exports;
     pthread_mutex_t lock; /* of what follows */
-    struct connection connections[MAX_CONNECTIONS];
+    struct connection *connections;
+    size_t n_connections;
     struct vf_error *error;
 };
 
@@ -344,7 +348,7 @@ static void end_connection(struct connection *c)
 /* By the thread that accepts. */
 static void add_connection(struct vf_nbd_server *s, int fd)
 {
-    for (size_t i = 0; i < MAX_CONNECTIONS; i++) {
+    for (size_t i = 0; i < s->n_connections; i++) {
         struct connection *c = &s->connections[i];
         pthread_mutex_lock(&s->lock);
         bool ended = c->ended;
@@ -394,7 +398,9 @@ struct vf_nbd_server *vf_nbd_server_new(const char *path, const struct vf_nbd_ex
     s->exports = exports;
     s->n_exports = n;
     pthread_mutex_init(&s->lock, NULL);
-    for (size_t i = 0; i < MAX_CONNECTIONS; i++)
+    s->n_connections = PROGRAMS * n + MORE_CONNECTIONS;
+    s->connections = vf_xcalloc(s->n_connections, sizeof *s->connections);
+    for (size_t i = 0; i < s->n_connections; i++)
         s->connections[i].fd = -1;
     sigset_t all, before;
     sigfillset(&all);
@@ -426,7 +432,7 @@ void vf_nbd_server_free(struct vf_nbd_server *s)
         return;
     shutdown(s->listener, SHUT_RDWR);
     pthread_join(s->thread, NULL);
-    for (size_t i = 0; i < MAX_CONNECTIONS; i++) {
+    for (size_t i = 0; i < s->n_connections; i++) {
         struct connection *c = &s->connections[i];
         if (c->fd < 0)
             continue;
@@ -436,6 +442,7 @@ void vf_nbd_server_free(struct vf_nbd_server *s)
     close(s->listener);
     unlink(s->path);
     free(s->path);
+    free(s->connections);
     vf_error_free(s->error);
     pthread_mutex_destroy(&s->lock);
     free(s);

@@ -29,7 +29,8 @@ static const struct vf_record *begun(const struct scene *s, const char *key)
 
 static bool source_claimed(const struct scene *s)
 {
-    return vf_job_was_done(s->job, "claim") && !begun(s, "migrated/note");
+    return vf_job_was_done(s->job, "claim") && !begun(s, "migrated/note") &&
+           !(vf_job_lacks(s->job) & VF_LACKS_CLAIM);
 }
 
 /* ------------------------------------------------------------------ the source */
@@ -198,17 +199,15 @@ static int (*const rules[])(struct scene *, struct vf_findings *, struct vf_erro
 static int look(struct scene *s, struct vf_error **err)
 {
     struct vf_job *job = s->job;
-    const struct vf_native_ops *src = job->source_pve->ops->native,
-                               *dst = job->target_pve->ops->native;
     s->made = vf_job_target_record(job);
     if (s->made && (s->made->state == VF_REC_UNDONE || s->made->state == VF_REC_FAILED))
         s->made = NULL;
     s->target_id = s->made ? (unsigned)vf_json_int(s->made->intent, "vmid") : 0;
     s->target_ran = vf_job_target_ran(job);
-    if (src->glimpse(job->source_pve, job->source->node, job->source->id, &s->source, err) < 0)
+    if (vf_job_glimpse(job->source_pve, job->source->node, job->source->id, &s->source, err) < 0)
         return -1;
-    return s->made ? dst->glimpse(job->target_pve, job->plan->target_node, s->target_id, &s->target,
-                                  err)
+    return s->made ? vf_job_glimpse(job->target_pve, job->plan->target_node, s->target_id,
+                                    &s->target, err)
                    : 0;
 }
 
@@ -282,6 +281,8 @@ json_t *vf_vm_settings(const struct vf_vm *vm)
 
 char *vf_job_last_start(struct vf_job *job, struct vf_error **err)
 {
+    if (!job->source_pve->ops->native)
+        return vf_job_disk_stamps(job, err);
     return job->source_pve->ops->native->find(job->source_pve, job->source->node, job->source->id,
                                               "qmstart", err);
 }
@@ -322,7 +323,9 @@ static int forget_copies(struct vf_job *job, struct vf_error **err)
         if (!r || r->state == VF_REC_UNDONE)
             continue;
         any = true;
-        if (vf_job_undone(job, key, err) < 0)
+        vf_autofree char *proof = vf_asprintf("source-hash/%s", job->plan->disks[i].slot);
+        if (vf_job_undone(job, key, err) < 0 ||
+            (vf_journal_find(job->journal, proof) && vf_job_undone(job, proof, err) < 0))
             return -1;
     }
     if (any)

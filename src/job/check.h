@@ -26,6 +26,8 @@ enum vf_check_when {
     VF_CHECK_COPY = 1,   /* only what vmferry copies itself */
     VF_CHECK_NATIVE = 2, /* only the platform's own migration */
     VF_CHECK_NODE = 4,   /* only of a target node that is there */
+    VF_CHECK_PVE = 8,    /* only of a source that is a Proxmox VE */
+    VF_CHECK_OTHER = 16, /* only of one that is none */
 };
 
 /* Adds to F what it finds. -1 with *ERR when it cannot tell. */
@@ -45,7 +47,7 @@ struct vf_checks {
     size_t n;
 };
 extern const struct vf_checks vf_checks_source, vf_checks_target, vf_checks_storage,
-    vf_checks_network, vf_checks_cpu, vf_checks_around;
+    vf_checks_network, vf_checks_cpu, vf_checks_around, vf_checks_import;
 extern const struct vf_checks *const vf_all_checks[]; /* NULL-terminated */
 
 /* What a VM that could not be started as planned is worth: with --skip-start a warning. */

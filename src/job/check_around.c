@@ -178,8 +178,8 @@ bool vf_job_under_ha(const struct vf_vm *source)
 }
 
 static const struct vf_check checks[] = {
-    {"firewall", VF_CHECK_NODE, firewall},
-    {"pool", VF_CHECK_NODE | VF_CHECK_COPY, pool},
-    {"high-availability", VF_CHECK_ALWAYS, high_availability},
+    {"firewall", VF_CHECK_NODE | VF_CHECK_PVE, firewall},
+    {"pool", VF_CHECK_NODE | VF_CHECK_COPY | VF_CHECK_PVE, pool},
+    {"high-availability", VF_CHECK_PVE, high_availability},
 };
 const struct vf_checks vf_checks_around = {checks, VF_COUNT(checks)};

@@ -149,7 +149,7 @@ VF_CHECK(machine)
 static const struct vf_check checks[] = {
     {"cpu-type", VF_CHECK_NODE, type},
     {"cpu-flags", VF_CHECK_NODE, flags},
-    {"cpu-model", VF_CHECK_NODE, model},
+    {"cpu-model", VF_CHECK_NODE | VF_CHECK_PVE, model},
     {"machine", VF_CHECK_NODE, machine},
 };
 const struct vf_checks vf_checks_cpu = {checks, VF_COUNT(checks)};

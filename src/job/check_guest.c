@@ -2,6 +2,7 @@
 /* What a plan changes of the hardware that the guest sees, and what that means for it. */
 #include "config.h"
 #include "job/job_priv.h"
+#include "plan/profile.h"
 #include "plan/slot.h"
 #include "base/buf.h"
 #include "base/i18n.h"
@@ -50,10 +51,8 @@ static void check_bus(const struct vf_vm *source, const struct vf_disk *s, const
 }
 
 /* A SCSI disk has a thread of its own only where it has a controller of its own. */
-static void check_iothread(const struct vf_vm *source, const struct vf_plan_disk *d,
-                           struct vf_findings *f)
+static void check_iothread(const char *hw, const struct vf_plan_disk *d, struct vf_findings *f)
 {
-    const char *hw = vf_opts_get(&source->opts, "scsihw");
     if (d->iothread == 1 && vf_streq(vf_slot_bus(vf_plan_slot(d)), "scsi") &&
         !vf_streq(hw, "virtio-scsi-single"))
         vf_finding_add(f, VF_WARN, d->slot, _("leave iothread out, or put the disk on virtio"),
@@ -69,11 +68,11 @@ static const struct vf_nic *nic(const struct vf_vm *vm, unsigned index)
 }
 
 static void check_nic(const struct vf_vm *source, const struct vf_plan_nic *n,
-                      struct vf_findings *f)
+                      enum vf_profile profile, struct vf_findings *f)
 {
     const struct vf_nic *s = nic(source, n->index);
     vf_autofree char *what = vf_asprintf("net%u", n->index);
-    if (s && n->model && !vf_streq(n->model, s->model))
+    if (s && !profile && n->model && !vf_streq(n->model, s->model))
         vf_finding_add(f, VF_WARN, what,
                        windows(source) ? _("install the driver in the guest first (virtio-win)")
                                        : _("look at the interface's name in the guest's network "
@@ -83,21 +82,54 @@ static void check_nic(const struct vf_vm *source, const struct vf_plan_nic *n,
                        n->model, s->model);
     if (s && n->disconnected == 1 && !s->link_down)
         vf_finding_add(f, VF_INFO, what, NULL,
-                       _("it is disconnected at the target until somebody connects it"));
+                       profile == VF_PROFILE_OLD
+                           ? _("it is disconnected at the target until somebody has seen the VM "
+                               "start")
+                           : _("it is disconnected at the target until somebody connects it"));
+}
+
+/* Whether the guest starts with the hardware it gets. */
+static void check_profile(const struct vf_plan *p, const struct vf_vm *s, struct vf_findings *f)
+{
+    vf_autofree char *system = vf_escape(s->system ? s->system : _("unknown"));
+    if (p->profile == VF_PROFILE_OLD && s->guest == VF_GUEST_UNSURE)
+        vf_finding_add(
+            f, VF_WARN, "profile",
+            _("choose the profile modern where the guest is known to start from VirtIO "
+              "disks: it is faster, and its cards are connected at once"),
+            _("whether its system (%s) has VirtIO drivers is not known: it gets hardware "
+              "that old systems start on, too"),
+            system);
+    else if (p->profile == VF_PROFILE_MODERN && s->guest == VF_GUEST_UNSURE)
+        vf_finding_add(f, VF_WARN, "profile", _("should it not start, choose the profile old"),
+                       _("whether its system (%s) has VirtIO drivers is not known"), system);
+    else if (p->profile == VF_PROFILE_MODERN && s->guest == VF_GUEST_OLD)
+        vf_finding_add(
+            f, VF_WARN, "profile", _("choose the profile old"),
+            _("its system (%s) may have no VirtIO drivers in its initramfs: it would not "
+              "find its disks"),
+            system);
+    else if (p->profile != VF_PROFILE_WINDOWS && s->guest == VF_GUEST_WINDOWS)
+        vf_finding_add(f, VF_WARN, "profile", _("choose the profile windows"),
+                       p->profile == VF_PROFILE_MODERN
+                           ? _("Windows without VirtIO drivers stops when it starts (0x7B)")
+                           : _("Windows may lack the driver for the bus of its disks"));
 }
 
 void vf_check_guest(const struct vf_plan *plan, const struct vf_vm *source, struct vf_findings *f)
 {
     for (size_t i = 0; i < plan->n_disks; i++) {
         const struct vf_disk *s = vf_vm_disk(source, plan->disks[i].slot);
-        if (s)
+        if (s && !plan->profile)
             check_bus(source, s, vf_plan_slot(&plan->disks[i]), f);
-        check_iothread(source, &plan->disks[i], f);
+        check_iothread(vf_profile_scsihw(plan, source), &plan->disks[i], f);
     }
     for (size_t i = 0; i < plan->n_nics; i++)
-        check_nic(source, &plan->nics[i], f);
+        check_nic(source, &plan->nics[i], plan->profile, f);
     const char *cpu = vf_opts_get(&source->opts, "cpu");
-    if (plan->cpu)
+    if (plan->profile || source->guest)
+        check_profile(plan, source, f);
+    else if (plan->cpu)
         vf_finding_add(f, VF_WARN, "cpu", NULL,
                        _("the guest sees a processor of type %s (now %s): what was built for or "
                          "licensed to the other may not run"),

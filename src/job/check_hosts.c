@@ -17,7 +17,7 @@
 #include <sys/utsname.h>
 
 const char *const vf_host_checks[] = {"ssh",   "sudo",  "tools", "helper-room", "sshd",
-                                      "clock", "disks", "route", NULL};
+                                      "clock", "disks", "zfs",   "route",       NULL};
 
 /* A minute apart, logs and tickets of both no longer fit together. */
 enum { CLOCK_S = 60 };
@@ -28,7 +28,7 @@ struct end {
     struct vf_ssh *ssh;
     char *question; /* that ssh would have asked; NULL: none */
     char *boot;
-    char **missing, **wanted, **qemu, **full, **unreadable;
+    char **missing, **wanted, **qemu, **full, **unreadable, **zfs;
     bool root, room;
     double skew; /* seconds it is ahead of us; only when TOLD */
     bool told;
@@ -90,6 +90,23 @@ static int log_in(struct scene *s, struct end *e, struct vf_error **err)
 
 /* ------------------------------------------------------------------ looking */
 
+/* The directory of a storage at the target that will hold an image of FORMAT which is a file system
+ * of its own kind; NULL: none. Caller frees. */
+static char *image_directory(struct vf_job *job, const char *storage, const char *format)
+{
+    struct vf_storage *v = NULL;
+    size_t n = 0;
+    char *path = NULL;
+    if (vf_streq(format, "raw") ||
+        job->target_pve->ops->storages(job->target_pve, job->plan->target_node, &v, &n, NULL) < 0)
+        return NULL;
+    for (size_t i = 0; i < n; i++)
+        if (vf_streq(v[i].name, storage))
+            vf_str_set(&path, v[i].path);
+    vf_storages_free(v, n);
+    return path;
+}
+
 /* Where the disks are, as the host sees them: images at the source, directories at the target. */
 static char **paths(struct scene *s, bool target)
 {
@@ -103,8 +120,9 @@ static char **paths(struct scene *s, bool target)
             target && c ? vf_conf_storage(c, d->storage, job->plan->target_node) : NULL;
         struct vf_volume v = {0};
         vf_autofree char *path =
-            target ? vf_strdup(sc ? sc->path : NULL)
-                   : vf_job_volume_path(job, false, job->source->node, d->volume, &v, NULL);
+            target
+                ? sc && sc->path ? vf_strdup(sc->path) : image_directory(job, d->storage, d->format)
+                : vf_job_volume_path(job, false, job->source->node, d->volume, &v, NULL);
         vf_volume_clear(&v);
         if (path && *path == '/' && !vf_strv_has(out, path))
             vf_strv_add(&out, path);
@@ -119,7 +137,8 @@ static void take_line(struct end *e, const char *word, const char *value, int64_
         char ***list;
     } lists[] = {
         {"missing", &e->missing}, {"wanted", &e->wanted},         {"qemu", &e->qemu},
-        {"full", &e->full},       {"unreadable", &e->unreadable}, {"absent", &e->unreadable}};
+        {"full", &e->full},       {"unreadable", &e->unreadable}, {"absent", &e->unreadable},
+        {"zfs", &e->zfs}};
     for (size_t i = 0; i < VF_COUNT(lists); i++)
         if (!strcmp(word, lists[i].word))
             vf_strv_add(lists[i].list, value);
@@ -205,6 +224,11 @@ static void judge(struct scene *s, const struct end *e)
               e->root ? _("see path of the storage in vmferry.conf(5)")
                       : _("log in as root, or with sudo (vmferry.conf(5))"),
               _("cannot be read there by this login:"), "");
+    if (e->target && needs_qemu(&s->job, true))
+        tell_list(s, "zfs", VF_WARN, e, e->zfs, _("choose raw there, or a storage of type zfspool"),
+                  _("a directory on ZFS:"),
+                  _("; ZFS and qcow2 (or vmdk) both write elsewhere what changes: that is slow and "
+                    "takes room"));
     if (!e->told || (e->skew < CLOCK_S && e->skew > -CLOCK_S))
         return;
     vf_autofree char *span = vf_format_duration(e->skew < 0 ? -e->skew : e->skew);
@@ -324,7 +348,7 @@ static int check_route(struct scene *s, struct vf_error **err)
 
 static int look_at_all(struct scene *s, struct vf_error **err)
 {
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = vf_job_fetches(&s->job) ? 1 : 0; i < 2; i++) {
         struct end *e = &s->ends[i];
         if (log_in(s, e, err) < 0 || (e->ssh && look(s, e, err) < 0))
             return -1;
@@ -349,6 +373,7 @@ static void clear(struct scene *s)
         vf_strv_free(e->qemu);
         vf_strv_free(e->full);
         vf_strv_free(e->unreadable);
+        vf_strv_free(e->zfs);
     }
 }
 
@@ -381,7 +406,8 @@ int vf_look_at_hosts(const struct vf_conf *conf, struct vf_prepared *p, struct v
                                  .wanted = vf_strv_new(),
                                  .qemu = vf_strv_new(),
                                  .full = vf_strv_new(),
-                                 .unreadable = vf_strv_new()};
+                                 .unreadable = vf_strv_new(),
+                                 .zfs = vf_strv_new()};
     int r = look_at_all(&s, err);
     clear(&s);
     return r;

@@ -193,14 +193,14 @@ static const struct vf_check checks[] = {
     {"target-node", VF_CHECK_ALWAYS, target_node},
     {"memory", VF_CHECK_NODE, memory},
     {"cpus", VF_CHECK_NODE, cpus},
-    {"older-target", VF_CHECK_NODE, older},
+    {"older-target", VF_CHECK_NODE | VF_CHECK_PVE, older},
     {"name", VF_CHECK_NODE, target_name},
     {"unfinished-move", VF_CHECK_NODE, unfinished},
     {"vmid", VF_CHECK_NODE, vmid},
     {"same-cluster", VF_CHECK_NODE, same_cluster},
     {"migration", VF_CHECK_NODE | VF_CHECK_NATIVE, migration},
     {"settings", VF_CHECK_NODE, settings},
-    {"hardware", VF_CHECK_NODE, hardware},
+    {"hardware", VF_CHECK_NODE | VF_CHECK_PVE, hardware},
     {"same-address", VF_CHECK_NODE, same_address},
 };
 const struct vf_checks vf_checks_target = {checks, VF_COUNT(checks)};

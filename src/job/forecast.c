@@ -132,7 +132,8 @@ void vf_job_forecast_first(struct vf_job *job)
     struct vf_volume v = {0};
     double seconds, down;
     vf_autoerror struct vf_error *why = NULL;
-    if (vf_job_forecast_down(job) >= 0 || !job->carrier || !vf_forecast_worth(job->plan))
+    if (vf_job_forecast_down(job) >= 0 || !job->carrier || !vf_forecast_worth(job->plan) ||
+        vf_job_fetches(job)) /* how fast the source gives its disks shows only then */
         return;
     vf_autofree char *path =
         vf_job_volume_path(job, false, job->source->node, job->plan->disks[0].volume, &v, &why);

@@ -233,6 +233,8 @@ char **vf_job_peer_addresses(struct vf_job *job, bool target, struct vf_ssh *ssh
 
 static struct vf_route_end route_end(struct vf_ssh *ssh, char *const *addresses)
 {
+    if (!ssh)
+        return (struct vf_route_end){0};
     return (struct vf_route_end){
         .addresses = addresses,
         .port = vf_ssh_port(ssh),
@@ -255,12 +257,13 @@ static struct vf_route *open_route(struct vf_job *job, struct vf_mover_host *sou
 {
     struct vf_ssh *from = vf_carrier_ssh(job->carrier, false),
                   *to = vf_carrier_ssh(job->carrier, true);
-    vf_autostrv char **from_at = vf_job_peer_addresses(job, false, from);
+    /* what is fetched comes from this machine */
+    vf_autostrv char **from_at = from ? vf_job_peer_addresses(job, false, from) : vf_strv_new();
     vf_autostrv char **to_at = vf_job_peer_addresses(job, true, to);
     struct vf_route_opts o = {
         .source = route_end(from, from_at),
         .target = route_end(to, to_at),
-        .source_label = vf_ssh_label(from),
+        .source_label = from ? vf_ssh_label(from) : NULL,
         .target_label = vf_ssh_label(to),
         .streams = job->plan->streams,
         .cancel = job->cancel,
@@ -361,6 +364,35 @@ static void on_back(void *opaque)
     vf_job_note(opaque, "info", _("the connection is back; the copy goes on"));
 }
 
+/* The password is what this process was told, or NULL where the configuration has it. */
+static int on_fetch(void *opaque, struct vf_fetch_login *out, struct vf_error **err)
+{
+    struct vf_job *job = opaque;
+    struct vf_provider *p = job->source_pve;
+    struct vf_login l = {0};
+    if (!p->ops->login)
+        return 0;
+    pthread_mutex_lock(&job->hands);
+    p->ops->login(p, &l);
+    *out = (struct vf_fetch_login){.conf = vf_strdup(job->conf->path),
+                                   .cluster = vf_strdup(job->plan->source),
+                                   .verify_tls = job->plan->verify_tls,
+                                   .way = vf_strdup(l.way),
+                                   .user = vf_strdup(l.user),
+                                   .password = l.password ? vf_secret_copy(l.password) : NULL};
+    for (size_t i = 0; l.certs && l.certs[i]; i++) {
+        out->certs = out->certs ? out->certs : vf_strv_new();
+        vf_strv_add(&out->certs, l.certs[i]);
+    }
+    pthread_mutex_unlock(&job->hands);
+    return 0;
+}
+
+static void on_note(void *opaque, const char *text)
+{
+    vf_job_note(opaque, "info", "%s", text);
+}
+
 static const struct vf_carrier_ops carrier_ops = {
     .dial = on_dial,
     .epoch = on_epoch,
@@ -369,16 +401,21 @@ static const struct vf_carrier_ops carrier_ops = {
     .lost = on_lost,
     .full = on_full,
     .back = on_back,
+    .fetch = on_fetch,
+    .note = on_note,
 };
 
 int vf_job_hosts_open(struct vf_job *job, struct vf_error **err)
 {
     const struct vf_cluster_conf *sc = cluster(job, false, err),
                                  *tc = sc ? cluster(job, true, err) : NULL;
-    if (!tc || one_host(job, sc, false, err) < 0 || one_host(job, tc, true, err) < 0)
+    bool fetches = vf_job_fetches(job);
+    if (!tc || (!fetches && one_host(job, sc, false, err) < 0) || one_host(job, tc, true, err) < 0)
         return -1;
     vf_autofree char *mover = vf_proc_companion("vmferry-mover", PKGLIBEXECDIR "/vmferry-mover");
-    struct vf_carrier_opts o = {.job = job->id, .mover = mover, .cancel = job->cancel};
+    vf_autofree char *fetch = vf_proc_companion("vmferry-fetch", PKGLIBEXECDIR "/vmferry-fetch");
+    struct vf_carrier_opts o = {
+        .job = job->id, .mover = mover, .fetch = fetches ? fetch : NULL, .cancel = job->cancel};
     job->carrier = vf_carrier_new(&o, &carrier_ops, job);
     return vf_carrier_open(job->carrier, err);
 }

@@ -173,6 +173,21 @@ int vf_job_changes(struct vf_job *job, const struct vf_vm *now, const struct vf_
 int vf_job_take_up(struct vf_job *job, const struct vf_vm *now, struct vf_error **err);
 /* What of VM is compared, as {"memory":"2 GiB",...}; a new reference. */
 json_t *vf_vm_settings(const struct vf_vm *vm);
+/* lacks.c: what cannot be changed at a source (VF_LACKS_...); of a job, as it was when it claimed
+ * it or would have. */
+unsigned vf_source_lacks(struct vf_provider *src);
+unsigned vf_job_lacks(const struct vf_job *job);
+/* Are the source's disks read by vmferry-fetch, on this machine? */
+bool vf_job_fetches(const struct vf_job *job);
+struct vf_glimpse;
+/* VM ID without judging it, whatever the platform. */
+int vf_job_glimpse(struct vf_provider *p, const char *node, unsigned id, struct vf_glimpse *out,
+                   struct vf_error **err);
+/* A word that changes when somebody writes to the source's disks; PERMISSION: nobody tells. Caller
+ * frees. */
+char *vf_job_disk_stamps(struct vf_job *job, struct vf_error **err);
+bool vf_job_drops_snapshots(const struct vf_job *job);
+
 /* The newest start of the source that its cluster knows of, NULL without *err: none, or none that
  * this login is shown. Caller frees. */
 char *vf_job_last_start(struct vf_job *job, struct vf_error **err);
@@ -226,6 +241,8 @@ char **vf_job_peer_addresses(struct vf_job *job, bool target, struct vf_ssh *ssh
 /* The address at which other nodes reach NODE of the target; caller frees. */
 char *vf_job_data_address(struct vf_job *job, const char *node, struct vf_error **err);
 
+/* steps_hash.c: is there anything at the source to compare the target with once more? */
+bool vf_job_hashes_source(const struct vf_job *job);
 /* steps_service.c: can the ports of the plan be tried? */
 void vf_check_service(const struct vf_plan *plan, const struct vf_vm *source,
                       struct vf_findings *f);

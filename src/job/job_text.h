@@ -8,6 +8,9 @@
 /* How what was written was compared (copy.h's words), for people. Not to be freed. */
 const char *vf_verified_text(const char *how);
 
+/* What comparing with the source once more has shown, of a disk's "source_check"; caller frees. */
+char *vf_source_check_text(const json_t *check);
+
 /* The closing report of an "end" event's "report". */
 char *vf_report_text(const json_t *report);
 

@@ -13,13 +13,8 @@
 #include <string.h>
 
 const struct vf_checks *const vf_all_checks[] = {
-    &vf_checks_source,
-    &vf_checks_target,
-    &vf_checks_storage,
-    &vf_checks_network,
-    &vf_checks_cpu,
-    &vf_checks_around,
-    NULL,
+    &vf_checks_source, &vf_checks_target, &vf_checks_storage, &vf_checks_network,
+    &vf_checks_cpu,    &vf_checks_around, &vf_checks_import,  NULL,
 };
 
 static bool node_known(const struct vf_view *v)
@@ -74,12 +69,14 @@ static int look_around(struct vf_view *v, struct vf_findings *out, struct vf_err
 static int run_checks(const struct vf_view *v, struct vf_findings *out, struct vf_error **err)
 {
     bool native = v->plan->method == VF_METHOD_REMOTE_MIGRATE, known = node_known(v);
+    bool other = v->src->ops->only_source;
     for (size_t i = 0; vf_all_checks[i]; i++)
         for (size_t k = 0; k < vf_all_checks[i]->n; k++) {
             const struct vf_check *c = &vf_all_checks[i]->v[k];
             size_t from = out->n;
             if ((c->when & VF_CHECK_COPY && native) || (c->when & VF_CHECK_NATIVE && !native) ||
-                (c->when & VF_CHECK_NODE && !known))
+                (c->when & VF_CHECK_NODE && !known) || (c->when & VF_CHECK_PVE && other) ||
+                (c->when & VF_CHECK_OTHER && !other))
                 continue;
             if (c->run(v, out, err) < 0)
                 return -1;
@@ -113,9 +110,10 @@ int vf_preflight(const struct vf_conf *conf, const struct vf_plan *plan, const s
 
 static json_t *source_json(const struct vf_vm *s)
 {
-    return json_pack("{s:i, s:s, s:b, s:s, s:s?, s:b, s:s?, s:s}", "vmid", (int)s->id, "name",
-                     s->name, "unnamed", s->unnamed, "node", s->node, "description", s->description,
-                     "onboot", s->onboot, "ha", s->ha, "state", vf_vm_state_name(s->state));
+    return json_pack("{s:i, s:s, s:s*, s:b, s:s, s:s?, s:b, s:s?, s:s}", "vmid", (int)s->id, "name",
+                     s->name, "called", s->called, "unnamed", s->unnamed, "node", s->node,
+                     "description", s->description, "onboot", s->onboot, "ha", s->ha, "state",
+                     vf_vm_state_name(s->state));
 }
 
 int vf_job_load_source(struct vf_job *job, struct vf_error **err)
@@ -129,6 +127,7 @@ int vf_job_load_source(struct vf_job *job, struct vf_error **err)
     vf_str_set(&s->node, vf_json_str(r->result, "node"));
     vf_str_set(&s->description, vf_json_str(r->result, "description"));
     s->unnamed = vf_json_true(r->result, "unnamed");
+    vf_str_set(&s->called, vf_json_str(r->result, "called"));
     vf_str_set(&s->ha, vf_json_str(r->result, "ha"));
     s->onboot = vf_json_true(r->result, "onboot");
     s->state = vf_streq(vf_json_str(r->result, "state"), "running") ? VF_VM_RUNNING : VF_VM_STOPPED;
@@ -189,6 +188,7 @@ static int describe_again(struct vf_job *job, struct vf_error **err)
         return -1;
     vf_str_set(&now->ha, job->source->ha);
     vf_str_set(&now->name, job->source->name);
+    vf_str_set(&now->called, job->source->called);
     vf_str_set(&now->description, job->source->description);
     now->unnamed = job->source->unnamed;
     now->onboot = job->source->onboot;

@@ -21,7 +21,8 @@ static unsigned find_vm(struct vf_provider *p, const char *cluster, const char *
         return 0;
     bool number = vf_parse_u64(ref, 1, 999999999, &id) == 0;
     for (size_t i = 0; i < n; i++) {
-        if (number ? vms[i]->id != id : !vf_streq(vms[i]->name, ref))
+        if (number ? vms[i]->id != id
+                   : !vf_streq(vms[i]->name, ref) && !vf_streq(vms[i]->called, ref))
             continue;
         found = vms[i]->id;
         count++;
@@ -32,6 +33,8 @@ static unsigned find_vm(struct vf_provider *p, const char *cluster, const char *
     else if (!count && number)
         found =
             (unsigned)id; /* describing it says why it cannot be moved, or that it is not there */
+    else if (!count && !n && p->ops->only_source)
+        vf_fail(err, VF_E_NOTFOUND, _("%s shows no VMs to this login"), cluster);
     else if (!count && !n)
         vf_fail(err, VF_E_NOTFOUND,
                 _("%s shows no VMs at all to this login: it probably lacks VM.Audit (a token with "
@@ -46,10 +49,11 @@ static unsigned find_vm(struct vf_provider *p, const char *cluster, const char *
     return count > 1 ? 0 : found;
 }
 
-/* The source's format where the target storage takes it, else that storage's default. What the
- * firmware remembers: a TPM's is raw before Proxmox VE 9.1; an EFI disk that its storage has
- * rounded up has its right size only as raw, where QEMU is told it. */
-static const char *target_format(const struct vf_storage *s, const struct vf_disk *d,
+/* The source's format where the target storage takes it, else that storage's default, which is also
+ * for what is FOREIGN: of another hypervisor. What the firmware remembers: a TPM's is raw before
+ * Proxmox VE 9.1; an EFI disk that its storage has rounded up has its right size only as raw, where
+ * QEMU is told it. */
+static const char *target_format(const struct vf_storage *s, const struct vf_disk *d, bool foreign,
                                  const char *wanted)
 {
     bool rounded = vf_starts(d->slot, "efidisk") && d->size % (UINT64_C(1) << 20) == 0;
@@ -57,6 +61,8 @@ static const char *target_format(const struct vf_storage *s, const struct vf_dis
         return "raw";
     if (wanted)
         return wanted;
+    if (foreign) /* its format is of no use to anybody here */
+        return s && s->formats && s->formats[0] ? s->formats[0] : "raw";
     if (s && !vf_strv_has(s->formats, d->format) && s->formats && s->formats[0])
         return s->formats[0];
     return d->format;
@@ -71,7 +77,7 @@ static void plan_disks(const struct vf_move *m, const struct vf_vm *s, const str
         d->volume = vf_strdup(s->disks[i].volume);
         d->size = s->disks[i].size;
         d->storage = vf_strdup(m->storage);
-        d->format = vf_strdup(target_format(st, &s->disks[i], m->format));
+        d->format = vf_strdup(target_format(st, &s->disks[i], s->guest, m->format));
     }
 }
 
@@ -118,6 +124,21 @@ static uint64_t bytes_to_copy(const struct vf_vm *s)
     return bytes;
 }
 
+/* Another hypervisor has no processor types of Proxmox VE's. That of its own form for new VMs,
+ * where the node has it; the API's default lacks what newer systems do not start without. */
+static char *choose_cpu(struct vf_provider *dst, const char *node)
+{
+    static const char level[] = "x86-64-v2-AES", *const flags[] = {"aes", "sse4_2"};
+    struct vf_abilities can = {0};
+    if (dst->ops->abilities(dst, node, &can, NULL) < 0)
+        return NULL;
+    bool good = can.cpus && vf_strv_has(can.cpus, level);
+    for (size_t i = 0; i < VF_COUNT(flags) && can.cpu_flags; i++)
+        good = good && vf_strv_has(can.cpu_flags, flags[i]);
+    vf_abilities_clear(&can);
+    return vf_strdup(good ? level : "host");
+}
+
 int vf_make_plan(const struct vf_move *m, struct vf_provider *dst, struct vf_prepared *out,
                  struct vf_error **err)
 {
@@ -162,6 +183,8 @@ int vf_make_plan(const struct vf_move *m, struct vf_provider *dst, struct vf_pre
                 st = &storages[i];
     plan_disks(m, s, st, p);
     vf_storages_free(storages, n);
+    if (s->guest)
+        p->cpu = choose_cpu(dst, m->node);
     out->bytes = bytes_to_copy(s);
     vf_autofree char *prefix = dst->ops->mac_prefix(dst);
     return plan_nics(m, prefix, out, err);
@@ -198,6 +221,9 @@ int vf_ends_open(const struct vf_conf *conf, const char *source, const char *tar
     e->d = *dc;
     e->src = vf_open_vouched(&e->s, verify_tls, asker, cancel, &e->source_ca, err);
     e->dst = e->src ? vf_open_vouched(&e->d, verify_tls, asker, cancel, &e->target_ca, err) : NULL;
+    if (e->dst && e->dst->ops->only_source)
+        return vf_fail(err, VF_E_USAGE, _("%s is no Proxmox VE cluster: VMs are not moved to it"),
+                       target);
     return e->dst ? 0 : -1;
 }
 

@@ -133,6 +133,10 @@ int vf_measure(const struct vf_conf *conf, const struct vf_prepared *p,
                          .source_pve = e.src,
                          .target_pve = e.dst,
                          .cancel = cancel};
+    if (vf_job_fetches(&job))
+        return vf_fail(err, VF_E_UNSUPPORTED,
+                       _("how fast %s gives its disks is not known before they are read"),
+                       p->plan->source);
     const struct vf_plan_disk *d = &p->plan->disks[0];
     const struct vf_disk *s = vf_vm_disk(p->source, d->slot);
     struct vf_volume v = {0};

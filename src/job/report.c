@@ -42,6 +42,10 @@ static json_t *disks_json(const struct vf_job *job)
         if (job->disks[i].volume)
             json_object_set_new(o, "target", json_string(job->disks[i].volume));
         json_object_set_new(o, "copied", json_boolean(r != NULL));
+        vf_autofree char *proof = vf_asprintf("source-hash/%s", d->slot);
+        const struct vf_record *check = vf_job_was_done(job, proof);
+        if (check)
+            json_object_set(o, "source_check", check->result);
         json_array_append_new(v, o);
     }
     return v;
@@ -96,6 +100,11 @@ json_t *vf_report(struct vf_job *job, enum vf_exit code, const struct vf_error *
     json_object_set_new(r, "vm", json_string(job->plan->vm_name));
     json_object_set_new(r, "source", json_string(job->plan->source));
     json_object_set_new(r, "source_vmid", json_integer(job->plan->vm_id));
+    unsigned lacks = vf_job_lacks(job);
+    if (job->source && !job->source->onboot)
+        lacks &= ~(unsigned)VF_LACKS_ONBOOT;
+    if (lacks)
+        json_object_set_new(r, "source_lacks", json_integer(lacks));
     json_object_set_new(r, "target", json_string(job->plan->target));
     json_object_set_new(r, "target_node", json_string(job->plan->target_node));
     if (create && create->state != VF_REC_UNDONE && code == VF_EXIT_DONE)
@@ -165,6 +174,23 @@ const char *vf_verified_text(const char *how)
     return _("not verified");
 }
 
+char *vf_source_check_text(const json_t *c)
+{
+    const char *by = vf_json_str(c, "by"), *why = vf_json_str(c, "why");
+    if (vf_streq(by, "host"))
+        return vf_asprintf(
+            _("%1$" PRIu64 " of %1$" PRIu64 " pieces agree with the source host's own SHA-256"),
+            (uint64_t)vf_json_int(c, "pieces"));
+    if (vf_streq(by, "second read")) {
+        vf_autofree char *bytes = vf_format_bytes((uint64_t)vf_json_int(c, "bytes")),
+                         *size = vf_format_bytes((uint64_t)vf_json_int(c, "size"));
+        return vf_asprintf(_("target equals what was received; a second read of %s of %s agreed"),
+                           bytes, size);
+    }
+    return vf_asprintf(_("target equals what was received; the source was not asked again: %s"),
+                       why ? why : "?");
+}
+
 /* Of the copy that counts: what was looked at of the disk, not what was left to send. */
 static void add_rate(struct vf_buf *b, const json_t *d)
 {
@@ -212,6 +238,10 @@ static void add_disks(struct vf_buf *b, const json_t *disks)
         vf_buf_printf(b, "  %-17s %s\n", "", vf_verified_text(how));
         if (hash)
             vf_buf_printf(b, "  %-17s XXH3-128 %s\n", "", hash);
+        const json_t *check = json_object_get(d, "source_check");
+        vf_autofree char *proof = check ? vf_source_check_text(check) : NULL;
+        if (proof)
+            vf_buf_printf(b, "  %-17s %s\n", "", proof);
     }
     for (size_t k = 0; k < VF_COUNT(sums); k++)
         if (total[k] || !sums[k].optional)
@@ -247,10 +277,18 @@ static void add_ending(struct vf_buf *b, const json_t *r)
         add_line(b, _("source VM"), _("left alone"));
         add_line(b, _("next"), next);
     } else if (vf_streq(result, "done") && !vf_json_str(r, "todo")) {
-        vf_autofree char *name = vf_name_with(vm, VF_MIGRATED);
+        int64_t lacks = vf_json_int(r, "source_lacks");
+        vf_autofree char *name =
+            lacks & VF_LACKS_RENAME ? vf_strdup(vm) : vf_name_with(vm, VF_MIGRATED);
+        bool untouched = lacks & VF_LACKS_RENAME && lacks & VF_LACKS_POWER;
         vf_autofree char *source =
-            vf_asprintf(_("%s (VMID %" PRId64 "), stopped, does not start at boot"), name,
-                        vf_json_int(r, "source_vmid"));
+            untouched
+                ? vf_strdup(_("left as it is"))
+                : vf_asprintf(lacks & VF_LACKS_ONBOOT
+                                  ? _("%s (VMID %" PRId64
+                                      "), stopped; whether it starts at boot was left alone")
+                                  : _("%s (VMID %" PRId64 "), stopped, does not start at boot"),
+                              name, vf_json_int(r, "source_vmid"));
         vf_autofree char *next = vf_asprintf(
             _("when all is well, remove the source by hand; to go back: vmferry rollback %s"), job);
         add_line(b, _("source VM"), source);

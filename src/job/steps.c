@@ -18,6 +18,11 @@ static bool copies_down(const struct vf_job *job)
     return copies(job) && !vf_job_rehearses_live(job);
 }
 
+static bool proves(const struct vf_job *job)
+{
+    return copies_down(job) && vf_job_hashes_source(job);
+}
+
 static bool was_running(const struct vf_job *job)
 {
     return job->source->state != VF_VM_STOPPED && !vf_job_is_native(job);
@@ -38,7 +43,7 @@ static bool precopies(const struct vf_job *job)
 
 static bool renames_source(const struct vf_job *job)
 {
-    return is_copy(job) && !job->plan->rehearse;
+    return is_copy(job) && !job->plan->rehearse && !(vf_job_lacks(job) & VF_LACKS_RENAME);
 }
 
 static bool in_pool(const struct vf_job *job)
@@ -79,12 +84,14 @@ static bool lifts_protection(const struct vf_job *job)
 
 static bool had_onboot(const struct vf_job *job)
 {
-    return job->source->onboot && !job->source_locked && !job->plan->rehearse;
+    return job->source->onboot && !job->source_locked && !job->plan->rehearse &&
+           !(vf_job_lacks(job) & VF_LACKS_ONBOOT);
 }
 
 static bool source_free(const struct vf_job *job)
 {
-    return !job->source_locked && !job->plan->rehearse;
+    return !job->source_locked && !job->plan->rehearse &&
+           !(vf_job_lacks(job) & VF_LACKS_RENAME && vf_job_lacks(job) & VF_LACKS_CLAIM);
 }
 
 static bool starts(const struct vf_job *job)
@@ -153,8 +160,12 @@ const struct vf_step vf_steps[] = {
      vf_undo_onboot},
     {"cloning", N_("Rename the source to NAME--CLONING"), renames_source, vf_step_cloning,
      vf_undo_cloning},
+    {"snapshots", N_("Remove the source's snapshots"), vf_job_drops_snapshots, vf_step_snapshots,
+     NULL},
     {"copy", N_("Copy the disks"), copies_down, vf_step_copy, vf_undo_with_target},
     {"verify", N_("Check that every disk was verified"), copies_down, vf_step_verify, NULL},
+    {"source-hash", N_("Compare the disks with the source once more"), proves, vf_step_source_hash,
+     vf_undo_with_target},
     {"attach", N_("Attach the disks to the target VM"), is_copy, vf_step_attach,
      vf_undo_with_target},
     {"rename", N_("Give the target VM its name"), is_copy, vf_step_rename, vf_undo_rename},

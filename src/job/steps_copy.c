@@ -42,13 +42,15 @@ int vf_undo_hosts(struct vf_job *job, const struct vf_record *rec, struct vf_err
         vf_autoerror struct vf_error *why = NULL;
         const struct vf_plan_disk *d = &job->plan->disks[0];
         const struct vf_disk *s = vf_vm_disk(job->source, d->slot);
+        bool here = !target && vf_job_fetches(job);
         vf_auto(vf_ssh_free) struct vf_ssh *ssh =
-            vf_job_ssh(job, target, target ? job->plan->target_node : job->source->node,
-                       target ? d->storage
-                       : s    ? s->storage
-                              : NULL,
-                       &why);
-        if (!ssh || vf_mover_cleanup(ssh, job->id, false, &why) < 0) {
+            here ? NULL
+                 : vf_job_ssh(job, target, target ? job->plan->target_node : job->source->node,
+                              target ? d->storage
+                              : s    ? s->storage
+                                     : NULL,
+                              &why);
+        if ((!ssh && !here) || vf_mover_cleanup(ssh, job->id, false, &why) < 0) {
             vf_fail_with(err, VF_STEAL(why));
             failed = -1;
         }
@@ -183,8 +185,12 @@ static int before_copy(struct disk_copy *c, struct vf_error **err)
     c->first = !vf_journal_find(job->journal, live) && !vf_journal_find(job->journal, down);
     return patiently(c, look_up, err) < 0
                ? -1
-               : vf_job_intend(job, c->key, json_pack("{s:s, s:s}", "from", c->from, "to", c->to),
-                               err);
+               : vf_job_intend(
+                     job, c->key,
+                     json_pack("{s:s, s:s}", "from",
+                               vf_job_fetches(job) ? job->plan->disks[c->i].volume : c->from, "to",
+                               c->to),
+                     err);
 }
 
 static int after_copy(struct disk_copy *c, struct vf_error **err)

@@ -31,26 +31,52 @@ static int note_stopped(struct vf_job *job, const char *key, struct vf_error **e
     return vf_job_done(job, key, json_pack("{s:s?}", "last_start", last), err);
 }
 
+static int intend_claim(struct vf_job *job, unsigned lacks, struct vf_error **err)
+{
+    const struct vf_vm *s = job->source;
+    return vf_job_intend(
+        job, "claim", json_pack("{s:s?, s:i}", "description", s->description, "lacks", (int)lacks),
+        err);
+}
+
+/* Written with the digest that was read: of two operators one loses here. 0 also where it turns out
+ * only now that nothing can be written, which is noted. */
+static int write_claim(struct vf_job *job, unsigned lacks, struct vf_error **err)
+{
+    const struct vf_vm *s = job->source;
+    vf_autofree char *text = vf_marker_add(s->description, job->marker);
+    vf_autoerror struct vf_error *why = NULL;
+    if (lacks & VF_LACKS_CLAIM)
+        return 0;
+    int r =
+        job->source_pve->ops->describe_as(job->source_pve, s->node, s->id, text, s->digest, &why);
+    unsigned now = vf_source_lacks(job->source_pve);
+    if (r < 0 && !(vf_error_code(why) == VF_E_UNSUPPORTED && now & VF_LACKS_CLAIM)) {
+        vf_fail_with(err, VF_STEAL(why));
+        return vf_fail_prefix(err, _("claiming %s"), s->name);
+    }
+    if (r < 0)
+        vf_job_note(job, "warn", _("the source keeps its notes and its name: %s"),
+                    vf_error_text(why));
+    return now == lacks ? 0 : intend_claim(job, now, err);
+}
+
 int vf_step_claim(struct vf_job *job, struct vf_error **err)
 {
     if (vf_job_was_done(job, "claim"))
         return 0;
-    struct vf_vm *s = job->source;
-    vf_autofree char *text = vf_marker_add(s->description, job->marker);
-    json_t *before = s->description ? json_string(s->description) : json_null();
-    if (vf_job_intend(job, "claim", json_pack("{s:o}", "description", before), err) < 0)
+    /* of a rehearsal the source is left alone: others may move it meanwhile */
+    unsigned lacks = job->plan->rehearse ? 0 : vf_source_lacks(job->source_pve);
+    if (intend_claim(job, lacks, err) < 0 ||
+        (!job->plan->rehearse && write_claim(job, lacks, err) < 0))
         return -1;
-    if (job->plan->rehearse) /* the source is left alone: others may move it meanwhile */
-        return note_stopped(job, "claim", err);
-    /* written with the digest that was read: of two operators one loses here */
-    if (job->source_pve->ops->describe_as(job->source_pve, s->node, s->id, text, s->digest, err) <
-        0)
-        return vf_fail_prefix(err, _("claiming %s"), s->name);
     return note_stopped(job, "claim", err);
 }
 
 int vf_undo_claim(struct vf_job *job, const struct vf_record *rec, struct vf_error **err)
 {
+    if (vf_job_lacks(job) & VF_LACKS_CLAIM)
+        return 0;
     vf_auto(vf_vm_free) struct vf_vm *now = describe_source(job, err);
     if (!now)
         return -1;
@@ -238,7 +264,7 @@ static int rename_source(struct vf_job *job, const char *key, const char *suffix
         return 0;
     struct vf_vm *s = job->source;
     vf_autofree char *name = vf_name_with(s->name, suffix);
-    const char *from = s->unnamed ? NULL : s->name;
+    const char *from = s->unnamed ? NULL : s->called ? s->called : s->name;
     if (vf_job_intend(job, key, json_pack("{s:s?, s:s}", "from", from, "to", name), err) < 0 ||
         job->source_pve->ops->rename(job->source_pve, s->node, s->id, name, err) < 0)
         return vf_fail_prefix(err, _("renaming the source"));
@@ -260,11 +286,11 @@ int vf_undo_cloning(struct vf_job *job, const struct vf_record *rec, struct vf_e
 int vf_step_migrated(struct vf_job *job, struct vf_error **err)
 {
     struct vf_vm *s = job->source;
-    if (!vf_job_was_done(job, "migrated")) {
+    if (!vf_job_was_done(job, "migrated") && !(vf_job_lacks(job) & VF_LACKS_RENAME)) {
         if (rename_source(job, "migrated", VF_MIGRATED, err) < 0)
             return -1;
     }
-    if (vf_job_was_done(job, "migrated/note"))
+    if (vf_job_was_done(job, "migrated/note") || vf_job_lacks(job) & VF_LACKS_CLAIM)
         return 0;
     vf_autofree char *stamp = vf_clock_stamp(vf_clock_unix());
     const char *d = s->description ? s->description : "";

@@ -30,7 +30,8 @@ static int carries_mark(const struct vf_job *job, struct vf_provider *p, unsigne
 int vf_lease_mark_source(struct vf_job *job, struct vf_error **err)
 {
     struct vf_provider *p = job->source_pve;
-    if (!vf_job_was_done(job, "claim") || is_begun(job, "migrated/note"))
+    if (!vf_job_was_done(job, "claim") || is_begun(job, "migrated/note") ||
+        vf_job_lacks(job) & VF_LACKS_CLAIM)
         return 0;
     vf_auto(vf_vm_free) struct vf_vm *now = p->ops->describe(p, job->plan->vm_id, err);
     if (!now)
@@ -49,7 +50,8 @@ static int is_marked(struct vf_job *job, bool exact, struct vf_error **err)
                   !is_begun(job, "return/remove");
     /* a rehearsal leaves its source alone, and who returns to it takes the mark off again */
     bool source = vf_job_was_done(job, "claim") && !is_begun(job, "migrated/note") &&
-                  !job->plan->rehearse && !is_begun(job, "return");
+                  !job->plan->rehearse && !is_begun(job, "return") &&
+                  !(vf_job_lacks(job) & VF_LACKS_CLAIM);
     if (source)
         return carries_mark(job, job->source_pve, job->plan->vm_id, exact, err);
     if (target)

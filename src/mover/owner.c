@@ -237,6 +237,7 @@ static int on_open(struct owner *o, const struct vf_frame *f, struct vf_error **
                                  : disk->identity ? vf_strdup(disk->identity)
                                                   : vf_image_identity(path, format);
     vf_field_str(&b, VF_TAG_IDENTITY, identity);
+    vf_field_str(&b, VF_TAG_TEXT, disk->name);
     vf_owner_reply(o, VF_F_OPENED, 0, f->id, &b);
     return 0;
 }

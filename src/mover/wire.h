@@ -44,7 +44,7 @@ enum vf_frame_type {
     VF_F_BYE,       /* nothing more will come */
     /* program -> owner, each answered by OK, ERROR or what is named */
     VF_F_OPEN,    /* disk ID: PATH, FORMAT, WRITE, OURS, LIVE; answered by OPENED */
-    VF_F_OPENED,  /* SIZE, UNIT, MEDIA */
+    VF_F_OPENED,  /* SIZE, UNIT, MEDIA, IDENTITY, TEXT: its name */
     VF_F_CLOSE,   /* disk ID */
     VF_F_CONNECT, /* stream ID, to be dialled: PATH, or ADDRESS, PORT, USER, HOST_KEY, KEY */
     VF_F_RECEIVE, /* into disk ID: SIZE, VERIFY, FRESH, DELTA */

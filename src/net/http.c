@@ -142,11 +142,10 @@ static size_t on_body(char *data, size_t size, size_t n, void *opaque)
         h->out->got += n;
         return n;
     }
-    if (h->req->into && h->out->body.len + n > MAX_OTHER) {
-        h->out->cut = true;
+    h->out->cut = h->req->into && h->out->body.len + n > MAX_OTHER;
+    if (h->out->cut)
         return 0;
-    }
-    if (h->out->body.len + n > most(h)) {
+    if (!h->req->into && h->out->body.len + n > most(h)) {
         h->too_big = true;
         return 0;
     }

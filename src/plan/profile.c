@@ -154,6 +154,12 @@ void vf_plan_set_profile(struct vf_plan *p, const struct vf_vm *source, enum vf_
 
 /* ---- the VM as a whole ---- */
 
+const char *vf_profile_scsihw(const struct vf_plan *p, const struct vf_vm *source)
+{
+    const struct hardware *h = find(p->profile, source);
+    return h ? h->scsihw : vf_opts_get(&source->opts, "scsihw");
+}
+
 static struct vf_disk *add_fresh(struct vf_vm *vm, const char *slot, const char *storage,
                                  uint64_t size)
 {

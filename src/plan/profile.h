@@ -15,6 +15,9 @@ enum vf_profile vf_profile_for(enum vf_guest_age age);
  * NONE: all as at the source. */
 void vf_plan_set_profile(struct vf_plan *p, const struct vf_vm *source, enum vf_profile profile);
 
+/* The SCSI controller that P gives SOURCE; NULL: none that is told. */
+const char *vf_profile_scsihw(const struct vf_plan *p, const struct vf_vm *source);
+
 /* The part of vf_plan_apply() that is about the VM as a whole: board, SCSI controller, boot order,
  * and the disks that Proxmox VE makes itself (fresh). VM is what the rest of PLAN has made of
  * SOURCE. Nothing without a profile. */

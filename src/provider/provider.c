@@ -126,5 +126,6 @@ void vf_volume_clear(struct vf_volume *v)
 {
     free(v->path);
     free(v->format);
+    free(v->stamp);
     *v = (struct vf_volume){0};
 }

@@ -69,6 +69,7 @@ struct vf_replication {
 struct vf_volume {
     char *path, *format;
     uint64_t size, used; /* bytes */
+    char *stamp;         /* changes when somebody writes to it; NULL: not told */
 };
 
 /* A guest with a MAC address or the UUID of another VM. */

@@ -192,6 +192,11 @@ struct vf_ssh *vf_carrier_ssh(const struct vf_carrier *c, bool target)
     return c->ends[target].ssh;
 }
 
+const char *vf_carrier_mover(const struct vf_carrier *c)
+{
+    return c->ends[1].mover->mover;
+}
+
 unsigned vf_carrier_cores(const struct vf_carrier *c)
 {
     const struct vf_mover_host *s = c->ends[0].mover, *t = c->ends[1].mover;

@@ -53,6 +53,8 @@ void vf_carrier_leave(struct vf_carrier *c);
 int vf_carrier_open(struct vf_carrier *c, struct vf_error **err);
 /* Both are replaced when a connection is made again: not while copies run. NULL: none. */
 struct vf_ssh *vf_carrier_ssh(const struct vf_carrier *c, bool target);
+/* Path of the mover at the target's host, while it is open; borrowed. */
+const char *vf_carrier_mover(const struct vf_carrier *c);
 /* Cores of the host that has fewer. */
 unsigned vf_carrier_cores(const struct vf_carrier *c);
 /* NULL before it is open; thread-safe only from the threads that copy. */

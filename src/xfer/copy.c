@@ -25,7 +25,7 @@ struct side {
     const char *label;
     struct vf_session *session; /* while it runs */
     char *owner;                /* directory of the mover that has the disk open; NULL: none */
-    char *identity;             /* what it told of the disk */
+    char *identity, *name;      /* what it told of the disk; what messages call it */
     uint64_t size;
     bool started, ended;
     bool lost;               /* the session with its mover has ended: the mover may copy on */
@@ -89,6 +89,8 @@ static int open_disk(struct vf_copy *c, struct side *s, const struct vf_mover_ho
     s->size = vf_field_num(&m->frame, VF_TAG_SIZE, 0);
     free(s->identity);
     s->identity = vf_field_text(&m->frame, VF_TAG_IDENTITY);
+    vf_autofree char *name = vf_field_text(&m->frame, VF_TAG_TEXT);
+    vf_str_set(&s->name, name ? name : end->path);
     return 0;
 }
 
@@ -102,11 +104,11 @@ static int open_both(struct vf_copy *c, const struct vf_route *route, struct vf_
     if (o->source.size && size != o->source.size)
         return vf_fail(err, VF_E_CONFLICT,
                        "source (%s): %s has %llu bytes, not the %llu it is known to have",
-                       c->source.label, o->source.path, (unsigned long long)size,
+                       c->source.label, c->source.name, (unsigned long long)size,
                        (unsigned long long)o->source.size);
     if (!size)
         return vf_fail(err, VF_E_UNSUPPORTED, "source (%s): %s is empty", c->source.label,
-                       o->source.path);
+                       c->source.name);
     c->at_source = false;
     if (open_disk(c, &c->target, route->target, &o->target, err) < 0)
         return -1;
@@ -237,7 +239,7 @@ static int start(struct vf_copy *c, const struct vf_route *route, struct vf_erro
     c->progress->total = c->source.size;
     find_start(c);
     if (c->mark.done)
-        vf_info("copy", "%s: going on at %llu of %llu bytes", c->o.source.path,
+        vf_info("copy", "%s: going on at %llu of %llu bytes", c->source.name,
                 (unsigned long long)c->mark.done, (unsigned long long)c->source.size);
     vf_autoerror struct vf_error *e = NULL;
     int r = start_pass(c, route, &e);
@@ -613,6 +615,7 @@ static void clear_side(struct side *s)
 {
     reset_side(s);
     free(s->owner);
+    free(s->name);
     free(s->identity);
 }
 

@@ -189,6 +189,10 @@ struct vf_mover_host *vf_mover_host_open(struct vf_ssh *ssh, const struct vf_mov
     const char *local = opts->mover ? opts->mover : PKGLIBEXECDIR "/vmferry-mover";
     if (check_job(opts->job, err) < 0)
         return NULL;
+    if (ssh && opts->login) {
+        vf_fail(err, VF_E_INTERNAL, "a login is not for another host");
+        return NULL;
+    }
     struct vf_mover_host *h = vf_xcalloc(1, sizeof *h);
     h->ssh = ssh;
     h->cancel = opts->cancel;

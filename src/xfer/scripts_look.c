@@ -37,6 +37,7 @@ const char vf_script_look[] =
     "for path; do\n"
     "  if [ -e \"$path\" ]; then\n"
     "    [ -r \"$path\" ] || echo \"unreadable $path\"\n"
+    "    [ \"$(stat -f -c %T \"$path\" 2>/dev/null)\" != zfs ] || echo \"zfs $path\"\n"
     "  else\n"
     /* of a stopped VM a volume may not be there before it is activated */
     "    case $path in /dev/*) ;; *) echo \"absent $path\" ;; esac\n"

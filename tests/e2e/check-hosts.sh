@@ -71,6 +71,14 @@ if [ "$namespaces" ]; then
     says out 'warning: b1: its clock is (10 min|9 min 5[0-9]).*ahead of this' "is told"
     on beta b1 'umount /usr/bin/date; rm /tmp/date.real /tmp/date.ahead'
 
+    on beta b1 'printf "#!/bin/sh\n[ \"\$2\" = -c ] && echo zfs\n" >/tmp/stat; chmod 755 /tmp/stat; mount --bind /tmp/stat /usr/bin/stat'
+    look 0 "a directory on ZFS"
+    says out 'warning: b1: a directory on ZFS: /var/lib/vz; ZFS and qcow2' "is no place for qcow2"
+    look 0 "raw disks are" --format raw
+    ! grep -q 'a directory on ZFS' "$work/out"
+    ok $? "at home there"
+    on beta b1 'umount /usr/bin/stat; rm /tmp/stat'
+
     on beta b1 'printf "#!/bin/sh\necho head\necho x 9 8 1 99%% /\n" >/tmp/df; chmod 755 /tmp/df; mount --bind /tmp/df /usr/bin/df'
     look 3 "no room for the helper stops"
     says out 'STOP: b1: no place for the helper: /run .1 KiB free., /tmp' "and says why"

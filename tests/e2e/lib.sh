@@ -60,7 +60,7 @@ says() {
 # no_violations: no request to either API had parameters that real servers of its version would refuse;
 # $provoked (a pattern) names those that a test wants refused
 no_violations() {
-    for c in alpha beta; do
+    for c in alpha beta ${esxi-}; do
         ctl "$c" requests >"$work/requests"
         [ -s "$work/requests" ] && ! grep '"violation":"' "$work/requests" |
             grep -vE -- "${provoked:-^$}" >"$work/out"
@@ -88,6 +88,29 @@ lab_up() {
     # without them (a container) all nodes see this machine's files, and both ends are one host
     namespaces=yes
     [ "$(on alpha a1 hostname)" = a1 ] || namespaces=
+}
+
+# esxi_up OPTION…: adds the ESXi host esx1, with VMs of every kind, to the lab (see vmferry-lab --help
+# and tests/lab/vsphere/inventory.go); called before the first test, for it may be that all are skipped
+esxi_up() {
+    [ -x "$top_builddir/vsphere-sim" ] || {
+        echo "1..0 # SKIP vmferry was built without Go"
+        exit 0
+    }
+    "$lab" esxi --dir "$L" ${LAB_OPTIONS-} "$@" >"$work/out" 2>"$work/err" || {
+        sed 's/^/# /' "$work/out" "$work/err"
+        echo "Bail out! the ESXi host did not start"
+        exit 99
+    }
+    esxi=${esxi-}${esxi:+ }$(sed -n 's/ .*//p' "$work/out")
+    # SSH is only where there are namespaces
+    esxi_ssh=
+    [ ! -s "$L/${esxi##* }/hostkeys.pub" ] || esxi_ssh=yes
+}
+
+# vmdk VM [NUMBER]: the descriptor of a disk of a VM of the ESXi host, on this machine
+vmdk() {
+    echo "$L/esx1/volumes/datastore1/$1/$1${2:+_$2}.vmdk"
 }
 
 # keys CLUSTER NODE: what root's authorized_keys files there hold

@@ -301,7 +301,9 @@ int lab_up(const struct lab_options *o, struct vf_error **err)
             vf_replace_file(priv_path, priv, strlen(priv), 0600, err) ||
             vf_replace_file(pub_path, pub, strlen(pub), 0644, err);
     describe_esxi(o, "demo", &e);
-    if (!r && o->esxi) /* beside the clusters: it takes as long as they do */
+    vf_autofree char *simulator = o->esxi ? esxi_program(NULL) : NULL;
+    bool esxi = simulator != NULL; /* a build without Go has the clusters alone */
+    if (!r && esxi)                /* beside the clusters: it takes as long as they do */
         r = esxi_start(&e, err);
     bool ns = !r && !o->no_namespaces && lab_namespaces_work(o->dir);
     for (size_t i = 0, c = 0; !r && i < VF_COUNT(shapes) && c < CLUSTERS; i++) {
@@ -329,8 +331,8 @@ int lab_up(const struct lab_options *o, struct vf_error **err)
         r = start_clusters(s, logins, err);
     for (int c = 0; !r && c < CLUSTERS; c++)
         printf("%s https://%s:%d\n", s[c].cluster, s[c].addrs[0], LAB_API_PORT);
-    if (!r && o->esxi)
-        r = esxi_finish(&e, err);
+    if (e.ready_fd >= 0 && esxi_finish(&e, r ? NULL : err)) /* waited for also to be ended */
+        r = -1;
     esxi_clear(&e);
     block_close(&b);
     for (int c = 0; c < CLUSTERS; c++)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config.h"
 #include "job/advice.h"
+#include "job/job_priv.h"
 #include "plan/profile.h"
 #include "base/str.h"
 #include "tests/unit/tap.h"
@@ -171,8 +172,60 @@ static void test_windows(void)
     end(&s);
 }
 
+/* "warning profile: ..." of all that is found; "-": nothing. */
+static char *found(const struct scene *s)
+{
+    vf_autofindings struct vf_findings f = {0};
+    vf_autostrv char **lines = vf_strv_new();
+    vf_check_guest(s->plan, s->source, &f);
+    for (size_t i = 0; i < f.n; i++)
+        vf_strv_addf(&lines, "%s %s: %s", vf_severity_name(f.v[i].severity), f.v[i].subject,
+                     f.v[i].text);
+    return f.n ? vf_strv_join(lines, "\n") : vf_strdup("-");
+}
+
+static void is_found(enum vf_guest_age age, enum vf_profile profile, const char *want,
+                     const char *what)
+{
+    struct scene s;
+    begin(&s, foreign(age, "l26"), false);
+    s.source->system = vf_strdup("Debian 8");
+    vf_plan_set_profile(s.plan, s.source, profile);
+    vf_autofree char *got = found(&s);
+    if (!ok(vf_streq(want, "-") ? vf_streq(got, "-") : strstr(got, want) != NULL, "%s", what))
+        printf("# %s\n", got);
+    end(&s);
+}
+
+static void test_checks(void)
+{
+    is_found(VF_GUEST_MODERN, VF_PROFILE_MODERN, "-", "what fits is not worth a word");
+    is_found(VF_GUEST_OLD, VF_PROFILE_OLD,
+             "info net0: it is disconnected at the target until somebody has seen the VM start",
+             "an old VM's cards");
+    is_found(VF_GUEST_UNSURE, VF_PROFILE_OLD,
+             "warning profile: whether its system (Debian 8) has VirtIO drivers is not known: it "
+             "gets",
+             "a person is asked");
+    is_found(VF_GUEST_UNSURE, VF_PROFILE_MODERN, "warning profile: whether its system (Debian 8)",
+             "and warned");
+    is_found(VF_GUEST_OLD, VF_PROFILE_MODERN, "may have no VirtIO drivers", "an old one, modern");
+    is_found(VF_GUEST_WINDOWS, VF_PROFILE_MODERN, "0x7B", "Windows, modern");
+    is_found(VF_GUEST_WINDOWS, VF_PROFILE_OLD, "may lack the driver", "Windows, old");
+    is_found(VF_GUEST_WINDOWS, VF_PROFILE_WINDOWS, "-", "Windows");
+    struct scene s;
+    begin(&s, foreign(VF_GUEST_OLD, "l26"), false);
+    vf_str_set(&s.plan->disks[0].target_slot, "scsi3");
+    s.plan->disks[0].iothread = 1;
+    vf_autofree char *got = found(&s);
+    ok(strstr(got, "iothread has no effect with the SCSI controller lsi") != NULL,
+       "the controller is the profile's");
+    end(&s);
+}
+
 int main(void)
 {
+    test_checks();
     test_modern();
     test_old();
     test_windows();

@@ -49,7 +49,7 @@ static const char usage[] =
        "      --bridge FROM=TO cards of bridge FROM are put on TO; may be given again,\n"
        "                       * is every other bridge\n"
        "      --mac WHAT       keep (default), new, or an address\n"
-       "      --format FORMAT  raw or qcow2 (default: as at the source)\n"
+       "      --format FORMAT  raw, qcow2 or vmdk (default: as at the source)\n"
        "      --vmid ID        VMID at the target (default: the next free one)\n"
        "      --ignore-exists  go on although the target has a VM of this name, or\n"
        "                       is the same cluster\n"
@@ -187,7 +187,7 @@ static int good(const char *name, const char *text, const char *(*check)(const c
 
 static int take(struct options *o, int c)
 {
-    static const char *const formats[] = {"raw", "qcow2"};
+    static const char *const formats[] = {"raw", "qcow2", "vmdk"};
     static const char *const methods[] = {"copy", "remote-migrate"};
     struct vf_move *m = &o->move;
     uint64_t n = 0;

@@ -98,10 +98,6 @@ int vf_api_inventory(struct vf_esxi_api *a, const struct vf_api_wanted *wanted, 
 int vf_api_properties(struct vf_esxi_api *a, const struct vf_moref *object,
                       const char *const *paths, struct vf_soap *out, const xmlNode **props,
                       struct vf_error **err);
-/* The value of property NAME, borrowed; NULL: not set, or not to be seen. Its text; caller frees.
- */
-const xmlNode *vf_api_value(const xmlNode *props, const char *name);
-char *vf_api_text(const xmlNode *props, const char *name);
 
 /* api_list.c */
 int vf_api_vms(struct vf_esxi_way *w, struct vf_esxi_row **out, size_t *n, struct vf_error **err);
@@ -133,7 +129,5 @@ int vf_api_rename(struct vf_esxi_way *w, unsigned id, const char *name, struct v
 int vf_api_drop_snapshots(struct vf_esxi_way *w, unsigned id, struct vf_error **err);
 /* api_autostart.c */
 int vf_api_set_onboot(struct vf_esxi_way *w, unsigned id, bool onboot, struct vf_error **err);
-/* Does the host start VM by itself? */
-bool vf_api_autostarts(const xmlNode *host_props, const char *vm);
 
 #endif

@@ -3,35 +3,8 @@
  * place in the order, so that it can be switched on again as it was. */
 #include "config.h"
 #include "provider/esxi/api.h"
+#include "provider/esxi/api_read.h"
 #include "base/str.h"
-
-#include <string.h>
-#include <strings.h>
-
-/* The entry of VM; NULL: it has none. */
-static const xmlNode *entry(const xmlNode *host_props, const char *vm)
-{
-    const xmlNode *all = vf_api_value(host_props, "config.autoStart");
-    for (const xmlNode *p = vf_xml_child(all, "powerInfo"); p; p = vf_xml_next(p, "powerInfo")) {
-        vf_autofree char *key = vf_xml_text_at(p, "key");
-        if (vf_streq(key, vm))
-            return p;
-    }
-    return NULL;
-}
-
-static bool starts(const xmlNode *entry)
-{
-    vf_autofree char *action = vf_xml_text_at(entry, "startAction");
-    return action && !strcasecmp(action, "powerOn");
-}
-
-bool vf_api_autostarts(const xmlNode *host_props, const char *vm)
-{
-    vf_autofree char *enabled =
-        vf_xml_text_at(vf_api_value(host_props, "config.autoStart"), "defaults/enabled");
-    return vf_streq(enabled, "true") && starts(entry(host_props, vm));
-}
 
 static void add_as_was(struct vf_buf *b, const xmlNode *was, const char *key, const char *other)
 {
@@ -66,8 +39,8 @@ static int set(struct vf_esxi_api *a, const struct vf_moref *vm, const struct vf
     struct vf_moref manager;
     if (vf_api_properties(a, host, paths, &answer, &props, err) < 0)
         return -1;
-    const xmlNode *was = entry(props, vm->id);
-    if (starts(was) == onboot)
+    const xmlNode *was = vf_api_autostart(props, vm->id);
+    if (vf_api_is_started(was) == onboot)
         return 0;
     if (!vf_moref_read(vf_api_value(props, "configManager.autoStartManager"), &manager))
         return vf_fail(err, VF_E_UNSUPPORTED, "%s: the host starts no VMs by itself",

@@ -155,18 +155,3 @@ int vf_api_properties(struct vf_esxi_api *a, const struct vf_moref *object,
                            a->way.conf->name, object->type, object->id);
     }
 }
-
-const xmlNode *vf_api_value(const xmlNode *props, const char *name)
-{
-    for (const xmlNode *p = vf_xml_child(props, "propSet"); p; p = vf_xml_next(p, "propSet")) {
-        vf_autofree char *is = vf_xml_text_at(p, "name");
-        if (vf_streq(is, name))
-            return vf_xml_child(p, "val");
-    }
-    return NULL;
-}
-
-char *vf_api_text(const xmlNode *props, const char *name)
-{
-    return vf_xml_text(vf_api_value(props, name));
-}

@@ -3,7 +3,7 @@
 #include "config.h"
 #include "provider/esxi/esxi.h"
 #include "disk/vmdk.h"
-#include "base/log.h"
+#include "base/buf.h"
 #include "base/str.h"
 
 #include <inttypes.h>
@@ -281,6 +281,24 @@ static const char *dc_of(struct vf_esxi *e, const char *volume)
     return dc;
 }
 
+/* When the files of R were written, NULL: one of them does not say. */
+static char *stamp_of(struct vf_esxi *e, const struct vf_recipe *r)
+{
+    vf_autobuf struct vf_buf b = {0};
+    for (size_t i = 0; i < r->n_parts; i++) {
+        const struct vf_recipe_part *x = &r->parts[i];
+        struct vf_esxi_file f = {x->dc, x->datastore, x->path};
+        vf_autofree char *state = NULL;
+        uint64_t size;
+        if (!f.path)
+            continue;
+        if (e->way->ops->stat(e->way, &f, &size, &state, NULL) < 0 || !state)
+            return NULL;
+        vf_buf_printf(&b, "%s%s", b.len ? " " : "", state);
+    }
+    return vf_buf_take(&b);
+}
+
 int vf_esxi_volume(struct vf_provider *p, const char *node, const char *volume,
                    struct vf_volume *out, struct vf_error **err)
 {
@@ -293,6 +311,7 @@ int vf_esxi_volume(struct vf_provider *p, const char *node, const char *volume,
         return -1;
     *out = (struct vf_volume){
         .path = vf_recipe_text(r), .format = vf_strdup("recipe"), .size = r->size};
+    out->stamp = stamp_of(e, r);
     return 0;
 }
 

@@ -180,3 +180,18 @@ int vf_soap_fail(const char *fault, const char *text, const char *privilege, str
     }
     return vf_fail(err, VF_E_CONFLICT, "%s%s%s%s", said, *type ? " (" : "", type, *type ? ")" : "");
 }
+
+const xmlNode *vf_api_value(const xmlNode *props, const char *name)
+{
+    for (const xmlNode *p = vf_xml_child(props, "propSet"); p; p = vf_xml_next(p, "propSet")) {
+        vf_autofree char *is = vf_xml_text_at(p, "name");
+        if (vf_streq(is, name))
+            return vf_xml_child(p, "val");
+    }
+    return NULL;
+}
+
+char *vf_api_text(const xmlNode *props, const char *name)
+{
+    return vf_xml_text(vf_api_value(props, name));
+}

@@ -41,4 +41,10 @@ int vf_soap_fail(const char *fault, const char *text, const char *privilege, str
  */
 void vf_soap_fault_at(const xmlNode *n, char **fault, char **text);
 
+/* The value of property NAME in PROPS, an ObjectContent; borrowed. NULL: not set, or not to be
+ * seen.
+ */
+const xmlNode *vf_api_value(const xmlNode *props, const char *name);
+char *vf_api_text(const xmlNode *props, const char *name); /* its text; caller frees */
+
 #endif

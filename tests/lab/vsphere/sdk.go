@@ -151,6 +151,7 @@ func (h *host) answer(w http.ResponseWriter, r *http.Request, m *simulator.Metho
 	switch {
 	case forbidden[m.Name]:
 		entry["violation"] = "nothing of the source is ever removed"
+		return faultXML("NoPermission")
 	case m.Name == "RetrieveServiceContent" || m.Name == "CurrentTime":
 	case m.Name == "Login":
 		l := m.Body.(*types.Login)
