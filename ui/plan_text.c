@@ -293,7 +293,7 @@ char *vf_plan_summary(const struct vf_prepared *p)
     vf_autofree char *migrated = vf_name_with(plan->vm_name, VF_MIGRATED);
     if (plan->rehearse)
         vf_buf_printf(&b, _("  then  %s; the source is left alone\n"), what_happens(p));
-    else if (p->keeps_name)
+    else if (vf_keeps_name(p))
         vf_buf_printf(&b, _("  then  %s; the source keeps its name\n"), what_happens(p));
     else
         vf_buf_printf(&b, _("  then  %s; the source is renamed to %s\n"), what_happens(p),

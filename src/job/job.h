@@ -76,8 +76,8 @@ struct vf_prepared {
     struct vf_plan *plan; /* NULL when a finding stops that */
     struct vf_vm *source; /* as it is now; NULL likewise */
     struct vf_findings findings;
-    bool keeps_name; /* the source is not renamed: its platform or login does not let us */
-    char *way;       /* which way it is looked at (vf_provider_ops.way); NULL: there is only one */
+    unsigned lacks; /* what is not done to the source (vf_provider_ops.lacks) */
+    char *way;      /* which way it is looked at (vf_provider_ops.way); NULL: there is only one */
     uint64_t bytes;  /* allocated bytes to copy, as far as known */
     /* By vf_forecast(): how long it takes, and of that how long the VM is down; < 0: not known. */
     double forecast_seconds, forecast_down_seconds;
@@ -132,5 +132,7 @@ int vf_prepare_all(const struct vf_conf *conf, const struct vf_move *move,
                    const struct vf_asker *asker, struct vf_cancel *cancel,
                    const struct vf_check_fns *fns, uint64_t *avail, struct vf_error **err);
 void vf_prepared_free(struct vf_prepared *p);
+/* The source cannot be renamed. */
+bool vf_keeps_name(const struct vf_prepared *p);
 
 #endif

@@ -112,6 +112,10 @@ static int plan_nics(const struct vf_move *m, const char *mac_prefix, struct vf_
     vf_findings_name(&out->findings, 0, "bridge");
     if (m->mac && vf_plan_remap_mac(out->plan, m->mac, err) < 0)
         return -1;
+    /* an exported VM may have cards without an address: there is nothing to keep */
+    for (size_t i = 0; i < s->n_nics; i++)
+        if (!s->nics[i].mac && out->plan->nics[i].mac_mode == VF_MAC_KEEP)
+            out->plan->nics[i].mac_mode = VF_MAC_NEW;
     return vf_plan_choose_macs(out->plan, mac_prefix, err);
 }
 
@@ -244,7 +248,7 @@ static bool refused(unsigned id, const char *ref, const struct vf_error *why,
 static int look_at(struct vf_ends *e, unsigned id, const char *ref, struct vf_error *why,
                    struct vf_prepared *out, struct vf_error **err)
 {
-    out->keeps_name = e->src->ops->lacks && e->src->ops->lacks(e->src) & VF_LACKS_RENAME;
+    out->lacks = e->src->ops->lacks ? e->src->ops->lacks(e->src) : 0;
     out->way = e->src->ops->way ? e->src->ops->way(e->src) : NULL;
     if (id)
         out->source = vf_describe_whole(e->src, id, &why);
@@ -329,6 +333,11 @@ int vf_prepare_plan_looking(const struct vf_conf *conf, const struct vf_plan *pl
         return -1;
     }
     return 0;
+}
+
+bool vf_keeps_name(const struct vf_prepared *p)
+{
+    return p->lacks & VF_LACKS_RENAME;
 }
 
 void vf_prepared_free(struct vf_prepared *p)

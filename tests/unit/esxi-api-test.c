@@ -108,6 +108,30 @@ static void test_urls(void)
     drop(&v);
 }
 
+static void test_old_tls(void)
+{
+    static struct vsphere v;
+    vf_autoerror struct vf_error *err = NULL;
+    SERVE(&v, ((const struct canned[]){{.method = "none"}}));
+    struct httpd *old = httpd_start_old(handle, &v);
+    v.conf.urls = (char *[]){(char *)httpd_url(old), NULL};
+    v.conf.fingerprints = (char *[]){(char *)httpd_fingerprint(old), NULL};
+    ok(!open_as(&v, "r<i&ght", &err), "a host with old TLS");
+    is_error(&err, VF_E_UNSUPPORTED, "set old-tls = true", "is not spoken to unless told so");
+    v.conf.old_tls = true;
+    struct vf_esxi_way *w = open_right(&v);
+    ok(v.logins == 1, "told so, it is");
+    vf_esxi_way_free(w);
+    v.conf.fingerprints = NULL;
+    ok(!open_as(&v, "r<i&ght", &err), "a certificate that nobody knows");
+    ok(err && strstr(err->text, httpd_fingerprint(old)) && strstr(err->text, ", SHA-1 "),
+       "is shown as hosts show it, old and new");
+    is_error(&err, VF_E_TRUST, "View Support Information", "with where to look");
+    ok(v.logins == 1, "and gets no password");
+    httpd_stop(old);
+    drop(&v);
+}
+
 /* ------------------------------------------------------------------ VMs of a host */
 
 static const struct canned host[] = {
@@ -439,6 +463,7 @@ int main(void)
     test_answers();
     test_login();
     test_urls();
+    test_old_tls();
     test_vms();
     test_vcenter();
     test_now();

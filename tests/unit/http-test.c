@@ -265,6 +265,73 @@ static void test_limits(void)
     httpd_stop(s);
 }
 
+static void test_old_tls(void)
+{
+    struct site site = {0};
+    struct httpd *s = httpd_start_old(handle, &site), *other = httpd_start(true, handle, &site);
+    char *const good[] = {(char *)httpd_fingerprint(s), NULL};
+    char *const bad[] = {(char *)httpd_fingerprint(other), NULL};
+    vf_autofree char *text = NULL;
+    struct vf_http *h = open_http((struct vf_http_conf){.fingerprints = good}, NULL);
+    ok(ask(h, "POST", httpd_url(s), "/", NULL, NULL) == VF_E_NET && site.requests == 0,
+       "TLS 1.1 is not spoken by itself");
+    ok(vf_http_wants_old_tls(h), "and it is known why");
+    ok(ask(h, "POST", "http://127.0.0.1:1", "/", NULL, NULL) == VF_E_NET &&
+           !vf_http_wants_old_tls(h),
+       "which is not why nobody answers");
+    vf_http_free(h);
+    h = open_http((struct vf_http_conf){.fingerprints = good, .old_tls = true}, NULL);
+    ok(ask(h, "POST", httpd_url(s), "/", NULL, NULL) == VF_OK, "but where it is allowed");
+    vf_http_free(h);
+    h = open_http((struct vf_http_conf){.insecure = true, .old_tls = true}, NULL);
+    ok(ask(h, "POST", httpd_url(s), "/", NULL, NULL) == VF_OK, "with no check too");
+    vf_http_free(h);
+    h = open_http((struct vf_http_conf){.fingerprints = bad, .old_tls = true, .tell_sha1 = true},
+                  NULL);
+    site.requests = 0;
+    ok(ask(h, "POST", httpd_url(s), "/", NULL, &text) == VF_E_TRUST && site.requests == 0,
+       "of the certificate nothing is let off");
+    vf_autofree char *sha1 = vf_http_shown_sha1(h);
+    ok(sha1 && strlen(sha1) == 59 && strstr(text, "SHA-1 ") && strstr(text, sha1),
+       "its SHA-1 fingerprint is told where that is wanted");
+    vf_http_free(h);
+    httpd_stop(s);
+    httpd_stop(other);
+}
+
+static void test_reads(void)
+{
+    struct site site = {0};
+    struct httpd *s = httpd_start(false, handle, &site);
+    struct vf_http *h = open_http((struct vf_http_conf){0}, NULL);
+    vf_autofree char *url = vf_asprintf("%s/cut-once", httpd_url(s));
+    char type[] = "Content-Type: text/xml", *headers[] = {type, NULL};
+    struct vf_http_request req = {.method = "POST",
+                                  .url = url,
+                                  .headers = headers,
+                                  .body = "<x/>",
+                                  .body_len = 4,
+                                  .reads = true};
+    struct vf_http_answer a = {0};
+    ok(vf_http_do(h, &req, &a, NULL) == 0 && a.status == 200 && site.requests == 2,
+       "a POST that only reads is sent again");
+    ok(strstr(site.last_headers, "Content-Type: text/xml\r\n") &&
+           !strstr(site.last_headers, "urlencoded"),
+       "with a content type of its own");
+    vf_autofree char *got = vf_http_header(&a, "content-TYPE");
+    is_str(got, "application/json;charset=UTF-8", "a header of the answer");
+    ok(!vf_http_header(&a, "content"), "a part of a name is none");
+    vf_http_answer_clear(&a);
+    ok(vf_http_do(h, &req, &a, NULL) == 0 && httpd_connections(s) == 2,
+       "the next goes over the same connection");
+    vf_http_answer_clear(&a);
+    req.most = 5;
+    ok(vf_http_do(h, &req, &a, NULL) < 0, "a limit for one answer");
+    vf_http_answer_clear(&a);
+    vf_http_free(h);
+    httpd_stop(s);
+}
+
 static void test_cancel(void)
 {
     struct site site = {0};
@@ -318,6 +385,8 @@ int main(void)
     test_trust();
     test_retries();
     test_limits();
+    test_old_tls();
+    test_reads();
     test_cancel();
     test_headers();
     return done_testing();

@@ -194,7 +194,7 @@ static void make_certificate(struct httpd *s)
     EVP_PKEY_free(key);
 }
 
-struct httpd *httpd_start(bool tls, httpd_handler *handler, void *opaque)
+static struct httpd *start(bool tls, bool old, httpd_handler *handler, void *opaque)
 {
     struct httpd *s = vf_xcalloc(1, sizeof *s);
     s->handler = handler;
@@ -202,6 +202,12 @@ struct httpd *httpd_start(bool tls, httpd_handler *handler, void *opaque)
     pthread_mutex_init(&s->lock, NULL);
     if (tls)
         make_certificate(s);
+    if (old) {
+        SSL_CTX_set_security_level(s->ctx, 0);
+        SSL_CTX_set_min_proto_version(s->ctx, TLS1_VERSION);
+        SSL_CTX_set_max_proto_version(s->ctx, TLS1_1_VERSION);
+        SSL_CTX_set_cipher_list(s->ctx, "ALL:@SECLEVEL=0");
+    }
     s->stop_fd = eventfd(0, EFD_CLOEXEC);
     s->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -212,6 +218,16 @@ struct httpd *httpd_start(bool tls, httpd_handler *handler, void *opaque)
         abort();
     s->url = vf_asprintf("%s://127.0.0.1:%u", tls ? "https" : "http", ntohs(a.sin_port));
     return s;
+}
+
+struct httpd *httpd_start(bool tls, httpd_handler *handler, void *opaque)
+{
+    return start(tls, false, handler, opaque);
+}
+
+struct httpd *httpd_start_old(httpd_handler *handler, void *opaque)
+{
+    return start(true, true, handler, opaque);
 }
 
 void httpd_stop(struct httpd *s)

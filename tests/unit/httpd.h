@@ -26,6 +26,8 @@ struct httpd_answer {
 typedef void httpd_handler(void *opaque, const struct httpd_request *req, struct httpd_answer *out);
 
 struct httpd *httpd_start(bool tls, httpd_handler *handler, void *opaque);
+/* With TLS 1.0 and 1.1 only, as hosts of long ago have. */
+struct httpd *httpd_start_old(httpd_handler *handler, void *opaque);
 void httpd_stop(struct httpd *s);
 const char *httpd_url(const struct httpd *s);         /* "http://127.0.0.1:PORT" */
 const char *httpd_fingerprint(const struct httpd *s); /* "AA:BB:…" of its certificate */

@@ -6,6 +6,7 @@
 #include "ui/wizard/pages.h"
 #include "conf/added.h"
 #include "plan/profile.h"
+#include "provider/provider.h"
 #include "base/str.h"
 #include "tests/unit/screens.h"
 
@@ -412,7 +413,7 @@ static void answer_plan(struct vf_survey_answer *a, const struct vf_survey_quest
     p->plan = q->plan ? vf_plan_copy(q->plan) : make_plan(p->source, q->move);
     p->bytes = 4 * GIB;
     p->forecast_seconds = p->forecast_down_seconds = -1;
-    p->keeps_name = world.keeps_name;
+    p->lacks = world.keeps_name ? VF_LACKS_RENAME : 0;
     p->way = vf_strdup(way);
     add_places(a);
     check(a);
