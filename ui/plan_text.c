@@ -31,8 +31,9 @@ static void add_disks(struct vf_buf *b, const struct vf_prepared *p)
         const struct vf_disk *s = vf_vm_disk(p->source, d->slot);
         vf_autofree char *size = vf_format_bytes(d->size), *used = vf_format_bytes(s->used);
         const char *slot = vf_plan_slot(d);
+        vf_autofree char *from = vf_escape(s->storage ? s->storage : d->volume);
         vf_buf_printf(b, _("  disk  %-9s %s, %s used, %s (%s) -> %s (%s)"), d->slot, size, used,
-                      s->storage, s->format, d->storage, d->format);
+                      from, s->format, d->storage, d->format);
         if (!vf_streq(slot, d->slot))
             vf_buf_printf(b, _(", becomes %s"), slot);
         add_switch(b, "discard", d->discard);
@@ -65,6 +66,30 @@ static void add_nics(struct vf_buf *b, const struct vf_prepared *p)
         vf_buf_printf(b, ", %s%s%s\n", _(macs[n->mac_mode]), n->mac ? " " : "",
                       n->mac ? n->mac : "");
     }
+}
+
+/* What a VM from another hypervisor becomes. */
+static void add_import(struct vf_buf *b, const struct vf_prepared *p)
+{
+    static const char *const kinds[] = {
+        [VF_PROFILE_MODERN] = N_("modern: VirtIO disks and cards"),
+        [VF_PROFILE_OLD] = N_("old: i440fx, IDE disks, e1000 cards"),
+        [VF_PROFILE_WINDOWS] =
+            N_("windows: SATA disks and e1000 cards until it has VirtIO drivers"),
+    };
+    if (!p->plan->profile)
+        return;
+    vf_buf_printf(b, _("  kind  %s\n"), _(kinds[p->plan->profile]));
+    vf_auto(vf_vm_free) struct vf_vm *vm = vf_plan_apply(p->plan, p->source, NULL, NULL);
+    for (size_t i = 0; vm && i < vm->n_disks; i++) {
+        const struct vf_disk *d = &vm->disks[i];
+        vf_autofree char *size = vf_format_bytes(d->size);
+        if (d->fresh)
+            vf_buf_printf(b, _("  disk  %-9s %s, empty, made by Proxmox VE -> %s\n"), d->slot, size,
+                          d->storage);
+    }
+    if (p->plan->remove_snapshots)
+        vf_buf_puts(b, _("  prep  the source's snapshots are removed before its disks are read\n"));
 }
 
 static void add_around(struct vf_buf *b, const struct vf_vm *s)
@@ -171,6 +196,10 @@ static void add_waits(struct vf_buf *b, const struct vf_prepared *p)
                            : _("  wait  you are asked before it is migrated\n"));
     if (plan->wait_before_start && plan->start && plan->copy_disks)
         vf_buf_puts(b, _("  wait  you are asked before it is started at the target\n"));
+    if (plan->profile == VF_PROFILE_OLD && plan->console == VF_CONSOLE_ASK && plan->start &&
+        plan->copy_disks)
+        vf_buf_puts(b, _("  wait  you are asked whether its console is fine before its cards are "
+                         "connected\n"));
 }
 
 /* Only one that was asked for: which it will be otherwise, trying it shows. */
@@ -278,6 +307,7 @@ char *vf_plan_summary(const struct vf_prepared *p)
         add_findings(&b, &p->findings);
         return vf_buf_take(&b);
     }
+    add_import(&b, p);
     if (plan->cpu)
         vf_buf_printf(&b, _("  cpu   %s\n"), plan->cpu);
     add_around(&b, p->source);
