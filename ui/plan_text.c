@@ -68,7 +68,7 @@ static void add_nics(struct vf_buf *b, const struct vf_prepared *p)
     }
 }
 
-/* What a VM from another hypervisor becomes. */
+/* What a VM from another hypervisor becomes, and which way its data goes. */
 static void add_import(struct vf_buf *b, const struct vf_prepared *p)
 {
     static const char *const kinds[] = {
@@ -79,7 +79,9 @@ static void add_import(struct vf_buf *b, const struct vf_prepared *p)
     };
     if (!p->plan->profile)
         return;
-    vf_buf_printf(b, _("  kind  %s\n"), _(kinds[p->plan->profile]));
+    vf_autofree char *system = p->source->system ? vf_escape(p->source->system) : NULL;
+    vf_buf_printf(b, _("  kind  %s%s%s\n"), _(kinds[p->plan->profile]), system ? "; " : "",
+                  system ? system : "");
     vf_auto(vf_vm_free) struct vf_vm *vm = vf_plan_apply(p->plan, p->source, NULL, NULL);
     for (size_t i = 0; vm && i < vm->n_disks; i++) {
         const struct vf_disk *d = &vm->disks[i];
@@ -90,6 +92,11 @@ static void add_import(struct vf_buf *b, const struct vf_prepared *p)
     }
     if (p->plan->remove_snapshots)
         vf_buf_puts(b, _("  prep  the source's snapshots are removed before its disks are read\n"));
+    vf_autofree char *way = p->way ? vf_strndup(p->way, strcspn(p->way, ":")) : NULL;
+    if (p->plan->copy_disks)
+        vf_buf_printf(b,
+                      _("  data  is read by this machine%s%s, and sent on to %s: fastest there\n"),
+                      way ? ", " : "", way ? way : "", p->plan->target_node);
 }
 
 static void add_around(struct vf_buf *b, const struct vf_vm *s)
@@ -130,31 +137,6 @@ static void add_findings(struct vf_buf *b, const struct vf_findings *f)
         for (size_t i = 0; i < f->n; i++)
             if ((int)f->v[i].severity == severity)
                 add_finding(b, &f->v[i]);
-}
-
-/* What a VM from another hypervisor becomes, and which way its data goes. */
-static void add_import(struct vf_buf *b, const struct vf_prepared *p)
-{
-    static const char *const kinds[] = {
-        [VF_PROFILE_MODERN] = N_("modern (virtio disks and cards)"),
-        [VF_PROFILE_OLD] = N_("old (IDE disks, e1000 cards, off the network)"),
-        [VF_PROFILE_WINDOWS] =
-            N_("Windows (SATA and e1000 until its virtio drivers are installed)"),
-    };
-    const struct vf_plan *plan = p->plan;
-    vf_autofree char *system = p->source->system ? vf_escape(p->source->system) : NULL;
-    if (plan->profile)
-        vf_buf_printf(b, _("  hardware %s%s%s\n"), _(kinds[plan->profile]), system ? ", " : "",
-                      system ? system : "");
-    if (plan->driver_disk)
-        vf_buf_puts(b, _("  disk  a virtio disk of 1 GiB, so that Windows keeps the driver\n"));
-    if (plan->remove_snapshots)
-        vf_buf_puts(b, _("  first its snapshots at the source are removed, for good\n"));
-    vf_autofree char *way = p->way ? vf_strndup(p->way, strcspn(p->way, ":")) : NULL;
-    if (plan->copy_disks)
-        vf_buf_printf(b,
-                      _("  data  is read by this machine%s%s, and sent on to %s: fastest there\n"),
-                      way ? ", " : "", way ? way : "", plan->target_node);
 }
 
 /* So that an operator can choose: what this way does, and what ours would. */
@@ -297,8 +279,6 @@ char *vf_plan_summary(const struct vf_prepared *p)
                       test);
     } else
         add_identity(&b, plan);
-    if (p->source->guest)
-        add_import(&b, p);
     add_disks(&b, p);
     add_nics(&b, p);
     if (plan->method == VF_METHOD_REMOTE_MIGRATE) {
