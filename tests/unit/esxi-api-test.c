@@ -87,7 +87,8 @@ static void test_login(void)
     vf_autofree char *elsewhere = vf_asprintf("%s/ui/", v.urls[0]);
     v.conf.urls = (char *[]){elsewhere, NULL};
     ok(!open_as(&v, "r<i&ght", &err), "a URL of something else");
-    is_error(&err, VF_E_CORRUPT, "the answer is not", "is told");
+    is_error(&err, VF_E_UNSUPPORTED, "/ui does not answer like the vSphere API: check the URL",
+             "is told");
     drop(&v);
 }
 

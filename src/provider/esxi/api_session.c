@@ -201,7 +201,7 @@ static int greet(struct vf_esxi_api *a, struct vf_error **err)
         bool other = r < 0 && a->fault && strcasestr(vf_error_text(why), "version");
         if (other && i + 1 < VF_COUNT(versions))
             continue;
-        if (r < 0)
+        if (r < 0 && vf_error_code(why) != VF_E_CORRUPT) /* a page of something else */
             return vf_fail_with(err, VF_STEAL(why));
         break;
     }
