@@ -226,7 +226,7 @@ static int resolve_one(struct vf_esxi *e, const struct vf_esxi_row *row, struct 
         return 0;
     }
     if (warning)
-        vf_vm_leave_out(vm, volume, warning);
+        vf_vm_leave_out(vm, volume, warning)->there = true;
     vf_str_set(&d->volume, volume);
     vf_autofree char *datastore = vf_strndup(volume + 1, strcspn(volume + 1, "]"));
     vf_str_set(&d->storage, datastore);
