@@ -488,6 +488,45 @@ static void test_twins(struct vf_esxi_way *w)
     ok(n <= 2, "... and the password went out again at most for what MaxSessions asks (%zu)", n);
 }
 
+/* Every connection of the host ends; then it takes another password. */
+static void test_cut(int transport, const char *name)
+{
+    struct visitor v;
+    struct vf_esxi_file vmx = {NULL, "data store", "it's \"web\" $x/web.vmx"};
+    visitor_init(&v, &host, transport);
+    vf_auto(vf_esxi_way_free) struct vf_esxi_way *w = visit(&v, "right one", NULL);
+    vf_autofree char *check = in_dir("check"), *was = get_file(check);
+    if (!ok(w != NULL, "%s: in", name))
+        return;
+    for (int changed = 0; changed < 2; changed++) {
+        vf_autoerror struct vf_error *e = NULL;
+        vf_autofree char *pids = vf_asprintf("pkill -P %d sshd; sleep 0.3", (int)host.proc.pid);
+        if (changed)
+            fake("check", strstr(was, "tries") ? "#!/bin/sh\nexit 1\n" : "", 0755);
+        tries();
+        run((const char *[]){"sh", "-c", pids, NULL});
+        vf_autofree char *text = NULL;
+        size_t len;
+        for (int i = 0; i < 3 && !text && (!e || vf_error_is_transient(e)); i++) {
+            vf_error_free(VF_STEAL(e));
+            text = w->ops->text(w, &vmx, 100, &len, &e);
+        }
+        size_t n = tries();
+        if (!changed)
+            ok(text && n == 1, "a cut connection is made anew (%zu tries, %s)", n,
+               e ? vf_error_text(e) : "no error");
+        else
+            ok(!text && vf_error_code(e) == VF_E_AUTH && n == 1,
+               "not with a password that is wrong now: %s", e ? vf_error_text(e) : "in");
+    }
+    put_file(check, was, 0755);
+    vf_autoerror struct vf_error *e = NULL;
+    size_t len;
+    ok(!w->ops->text(w, &vmx, 100, &len, &e) && vf_error_code(e) == VF_E_AUTH && tries() == 0,
+       "... and it is not tried again");
+    visitor_clear(&v);
+}
+
 static void test_odd_host(void)
 {
     struct visitor v;
@@ -555,6 +594,8 @@ int main(int argc, char **argv)
         test_legacy(VF_SSH_AUTO, "auto");
         test_way(VF_SSH_AUTO, "openssh");
         test_way(VF_SSH_LIBSSH2, "libssh2");
+        test_cut(VF_SSH_OPENSSH, "openssh");
+        test_cut(VF_SSH_LIBSSH2, "libssh2");
         test_odd_host();
     }
     stop(&host);
