@@ -559,9 +559,9 @@ static void test_way(int transport, const char *name)
         is_str(vf_ssh_transport_name(((struct vf_esxi_ssh *)w)->login->ssh), name, "by");
         test_files(w);
         test_sums(w);
-        test_twins(w);
     }
     if (w && transport == VF_SSH_AUTO) {
+        test_twins(w);
         test_vms(w);
         test_now(w);
         test_portgroups(w);
