@@ -33,6 +33,7 @@ static const struct command {
     const char *summary; /* NULL: not listed */
 } commands[] = {
     {"move", vf_cmd_move, N_("move VMs from one cluster to another")},
+    {"import", vf_cmd_import, N_("take VMs over from ESXi, vCenter or exported files")},
     {"run", vf_cmd_run, N_("carry out a plan that was saved")},
     {"check", vf_cmd_check, N_("say whether a plan, or every VM, could be moved")},
     {"jobs", vf_cmd_jobs, N_("list what was and is being done")},

@@ -7,6 +7,8 @@
 #include "base/str.h"
 #include "plan/firewall.h"
 
+#include <string.h>
+
 static void add_switch(struct vf_buf *b, const char *name, int value)
 {
     if (value >= 0)
@@ -29,8 +31,9 @@ static void add_disks(struct vf_buf *b, const struct vf_prepared *p)
         const struct vf_disk *s = vf_vm_disk(p->source, d->slot);
         vf_autofree char *size = vf_format_bytes(d->size), *used = vf_format_bytes(s->used);
         const char *slot = vf_plan_slot(d);
+        vf_autofree char *from = vf_escape(s->storage ? s->storage : d->volume);
         vf_buf_printf(b, _("  disk  %-9s %s, %s used, %s (%s) -> %s (%s)"), d->slot, size, used,
-                      s->storage, s->format, d->storage, d->format);
+                      from, s->format, d->storage, d->format);
         if (!vf_streq(slot, d->slot))
             vf_buf_printf(b, _(", becomes %s"), slot);
         add_switch(b, "discard", d->discard);
@@ -65,6 +68,37 @@ static void add_nics(struct vf_buf *b, const struct vf_prepared *p)
     }
 }
 
+/* What a VM from another hypervisor becomes, and which way its data goes. */
+static void add_import(struct vf_buf *b, const struct vf_prepared *p)
+{
+    static const char *const kinds[] = {
+        [VF_PROFILE_MODERN] = N_("modern: VirtIO disks and cards"),
+        [VF_PROFILE_OLD] = N_("old: i440fx, IDE disks, e1000 cards"),
+        [VF_PROFILE_WINDOWS] =
+            N_("windows: SATA disks and e1000 cards until it has VirtIO drivers"),
+    };
+    if (!p->plan->profile)
+        return;
+    vf_autofree char *system = p->source->system ? vf_escape(p->source->system) : NULL;
+    vf_buf_printf(b, _("  kind  %s%s%s\n"), _(kinds[p->plan->profile]), system ? "; " : "",
+                  system ? system : "");
+    vf_auto(vf_vm_free) struct vf_vm *vm = vf_plan_apply(p->plan, p->source, NULL, NULL);
+    for (size_t i = 0; vm && i < vm->n_disks; i++) {
+        const struct vf_disk *d = &vm->disks[i];
+        vf_autofree char *size = vf_format_bytes(d->size);
+        if (d->fresh)
+            vf_buf_printf(b, _("  disk  %-9s %s, empty, made by Proxmox VE -> %s\n"), d->slot, size,
+                          d->storage);
+    }
+    if (p->plan->remove_snapshots)
+        vf_buf_puts(b, _("  prep  the source's snapshots are removed before its disks are read\n"));
+    vf_autofree char *way = p->way ? vf_strndup(p->way, strcspn(p->way, ":")) : NULL;
+    if (p->plan->copy_disks)
+        vf_buf_printf(b,
+                      _("  data  is read by this machine%s%s, and sent on to %s: fastest there\n"),
+                      way ? ", " : "", way ? way : "", p->plan->target_node);
+}
+
 static void add_around(struct vf_buf *b, const struct vf_vm *s)
 {
     const struct vf_firewall *f = s->firewall;
@@ -85,7 +119,12 @@ static void add_finding(struct vf_buf *b, const struct vf_finding *f)
     vf_buf_printf(b, "  %s: %s: %s\n", _(words[f->severity]), subject, text);
     if (f->cure)
         vf_buf_printf(b, "    %s\n", f->cure);
-    if (f->fix)
+    if (vf_streq(f->fix, VF_FIX_SNAPSHOTS))
+        vf_buf_puts(b, _("    --remove-snapshots does it; they cannot be put back\n"));
+    else if (vf_streq(f->fix, vf_fix_words[VF_FIX_SWITCH_SSH_ON]))
+        vf_buf_printf(b, _("    --fix=%s does it for the import, and puts it back at its end\n"),
+                      f->fix);
+    else if (f->fix)
         vf_buf_printf(b,
                       _("    --fix=%s does it for the move, and puts it back when it is undone\n"),
                       f->fix);
@@ -139,6 +178,10 @@ static void add_waits(struct vf_buf *b, const struct vf_prepared *p)
                            : _("  wait  you are asked before it is migrated\n"));
     if (plan->wait_before_start && plan->start && plan->copy_disks)
         vf_buf_puts(b, _("  wait  you are asked before it is started at the target\n"));
+    if (plan->profile == VF_PROFILE_OLD && plan->console == VF_CONSOLE_ASK && plan->start &&
+        plan->copy_disks)
+        vf_buf_puts(b, _("  wait  you are asked whether its console is fine before its cards are "
+                         "connected\n"));
 }
 
 /* Only one that was asked for: which it will be otherwise, trying it shows. */
@@ -222,9 +265,14 @@ char *vf_plan_summary(const struct vf_prepared *p)
         return vf_buf_take(&b);
     }
     vf_autofree char *bytes = vf_format_bytes(p->bytes);
-    vf_buf_printf(&b, _("Move %s (VMID %u, %s) from %s/%s to %s/%s\n"), plan->vm_name, plan->vm_id,
-                  _(vf_vm_state_name(p->source->state)), plan->source, p->source->node,
-                  plan->target, plan->target_node);
+    if (p->source->guest)
+        vf_buf_printf(&b, _("Import %s (%s) from %s to %s/%s\n"), plan->vm_name,
+                      _(vf_vm_state_name(p->source->state)), plan->source, plan->target,
+                      plan->target_node);
+    else
+        vf_buf_printf(&b, _("Move %s (VMID %u, %s) from %s/%s to %s/%s\n"), plan->vm_name,
+                      plan->vm_id, _(vf_vm_state_name(p->source->state)), plan->source,
+                      p->source->node, plan->target, plan->target_node);
     if (plan->rehearse) {
         vf_autofree char *test = vf_plan_target_name(plan, p->source);
         vf_buf_printf(&b, _("  test  it is called %s there; its network cards are disconnected\n"),
@@ -239,6 +287,7 @@ char *vf_plan_summary(const struct vf_prepared *p)
         add_findings(&b, &p->findings);
         return vf_buf_take(&b);
     }
+    add_import(&b, p);
     if (plan->cpu)
         vf_buf_printf(&b, _("  cpu   %s\n"), plan->cpu);
     add_around(&b, p->source);

@@ -49,10 +49,10 @@ static unsigned find_vm(struct vf_provider *p, const char *cluster, const char *
     return count > 1 ? 0 : found;
 }
 
-/* The source's format where the target storage takes it, else that storage's default; which is also
- * for what is FOREIGN. What the
- * firmware remembers: a TPM's is raw before Proxmox VE 9.1; an EFI disk that its storage has
- * rounded up has its right size only as raw, where QEMU is told it. */
+/* The source's format where the target storage takes it, else that storage's default, which is also
+ * for what is FOREIGN: of another hypervisor. What the firmware remembers: a TPM's is raw before
+ * Proxmox VE 9.1; an EFI disk that its storage has rounded up has its right size only as raw, where
+ * QEMU is told it. */
 static const char *target_format(const struct vf_storage *s, const struct vf_disk *d, bool foreign,
                                  const char *wanted)
 {
@@ -61,7 +61,7 @@ static const char *target_format(const struct vf_storage *s, const struct vf_dis
         return "raw";
     if (wanted)
         return wanted;
-    if (foreign) /* its format is of no use to anybody here */
+    if (foreign || vf_streq(d->format, "vmdk")) /* that is chosen, or of no use to anybody here */
         return s && s->formats && s->formats[0] ? s->formats[0] : "raw";
     if (s && !vf_strv_has(s->formats, d->format) && s->formats && s->formats[0])
         return s->formats[0];
@@ -112,6 +112,10 @@ static int plan_nics(const struct vf_move *m, const char *mac_prefix, struct vf_
     vf_findings_name(&out->findings, 0, "bridge");
     if (m->mac && vf_plan_remap_mac(out->plan, m->mac, err) < 0)
         return -1;
+    /* an exported VM may have cards without an address: there is nothing to keep */
+    for (size_t i = 0; i < s->n_nics; i++)
+        if (!s->nics[i].mac && out->plan->nics[i].mac_mode == VF_MAC_KEEP)
+            out->plan->nics[i].mac_mode = VF_MAC_NEW;
     return vf_plan_choose_macs(out->plan, mac_prefix, err);
 }
 

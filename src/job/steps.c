@@ -8,6 +8,11 @@ static bool copies(const struct vf_job *job)
     return job->plan->copy_disks && job->plan->n_disks > 0 && !vf_job_is_native(job);
 }
 
+static bool has_checksums(const struct vf_job *job)
+{
+    return copies(job) && job->source_pve && job->source_pve->ops->vouch;
+}
+
 static bool is_copy(const struct vf_job *job)
 {
     return !vf_job_is_native(job);
@@ -128,6 +133,8 @@ static bool tests_service(const struct vf_job *job)
  * Proxmox's own migration hands over inside "migrate". */
 const struct vf_step vf_steps[] = {
     {"preflight", N_("Check both clusters"), NULL, vf_step_preflight, NULL},
+    {"checksums", N_("Compare the files with their checksums"), has_checksums, vf_step_checksums,
+     NULL},
     {"ssh-service", N_("Switch the source host's SSH service on"), switches_ssh,
      vf_step_ssh_service, vf_undo_ssh_service},
     {"hosts", N_("Connect the hosts that hold the disks"), copies, vf_step_hosts, vf_undo_hosts},

@@ -10,6 +10,7 @@
     int vf_undo_##name(struct vf_job *job, const struct vf_record *rec, struct vf_error **err)
 
 VF_STEP(preflight);
+VF_STEP(checksums);
 VF_STEP(hosts);
 VF_UNDO(hosts);
 VF_STEP(claim);

@@ -79,6 +79,9 @@ struct vf_left_out {
     bool stop;  /* without it such a VM is not moved */
 };
 
+/* What a platform or login cannot do to a source; the steps that would are left out. */
+enum { VF_LACKS_CLAIM = 1, VF_LACKS_RENAME = 2, VF_LACKS_ONBOOT = 4, VF_LACKS_POWER = 8 };
+
 struct vf_firewall;
 
 struct vf_vm {

@@ -31,6 +31,8 @@ images() {
 plan web1 'profile = "old"; target-id = 301;' 'target-slot = "ide0"; discard = true;' \
     'model = "e1000"; disconnected = true;'
 run 0 "what it becomes is checked" check -c "$conf" "$work/web1.plan"
+says out 'kind  old: i440fx, IDE disks, e1000 cards$' "and told"
+says out 'wait  you are asked whether its console is fine' "with the question to come"
 "$vmferry" run -c "$conf" --yes "$work/web1.plan" >"$work/out" 2>"$work/err" </dev/null
 is $? 0 "an old VM"
 says out 'afterwards .*its cards are disconnected.*on b1: qm set 301 --net0 e1000=02:AA:BB:CC:DD:01,bridge=vmbr0,tag=20,firewall=1$' \
@@ -95,6 +97,8 @@ ctl alpha set-config 102 name old1
 ctl alpha set-config 102 bios ovmf
 ctl alpha set-config 102 ostype win10
 plan old1 'profile = "windows"; driver-disk = true; target-id = 303;' 'target-slot = "sata0";' 'model = "e1000";'
+run 0 "what it becomes is checked" check -c "$conf" "$work/old1.plan"
+says out 'disk  efidisk0 .*528 KiB, empty, made by Proxmox VE -> local$' "with the disks that are made"
 snapshot "$work/before"
 points=after:copy/ide0:intent
 [ "${PROFILE_POINTS-}" != all ] || points="$points torn:create:done after:create:done after:attach/boot:done"

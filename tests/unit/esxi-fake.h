@@ -294,6 +294,6 @@ static struct vf_esxi_way *fake_open_ssh(const struct vf_cluster_conf *conf, con
     return r < 0 ? NULL : fake_open(conf, true, password, err);
 }
 
-static const struct vf_esxi_doors fake_doors = {fake_open_api, fake_open_ssh};
+static const struct vf_esxi_doors fake_doors = {.api = fake_open_api, .ssh = fake_open_ssh};
 
 #endif

@@ -3,7 +3,7 @@
 #include "config.h"
 #include "tests/unit/copy-fixture.h"
 
-static const char *const targets[] = {"raw", "qcow2"};
+static const char *const targets[] = {"raw", "qcow2", "vmdk"};
 
 /* Status of a shell command in DIR. */
 VF_PRINTF(1, 2) static int sh(const char *fmt, ...)

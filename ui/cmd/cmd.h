@@ -5,6 +5,7 @@
 #define VF_UI_CMD_CMD_H
 
 int vf_cmd_move(int argc, char **argv);
+int vf_cmd_import(int argc, char **argv);
 int vf_cmd_run(int argc, char **argv);
 int vf_cmd_check(int argc, char **argv);
 int vf_cmd_attach(int argc, char **argv);

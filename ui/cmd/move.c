@@ -2,18 +2,13 @@
 /* vmferry move SRC DST NODE STORAGE VM... */
 #include "config.h"
 #include "ui/cmd/cmd.h"
-#include "ui/cmd/several.h"
+#include "ui/cmd/moving.h"
 #include "ui/say.h"
-#include "base/ciphers.h"
 #include "base/i18n.h"
 #include "base/log.h"
-#include "base/str.h"
-#include "plan/service.h"
 
 #include <getopt.h>
-#include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 static const char usage[] =
     N_("usage: vmferry move [OPTION]... SOURCE TARGET NODE STORAGE VM...\n"
@@ -82,254 +77,23 @@ static const char usage[] =
        "      --version        say which vmferry this is\n"
        "  -h, --help           this text\n");
 
-struct options {
-    struct vf_move move;
-    struct vf_carry carry;
-    bool version;
-};
-
-enum {
-    O_METHOD = 256,
-    O_SKIP_START,
-    O_SKIP_DISKS,
-    O_NO_PRECOPY,
-    O_BWLIMIT,
-    O_COMPRESS,
-    O_STREAMS,
-    O_ROUTE,
-    O_VERIFY,
-    O_BRIDGE,
-    O_MAC,
-    O_FORMAT,
-    O_VMID,
-    O_IGNORE_EXISTS,
-    O_TIMEOUT,
-    O_REHEARSE,
-    O_SERVICE,
-    O_PORTS,
-    O_ADDRESS,
-    O_WAIT_STOP,
-    O_WAIT_START,
-    O_NO_VERIFY,
-    O_SAVE,
-    O_CIPHERS,
-    O_VERSION
-};
-
 static const struct option long_options[] = {
     VF_CARRY_OPTIONS,
     VF_SEVERAL_OPTIONS,
-    {"method", required_argument, NULL, O_METHOD},
-    {"skip-start", no_argument, NULL, O_SKIP_START},
-    {"skip-disks", no_argument, NULL, O_SKIP_DISKS},
-    {"no-precopy", no_argument, NULL, O_NO_PRECOPY},
-    {"bwlimit", required_argument, NULL, O_BWLIMIT},
-    {"compress", required_argument, NULL, O_COMPRESS},
-    {"streams", required_argument, NULL, O_STREAMS},
-    {"route", required_argument, NULL, O_ROUTE},
-    {"verify", required_argument, NULL, O_VERIFY},
-    {"bridge", required_argument, NULL, O_BRIDGE},
-    {"mac", required_argument, NULL, O_MAC},
-    {"format", required_argument, NULL, O_FORMAT},
-    {"vmid", required_argument, NULL, O_VMID},
-    {"ignore-exists", no_argument, NULL, O_IGNORE_EXISTS},
-    {"stop-timeout", required_argument, NULL, O_TIMEOUT},
-    {"rehearse", no_argument, NULL, O_REHEARSE},
-    {"service-test", no_argument, NULL, O_SERVICE},
-    {"ports", required_argument, NULL, O_PORTS},
-    {"address", required_argument, NULL, O_ADDRESS},
-    {"wait-before-stop", no_argument, NULL, O_WAIT_STOP},
-    {"wait-before-start", no_argument, NULL, O_WAIT_START},
-    {"no-verify-ssl", no_argument, NULL, O_NO_VERIFY},
-    {"ssh-ciphers", required_argument, NULL, O_CIPHERS},
-    {"save-plan", required_argument, NULL, O_SAVE},
-    {"version", no_argument, NULL, O_VERSION},
+    VF_MOVING_OPTIONS,
+    {"method", required_argument, NULL, VF_O_METHOD},
+    {"no-precopy", no_argument, NULL, VF_O_NO_PRECOPY},
+    {"route", required_argument, NULL, VF_O_ROUTE},
     {0},
 };
 
-static int number(const char *name, const char *text, uint64_t min, uint64_t max, uint64_t *out)
-{
-    if (vf_parse_u64(text, min, max, out) == 0)
-        return 0;
-    vf_say(stderr, _("vmferry: %s wants a number from %" PRIu64 " to %" PRIu64 ", not '%s'\n"),
-           name, min, max, text);
-    return -1;
-}
-
-/* Options that are given or not; false: C is none of them. */
-static bool take_switch(struct options *o, int c)
-{
-    struct vf_move *m = &o->move;
-    const struct {
-        int option;
-        bool *where, value;
-    } switches[] = {
-        {O_SKIP_START, &m->skip_start, true},        {O_SKIP_DISKS, &m->skip_disks, true},
-        {O_NO_PRECOPY, &m->no_precopy, true},        {O_IGNORE_EXISTS, &m->ignore_exists, true},
-        {O_WAIT_STOP, &m->wait_before_stop, true},   {O_REHEARSE, &m->rehearse, true},
-        {O_WAIT_START, &m->wait_before_start, true}, {O_NO_VERIFY, &m->verify_tls, false},
-    };
-    for (size_t i = 0; i < VF_COUNT(switches); i++)
-        if (switches[i].option == c) {
-            *switches[i].where = switches[i].value;
-            return true;
-        }
-    return false;
-}
-
-static int good(const char *name, const char *text, const char *(*check)(const char *text))
-{
-    if (!check(text))
-        return 0;
-    vf_say(stderr, _("vmferry: %s cannot be '%s'\n"), name, text);
-    return -1;
-}
-
-static int take(struct options *o, int c)
-{
-    static const char *const formats[] = {"raw", "qcow2", "vmdk"};
-    static const char *const methods[] = {"copy", "remote-migrate"};
-    struct vf_move *m = &o->move;
-    uint64_t n = 0;
-    int i = vf_carry_option(&o->carry, c, optarg);
-    if (i)
-        return i < 0 ? -1 : 0;
-    if (take_switch(o, c))
-        return 0;
-    switch (c) {
-    case O_CIPHERS:
-        m->ciphers = optarg;
-        return good("--ssh-ciphers", optarg, vf_ciphers_check);
-    case O_SERVICE:
-        m->service_ports = m->service_ports ? m->service_ports : VF_COMMON_PORTS;
-        return 0;
-    case O_PORTS:
-        m->service_ports = optarg;
-        return good("--ports", optarg, vf_ports_check);
-    case O_ADDRESS:
-        m->service_addresses = optarg;
-        m->service_ports = m->service_ports ? m->service_ports : VF_COMMON_PORTS;
-        return good("--address", optarg, vf_addresses_check);
-    case O_VERSION:
-        o->version = true;
-        return 0;
-    case O_SAVE:
-        o->carry.save = optarg;
-        return 0;
-    case O_MAC:
-        m->mac = optarg;
-        return 0;
-    case O_BRIDGE:
-        if (m->n_bridges == VF_COUNT(m->bridges)) {
-            vf_say(stderr, _("vmferry: more than %zu times --bridge\n"), VF_COUNT(m->bridges));
-            return -1;
-        }
-        m->bridges[m->n_bridges++] = optarg;
-        return 0;
-    case O_BWLIMIT:
-        if (number("--bwlimit", optarg, 1, VF_MAX_MBPS, &n) < 0)
-            return -1;
-        m->rate = n * VF_MBPS;
-        return 0;
-    case O_STREAMS:
-        if (number("--streams", optarg, 1, VF_MAX_STREAMS, &n) < 0)
-            return -1;
-        m->streams = (unsigned)n;
-        return 0;
-    case O_COMPRESS:
-        i = vf_carry_word("--compress", optarg, vf_compress_words, VF_COMPRESS_WORDS);
-        m->compress = (unsigned)i;
-        return i < 0 ? -1 : 0;
-    case O_ROUTE:
-        i = vf_carry_word("--route", optarg, vf_route_words, VF_ROUTE_WORDS);
-        m->route = (unsigned)i;
-        return i < 0 ? -1 : 0;
-    case O_VERIFY:
-        i = vf_carry_word("--verify", optarg, vf_verify_words, VF_VERIFY_NONE + 1);
-        m->verify = (enum vf_verify)i;
-        return i < 0 ? -1 : 0;
-    case O_VMID:
-        if (number("--vmid", optarg, 100, 999999999, &n) < 0)
-            return -1;
-        m->target_id = (unsigned)n;
-        return 0;
-    case O_TIMEOUT:
-        if (number("--stop-timeout", optarg, 1, 86400, &n) < 0)
-            return -1;
-        m->shutdown_timeout = (unsigned)n;
-        return 0;
-    case O_METHOD:
-        i = vf_carry_word("--method", optarg, methods, VF_COUNT(methods));
-        m->method = (enum vf_method)i;
-        return i < 0 ? -1 : 0;
-    case O_FORMAT:
-        i = vf_carry_word("--format", optarg, formats, VF_COUNT(formats));
-        m->format = i < 0 ? NULL : formats[i];
-        return i < 0 ? -1 : 0;
-    default:
-        return -1; /* getopt has said what it does not know */
-    }
-}
-
-static enum vf_exit move_one(const struct vf_conf *conf, const struct options *o, const char *vm)
-{
-    vf_auto(vf_tty_cache_free) struct vf_tty_cache *cache = vf_tty_cache_new();
-    struct vf_move m = o->move;
-    m.vm = vm;
-    struct vf_asker asker = vf_tty_cache_asker(cache);
-    vf_autoerror struct vf_error *err = NULL;
-    struct vf_prepared p;
-    m.fixes = o->carry.fixes;
-    m.look_at_hosts = vf_carry_looks(&o->carry);
-    if (vf_prepare(conf, &m, &asker, NULL, &p, &err) < 0)
-        return vf_carry_failed(err, vm);
-    unsigned agreed = vf_carry_offer(&o->carry, &p);
-    if (agreed) {
-        m.fixes |= agreed;
-        vf_prepared_free(&p);
-        vf_tty_cache_rewind(cache);
-        if (vf_prepare(conf, &m, &asker, NULL, &p, &err) < 0)
-            return vf_carry_failed(err, vm);
-    }
-    enum vf_exit code = vf_carry_out(conf, &o->carry, &p, vm, cache, NULL, NULL);
-    vf_prepared_free(&p);
-    return code;
-}
-
-struct nth {
-    const struct vf_conf *conf;
-    struct vf_move move;
-    char *const *vms;
-};
-
-static int prepare_nth(void *opaque, size_t i, const struct vf_asker *asker,
-                       struct vf_prepared *out, struct vf_error **err)
-{
-    struct nth *n = opaque;
-    n->move.vm = n->vms[i];
-    return vf_prepare(n->conf, &n->move, asker, NULL, out, err);
-}
-
-/* The limit is for all that copy at the same time. */
-static enum vf_exit move_several(const struct vf_conf *conf, const struct options *o,
-                                 char *const *vms, size_t n)
-{
-    struct nth each = {.conf = conf, .move = o->move, .vms = vms};
-    each.move.fixes = o->carry.fixes;
-    each.move.look_at_hosts = vf_carry_looks(&o->carry);
-    size_t at_once = o->carry.parallel < n ? o->carry.parallel : n;
-    if (at_once > 1)
-        each.move.rate /= at_once;
-    return vf_several(conf, &o->carry, (const char *const *)vms, n, prepare_nth, &each);
-}
-
 int vf_cmd_move(int argc, char **argv)
 {
-    struct options o = {.move = {.verify_tls = true}};
+    struct vf_moving o = {.move = {.verify_tls = true}};
     optind = 1;
     argv[0] = (char *)"vmferry move"; /* for getopt's messages */
     for (int c; (c = getopt_long(argc, argv, VF_CARRY_LETTERS, long_options, NULL)) != -1;)
-        if (take(&o, c) < 0) {
+        if (vf_moving_option(&o, c) < 0) {
             fputs(_("See vmferry move --help.\n"), stderr);
             return VF_EXIT_USAGE;
         }
@@ -356,6 +120,5 @@ int vf_cmd_move(int argc, char **argv)
     if (!conf)
         return vf_carry_failed(err, NULL);
     size_t n = (size_t)(argc - optind - 4);
-    return n == 1 ? move_one(conf, &o, argv[optind + 4])
-                  : move_several(conf, &o, argv + optind + 4, n);
+    return vf_moving_carry_out(conf, &o, argv + optind + 4, n, NULL);
 }

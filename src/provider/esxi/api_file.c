@@ -256,7 +256,7 @@ int vf_api_file_stat(struct vf_esxi_way *w, const struct vf_esxi_file *f, uint64
     vf_autofree char *name = shown(f);
     struct vf_http_request req = {.method = "HEAD"};
     struct vf_http_answer answer = {0};
-    *state = NULL;
+    vf_autofree char *told = NULL;
     int r = request(vf_api_of(w), f, &req, NULL, &answer, err);
     bool refused = r == 0 && (answer.status == 405 || answer.status == 501);
     if (r == 0 && !refused && (answer.status != 200 || is_html(&answer)))
@@ -264,12 +264,12 @@ int vf_api_file_stat(struct vf_esxi_way *w, const struct vf_esxi_file *f, uint64
     if (r == 0) {
         vf_autofree char *length = vf_http_header(&answer, "content-length");
         char first;
-        *state = refused ? NULL : state_of(&answer);
+        told = refused ? NULL : state_of(&answer);
         if (refused || !length || vf_parse_u64(length, 0, INT64_MAX, size) < 0)
             r = read_part(vf_api_of(w), f, &first, 1, 0, size, err);
     }
     vf_http_answer_clear(&answer);
-    if (r < 0)
-        free(VF_STEAL(*state));
+    if (state)
+        *state = r < 0 ? NULL : VF_STEAL(told);
     return r < 0 ? vf_fail_prefix(err, "%s", name) : 0;
 }

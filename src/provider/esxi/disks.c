@@ -71,8 +71,9 @@ static int read_head(struct vf_esxi *e, const struct vf_esxi_file *f, struct hea
                      struct vf_error **err)
 {
     struct vf_esxi_way *w = e->way;
+    vf_autofree char *state = NULL;
     *out = (struct head){0};
-    if (w->ops->stat(w, f, &out->size, NULL, err) < 0)
+    if (w->ops->stat(w, f, &out->size, &state, err) < 0)
         return -1;
     if (out->size < VF_VMDK_TEXT) {
         out->data = w->ops->text(w, f, VF_VMDK_TEXT, &out->len, err);
@@ -145,13 +146,14 @@ static uint64_t *extent_sizes(struct vf_esxi *e, const struct vf_vmdk *d,
     for (size_t i = 0; i < d->n_extents; i++) {
         vf_autoerror struct vf_error *why = NULL;
         vf_autofree char *path = vf_vmdk_beside(f->path, &d->extents[i], &why);
+        vf_autofree char *state = NULL;
         struct vf_esxi_file x = {f->dc, f->datastore, path};
         if (path && vf_streq(path, last)) {
             sizes[i] = sizes[i - 1];
             continue;
         }
         if (!why && path)
-            e->way->ops->stat(e->way, &x, &sizes[i], NULL, &why);
+            e->way->ops->stat(e->way, &x, &sizes[i], &state, &why);
         vf_str_set(&last, path);
         if (!why)
             continue;

@@ -76,7 +76,8 @@ struct vf_esxi_way_ops {
      * NOTFOUND when it is not there. */
     char *(*text)(struct vf_esxi_way *w, const struct vf_esxi_file *f, size_t most, size_t *len,
                   struct vf_error **err);
-    /* Size and a word that changes when the file does (time stamp; caller frees; NULL: not told).
+    /* Size and a word that changes when the file does (time stamp; caller frees; NULL: not told;
+     * STATE itself may be NULL).
      * NOTFOUND. */
     int (*stat)(struct vf_esxi_way *w, const struct vf_esxi_file *f, uint64_t *size, char **state,
                 struct vf_error **err);

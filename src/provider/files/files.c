@@ -296,6 +296,9 @@ static char *hash(struct vf_provider *p, const char *volume, uint64_t n, uint64_
 {
     vf_auto(vf_recipe_free) struct vf_recipe *r = recipe_of(p, volume, NULL, err);
     *by_host = true;
+    if (r && r->image)
+        vf_fail(err, VF_E_UNSUPPORTED,
+                "%s is a sparse image, which nothing but the copy itself has unpacked", r->name);
     for (size_t i = 0; r && !r->image && i < r->n_parts; i++) {
         const struct vf_recipe_part *x = &r->parts[i];
         if (offset >= x->length) {
@@ -307,7 +310,7 @@ static char *hash(struct vf_provider *p, const char *volume, uint64_t n, uint64_
         return vf_file_sum("SHA256", x->path, x->offset + offset, n, files_of(p)->cancel, NULL,
                            NULL, err);
     }
-    if (r)
+    if (r && !r->image)
         vf_fail(err, VF_E_UNSUPPORTED, "%s: %" PRIu64 " bytes are not in one piece of one file",
                 r->name, n);
     return NULL;

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config.h"
+#include "ui/cmd/moving.h"
+#include "ui/cmd/several.h"
+#include "ui/say.h"
+#include "base/ciphers.h"
+#include "base/i18n.h"
+#include "base/str.h"
+#include "plan/service.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static int number(const char *name, const char *text, uint64_t min, uint64_t max, uint64_t *out)
+{
+    if (vf_parse_u64(text, min, max, out) == 0)
+        return 0;
+    vf_say(stderr, _("vmferry: %s wants a number from %" PRIu64 " to %" PRIu64 ", not '%s'\n"),
+           name, min, max, text);
+    return -1;
+}
+
+/* Options that are given or not; false: C is none of them. */
+static bool take_switch(struct vf_moving *o, int c)
+{
+    struct vf_move *m = &o->move;
+    const struct {
+        int option;
+        bool *where, value;
+    } switches[] = {
+        {VF_O_SKIP_START, &m->skip_start, true},
+        {VF_O_SKIP_DISKS, &m->skip_disks, true},
+        {VF_O_NO_PRECOPY, &m->no_precopy, true},
+        {VF_O_IGNORE_EXISTS, &m->ignore_exists, true},
+        {VF_O_WAIT_STOP, &m->wait_before_stop, true},
+        {VF_O_REHEARSE, &m->rehearse, true},
+        {VF_O_WAIT_START, &m->wait_before_start, true},
+        {VF_O_NO_VERIFY, &m->verify_tls, false},
+    };
+    for (size_t i = 0; i < VF_COUNT(switches); i++)
+        if (switches[i].option == c) {
+            *switches[i].where = switches[i].value;
+            return true;
+        }
+    return false;
+}
+
+static int add_rule(const char *name, const char **rules, size_t *n, size_t most)
+{
+    if (*n == most) {
+        vf_say(stderr, _("vmferry: more than %zu times %s\n"), most, name);
+        return -1;
+    }
+    rules[(*n)++] = optarg;
+    return 0;
+}
+
+static int good(const char *name, const char *text, const char *(*check)(const char *text))
+{
+    if (!check(text))
+        return 0;
+    vf_say(stderr, _("vmferry: %s cannot be '%s'\n"), name, text);
+    return -1;
+}
+
+int vf_moving_option(struct vf_moving *o, int c)
+{
+    static const char *const formats[] = {"raw", "qcow2", "vmdk"};
+    static const char *const profiles[] = {"modern", "old", "windows"};
+    static const char *const methods[] = {"copy", "remote-migrate"};
+    struct vf_move *m = &o->move;
+    uint64_t n = 0;
+    int i = vf_carry_option(&o->carry, c, optarg);
+    if (i)
+        return i < 0 ? -1 : 0;
+    if (take_switch(o, c))
+        return 0;
+    switch (c) {
+    case VF_O_CIPHERS:
+        m->ciphers = optarg;
+        return good("--ssh-ciphers", optarg, vf_ciphers_check);
+    case VF_O_SERVICE:
+        m->service_ports = m->service_ports ? m->service_ports : VF_COMMON_PORTS;
+        return 0;
+    case VF_O_PORTS:
+        m->service_ports = optarg;
+        return good("--ports", optarg, vf_ports_check);
+    case VF_O_ADDRESS:
+        m->service_addresses = optarg;
+        m->service_ports = m->service_ports ? m->service_ports : VF_COMMON_PORTS;
+        return good("--address", optarg, vf_addresses_check);
+    case VF_O_VERSION:
+        o->version = true;
+        return 0;
+    case VF_O_SAVE:
+        o->carry.save = optarg;
+        return 0;
+    case VF_O_MAC:
+        m->mac = optarg;
+        return 0;
+    case VF_O_BRIDGE:
+        return add_rule("--bridge", m->bridges, &m->n_bridges, VF_COUNT(m->bridges));
+    case VF_O_VLAN:
+        return add_rule("--vlan", m->vlans, &m->n_vlans, VF_COUNT(m->vlans));
+    case VF_O_PROFILE:
+        i = vf_carry_word("--profile", optarg, profiles, VF_COUNT(profiles));
+        m->profile = i < 0 ? VF_PROFILE_NONE : (enum vf_profile)(i + VF_PROFILE_MODERN);
+        return i < 0 ? -1 : 0;
+    case VF_O_BWLIMIT:
+        if (number("--bwlimit", optarg, 1, VF_MAX_MBPS, &n) < 0)
+            return -1;
+        m->rate = n * VF_MBPS;
+        return 0;
+    case VF_O_STREAMS:
+        if (number("--streams", optarg, 1, VF_MAX_STREAMS, &n) < 0)
+            return -1;
+        m->streams = (unsigned)n;
+        return 0;
+    case VF_O_COMPRESS:
+        i = vf_carry_word("--compress", optarg, vf_compress_words, VF_COMPRESS_WORDS);
+        m->compress = (unsigned)i;
+        return i < 0 ? -1 : 0;
+    case VF_O_ROUTE:
+        i = vf_carry_word("--route", optarg, vf_route_words, VF_ROUTE_WORDS);
+        m->route = (unsigned)i;
+        return i < 0 ? -1 : 0;
+    case VF_O_VERIFY:
+        i = vf_carry_word("--verify", optarg, vf_verify_words, VF_VERIFY_NONE + 1);
+        m->verify = (enum vf_verify)i;
+        return i < 0 ? -1 : 0;
+    case VF_O_VMID:
+        if (number("--vmid", optarg, 100, 999999999, &n) < 0)
+            return -1;
+        m->target_id = (unsigned)n;
+        return 0;
+    case VF_O_TIMEOUT:
+        if (number("--stop-timeout", optarg, 1, 86400, &n) < 0)
+            return -1;
+        m->shutdown_timeout = (unsigned)n;
+        return 0;
+    case VF_O_METHOD:
+        i = vf_carry_word("--method", optarg, methods, VF_COUNT(methods));
+        m->method = (enum vf_method)i;
+        return i < 0 ? -1 : 0;
+    case VF_O_FORMAT:
+        i = vf_carry_word("--format", optarg, formats, VF_COUNT(formats));
+        m->format = i < 0 ? NULL : formats[i];
+        return i < 0 ? -1 : 0;
+    default:
+        return -1; /* getopt has said what it does not know */
+    }
+}
+
+static enum vf_exit move_one(const struct vf_conf *conf, const struct vf_moving *o, const char *vm,
+                             struct vf_tty_cache *cache)
+{
+    struct vf_move m = o->move;
+    m.vm = vm;
+    struct vf_asker asker = vf_tty_cache_asker(cache);
+    vf_autoerror struct vf_error *err = NULL;
+    struct vf_prepared p;
+    m.fixes = o->carry.fixes;
+    m.look_at_hosts = vf_carry_looks(&o->carry);
+    if (vf_prepare(conf, &m, &asker, NULL, &p, &err) < 0)
+        return vf_carry_failed(err, vm);
+    unsigned agreed = vf_carry_offer(&o->carry, &p);
+    if (agreed) {
+        m.fixes |= agreed;
+        vf_prepared_free(&p);
+        vf_tty_cache_rewind(cache);
+        if (vf_prepare(conf, &m, &asker, NULL, &p, &err) < 0)
+            return vf_carry_failed(err, vm);
+    }
+    enum vf_exit code = vf_carry_out(conf, &o->carry, &p, vm, cache, NULL, NULL);
+    vf_prepared_free(&p);
+    return code;
+}
+
+struct nth {
+    const struct vf_conf *conf;
+    struct vf_move move;
+    char *const *vms;
+};
+
+static int prepare_nth(void *opaque, size_t i, const struct vf_asker *asker,
+                       struct vf_prepared *out, struct vf_error **err)
+{
+    struct nth *n = opaque;
+    n->move.vm = n->vms[i];
+    return vf_prepare(n->conf, &n->move, asker, NULL, out, err);
+}
+
+/* The limit is for all that copy at the same time. */
+static enum vf_exit move_several(const struct vf_conf *conf, const struct vf_moving *o,
+                                 char *const *vms, size_t n)
+{
+    struct nth each = {.conf = conf, .move = o->move, .vms = vms};
+    each.move.fixes = o->carry.fixes;
+    each.move.look_at_hosts = vf_carry_looks(&o->carry);
+    size_t at_once = o->carry.parallel < n ? o->carry.parallel : n;
+    if (at_once > 1)
+        each.move.rate /= at_once;
+    return vf_several(conf, &o->carry, (const char *const *)vms, n, prepare_nth, &each);
+}
+
+enum vf_exit vf_moving_carry_out(const struct vf_conf *conf, const struct vf_moving *o,
+                                 char *const *vms, size_t n, struct vf_tty_cache *cache)
+{
+    vf_auto(vf_tty_cache_free) struct vf_tty_cache *own = cache ? NULL : vf_tty_cache_new();
+    return n == 1 ? move_one(conf, o, vms[0], cache ? cache : own) : move_several(conf, o, vms, n);
+}
