@@ -98,6 +98,20 @@ else
     skip "import by SSH alone" "the host's shell needs namespaces"
 fi
 
+# --- a free licence: snapshots go over SSH, when that was agreed to; the source keeps its name
+if [ "$esxi_ssh" ]; then
+    ctl esx1 licence free
+    run 0 "import with a free licence" import --config="$conf" --yes --remove-snapshots --vmid 150 \
+        --bridge '*=vmbr0' --to beta --node b1 --storage local esx1 bad-snapshot
+    says out 'its snapshots .* are removed at the source' "what becomes of its snapshots was said"
+    says out 'the source keeps its notes and its name' "and what of its name"
+    is "$(vm bad-snapshot snapshots)" 0 "they are gone"
+    same "$(image beta b1 local:150/vm-150-disk-0.raw)" "$(vmdk bad-snapshot)" "bad-snapshot: its disk is the host's"
+    ctl esx1 licence full
+else
+    skip "import with a free licence" "the host's shell needs namespaces"
+fi
+
 # --- a wrong password: once
 ctl esx1 logins >"$work/logins"
 echo wrong >"$work/wrong"
