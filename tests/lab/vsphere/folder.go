@@ -184,7 +184,7 @@ func (h *host) inUse(path string) bool {
 			if rest != path && strings.HasPrefix(rest, "-") && strings.HasSuffix(rest, ".vmdk") && rest != "-000001.vmdk" {
 				return true
 			}
-			if path == base+".vmdk" && strings.Contains("monolithicSparse streamOptimized", d.spec.format) {
+			if path == base+".vmdk" && (d.spec.format == "monolithicSparse" || d.spec.format == "streamOptimized") {
 				return true
 			}
 		}
