@@ -16,6 +16,8 @@ extern const struct vf_disk_kind vf_fetch_kind;
 
 /* What there is to be told to the operator goes to NOTE. */
 void vf_fetch_begin(void (*note)(const char *text));
+/* Logs out, unless a disk is still open. */
+void vf_fetch_end(void);
 /* Takes the login that SOURCE brings. A second one is CONFLICT. */
 int vf_fetch_source(const struct vf_frame *f, struct vf_error **err);
 

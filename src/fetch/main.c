@@ -9,6 +9,8 @@ int main(int argc, char **argv)
 {
     vf_disk_add_kind(&vf_fetch_kind);
     vf_fetch_begin(vf_owner_note);
-    return vf_mover_main(
+    int status = vf_mover_main(
         argc, argv, &(struct vf_mover_program){.name = "vmferry-fetch", .source = vf_fetch_source});
+    vf_fetch_end();
+    return status;
 }

@@ -68,6 +68,14 @@ void vf_fetch_pool_join(struct vf_fetch_pool *p, int disks)
     pthread_mutex_unlock(&p->lock);
 }
 
+bool vf_fetch_pool_used(struct vf_fetch_pool *p)
+{
+    pthread_mutex_lock(&p->lock);
+    bool used = p->disks > 0;
+    pthread_mutex_unlock(&p->lock);
+    return used;
+}
+
 void *vf_fetch_pool_take(struct vf_fetch_pool *p, unsigned has, bool forced)
 {
     pthread_mutex_lock(&p->lock);

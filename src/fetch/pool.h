@@ -43,6 +43,7 @@ void vf_fetch_pool_withdraw(struct vf_fetch_pool *p, struct vf_cancel *cancel);
  * for (FORCED) it gets in any case: so it is 48 MiB for all, and 4 for each disk. */
 enum { VF_FETCH_PIECE = 4 << 20, VF_FETCH_AHEAD = 12 };
 void vf_fetch_pool_join(struct vf_fetch_pool *p, int disks);                  /* +1, -1 */
+bool vf_fetch_pool_used(struct vf_fetch_pool *p);                             /* by any */
 void *vf_fetch_pool_take(struct vf_fetch_pool *p, unsigned has, bool forced); /* NULL: not now */
 void vf_fetch_pool_give(struct vf_fetch_pool *p, void *piece);
 /* The most bytes that were ever out at once; for tests. */
