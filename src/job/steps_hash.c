@@ -47,6 +47,7 @@ struct proof {
     bool by_host, known;                   /* known: whether by_host */
     struct piece pieces[AT_ONCE];
     size_t n;
+    bool far_failed; /* it was the target that could not be asked */
     int64_t said, kept;
 };
 
@@ -168,6 +169,7 @@ static int compare(struct proof *p, struct vf_error **err)
     int rc = hash_source(p, &why);
     pthread_join(f.thread, NULL);
     vf_autoerror struct vf_error *far = f.why;
+    p->far_failed = f.rc < 0;
     if (f.rc < 0) {
         vf_fail_with(err, VF_STEAL(far));
         return vf_fail_prefix(err, _("the SHA-256 of %s at the target"), p->disk->slot);
@@ -199,7 +201,8 @@ static int compare_patiently(struct proof *p, struct vf_error **err)
             vf_str_set(&p->pieces[i].source, NULL);
             vf_str_set(&p->pieces[i].target, NULL);
         }
-        vf_job_hosts_close(p->job); /* made again: one of its connections may be what broke */
+        if (p->far_failed)
+            vf_job_hosts_close(p->job); /* and made anew */
         if (vf_cancel_sleep(p->job->cancel, delay, err) < 0)
             return -1;
     }

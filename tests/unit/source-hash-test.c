@@ -260,6 +260,12 @@ static void test_limits(void)
     said(&t, "no means there");
     trial_end(&t);
     trial_begin(&t, 8 * MIB);
+    cut_once = true;
+    ok(vf_step_source_hash(&t.job, &e) == 0 && atomic_load(&t.job.retries) == 1,
+       "what is cut off is tried again");
+    said(&t, "1 of 1 pieces");
+    trial_end(&t);
+    trial_begin(&t, 8 * MIB);
     vf_cancel_fire(t.job.cancel, "enough");
     ok(vf_step_source_hash(&t.job, &e) < 0 && vf_error_code(e) == VF_E_CANCELLED,
        "it can be cancelled: %s", vf_error_text(e));
