@@ -7,6 +7,8 @@
 #include "base/str.h"
 #include "plan/firewall.h"
 
+#include <string.h>
+
 static void add_switch(struct vf_buf *b, const char *name, int value)
 {
     if (value >= 0)
@@ -66,7 +68,7 @@ static void add_nics(struct vf_buf *b, const struct vf_prepared *p)
     }
 }
 
-/* What a VM from another hypervisor becomes. */
+/* What a VM from another hypervisor becomes, and which way its data goes. */
 static void add_import(struct vf_buf *b, const struct vf_prepared *p)
 {
     static const char *const kinds[] = {
@@ -77,7 +79,9 @@ static void add_import(struct vf_buf *b, const struct vf_prepared *p)
     };
     if (!p->plan->profile)
         return;
-    vf_buf_printf(b, _("  kind  %s\n"), _(kinds[p->plan->profile]));
+    vf_autofree char *system = p->source->system ? vf_escape(p->source->system) : NULL;
+    vf_buf_printf(b, _("  kind  %s%s%s\n"), _(kinds[p->plan->profile]), system ? "; " : "",
+                  system ? system : "");
     vf_auto(vf_vm_free) struct vf_vm *vm = vf_plan_apply(p->plan, p->source, NULL, NULL);
     for (size_t i = 0; vm && i < vm->n_disks; i++) {
         const struct vf_disk *d = &vm->disks[i];
@@ -88,6 +92,11 @@ static void add_import(struct vf_buf *b, const struct vf_prepared *p)
     }
     if (p->plan->remove_snapshots)
         vf_buf_puts(b, _("  prep  the source's snapshots are removed before its disks are read\n"));
+    vf_autofree char *way = p->way ? vf_strndup(p->way, strcspn(p->way, ":")) : NULL;
+    if (p->plan->copy_disks)
+        vf_buf_printf(b,
+                      _("  data  is read by this machine%s%s, and sent on to %s: fastest there\n"),
+                      way ? ", " : "", way ? way : "", p->plan->target_node);
 }
 
 static void add_around(struct vf_buf *b, const struct vf_vm *s)
@@ -110,7 +119,12 @@ static void add_finding(struct vf_buf *b, const struct vf_finding *f)
     vf_buf_printf(b, "  %s: %s: %s\n", _(words[f->severity]), subject, text);
     if (f->cure)
         vf_buf_printf(b, "    %s\n", f->cure);
-    if (f->fix)
+    if (vf_streq(f->fix, VF_FIX_SNAPSHOTS))
+        vf_buf_puts(b, _("    --remove-snapshots does it; they cannot be put back\n"));
+    else if (vf_streq(f->fix, vf_fix_words[VF_FIX_SWITCH_SSH_ON]))
+        vf_buf_printf(b, _("    --fix=%s does it for the import, and puts it back at its end\n"),
+                      f->fix);
+    else if (f->fix)
         vf_buf_printf(b,
                       _("    --fix=%s does it for the move, and puts it back when it is undone\n"),
                       f->fix);
@@ -251,9 +265,14 @@ char *vf_plan_summary(const struct vf_prepared *p)
         return vf_buf_take(&b);
     }
     vf_autofree char *bytes = vf_format_bytes(p->bytes);
-    vf_buf_printf(&b, _("Move %s (VMID %u, %s) from %s/%s to %s/%s\n"), plan->vm_name, plan->vm_id,
-                  _(vf_vm_state_name(p->source->state)), plan->source, p->source->node,
-                  plan->target, plan->target_node);
+    if (p->source->guest)
+        vf_buf_printf(&b, _("Import %s (%s) from %s to %s/%s\n"), plan->vm_name,
+                      _(vf_vm_state_name(p->source->state)), plan->source, plan->target,
+                      plan->target_node);
+    else
+        vf_buf_printf(&b, _("Move %s (VMID %u, %s) from %s/%s to %s/%s\n"), plan->vm_name,
+                      plan->vm_id, _(vf_vm_state_name(p->source->state)), plan->source,
+                      p->source->node, plan->target, plan->target_node);
     if (plan->rehearse) {
         vf_autofree char *test = vf_plan_target_name(plan, p->source);
         vf_buf_printf(&b, _("  test  it is called %s there; its network cards are disconnected\n"),

@@ -78,7 +78,7 @@ struct vf_prepared {
     struct vf_findings findings;
     unsigned lacks; /* what is not done to the source (vf_provider_ops.lacks) */
     char *way;      /* which way it is looked at (vf_provider_ops.way); NULL: there is only one */
-    uint64_t bytes; /* allocated bytes to copy, as far as known */
+    uint64_t bytes;  /* allocated bytes to copy, as far as known */
     /* By vf_forecast(): how long it takes, and of that how long the VM is down; < 0: not known. */
     double forecast_seconds, forecast_down_seconds;
 };

@@ -77,6 +77,7 @@ struct vf_left_out {
     char *what, *why;
     bool minor; /* as it should be: nothing for anybody to do */
     bool stop;  /* without it such a VM is not moved */
+    bool there; /* it will be there; WHY is what is to be known about it */
 };
 
 /* What a platform or login cannot do to a source; the steps that would are left out. */

@@ -6,6 +6,7 @@
 #include "ui/wizard/pages.h"
 #include "conf/added.h"
 #include "plan/profile.h"
+#include "provider/provider.h"
 #include "base/str.h"
 #include "tests/unit/screens.h"
 
@@ -334,14 +335,14 @@ static void test_files(void)
 static struct {
     enum vf_guest_age guest;
     const char *system;
-    bool snapshots, ssh_off;
-    unsigned lacks;
+    bool runs, snapshots, ssh_off, keeps_name;
 } world;
 
 static struct vf_vm *source_vm(void)
 {
     struct vf_vm *v = crm();
     v->guest = world.guest;
+    v->state = world.runs ? VF_VM_RUNNING : VF_VM_STOPPED;
     vf_str_set(&v->system, world.system);
     return v;
 }
@@ -412,7 +413,7 @@ static void answer_plan(struct vf_survey_answer *a, const struct vf_survey_quest
     p->plan = q->plan ? vf_plan_copy(q->plan) : make_plan(p->source, q->move);
     p->bytes = 4 * GIB;
     p->forecast_seconds = p->forecast_down_seconds = -1;
-    p->lacks = world.lacks;
+    p->lacks = world.keeps_name ? VF_LACKS_RENAME : 0;
     p->way = vf_strdup(way);
     add_places(a);
     check(a);
@@ -501,10 +502,21 @@ static void test_story(void)
     ok(vf_streq(p->source, "esx1") && vf_streq(p->nics[1].bridge, "vmbr1") &&
            p->nics[1].tag == VF_VLAN_KEEP && p->profile == VF_PROFILE_OLD,
        "with what was chosen");
+    walk("p");
+    screen("import-plan", 24, 80);
+    ok(shows("Import crm (stopped) from esx1 to beta/b1") && shows("renamed to crm--MIGRATED"),
+       "it is said as an import");
+    world.keeps_name = true;
+    walk("<r");
+    walk("p");
+    ok(shows("the source keeps its name") && !shows("MIGRATED"),
+       "no name is said that it never has");
+    world.keeps_name = false;
 }
 
 static void test_hardware(void)
 {
+    world.runs = true;
     arrive(VF_GUEST_OLD, "Debian GNU/Linux 7");
     walk("\n\n\n\n");
     ok(shows("old: IDE, e1000, off the network (Debian GNU/Linux 7)"), "old hardware, and why");
@@ -524,6 +536,7 @@ static void test_hardware(void)
            vf_streq(plan()->nics[0].model, "virtio") && plan()->nics[0].disconnected < 0,
        "and with it disks and cards");
     ok(!shows("Connected"), "what is of old ones alone is gone");
+    world.runs = false;
     enter("Disk scsi0");
     ok(shows("IO thread") && shows("writeback"), "its settings");
     enter("Format");

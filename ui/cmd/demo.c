@@ -37,9 +37,10 @@ static int import(const char *dir, char *conf)
         return VF_EXIT_DONE;
     putchar('\n');
     fflush(stdout);
-    char *argv[] = {"move", "-c",   conf, "--yes", "--bridge",  "VM Network=vmbr0",
-                    "esx1", "beta", "b1", "local", "old-lenny", NULL};
-    return vf_cmd_move(VF_COUNT(argv) - 1, argv);
+    char *argv[] = {"import",           "-c",    conf,   "--yes",     "--bridge",
+                    "VM Network=vmbr0", "--to",  "beta", "--node",    "b1",
+                    "--storage",        "local", "esx1", "old-lenny", NULL};
+    return vf_cmd_import(VF_COUNT(argv) - 1, argv);
 }
 
 int vf_cmd_demo(int argc, char **argv)

@@ -119,9 +119,12 @@ static void offer_consoles(const struct vf_sheet *s, json_t *choices)
         vf_offer(choices, vf_console_words[i], _(labels[i]));
 }
 
+/* Nobody is asked about one that is not started. */
 static bool is_old(const struct vf_sheet *s)
 {
-    return vf_sheet_imports(s) && s->plan->profile == VF_PROFILE_OLD;
+    const struct vf_vm *v = vf_sheet_source(s);
+    return vf_sheet_imports(s) && s->plan->profile == VF_PROFILE_OLD && s->plan->start &&
+           v->state != VF_VM_STOPPED;
 }
 
 static const struct vf_setting settings[] = {

@@ -1,0 +1,140 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# The wizard imports VMs: from an ESXi host that is configured, in a few keys; from one that is added
+# and whose SSH service is switched on for it; from an exported file.
+. "${top_srcdir:-.}/tests/e2e/lib.sh"
+. "${top_srcdir:-.}/tests/e2e/screen.sh"
+lab_up
+esxi_up --profile demo
+[ "$esxi_ssh" ] || {
+    echo "1..0 # SKIP without namespaces the host has no SSH"
+    exit 0
+}
+conf=$L/vmferry.conf
+wizard() {
+    presses=0
+    at_terminal "${1-} $vmferry -c $conf"
+    tmux -L "$screen" resize-window -x "${2:-80}" -y "${3:-24}"
+}
+data=$L/esx1/volumes/datastore1
+
+# --- the story: a host that is configured, a VM that is stopped
+wizard
+sees 'Import VMs from ESXi' "it begins with what can be done"
+press Down Enter
+sees '> esx1' "the configured hosts; no Proxmox cluster"
+press Enter
+sees 'Looked at by the API' "which way is said"
+sees '> old-lenny +stopped +Debian' "its VMs, with their systems"
+press Enter
+sees '> alpha' "clusters, to which the host does not belong"
+! grep -q esx1.*https "$work/out"
+ok $? "that is"
+press Down Enter
+sees '> b1' "nodes"
+press Enter
+sees '> local' "storages"
+press Enter
+sees '> Network +\*STOP +VM Network +-> \?' "the plan, complete, but for the port group's bridge"
+sees 'Hardware +old: IDE' "with the hardware of its age"
+sees 'Data +via this machine, by the API; fastest on b1' "and which way its data goes"
+press Enter
+sees 'VM Network: to which bridge' "a bridge is chosen"
+press /
+typed vmbr1
+press Enter
+sees '> Start +import old-lenny now \([nw]' "which nothing stops any more"
+press Enter
+sees 'Import old-lenny now\?' "the start is asked about"
+press Enter
+sees 'Report: old-lenny, esx1 -> beta/b1: done' "and followed to its report"
+echo "# $presses keys beside what was typed"
+[ $presses -le 15 ]
+ok $? "in at most 15 keys"
+sees 'old-lenny--MIGRATED' "which says where the source is"
+press q
+sees 'exit=0' "and leaves with its exit code"
+config beta b1 101 >"$work/out"
+says out '^ide0: local:101/vm-101-disk-0.raw' "its disk is on IDE"
+says out '^net0: e1000=.*bridge=vmbr1.*link_down=1' "its card is on the bridge, off the network"
+same "$data/old-lenny/old-lenny-flat.vmdk" "$(image beta b1 local:101/vm-101-disk-0.raw)" \
+    "with what was on it"
+
+# --- an exported file, on the smallest screen
+mkdir "$work/export"
+cp "$data/old-lenny"/*.vm?? "$data/old-lenny"/*.vmx "$work/export/" 2>/dev/null
+wizard "LC_ALL=C TERM=vt100" 60 16
+sees 'Import VMs' "at 60x16, with a terminal that can little"
+press Down Enter
+sees 'Exported files' "files are a source, too"
+press End Enter
+sees 'File or directory' "a path is asked for"
+typed "$work/exp"
+press Tab
+sees 'export/' "Tab completes it"
+press Enter
+sees 'old-lenny +stopped' "its VMs"
+press Enter
+sees 'To which cluster' "to a cluster"
+press Down Enter
+sees '> b1' "nodes"
+press Enter
+sees '> local' "storages"
+press Enter
+sees 'import old-lenny now \([nwS]' "the same plan"
+press p
+sees 'Import old-lenny \(stopped\) from /' "said as an import"
+press End
+sees 'the source keeps its name' "of a file that stays as it is"
+press Escape q
+sees 'Leave vmferry' "and out"
+press 2 Enter
+sees 'exit=0' "as it came"
+
+# --- a host that is added: its certificate compared, SSH switched on and off again
+sed '/name = "esx1"/,$d' "$conf" | sed '$d' | sed '$s/},*$/}/' >"$L/bare.conf"
+echo ');' >>"$L/bare.conf"
+ctl esx1 ssh off
+address=$(sed -n 's,.*https://\([0-9.]*\):443.*,\1,p' "$conf")
+print=$(sed -n '/name = "esx1"/,$ s/.*fingerprint = "\(.*\)".*/\1/p' "$conf")
+sha1=$(openssl s_client -connect "$address:443" </dev/null 2>/dev/null | openssl x509 -noout -fingerprint -sha1 |
+    sed 's/.*=//')
+conf=$L/bare.conf
+wizard
+sees 'Import VMs' "without a host"
+press Down Enter
+sees '> Add a host' "one is added"
+press Enter
+sees 'Which ESXi host' "with a form"
+typed "$address"
+press Enter
+typed wrong
+press Enter
+sees "Is this the certificate of $address" "its certificate is shown"
+grep -qF "${print%:*:*:*:*:*:*:*:*:*:*:*:*:*:*:*:*}" "$work/out"
+ok $? "with its SHA-256 fingerprint"
+grep -qF "$sha1" "$work/out"
+ok $? "and the SHA-1 that old consoles show"
+press 1 Enter
+sees '^ *> Password' "a wrong password is said beside the password"
+sees 'not tried again by itself' "and that it is tried once"
+ctl esx1 logins >"$work/logins"
+says logins ' wrong 1 ' "which it was"
+typed "$(cat "$L/esx1/password")"
+press Enter
+sees 'Keep the host' "the login is good"
+sees 'by the API' "and which way it went"
+press 1 Enter
+sees 'web-modern +running' "its VMs"
+press /
+typed web-modern
+press Enter
+sees '> alpha' "to a cluster"
+press Down Enter
+sees '> b1' "nodes"
+press Enter
+sees '> local' "storages"
+press Enter
+sees '> Network .* \?' "the plan"
+sees 'SSH service of' "which tells that SSH is off"
+done_testing
