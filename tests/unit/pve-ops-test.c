@@ -148,7 +148,7 @@ static void test_lists(void)
     is_str(st[0].path, "/var/lib/vz", "path");
     vf_autofree char *formats = vf_strv_join(st[0].formats, " "),
                      *block = vf_strv_join(st[2].formats, " ");
-    is_str(formats, "qcow2 raw", "formats, the configured one first");
+    is_str(formats, "qcow2 raw vmdk", "formats, the configured one first");
     is_str(block, "raw", "block storage");
     ok(st[0].images && !st[1].images && !st[1].active && st[1].shared && st[0].avail == 70168911872,
        "fields");
