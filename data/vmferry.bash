@@ -37,6 +37,7 @@ _vmferry() {
         --route) words="auto local direct reverse relay" ;;
         --fix) words="suspend-ha suspend-replication eject-iso lift-protection switch-ssh-on" ;;
         --mac) words="keep new" ;;
+        --profile) words="modern old windows" ;;
         --color) words="auto never" ;;
         --at | --return) return ;;
         --parallel-guests) words="2 3 4 8" ;;
@@ -51,7 +52,7 @@ _vmferry() {
                 config) [[ $COMP_CWORD -eq 2 ]] && words=import ;;
                 esac
                 case $cmd in
-                run | check | config)
+                run | check | config | import)
                     [[ $words ]] || mapfile -t COMPREPLY < <(compgen -f -- "$cur")
                     ;;
                 esac

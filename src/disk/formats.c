@@ -206,7 +206,7 @@ static int vhdx_head(int fd, uint64_t size, const char *path, struct vf_image_he
 }
 
 static const struct vf_image_format formats[] = {
-    {"qcow2", true, true, qcow2_head}, {"vmdk", false, true, vmdk_head},
+    {"qcow2", true, true, qcow2_head}, {"vmdk", true, true, vmdk_head},
     {"vhdx", false, true, vhdx_head},  {"vdi", false, true, vdi_head},
     {"vpc", false, false, vpc_head},
 };

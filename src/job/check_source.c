@@ -150,8 +150,8 @@ void vf_tell_left_out(const struct vf_view *v, const struct vf_left_out *l, stru
     if (l->stop)
         vf_finding_add(f, VF_STOP, l->what, NULL, "%s", _(l->why));
     else if (v->plan->method != VF_METHOD_REMOTE_MIGRATE || !vf_native_carries(l))
-        vf_finding_add(f, l->minor ? VF_INFO : VF_WARN, l->what, NULL, _("not carried over; %s"),
-                       _(l->why));
+        vf_finding_add(f, l->minor ? VF_INFO : VF_WARN, l->what, NULL,
+                       l->there ? "%s" : _("not carried over; %s"), _(l->why));
 }
 
 VF_CHECK(pending)

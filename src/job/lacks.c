@@ -44,7 +44,12 @@ char *vf_job_disk_stamps(struct vf_job *job, struct vf_error **err)
     vf_autobuf struct vf_buf b = {0};
     for (size_t i = 0; i < job->source->n_disks; i++) {
         struct vf_volume v = {0};
-        int r = p->ops->volume(p, job->source->node, job->source->disks[i].volume, &v, err);
+        vf_autoerror struct vf_error *why = NULL;
+        int r = p->ops->volume(p, job->source->node, job->source->disks[i].volume, &v, &why);
+        if (r < 0 && (vf_error_is_transient(why) || vf_error_code(why) == VF_E_CANCELLED))
+            vf_fail_with(err, VF_STEAL(why));
+        else if (r < 0) /* a running VM has them open */
+            vf_fail(err, VF_E_PERMISSION, "%s", vf_error_text(why));
         if (r == 0 && !v.stamp)
             r = vf_fail(err, VF_E_PERMISSION, _("%s does not tell when disks were written"),
                         job->plan->source);

@@ -61,7 +61,7 @@ static const char *target_format(const struct vf_storage *s, const struct vf_dis
         return "raw";
     if (wanted)
         return wanted;
-    if (foreign) /* its format is of no use to anybody here */
+    if (foreign || vf_streq(d->format, "vmdk")) /* that is chosen, or of no use to anybody here */
         return s && s->formats && s->formats[0] ? s->formats[0] : "raw";
     if (s && !vf_strv_has(s->formats, d->format) && s->formats && s->formats[0])
         return s->formats[0];

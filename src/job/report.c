@@ -144,7 +144,7 @@ json_t *vf_report(struct vf_job *job, enum vf_exit code, const struct vf_error *
     const struct vf_vm *vm = job->target ? job->target : job->source; /* the target knows more */
     for (size_t i = 0; vm && i < vm->n_left_out; i++) {
         const struct vf_left_out *l = &vm->left_out[i];
-        if (native && vf_native_carries(l))
+        if (l->there || (native && vf_native_carries(l)))
             continue;
         vf_autofree char *what = vf_escape(l->what), *why = vf_escape(l->why);
         json_array_append_new(left, json_pack("{s:s, s:s}", "what", what, "why", why));

@@ -173,6 +173,10 @@ static struct vf_ssh *open_any(struct vf_ssh *taken, char *const *addresses,
         if (s->conn)
             s->ops->close(s);
         bool spent = s->once && s->once->sent;
+        if (vf_error_code(e) == VF_E_NET && spent) /* who tries again would send it again */
+            vf_fail(err, VF_E_AUTH,
+                    "the login broke after the password was sent, which is not tried again: %s",
+                    vf_error_text(e));
         if (vf_error_code(e) != VF_E_NET || spent) {
             vf_fail_with(err, VF_STEAL(e));
             vf_fail_prefix(err, "ssh to %s (%s)", label, *a);

@@ -180,6 +180,7 @@ static void copy_lists(struct vf_vm *c, const struct vf_vm *vm)
         struct vf_left_out *d = vf_vm_leave_out(c, s->what, s->why);
         d->minor = s->minor;
         d->stop = s->stop;
+        d->there = s->there;
     }
 }
 

@@ -77,7 +77,11 @@ struct vf_left_out {
     char *what, *why;
     bool minor; /* as it should be: nothing for anybody to do */
     bool stop;  /* without it such a VM is not moved */
+    bool there; /* it will be there; WHY is what is to be known about it */
 };
+
+/* What a platform or login cannot do to a source; the steps that would are left out. */
+enum { VF_LACKS_CLAIM = 1, VF_LACKS_RENAME = 2, VF_LACKS_ONBOOT = 4, VF_LACKS_POWER = 8 };
 
 struct vf_firewall;
 

@@ -101,9 +101,6 @@ enum vf_pool { VF_POOL_THERE, VF_POOL_MAY, VF_POOL_NEVER };
 #define VF_HA_STARTED "started"
 #define VF_HA_IGNORED "ignored"
 
-/* What a platform or login cannot do to a source; the steps that would are left out. */
-enum { VF_LACKS_CLAIM = 1, VF_LACKS_RENAME = 2, VF_LACKS_ONBOOT = 4, VF_LACKS_POWER = 8 };
-
 /* Where its disks are read: by a mover on their node; by vmferry-fetch on this machine, over the
  * network or from files here. */
 enum vf_disks_at { VF_DISKS_AT_NODE, VF_DISKS_FETCHED };

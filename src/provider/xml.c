@@ -90,11 +90,24 @@ char *vf_xml_attr(const xmlNode *n, const char *name)
     return NULL;
 }
 
+char *vf_xml_plain_attr(const xmlNode *n, const char *name)
+{
+    xmlChar *value = n ? xmlGetNoNsProp((xmlNode *)(uintptr_t)n, (const xmlChar *)name) : NULL;
+    char *out = value ? vf_strdup((const char *)value) : NULL;
+    xmlFree(value);
+    return out;
+}
+
 bool vf_xml_is_a(const xmlNode *n, const char *type)
 {
-    vf_autofree char *is = vf_xml_attr(n, "type");
-    const char *colon = is ? strrchr(is, ':') : NULL;
-    return vf_streq(colon ? colon + 1 : is, type);
+    static const char xsi[] = "http://www.w3.org/2001/XMLSchema-instance";
+    xmlChar *is =
+        n ? xmlGetNsProp((xmlNode *)(uintptr_t)n, (const xmlChar *)"type", (const xmlChar *)xsi)
+          : NULL;
+    const char *colon = is ? strrchr((const char *)is, ':') : NULL;
+    bool same = is && vf_streq(colon ? colon + 1 : (const char *)is, type);
+    xmlFree(is);
+    return same;
 }
 
 void vf_xml_add_text(struct vf_buf *b, const char *text)

@@ -32,6 +32,8 @@ char *vf_xml_content(const xmlNode *n); /* with its blanks */
 char *vf_xml_text_at(const xmlNode *n, const char *path);
 /* An attribute, whatever its namespace; NULL: not there. Caller frees. */
 char *vf_xml_attr(const xmlNode *n, const char *name);
+/* The same of no namespace: <val xsi:type="ManagedObjectReference" type="HostSystem"> has two. */
+char *vf_xml_plain_attr(const xmlNode *n, const char *name);
 /* Is attribute xsi:type TYPE, whatever its prefix? */
 bool vf_xml_is_a(const xmlNode *n, const char *type);
 

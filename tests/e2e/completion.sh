@@ -40,6 +40,9 @@ offers remote-migrate vmferry move --method = r
 offers json vmferry run --progress ''
 offers some.plan vmferry run so
 offers import vmferry config ''
+offers --remove-snapshots vmferry import --r
+offers windows vmferry import --profile w
+offers some.plan vmferry import so
 offers some.plan vmferry move --config so
 offers 20261121-120000-abcdef vmferry attach 2026
 offers 20261121-120000-abcdef vmferry pause ''

@@ -31,5 +31,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int vlan = vf_esxcli_vlan(text, "VM Network");
     if (vlan < -1 || vlan > 4095)
         abort();
+    if (vf_vimcmd_snapshots(text) > lines)
+        abort();
+    free(vf_vimcmd_question(text));
+    vf_autostrv char **addresses = vf_vimcmd_addresses(text);
+    for (char **a = addresses; *a; a++)
+        if (!**a || (*a)[strspn(*a, "0123456789abcdefABCDEF.:")])
+            abort();
+    struct vf_vimcmd_autostart start;
+    vf_vimcmd_autostart(text, 12, &start);
+    struct vf_esxcli_group *groups;
+    size_t n_groups;
+    vf_autoerror struct vf_error *none = NULL;
+    if (vf_esxcli_groups(text, &groups, &n_groups, &none) < 0 && !none)
+        abort();
+    if (n_groups > lines)
+        abort();
+    vf_esxcli_groups_free(groups, n_groups);
     return 0;
 }

@@ -98,6 +98,9 @@ ok $? "one that is made is in the VMX file, escaped"
 soap esx1 Rename_Task VirtualMachine 2 '<newName>old-lenny--MIGRATED</newName>'
 grep -q '^displayName = "old-lenny--MIGRATED"$' "$L/esx1/volumes/datastore1/old-lenny/old-lenny.vmx"
 ok $? "so is a name"
+ctl esx1 vm bad-snapshot snapshot; ctl esx1 vim-cmd vmsvc/snapshot.get 31 >"$work/out"
+has '^|-ROOT$' && has '^--Snapshot Name        : before update$' && has '^--|-CHILD$' && has '^----Snapshot Id        : 2$'
+ok $? "snapshots upon snapshots"
 before=$(sha256sum <"$L/esx1/volumes/datastore1/bad-snapshot/bad-snapshot-flat.vmdk")
 soap esx1 RemoveAllSnapshots_Task VirtualMachine 31 '<consolidate>true</consolidate>'
 grep -q '^scsi0:0.fileName = "bad-snapshot.vmdk"$' "$L/esx1/volumes/datastore1/bad-snapshot/bad-snapshot.vmx" &&
@@ -121,6 +124,10 @@ test "$(file old-lenny/)" = "200 text/html; charset=utf-8" && has old-lenny-flat
 ok $? "a directory is a page"
 test "$(file web-modern/web-modern-flat.vmdk -r 0-9)" = "500 text/html; charset=utf-8"
 ok $? "a running VM has locked its disks"
+test "$(file web-modern/web-modern_1.vmdk)" = "200 application/octet-stream" && has web-modern_1-flat.vmdk
+ok $? "but not their descriptors"
+test "$(file web-modern/web-modern-flat.vmdk -I)" = "200 application/octet-stream"
+ok $? "whose size can be seen"
 soap esx1 ShutdownGuest VirtualMachine 1 ''
 i=0; until test "$(file web-modern/web-modern-flat.vmdk -r 0-9)" = "206 application/octet-stream" || test $i -gt 100; do i=$((i + 1)); sleep 0.1; done
 test $i -le 100; ok $? "until it has shut down"

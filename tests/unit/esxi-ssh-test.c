@@ -379,7 +379,7 @@ static void test_power(struct vf_esxi_way *w)
 
 /* ---- files ---- */
 
-static void test_files(struct vf_esxi_way *w)
+static void test_files(struct vf_esxi_way *w, bool all)
 {
     static const struct {
         size_t n;
@@ -408,7 +408,7 @@ static void test_files(struct vf_esxi_way *w)
        "none: %s", vf_error_text(e));
     vf_error_free(VF_STEAL(e));
     vf_autofree unsigned char *buf = vf_xmalloc(DISK + 1);
-    for (size_t i = 0; i < VF_COUNT(ranges); i++) {
+    for (size_t i = 0; i < (all ? VF_COUNT(ranges) : 3); i++) {
         memset(buf, 0, DISK);
         ok(w->ops->read(w, &flat, buf, ranges[i].n, ranges[i].offset, NULL) == 0 &&
                memcmp(buf, disk + ranges[i].offset, ranges[i].n) == 0,
@@ -488,6 +488,45 @@ static void test_twins(struct vf_esxi_way *w)
     ok(n <= 2, "... and the password went out again at most for what MaxSessions asks (%zu)", n);
 }
 
+/* Every connection of the host ends; then it takes another password. */
+static void test_cut(int transport, const char *name)
+{
+    struct visitor v;
+    struct vf_esxi_file vmx = {NULL, "data store", "it's \"web\" $x/web.vmx"};
+    visitor_init(&v, &host, transport);
+    vf_auto(vf_esxi_way_free) struct vf_esxi_way *w = visit(&v, "right one", NULL);
+    vf_autofree char *check = in_dir("check"), *was = get_file(check);
+    if (!ok(w != NULL, "%s: in", name))
+        return;
+    for (int changed = 0; changed < 2; changed++) {
+        vf_autoerror struct vf_error *e = NULL;
+        vf_autofree char *pids = vf_asprintf("pkill -P %d sshd; sleep 0.3", (int)host.proc.pid);
+        if (changed)
+            fake("check", strstr(was, "tries") ? "#!/bin/sh\nexit 1\n" : "", 0755);
+        tries();
+        run((const char *[]){"sh", "-c", pids, NULL});
+        vf_autofree char *text = NULL;
+        size_t len;
+        for (int i = 0; i < 3 && !text && (!e || vf_error_is_transient(e)); i++) {
+            vf_error_free(VF_STEAL(e));
+            text = w->ops->text(w, &vmx, 100, &len, &e);
+        }
+        size_t n = tries();
+        if (!changed)
+            ok(text && n == 1, "a cut connection is made anew (%zu tries, %s)", n,
+               e ? vf_error_text(e) : "no error");
+        else
+            ok(!text && vf_error_code(e) == VF_E_AUTH && n == 1,
+               "not with a password that is wrong now: %s", e ? vf_error_text(e) : "in");
+    }
+    put_file(check, was, 0755);
+    vf_autoerror struct vf_error *e = NULL;
+    size_t len;
+    ok(!w->ops->text(w, &vmx, 100, &len, &e) && vf_error_code(e) == VF_E_AUTH && tries() == 0,
+       "... and it is not tried again");
+    visitor_clear(&v);
+}
+
 static void test_odd_host(void)
 {
     struct visitor v;
@@ -518,11 +557,11 @@ static void test_way(int transport, const char *name)
     vf_auto(vf_esxi_way_free) struct vf_esxi_way *w = visit(&v, "right one", &e);
     if (ok(w != NULL, "in: %s", e ? vf_error_text(e) : name)) {
         is_str(vf_ssh_transport_name(((struct vf_esxi_ssh *)w)->login->ssh), name, "by");
-        test_files(w);
+        test_files(w, transport == VF_SSH_AUTO);
         test_sums(w);
-        test_twins(w);
     }
     if (w && transport == VF_SSH_AUTO) {
+        test_twins(w);
         test_vms(w);
         test_now(w);
         test_portgroups(w);
@@ -552,9 +591,10 @@ int main(int argc, char **argv)
         test_one_try(&words, VF_SSH_LIBSSH2, "libssh2, password");
         test_legacy(VF_SSH_OPENSSH, "openssh");
         test_legacy(VF_SSH_LIBSSH2, "libssh2");
-        test_legacy(VF_SSH_AUTO, "auto");
         test_way(VF_SSH_AUTO, "openssh");
         test_way(VF_SSH_LIBSSH2, "libssh2");
+        test_cut(VF_SSH_OPENSSH, "openssh");
+        test_cut(VF_SSH_LIBSSH2, "libssh2");
         test_odd_host();
     }
     stop(&host);

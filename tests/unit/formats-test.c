@@ -3,7 +3,7 @@
 #include "config.h"
 #include "tests/unit/copy-fixture.h"
 
-static const char *const targets[] = {"raw", "qcow2"};
+static const char *const targets[] = {"raw", "qcow2", "vmdk"};
 
 /* Status of a shell command in DIR. */
 VF_PRINTF(1, 2) static int sh(const char *fmt, ...)
@@ -31,7 +31,7 @@ static uint64_t size_of(const char *path, const char *format)
     return size;
 }
 
-static void copy_to_both(struct pair *p, const char *from, const char *format, const char *what)
+static void copy_to_all(struct pair *p, const char *from, const char *format, const char *what)
 {
     vf_autofree char *whole = path_of("whole.raw");
     uint64_t size = size_of(from, format);
@@ -39,6 +39,8 @@ static void copy_to_both(struct pair *p, const char *from, const char *format, c
                                              whole, NULL}) == 0,
        "%s: as qemu-img reads it", what);
     for (size_t t = 0; t < VF_COUNT(targets); t++) {
+        if (vf_streq(targets[t], "vmdk") && !vf_streq(format, "qcow2"))
+            continue; /* what is written is the same whatever was read */
         vf_autofree char *to = make_target("target", targets[t], size);
         struct vf_copy_opts o = {.verify = true, .target_fresh = true};
         struct vf_copy_result r = {0};
@@ -74,7 +76,7 @@ static void test_formats(struct pair *p)
     for (size_t i = 0; i < VF_COUNT(kinds); i++) {
         ok(sh("qemu-img convert -f raw -O %s %s src.raw i", kinds[i].format, kinds[i].options) == 0,
            "%s is made", kinds[i].what);
-        copy_to_both(p, from, kinds[i].format, kinds[i].what);
+        copy_to_all(p, from, kinds[i].format, kinds[i].what);
         sh("rm -f i i-*");
     }
     /* more than one part: the second begins behind 2 GiB */
@@ -82,7 +84,7 @@ static void test_formats(struct pair *p)
           "conv=notrunc status=none && qemu-img convert -f raw -O vmdk -o "
           "subformat=twoGbMaxExtentSparse big.raw i && test -e i-s002") == 0,
        "a vmdk in two parts is made");
-    copy_to_both(p, from, "vmdk", "vmdk in two parts");
+    copy_to_all(p, from, "vmdk", "vmdk in two parts");
     sh("rm -f i i-* big.raw");
     unlink(raw);
 }
@@ -99,7 +101,7 @@ static void test_chain(struct pair *p)
           "qcow2 top 16M && qemu-io -f qcow2 -c 'write -P 3 2M 70k' -c 'write -z 3M 1M' top "
           ">/dev/null") == 0,
        "a chain of three");
-    copy_to_both(p, top, "qcow2", "a chain");
+    copy_to_all(p, top, "qcow2", "a chain");
     vf_autofree char *target = make_target("target", "raw", 16 * MIB);
     struct vf_copy_opts o = {.verify = true, .target_fresh = true};
     struct vf_copy_result r = {0};
@@ -150,23 +152,25 @@ static void test_sparse(struct pair *p)
         {"raw", "", "raw", PAGE, 0},
         {"qcow2", "", "qcow2", 65536, TABLES},
         {"qcow2", "-o preallocation=metadata", "qcow2 as Proxmox makes it", 65536, TABLES},
+        {"vmdk", "", "vmdk", 65536, TABLES},
     };
+    static const char *const sources[] = {"raw", "qcow2"};
     make_runs();
-    for (size_t i = 0; i < VF_COUNT(targets); i++)
+    for (size_t i = 0; i < VF_COUNT(sources); i++)
         for (size_t t = 0; t < VF_COUNT(to); t++) {
-            vf_autofree char *from = vf_asprintf("%s/runs.%s", dir, targets[i]);
+            vf_autofree char *from = vf_asprintf("%s/runs.%s", dir, sources[i]);
             vf_autofree char *target = path_of("target");
             sh("qemu-img create -q -f %s %s target %llu", to[t].format, to[t].options, RUNS_SIZE);
             struct vf_copy_opts o = {.verify = true, .target_fresh = true};
             struct vf_copy_result r = {0};
             vf_autoerror struct vf_error *e = NULL;
-            ok(copy(p, from, targets[i], target, to[t].format, &o, &r, &e) == 0,
-               "256 runs, %s -> %s", targets[i], to[t].what);
+            ok(copy(p, from, sources[i], target, to[t].format, &o, &r, &e) == 0,
+               "256 runs, %s -> %s", sources[i], to[t].what);
             show(e);
             uint64_t limit = runs_in(to[t].unit) * 101 / 100 + to[t].tables;
             ok(allocated(target) <= limit, "... take %llu KiB of at most %llu",
                (unsigned long long)allocated(target) / 1024, (unsigned long long)limit / 1024);
-            ok(identical(from, targets[i], target, to[t].format), "... and are identical");
+            ok(identical(from, sources[i], target, to[t].format), "... and are identical");
             vf_copy_result_free(&r);
             unlink(target);
         }

@@ -108,7 +108,9 @@ static void test_sparse(void)
     h[20] = 128;      /* sectors a grain */
     h[28] = 1;
     h[36] = 6;
-    strcpy((char *)h + 512, BASE "createType=\"monolithicSparse\"\nRW 16384 SPARSE \"w.vmdk\"\n");
+    static const char inside[] =
+        BASE "createType=\"monolithicSparse\"\nRW 16384 SPARSE \"w.vmdk\"\n";
+    memcpy(h + 512, inside, sizeof inside);
     vf_auto(vf_vmdk_free) struct vf_vmdk *whole = vf_vmdk_parse(h, sizeof h, "w.vmdk", &e);
     ok(whole && whole->whole && whole->size == GIB / 2 && whole->grain == 65536 &&
            whole->n_extents == 1 && !whole->extents[0].file,

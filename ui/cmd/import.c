@@ -36,6 +36,8 @@ static const char usage[] =
        "                       guest's system)\n"
        "      --driver-disk    windows: with a small virtio disk, so that it installs the\n"
        "                       driver\n"
+       "      --console WHAT   old, once it runs: ask (default), connect its cards, reboot\n"
+       "                       (connect and reboot), or leave them disconnected\n"
        "      --remove-snapshots\n"
        "                       remove the VM's snapshots at HOST, which cannot be undone\n"
        "      --bridge NET=BRIDGE\n"
@@ -74,6 +76,7 @@ static const struct option long_options[] = {
     VF_MOVING_OPTIONS,
     {"vlan", required_argument, NULL, VF_O_VLAN},
     {"profile", required_argument, NULL, VF_O_PROFILE},
+    {"console", required_argument, NULL, VF_O_CONSOLE},
     {"driver-disk", no_argument, NULL, VF_O_DRIVER_DISK},
     {"remove-snapshots", no_argument, NULL, VF_O_REMOVE_SNAPSHOTS},
     {"to", required_argument, NULL, O_TO},

@@ -37,6 +37,8 @@ static bool take_switch(struct vf_moving *o, int c)
         {VF_O_REHEARSE, &m->rehearse, true},
         {VF_O_WAIT_START, &m->wait_before_start, true},
         {VF_O_NO_VERIFY, &m->verify_tls, false},
+        {VF_O_DRIVER_DISK, &m->driver_disk, true},
+        {VF_O_REMOVE_SNAPSHOTS, &m->remove_snapshots, true},
     };
     for (size_t i = 0; i < VF_COUNT(switches); i++)
         if (switches[i].option == c) {
@@ -106,6 +108,10 @@ int vf_moving_option(struct vf_moving *o, int c)
     case VF_O_PROFILE:
         i = vf_carry_word("--profile", optarg, profiles, VF_COUNT(profiles));
         m->profile = i < 0 ? VF_PROFILE_NONE : (enum vf_profile)(i + VF_PROFILE_MODERN);
+        return i < 0 ? -1 : 0;
+    case VF_O_CONSOLE:
+        i = vf_carry_word("--console", optarg, vf_console_words, VF_CONSOLE_LEAVE + 1);
+        m->console = i < 0 ? VF_CONSOLE_ASK : (enum vf_console)i;
         return i < 0 ? -1 : 0;
     case VF_O_BWLIMIT:
         if (number("--bwlimit", optarg, 1, VF_MAX_MBPS, &n) < 0)

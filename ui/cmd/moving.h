@@ -39,6 +39,7 @@ enum {
     VF_O_SAVE,
     VF_O_CIPHERS,
     VF_O_PROFILE,
+    VF_O_CONSOLE,
     VF_O_DRIVER_DISK,
     VF_O_REMOVE_SNAPSHOTS,
     VF_O_VERSION,

@@ -61,11 +61,15 @@ static bool is_html(const struct vf_http_answer *answer)
 /* Does it ask who we are: by its status, by leading elsewhere, by a page to log in with? */
 static bool asks_who(const struct vf_http_request *req, const struct vf_http_answer *answer)
 {
-    bool page = answer->status == 200 && is_html(answer);
-    return (page && !strcmp(req->method, "HEAD")) || answer->status == 401 ||
-           answer->status == 403 || (answer->status >= 301 && answer->status <= 308) ||
-           (page && (strcasestr(vf_buf_str(&answer->body), "login") ||
-                     strcasestr(vf_buf_str(&answer->body), "password")));
+    static const char *const words[] = {"login", "log in", "password"};
+    if (answer->status == 401 || answer->status == 403)
+        return true;
+    if (answer->status != 200 || !is_html(answer))
+        return answer->status >= 301 && answer->status <= 308;
+    bool asks = !strcmp(req->method, "HEAD"); /* of which nothing more is seen */
+    for (size_t i = 0; i < VF_COUNT(words); i++)
+        asks = asks || strcasestr(vf_buf_str(&answer->body), words[i]);
+    return asks;
 }
 
 static const struct {

@@ -163,6 +163,10 @@ static int log_in(struct vf_esxi_api *a, struct vf_error **err)
     if (!cookie)
         return vf_fail(err, VF_E_UNSUPPORTED, "%s: the host took the login but gave no session",
                        a->way.conf->name);
+    if (s->cookie) { /* a page in place of a file may have come although that session lives */
+        vf_autosoap struct vf_soap gone = {0};
+        post(a, s->cookie, &s->sessions, "Logout", "", false, &gone, NULL, NULL);
+    }
     vf_secret_free(s->cookie);
     s->cookie = VF_STEAL(cookie);
     s->generation++;

@@ -71,8 +71,9 @@ static int read_head(struct vf_esxi *e, const struct vf_esxi_file *f, struct hea
                      struct vf_error **err)
 {
     struct vf_esxi_way *w = e->way;
+    vf_autofree char *state = NULL;
     *out = (struct head){0};
-    if (w->ops->stat(w, f, &out->size, NULL, err) < 0)
+    if (w->ops->stat(w, f, &out->size, &state, err) < 0)
         return -1;
     if (out->size < VF_VMDK_TEXT) {
         out->data = w->ops->text(w, f, VF_VMDK_TEXT, &out->len, err);
@@ -136,23 +137,42 @@ static int read_base(struct vf_esxi *e, const char *dc, unsigned snapshots, char
 
 /* ---- recipes ---- */
 
-/* True sizes of the files that D's extents are in; caller frees. */
+/* What the descriptor says of the file of extent I: how much it needs of it. */
+static uint64_t needed(const struct vf_vmdk *d, size_t i)
+{
+    uint64_t end = 0;
+    for (size_t k = 0; k < d->n_extents; k++) {
+        const struct vf_vmdk_extent *x = &d->extents[k];
+        if (x->kind == VF_VMDK_FLAT && vf_streq(x->file, d->extents[i].file) &&
+            x->offset + x->length > end)
+            end = x->offset + x->length;
+    }
+    return end;
+}
+
+/* True sizes of the files that D's extents are in; caller frees. The host opens none that a running
+ * VM (IN_USE) has open: then the descriptor is believed until that has shut down. */
 static uint64_t *extent_sizes(struct vf_esxi *e, const struct vf_vmdk *d,
-                              const struct vf_esxi_file *f, struct vf_error **err)
+                              const struct vf_esxi_file *f, bool in_use, struct vf_error **err)
 {
     uint64_t *sizes = vf_xcalloc(d->n_extents ? d->n_extents : 1, sizeof *sizes);
     vf_autofree char *last = NULL;
     for (size_t i = 0; i < d->n_extents; i++) {
         vf_autoerror struct vf_error *why = NULL;
         vf_autofree char *path = vf_vmdk_beside(f->path, &d->extents[i], &why);
+        vf_autofree char *state = NULL;
         struct vf_esxi_file x = {f->dc, f->datastore, path};
         if (path && vf_streq(path, last)) {
             sizes[i] = sizes[i - 1];
             continue;
         }
         if (!why && path)
-            e->way->ops->stat(e->way, &x, &sizes[i], NULL, &why);
+            e->way->ops->stat(e->way, &x, &sizes[i], &state, &why);
         vf_str_set(&last, path);
+        if (in_use && vf_error_code(why) == VF_E_CONFLICT && d->extents[i].kind == VF_VMDK_FLAT) {
+            vf_error_free(VF_STEAL(why));
+            sizes[i] = needed(d, i);
+        }
         if (!why)
             continue;
         free(sizes);
@@ -169,14 +189,15 @@ static uint64_t *extent_sizes(struct vf_esxi *e, const struct vf_vmdk *d,
 }
 
 static struct vf_recipe *make_recipe(struct vf_esxi *e, const char *dc, const char *volume,
-                                     const struct head *h, char **warning, struct vf_error **err)
+                                     const struct head *h, bool in_use, char **warning,
+                                     struct vf_error **err)
 {
     struct vf_esxi_file f;
     vf_autofree char *copy = NULL;
     if (parse_name(volume, dc, &f, &copy, err) < 0)
         return NULL;
     vf_auto(vf_vmdk_free) struct vf_vmdk *d = vf_vmdk_parse(h->data, h->len, f.path, err);
-    vf_autofree uint64_t *sizes = d ? extent_sizes(e, d, &f, err) : NULL;
+    vf_autofree uint64_t *sizes = d ? extent_sizes(e, d, &f, in_use, err) : NULL;
     if (!sizes)
         return NULL;
     struct vf_vmdk_place at = {f.dc, f.datastore, f.path, h->size};
@@ -185,11 +206,12 @@ static struct vf_recipe *make_recipe(struct vf_esxi *e, const char *dc, const ch
 
 /* DC is not in the name of a volume: that of the VM which has it. */
 static struct vf_recipe *recipe_of(struct vf_esxi *e, const char *dc, unsigned snapshots,
-                                   char **volume, char **warning, struct vf_error **err)
+                                   bool in_use, char **volume, char **warning,
+                                   struct vf_error **err)
 {
     struct head h = {0};
     struct vf_recipe *r = read_base(e, dc, snapshots, volume, &h, err) == 0
-                              ? make_recipe(e, dc, *volume, &h, warning, err)
+                              ? make_recipe(e, dc, *volume, &h, in_use, warning, err)
                               : NULL;
     free(h.data);
     return r;
@@ -213,18 +235,23 @@ static int resolve_one(struct vf_esxi *e, const struct vf_esxi_row *row, struct 
                        struct vf_disk *d, struct vf_error **err)
 {
     vf_autoerror struct vf_error *why = NULL;
+    bool in_use = vm->state != VF_VM_STOPPED;
     vf_autofree char *folder = folder_of(row->vmx), *warning = NULL;
     vf_autofree char *volume = full_name(e, row->dc, row->datastore, folder, d->volume, &why);
     vf_auto(vf_recipe_free) struct vf_recipe *r =
-        volume ? recipe_of(e, row->dc, vm->snapshots, &volume, &warning, &why) : NULL;
+        volume ? recipe_of(e, row->dc, vm->snapshots, in_use, &volume, &warning, &why) : NULL;
     if (!r && !is_the_disks(why))
         return vf_fail_with(err, VF_STEAL(why));
     if (!r) {
-        vf_vm_leave_out(vm, volume ? volume : d->volume, vf_error_text(why))->stop = true;
+        bool busy = in_use && vf_error_code(why) == VF_E_CONFLICT;
+        vf_autofree char *text =
+            vf_asprintf("%s%s", vf_error_text(why),
+                        busy ? "; shut the VM down: such a disk is looked at only then" : "");
+        vf_vm_leave_out(vm, volume ? volume : d->volume, text)->stop = true;
         return 0;
     }
     if (warning)
-        vf_vm_leave_out(vm, volume, warning);
+        vf_vm_leave_out(vm, volume, warning)->there = true;
     vf_str_set(&d->volume, volume);
     vf_autofree char *datastore = vf_strndup(volume + 1, strcspn(volume + 1, "]"));
     vf_str_set(&d->storage, datastore);
@@ -305,7 +332,7 @@ int vf_esxi_volume(struct vf_provider *p, const char *node, const char *volume,
     struct vf_esxi *e = vf_esxi_of(p);
     vf_autofree char *name = vf_strdup(volume), *warning = NULL;
     vf_auto(vf_recipe_free) struct vf_recipe *r =
-        recipe_of(e, dc_of(e, volume), 0, &name, &warning, err);
+        recipe_of(e, dc_of(e, volume), 0, false, &name, &warning, err);
     *out = (struct vf_volume){0};
     if (!r)
         return -1;
@@ -389,7 +416,7 @@ char *vf_esxi_hash(struct vf_provider *p, const char *volume, uint64_t n, uint64
     struct vf_esxi *e = vf_esxi_of(p);
     vf_autofree char *name = vf_strdup(volume), *warning = NULL;
     vf_auto(vf_recipe_free) struct vf_recipe *r =
-        recipe_of(e, dc_of(e, volume), 0, &name, &warning, err);
+        recipe_of(e, dc_of(e, volume), 0, false, &name, &warning, err);
     if (!r)
         return NULL;
     const struct vf_recipe_part *x = part_of(r, n, &offset);

@@ -14,7 +14,7 @@ void vf_moref_clear(struct vf_moref *r)
 
 bool vf_moref_read(const xmlNode *n, struct vf_moref *out)
 {
-    *out = (struct vf_moref){vf_xml_attr(n, "type"), vf_xml_text(n)};
+    *out = (struct vf_moref){vf_xml_plain_attr(n, "type"), vf_xml_text(n)};
     if (out->type && out->id)
         return true;
     vf_moref_clear(out);

@@ -11,6 +11,10 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#define LOCKS                                                                                      \
+    "; be sure of the password before the next try, because an ESXi host locks an account for 15 " \
+    "minutes after five failures"
+
 static struct vf_esxi_ssh *ssh_way(struct vf_esxi_way *w)
 {
     return (struct vf_esxi_ssh *)w;
@@ -65,6 +69,34 @@ static int listen_to(struct vf_esxi_ssh *s, struct vf_ssh_child *c, char *buf, s
     return 0;
 }
 
+static struct vf_ssh *dial(struct vf_esxi_ssh *s, const struct vf_asker *asker,
+                           struct vf_error **err);
+
+/* In a connection that broke and is made anew with what was accepted before, unless commands of
+ * twins still hang in it; refused once, never again. */
+static int begin(struct vf_esxi_ssh *s, const char *command, struct vf_ssh_child *c,
+                 struct vf_error **err)
+{
+    struct vf_esxi_login *l = s->login;
+    vf_autoerror struct vf_error *e = NULL;
+    if (l->refused)
+        return vf_fail_with(err, vf_error_copy(l->refused));
+    vf_ssh_set_cancel(l->ssh, s->cancel);
+    if (vf_ssh_start(l->ssh, command, c, &e) == 0)
+        return 0;
+    vf_ssh_set_cancel(l->ssh, NULL);
+    if (vf_error_code(e) != VF_E_NET || l->running)
+        return vf_fail_with(err, VF_STEAL(e));
+    vf_info("esxi", "%s: %s; logging in again", vf_ssh_label(l->ssh), vf_error_text(e));
+    struct vf_ssh *fresh = dial(s, NULL, err);
+    if (!fresh)
+        return -1;
+    vf_ssh_free(l->ssh);
+    l->ssh = fresh;
+    vf_ssh_set_cancel(l->ssh, s->cancel);
+    return vf_ssh_start(l->ssh, command, c, err);
+}
+
 int vf_esxi_ssh_run(struct vf_esxi_ssh *s, const char *command, void *buf, size_t n, size_t *got,
                     struct vf_esxi_said *out, struct vf_error **err)
 {
@@ -73,8 +105,8 @@ int vf_esxi_ssh_run(struct vf_esxi_ssh *s, const char *command, void *buf, size_
     size_t count = 0;
     *out = (struct vf_esxi_said){.status = -1};
     pthread_mutex_lock(&l->lock);
-    vf_ssh_set_cancel(l->ssh, s->cancel);
-    int rc = vf_ssh_start(l->ssh, command, &c, err);
+    int rc = begin(s, command, &c, err);
+    l->running += rc == 0;
     pthread_mutex_unlock(&l->lock);
     if (rc < 0)
         return -1;
@@ -83,6 +115,7 @@ int vf_esxi_ssh_run(struct vf_esxi_ssh *s, const char *command, void *buf, size_
     pthread_mutex_lock(&l->lock);
     int status = vf_ssh_finish(&c, rc < 0 ? 0 : VF_T_PEER_SILENCE, rc < 0 ? NULL : err);
     vf_ssh_set_cancel(l->ssh, NULL);
+    l->running--;
     pthread_mutex_unlock(&l->lock);
     if (got)
         *got = count;
@@ -181,6 +214,9 @@ static void free_login(struct vf_esxi_login *l)
     vf_ssh_free(l->ssh);
     vf_cancel_free(l->alive);
     pthread_mutex_destroy(&l->lock);
+    vf_secret_free(l->password);
+    vf_error_free(l->refused);
+    free(l->user);
     free(l->version);
     free(l->node);
     free(l);
@@ -262,25 +298,32 @@ static const struct vf_esxi_way_ops ops = {
     .free = ssh_free,
 };
 
-static int log_in(struct vf_esxi_ssh *s, const char *user, const struct vf_secret *password,
-                  const struct vf_asker *asker, struct vf_error **err)
+static struct vf_ssh *dial(struct vf_esxi_ssh *s, const struct vf_asker *asker,
+                           struct vf_error **err)
 {
     struct vf_esxi_login *l = s->login;
     vf_autostrv char **at = addresses(s->way.conf);
     struct vf_ssh_conf conf = s->way.conf->ssh; /* borrowed */
-    conf.user = (char *)user;
+    conf.user = l->user;
     vf_autoerror struct vf_error *e = NULL;
-    l->ssh = vf_ssh_open_once(s->way.conf->name, at, &conf, password, asker, l->alive, &e);
-    vf_cancel_detach(l->alive);
-    if (!l->ssh && vf_error_code(e) == VF_E_AUTH)
-        return vf_fail(
-            err, VF_E_AUTH,
-            "%s; be sure of the password before the next try, because an ESXi host locks "
-            "an account for 15 minutes after five failures",
-            vf_error_text(e));
-    if (!l->ssh)
-        return vf_fail_with(err, VF_STEAL(e));
-    return vf_cancel_check(s->cancel, err);
+    vf_auto(vf_cancel_free) struct vf_cancel *alive = vf_cancel_new(s->cancel);
+    struct vf_ssh *ssh =
+        vf_ssh_open_once(s->way.conf->name, at, &conf, l->password, asker, alive, &e);
+    vf_cancel_detach(alive);
+    if (ssh && vf_cancel_check(s->cancel, err) < 0) {
+        vf_ssh_free(ssh);
+        return NULL;
+    }
+    if (ssh) {
+        struct vf_cancel *before = l->alive;
+        l->alive = alive;
+        alive = before; /* freed here: nothing runs in the connection before any more */
+        return ssh;
+    }
+    if (vf_error_code(e) == VF_E_AUTH)
+        vf_fail(&l->refused, VF_E_AUTH, l->password ? "%s" LOCKS : "%s", vf_error_text(e));
+    vf_fail_with(err, l->refused ? vf_error_copy(l->refused) : VF_STEAL(e));
+    return NULL;
 }
 
 struct vf_esxi_way *vf_esxi_ssh_open(const struct vf_cluster_conf *conf, const char *user,
@@ -294,9 +337,10 @@ struct vf_esxi_way *vf_esxi_ssh_open(const struct vf_cluster_conf *conf, const c
         .cancel = cancel,
     };
     s->login->refs = 1;
-    s->login->alive = vf_cancel_new(cancel);
+    s->login->user = vf_strdup(user);
+    s->login->password = password ? vf_secret_copy(password) : NULL;
     pthread_mutex_init(&s->login->lock, NULL);
-    if (log_in(s, user, password, asker, err) == 0 && look(s, err) == 0) {
+    if ((s->login->ssh = dial(s, asker, err)) && look(s, err) == 0) {
         vf_info("esxi", "%s: %s by ssh", conf->name,
                 s->login->version ? s->login->version : "a host that does not tell its version");
         return &s->way;

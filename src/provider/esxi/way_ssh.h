@@ -13,9 +13,12 @@ struct vf_esxi_login {
     pthread_mutex_t lock; /* held while a command is started or buried, not while it runs */
     unsigned refs;        /* under lock */
     struct vf_ssh *ssh;
-    struct vf_cancel *alive; /* ends the connection; no other token may, they come and go */
-    char *version, *node;
-    bool sha256, md5; /* which sums the host can make */
+    struct vf_cancel *alive;    /* ends the connection; no other token may, they come and go */
+    struct vf_secret *password; /* NULL: a key does */
+    char *user, *version, *node;
+    unsigned running;         /* commands; under lock */
+    struct vf_error *refused; /* it was let in no more: nothing is tried again; under lock */
+    bool sha256, md5;         /* which sums the host can make */
 };
 
 struct vf_esxi_ssh {

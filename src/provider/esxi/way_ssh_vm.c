@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-enum { POLL_MS = 2000, START_MS = 120 * 1000 };
+enum { POLL_FIRST_MS = 250, POLL_MS = 2000, START_MS = 120 * 1000 };
 
 static struct vf_esxi_ssh *ssh_way(struct vf_esxi_way *w)
 {
@@ -322,7 +322,7 @@ static int await_state(struct vf_esxi_ssh *s, unsigned id, enum vf_vm_state want
                        struct vf_error **err)
 {
     int64_t end = vf_clock_ms() + ms;
-    for (;;) {
+    for (int delay = POLL_FIRST_MS;; delay = 2 * delay < POLL_MS ? 2 * delay : POLL_MS) {
         enum vf_vm_state state;
         if (state_of(s, id, &state, err) < 0)
             return -1;
@@ -331,7 +331,7 @@ static int await_state(struct vf_esxi_ssh *s, unsigned id, enum vf_vm_state want
         int64_t left = end - vf_clock_ms();
         if (left <= 0)
             return 0;
-        if (vf_cancel_sleep(s->cancel, left < POLL_MS ? (int)left : POLL_MS, err) < 0)
+        if (vf_cancel_sleep(s->cancel, left < delay ? (int)left : delay, err) < 0)
             return -1;
     }
 }

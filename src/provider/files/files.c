@@ -199,7 +199,7 @@ static int look_at_disk(const struct vf_package *p, struct vf_vm *vm, size_t i)
         return 0;
     }
     if (warning)
-        vf_vm_leave_out(vm, base_of(d->volume), warning);
+        vf_vm_leave_out(vm, base_of(d->volume), warning)->there = true;
     d->size = r->size;
     vf_str_set(&d->storage, p->dir);
     return 1;
@@ -223,9 +223,13 @@ static void add_words(const struct vf_package *p, struct vf_vm *vm)
     if (p->ovf && !p->manifest)
         vf_vm_leave_out(vm, base_of(p->path),
                         "it has no checksums (no .mf file): nothing tells whether its files are as "
-                        "they were exported");
-    if (p->certified)
-        vf_vm_leave_out(vm, ".cert", "its signature is not checked")->minor = true;
+                        "they were exported")
+            ->there = true;
+    if (p->certified) {
+        struct vf_left_out *l =
+            vf_vm_leave_out(vm, base_of(p->path), "its signature (.cert) is not checked");
+        l->minor = l->there = true;
+    }
 }
 
 static struct vf_vm *describe(struct vf_provider *p, unsigned id, struct vf_error **err)
@@ -296,6 +300,9 @@ static char *hash(struct vf_provider *p, const char *volume, uint64_t n, uint64_
 {
     vf_auto(vf_recipe_free) struct vf_recipe *r = recipe_of(p, volume, NULL, err);
     *by_host = true;
+    if (r && r->image)
+        vf_fail(err, VF_E_UNSUPPORTED,
+                "%s is a sparse image, which nothing but the copy itself has unpacked", r->name);
     for (size_t i = 0; r && !r->image && i < r->n_parts; i++) {
         const struct vf_recipe_part *x = &r->parts[i];
         if (offset >= x->length) {
@@ -307,7 +314,7 @@ static char *hash(struct vf_provider *p, const char *volume, uint64_t n, uint64_
         return vf_file_sum("SHA256", x->path, x->offset + offset, n, files_of(p)->cancel, NULL,
                            NULL, err);
     }
-    if (r)
+    if (r && !r->image)
         vf_fail(err, VF_E_UNSUPPORTED, "%s: %" PRIu64 " bytes are not in one piece of one file",
                 r->name, n);
     return NULL;

@@ -37,10 +37,12 @@ void vf_volid_clear(struct vf_volid *v)
     *v = (struct vf_volid){0};
 }
 
-/* From the plugins of pve-storage; vmdk is left out, we do not write it. */
+/* From the plugins of pve-storage. */
 static const struct vf_storage_type types[] = {
-    {"dir", true, true, {"raw", "qcow2"}},  {"nfs", true, true, {"raw", "qcow2"}},
-    {"cifs", true, true, {"raw", "qcow2"}}, {"glusterfs", true, true, {"raw", "qcow2"}},
+    {"dir", true, true, {"raw", "qcow2", "vmdk"}},
+    {"nfs", true, true, {"raw", "qcow2", "vmdk"}},
+    {"cifs", true, true, {"raw", "qcow2", "vmdk"}},
+    {"glusterfs", true, true, {"raw", "qcow2", "vmdk"}},
     {"btrfs", true, true, {"raw"}},         {"lvm", false, false, {"raw"}},
     {"lvmthin", false, false, {"raw"}},     {"zfspool", false, false, {"raw"}},
     {"zfs", false, false, {"raw"}},         {"rbd", false, false, {"raw"}},

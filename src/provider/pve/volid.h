@@ -23,7 +23,7 @@ struct vf_storage_type {
     const char *type;
     bool files;             /* disks are files "ID/vm-ID-disk-N.FORMAT" */
     bool exact;             /* volumes are exactly as large as asked, rounded to 1 KiB */
-    const char *formats[3]; /* disk formats, NULL-terminated, default first */
+    const char *formats[4]; /* disk formats, NULL-terminated, default first */
 };
 const struct vf_storage_type *vf_storage_type(const char *type);
 

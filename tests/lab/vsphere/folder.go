@@ -108,7 +108,7 @@ func (h *host) folder(w *counter, r *http.Request, entry record) {
 		return
 	}
 	defer file.Close()
-	if h.inUse(path) {
+	if r.Method == http.MethodGet && h.inUse(path) { // a file's size is no secret: HEAD only looks it up
 		entry["locked"] = true
 		page(w, http.StatusInternalServerError, "500 Internal Server Error", "<p>Failed to lock the file</p>")
 		return
@@ -180,10 +180,11 @@ func (h *host) inUse(path string) bool {
 		}
 		for _, d := range v.disks {
 			base := filepath.Join(d.dir, d.base)
-			if strings.HasPrefix(path, base) && strings.HasSuffix(path, ".vmdk") && path != base+".vmdk" {
+			rest := strings.TrimPrefix(path, base)
+			if rest != path && strings.HasPrefix(rest, "-") && strings.HasSuffix(rest, ".vmdk") && rest != "-000001.vmdk" {
 				return true
 			}
-			if path == base+".vmdk" && strings.Contains("monolithicSparse streamOptimized", d.spec.format) {
+			if path == base+".vmdk" && (d.spec.format == "monolithicSparse" || d.spec.format == "streamOptimized") {
 				return true
 			}
 		}

@@ -161,7 +161,10 @@ func (h *host) server(certificate tls.Certificate) *http.Server {
 	h.model.Service.RegisterSDK(simulator.Map)
 	mux := http.NewServeMux()
 	mux.HandleFunc("/sdk", h.serveSDK)
-	mux.HandleFunc("/sdk/", h.serveSDK)
+	mux.HandleFunc("/sdk/vimServiceVersions.xml", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<namespaces version=\"1.0\"><namespace><name>urn:vim25</name>"+
+			"<version>%s.0</version></namespace></namespaces>\n", h.version)
+	})
 	mux.HandleFunc("/folder", h.serveFolder)
 	mux.HandleFunc("/folder/", h.serveFolder)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {

@@ -436,7 +436,7 @@ func choice(key, label string) *types.ElementDescription {
 }
 
 func (v *vm) addSnapshot(name string) {
-	v.obj.CreateSnapshotTask(&types.CreateSnapshot_Task{This: v.obj.Self, Name: name, Description: "by the lab"})
+	v.obj.CreateSnapshotTask(&types.CreateSnapshot_Task{This: v.obj.Self, Name: name, Description: "by the lab,\nin two lines"})
 }
 
 func (v *vm) snapshots() int {

@@ -12,12 +12,10 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/vmware/govmomi/simulator"
-	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
 	"github.com/vmware/govmomi/vim25/xml"
@@ -130,6 +128,9 @@ func (h *host) serveSDK(w http.ResponseWriter, r *http.Request) {
 	entry := record{"via": "sdk", "method": m.Name, "object": m.This.Value, "session": h.session(r)}
 	status, text := h.answer(w, r, m, body, entry)
 	entry["status"] = status
+	if status != 200 {
+		entry["answer"] = text
+	}
 	h.record(entry)
 	w.Header().Set("Content-Type", "text/xml; charset=utf-8")
 	w.WriteHeader(status)
@@ -290,12 +291,10 @@ func (v *vm) power(on bool) string {
 			fault = "InvalidPowerState"
 			return
 		}
-		var res soap.HasFault
 		if on {
-			res = v.obj.PowerOnVMTask(v.host.ctx, &types.PowerOnVM_Task{This: v.obj.Self})
+			v.obj.PowerOnVMTask(v.host.ctx, &types.PowerOnVM_Task{This: v.obj.Self})
 		} else {
-			res = v.obj.PowerOffVMTask(v.host.ctx, &types.PowerOffVM_Task{This: v.obj.Self})
-			_ = res.(*methods.PowerOffVM_TaskBody)
+			v.obj.PowerOffVMTask(v.host.ctx, &types.PowerOffVM_Task{This: v.obj.Self})
 		}
 		v.sync()
 	})
@@ -312,9 +311,4 @@ func (v *vm) reply(id, key string) bool {
 		v.sync()
 	})
 	return true
-}
-
-// word cuts what comes before the first dot or blank.
-func word(s string) string {
-	return strings.FieldsFunc(s+" ", func(r rune) bool { return r == '.' || r == ' ' })[0]
 }

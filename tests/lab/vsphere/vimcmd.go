@@ -243,7 +243,7 @@ func powerShutdown(h *host, v *vm, _ []string) (int, string) {
 func snapshotGet(h *host, v *vm, _ []string) (int, string) {
 	out := "Get Snapshot:\n"
 	if v.obj.Snapshot != nil {
-		out += snapshotTree(v.obj.Snapshot.RootSnapshotList, "|-", "ROOT")
+		out += snapshotTree(v.obj.Snapshot.RootSnapshotList, "", "ROOT")
 	}
 	return 0, out
 }
@@ -251,10 +251,11 @@ func snapshotGet(h *host, v *vm, _ []string) (int, string) {
 func snapshotTree(list []types.VirtualMachineSnapshotTree, lead, kind string) string {
 	out := ""
 	for _, t := range list {
-		out += fmt.Sprintf("%s%s\n%s-Snapshot Name        : %s\n%s-Snapshot Id        : %d\n%s-Snapshot Desciption  : %s\n"+
-			"%s-Snapshot Created On  : 1/1/2026 0:0:0\n%s-Snapshot State       : powered off\n",
-			lead, kind, lead, t.Name, lead, t.Id, lead, t.Description, lead, lead)
-		out += snapshotTree(t.ChildSnapshotList, "--"+lead, "CHILD")
+		out += lead + "|-" + kind + "\n"
+		in := lead + "--Snapshot "
+		out += fmt.Sprintf("%sName        : %s\n%sId        : %d\n%sDesciption  : %s\n%sCreated On  : 1/1/2026 0:0:0\n"+
+			"%sState       : powered off\n", in, t.Name, in, t.Id, in, t.Description, in, in) // so it is spelled
+		out += snapshotTree(t.ChildSnapshotList, lead+"--", "CHILD")
 	}
 	return out
 }

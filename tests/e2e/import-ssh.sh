@@ -1,0 +1,53 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# A VM from an ESXi host by SSH alone: one password, tried once; its disk compared with what the host
+# itself says of it, and told so, or told what was compared instead.
+. "${top_srcdir:-.}/tests/e2e/lib.sh"
+lab_up
+esxi_up --profile demo
+if [ ! "$esxi_ssh" ]; then
+    echo "1..0 # SKIP the ESXi host has no SSH here"
+    exit 0
+fi
+conf=$L/ssh.conf
+sed 's/^    type = "esxi";/&\n    way = "ssh";/' "$L/vmferry.conf" >"$conf"
+chmod 600 "$conf"
+ctl esx1 api off
+
+# --- the wrong password, once
+printf 'not it\n' >"$L/wrong"
+chmod 600 "$L/wrong"
+sed "s|$L/esx1/password|$L/wrong|" "$conf" >"$L/wrong.conf"
+chmod 600 "$L/wrong.conf"
+"$vmferry" check -c "$L/wrong.conf" --all esx1 beta >"$work/out" 2>"$work/err"
+[ $? != 0 ]
+ok $? "a wrong password fails"
+says err '15 minutes' "and it is said what five of them do"
+is "$(ctl esx1 logins)" "right 0 wrong 1 locked false" "it was tried once"
+
+# --- a whole import
+import() {
+    want=$1 text=$2
+    shift 2
+    timeout 200 "$vmferry" move -c "$conf" --yes --bridge '*=vmbr0' "$@" esx1 beta b1 local old-lenny \
+        >"$work/out" 2>"$work/err" </dev/null
+    is $? "$want" "$text"
+}
+import 0 "old-lenny is imported by SSH"
+says out '1 of 1 pieces agree with the source host.s own SHA-256' "the host's own sum agrees"
+says out 'read back from the disk and compared|read back through the cache' "and it was read back"
+path=$(sed -n 's/.* -> local:\([0-9]*\/vm[^,]*\).*/\1/p' "$work/out" | head -n 1)
+copy=$(find "$L/beta" -path "*/images/$path" | head -n 1)
+qemu-img compare -f vmdk -F raw "$(vmdk old-lenny)" "$copy" >"$work/out" 2>"$work/err"
+ok $? "QEMU finds them the same"
+ctl esx1 logins >"$work/out"
+says out 'wrong 1 ' "no password was wrong since"
+
+run 0 "the other cluster is looked at, too" move -c "$conf" -n alpha beta b1 local web1
+
+# --- a host without sha256sum
+ctl esx1 tool sha256sum off
+import 0 "again, from a host without sha256sum" --ignore-exists
+says out 'target equals what was received; a second read of 32 MiB of 32 MiB agreed' \
+    "what is said is that a sample was read twice"
+done_testing

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The proof against the source: a real mover hashes the target, a source of ours tells what it has
+ * in its own words. */
+#include "config.h"
+#include "tests/unit/copy-fixture.h"
+
+#include "job/job_text.h"
+#include "job/steps.h"
+#include "xfer/carrier.h"
+
+static char *source, *target;
+static uint64_t seam; /* no range over it can be told; 0: none */
+static bool by_host, speechless, cut_once;
+static unsigned calls;
+static uint64_t first_asked, bytes_asked;
+
+static char *sum_of(const char *path, uint64_t n, uint64_t offset)
+{
+    vf_autofree char *command = vf_asprintf(
+        "dd if=%s iflag=skip_bytes,count_bytes bs=1M skip=%llu count=%llu 2>/dev/null | sha256sum",
+        path, (unsigned long long)offset, (unsigned long long)n);
+    struct vf_proc_result r = {0};
+    vf_proc_run((const char *[]){"sh", "-c", command, NULL}, NULL, 0, 4096, NULL, &r, NULL);
+    char *sum = vf_strndup(vf_buf_str(&r.out), 64);
+    vf_proc_result_free(&r);
+    return sum;
+}
+
+static char *tell(struct vf_provider *p, const char *volume, uint64_t n, uint64_t offset,
+                  bool *host, struct vf_error **err)
+{
+    calls++;
+    if (cut_once) {
+        cut_once = false;
+        vf_fail(err, VF_E_NET, "the connection broke");
+        return NULL;
+    }
+    if (speechless || (seam && offset < seam && offset + n > seam)) {
+        vf_fail(err, VF_E_UNSUPPORTED, "no means there");
+        return NULL;
+    }
+    if (calls == 2)
+        first_asked = offset;
+    bytes_asked += n;
+    *host = by_host;
+    return sum_of(source, n, offset);
+}
+
+static int volume(struct vf_provider *p, const char *node, const char *name, struct vf_volume *out,
+                  struct vf_error **err)
+{
+    struct stat st;
+    *out = (struct vf_volume){.path = vf_strdup(target), .format = vf_strdup("raw")};
+    if (stat(target, &st) == 0)
+        out->size = (uint64_t)st.st_size;
+    return 0;
+}
+
+static const struct vf_provider_ops source_ops = {.type = "esxi", .hash = tell},
+                                    target_ops = {.type = "pve", .volume = volume};
+
+/* ---- a job ---- */
+
+static int dial(void *opaque, bool far, struct vf_ssh **out, struct vf_error **err)
+{
+    *out = NULL;
+    return 0;
+}
+
+static int epoch(void *opaque, uint64_t *out, struct vf_error **err)
+{
+    static uint64_t n;
+    *out = ++n;
+    return 0;
+}
+
+static struct vf_route *route(void *opaque, struct vf_mover_host *from, struct vf_mover_host *to,
+                              struct vf_error **err)
+{
+    struct vf_route_opts o = {.source_label = "a1", .target_label = "b2"};
+    return vf_route_open(from, to, &o, err);
+}
+
+static const struct vf_carrier_ops carrier_ops = {.dial = dial, .epoch = epoch, .route = route};
+
+static const char conf_text[] =
+    "clusters = ( { name = \"beta\"; type = \"pve\"; url = \"https://b\"; } );\n";
+
+struct trial {
+    struct vf_job job;
+    struct vf_plan plan;
+    struct vf_plan_disk disk;
+    struct vf_job_disk job_disk;
+    struct vf_provider from, to;
+    char *dir;
+};
+
+static void trial_begin(struct trial *t, uint64_t size)
+{
+    static int n;
+    *t = (struct trial){
+        .plan = {.verify = VF_VERIFY_FULL,
+                 .copy_disks = true,
+                 .source = (char *)"esx1",
+                 .target = (char *)"beta",
+                 .target_node = (char *)"b1",
+                 .n_disks = 1},
+        .disk = {.slot = (char *)"scsi0", .volume = (char *)"[ds] a/a.vmdk", .size = size},
+        .job_disk = {.slot = "scsi0", .volume = (char *)"local:100/a.raw"},
+        .from = {.ops = &source_ops},
+        .to = {.ops = &target_ops},
+        .dir = vf_asprintf("%s/job-%d", dir, n++),
+    };
+    mkdir(t->dir, 0700);
+    t->plan.disks = &t->disk;
+    vf_autoerror struct vf_error *e = NULL;
+    t->job = (struct vf_job){.id = vf_asprintf("hash-%d-%d", (int)getpid(), n),
+                             .dir = t->dir,
+                             .plan = &t->plan,
+                             .disks = &t->job_disk,
+                             .source_pve = &t->from,
+                             .target_pve = &t->to,
+                             .conf = vf_conf_parse(conf_text, strlen(conf_text), "x", &e),
+                             .journal = vf_journal_create(t->dir, &e),
+                             .bus = vf_bus_new(),
+                             .cancel = vf_cancel_new(NULL),
+                             .hands = PTHREAD_MUTEX_INITIALIZER};
+    struct vf_carrier_opts o = {.job = t->job.id, .mover = mover, .cancel = t->job.cancel};
+    t->job.carrier = vf_carrier_new(&o, &carrier_ops, NULL);
+    ok(vf_carrier_open(t->job.carrier, &e) == 0, "a job with movers: %s",
+       e ? vf_error_text(e) : "begun");
+    calls = 0;
+    bytes_asked = 0;
+    seam = 0;
+    by_host = true;
+    speechless = cut_once = false;
+}
+
+static void trial_end(struct trial *t)
+{
+    vf_carrier_free(t->job.carrier);
+    vf_journal_free(t->job.journal);
+    vf_bus_free(t->job.bus);
+    vf_cancel_free(t->job.cancel);
+    vf_conf_free(t->job.conf);
+    free(t->job.id);
+    free(t->dir);
+}
+
+static void said(struct trial *t, const char *words)
+{
+    const struct vf_record *r = vf_job_was_done(&t->job, "source-hash/scsi0");
+    vf_autofree char *text = r ? vf_source_check_text(r->result) : NULL;
+    ok(text && strstr(text, words), "... and the report says: %s", text ? text : "nothing");
+}
+
+/* ---- disks ---- */
+
+static void make_disks(uint64_t size)
+{
+    vf_autofd int a = open(source, O_RDWR | O_CREAT | O_TRUNC, 0600);
+    vf_autofree char *data = vf_xmalloc(MIB);
+    for (size_t i = 0; i < MIB; i++)
+        data[i] = (char)(i * 2654435761U >> 11);
+    if (ftruncate(a, (off_t)size) < 0)
+        abort();
+    for (uint64_t at = 0; at + MIB <= size; at += size / 8)
+        vf_pwrite_full(a, data, MIB, at);
+    vf_pwrite_full(a, "end", 3, size - 3);
+    run((const char *[]){"cp", "--sparse=always", source, target, NULL});
+}
+
+static void flip(const char *path, uint64_t at)
+{
+    vf_autofd int fd = open(path, O_RDWR);
+    char c = 0;
+    if (pread(fd, &c, 1, (off_t)at) != 1)
+        abort();
+    c ^= 1;
+    vf_pwrite_full(fd, &c, 1, at);
+}
+
+static void test_by_host(void)
+{
+    enum { SIZE = 258 * MIB + 512 };
+    struct trial t;
+    vf_autoerror struct vf_error *e = NULL;
+    make_disks(SIZE);
+    trial_begin(&t, SIZE);
+    seam = 3 * MIB;
+    ok(vf_job_hashes_source(&t.job), "there is something to compare with");
+    ok(vf_step_source_hash(&t.job, &e) == 0, "a disk in two files agrees: %s",
+       e ? vf_error_text(e) : "all of it");
+    said(&t, "pieces agree with the source host's own SHA-256");
+    const struct vf_record *r = vf_job_was_done(&t.job, "source-hash/scsi0");
+    ok(r && vf_json_int(r->result, "bytes") == SIZE, "... all of its bytes");
+    unsigned before = calls;
+    ok(vf_step_source_hash(&t.job, &e) == 0 && calls == before, "... and not once more");
+    trial_end(&t);
+
+    trial_begin(&t, SIZE);
+    vf_job_intend(&t.job, "source-hash/scsi0", json_pack("{s:s}", "seed", "0123456789abcdef"),
+                  NULL);
+    vf_job_fact(&t.job, "source-hash/scsi0/to",
+                json_pack("{s:I, s:i}", "to", (json_int_t)256 * MIB, "pieces", 1), NULL);
+    ok(vf_step_source_hash(&t.job, &e) == 0, "one that was cut off goes on");
+    ok(first_asked == UINT64_C(256) * MIB && bytes_asked == 3 * MIB + 512,
+       "... where it was (from %llu, %llu bytes)", (unsigned long long)first_asked,
+       (unsigned long long)bytes_asked);
+    said(&t, "2 of 2 pieces");
+    trial_end(&t);
+}
+
+static void test_differences(void)
+{
+    struct trial t;
+    const char *const sides[] = {target, source};
+    for (size_t i = 0; i < VF_COUNT(sides); i++) {
+        vf_autoerror struct vf_error *e = NULL;
+        make_disks(40 * MIB);
+        flip(sides[i], 20 * MIB + 77);
+        trial_begin(&t, 40 * MIB);
+        ok(vf_step_source_hash(&t.job, &e) < 0 && vf_error_code(e) == VF_E_CORRUPT &&
+               strstr(vf_error_text(e), "scsi0") && strstr(vf_error_text(e), " at 0 "),
+           "a byte is another at the %s: %s", i ? "source" : "target", vf_error_text(e));
+        ok(!vf_job_was_done(&t.job, "source-hash/scsi0"), "... which is not done");
+        trial_end(&t);
+    }
+}
+
+static void test_second_read(void)
+{
+    struct trial t;
+    vf_autoerror struct vf_error *e = NULL;
+    make_disks(40 * MIB);
+    trial_begin(&t, 40 * MIB);
+    by_host = false;
+    ok(vf_step_source_hash(&t.job, &e) == 0 && bytes_asked == 32 * MIB,
+       "where the host has no hash, a sample is read again (%llu bytes)",
+       (unsigned long long)bytes_asked);
+    said(&t, "a second read of 32 MiB of 40 MiB agreed");
+    trial_end(&t);
+    make_disks(2 * MIB + 512);
+    flip(target, 2 * MIB + 100);
+    trial_begin(&t, 2 * MIB + 512);
+    by_host = false;
+    ok(vf_step_source_hash(&t.job, &e) < 0 && vf_error_code(e) == VF_E_CORRUPT,
+       "of a small disk all: %s", vf_error_text(e));
+    trial_end(&t);
+}
+
+static void test_limits(void)
+{
+    struct trial t;
+    vf_autoerror struct vf_error *e = NULL;
+    make_disks(8 * MIB);
+    trial_begin(&t, 8 * MIB);
+    speechless = true;
+    ok(vf_step_source_hash(&t.job, &e) == 0, "a source that cannot tell stops nothing");
+    said(&t, "no means there");
+    trial_end(&t);
+    trial_begin(&t, 8 * MIB);
+    vf_cancel_fire(t.job.cancel, "enough");
+    ok(vf_step_source_hash(&t.job, &e) < 0 && vf_error_code(e) == VF_E_CANCELLED,
+       "it can be cancelled: %s", vf_error_text(e));
+    trial_end(&t);
+    trial_begin(&t, 8 * MIB);
+    t.plan.verify = VF_VERIFY_NONE;
+    ok(!vf_job_hashes_source(&t.job), "nothing is compared where nothing is to be verified");
+    trial_end(&t);
+}
+
+int main(void)
+{
+    static char template[] = "/var/tmp/vf-source-hash-XXXXXX";
+    signal(SIGPIPE, SIG_IGN);
+    const char *top = getenv("top_builddir");
+    dir = mkdtemp(template);
+    mover = vf_asprintf("%s/vmferry-mover", top ? top : ".");
+    source = vf_asprintf("%s/source", dir);
+    target = vf_asprintf("%s/target", dir);
+    test_by_host();
+    test_differences();
+    test_second_read();
+    test_limits();
+    run((const char *[]){"rm", "-rf", dir, NULL});
+    free(mover);
+    free(source);
+    free(target);
+    return done_testing();
+}
