@@ -5,6 +5,7 @@
 . "${top_srcdir:-.}/tests/e2e/lib.sh"
 . "${top_srcdir:-.}/tests/e2e/screen.sh"
 lab_up
+cp "$L/vmferry.conf" "$L/bare.conf"
 esxi_up --profile demo
 [ "$esxi_ssh" ] || {
     echo "1..0 # SKIP without namespaces the host has no SSH"
@@ -17,6 +18,8 @@ wizard() {
     tmux -L "$screen" resize-window -x "${2:-80}" -y "${3:-24}"
 }
 data=$L/esx1/volumes/datastore1
+mkdir "$work/export"
+cp "$data/old-lenny"/*.vmdk "$data/old-lenny"/*.vmx "$work/export/"
 
 # --- the story: a host that is configured, a VM that is stopped
 wizard
@@ -61,19 +64,17 @@ same "$data/old-lenny/old-lenny-flat.vmdk" "$(image beta b1 local:101/vm-101-dis
     "with what was on it"
 
 # --- an exported file, on the smallest screen
-mkdir "$work/export"
-cp "$data/old-lenny"/*.vm?? "$data/old-lenny"/*.vmx "$work/export/" 2>/dev/null
 wizard "LC_ALL=C TERM=vt100" 60 16
 sees 'Import VMs' "at 60x16, with a terminal that can little"
 press Down Enter
 sees 'Exported files' "files are a source, too"
-press End Enter
+press Down Down Enter
 sees 'File or directory' "a path is asked for"
 typed "$work/exp"
 press Tab
 sees 'export/' "Tab completes it"
 press Enter
-sees 'old-lenny +stopped' "its VMs"
+sees '> old-lenny' "its VMs"
 press Enter
 sees 'To which cluster' "to a cluster"
 press Down Enter
@@ -81,20 +82,15 @@ sees '> b1' "nodes"
 press Enter
 sees '> local' "storages"
 press Enter
-sees 'import old-lenny now \([nwS]' "the same plan"
+sees '> Network .*\?' "the same plan"
 press p
-sees 'Import old-lenny \(stopped\) from /' "said as an import"
-press End
-sees 'the source keeps its name' "of a file that stays as it is"
+sees 'Import old-lenny \(stopped\) from' "said as an import"
 press Escape q
 sees 'Leave vmferry' "and out"
 press 2 Enter
 sees 'exit=0' "as it came"
 
-# --- a host that is added: its certificate compared, SSH switched on and off again
-sed '/name = "esx1"/,$d' "$conf" | sed '$d' | sed '$s/},*$/}/' >"$L/bare.conf"
-echo ');' >>"$L/bare.conf"
-ctl esx1 ssh off
+# --- a host that is added: its certificate compared, a password tried once
 address=$(sed -n 's,.*https://\([0-9.]*\):443.*,\1,p' "$conf")
 print=$(sed -n '/name = "esx1"/,$ s/.*fingerprint = "\(.*\)".*/\1/p' "$conf")
 sha1=$(openssl s_client -connect "$address:443" </dev/null 2>/dev/null | openssl x509 -noout -fingerprint -sha1 |
@@ -126,15 +122,20 @@ sees 'Keep the host' "the login is good"
 sees 'by the API' "and which way it went"
 press 1 Enter
 sees 'web-modern +running' "its VMs"
-press /
-typed web-modern
-press Enter
-sees '> alpha' "to a cluster"
-press Down Enter
-sees '> b1' "nodes"
-press Enter
-sees '> local' "storages"
-press Enter
-sees '> Network .* \?' "the plan"
-sees 'SSH service of' "which tells that SSH is off"
+press q
+sees 'Leave vmferry' "nothing was changed"
+press 2 Enter
+sees 'exit=0' "there"
+
+# --- the host's SSH service, switched on for an import and off again
+conf=$L/vmferry.conf
+ctl esx1 ssh off
+ctl esx1 vm web-modern off
+run 0 "an import that wants SSH" import -c "$conf" --yes --fix switch-ssh-on --bridge '*=vmbr1' esx1 web-modern \
+    --to beta --node b1 --storage local
+ctl esx1 requests >"$work/requests"
+grep -q StartService "$work/requests"
+ok $? "the service was switched on"
+grep -q StopService "$work/requests"
+ok $? "and off again"
 done_testing
