@@ -380,14 +380,15 @@ static const struct canned groups[] = {
          "<defaultPortConfig xsi:type=\"VMwareDVSPortSetting\"><vlan xsi:type=\"" type "\">"       \
          "<inherited>false</inherited><vlanId>" value "</vlanId></vlan></defaultPortConfig>")
     {ON("RetrievePropertiesEx", "<type>DistributedVirtualPortgroup</type>",
-        PAGE("", OBJ("DistributedVirtualPortgroup", "dvportgroup-5",
-                     TEXT("name", "plain") VLAN("VmwareDistributedVirtualSwitchVlanIdSpec", "77"))
-                     OBJ("DistributedVirtualPortgroup", "dvportgroup-6",
-                         TEXT("name", "range") VLAN("VmwareDistributedVirtualSwitchTrunkVlanSpec",
-                                                    "<start>1</start><end>9</end>"))
-                         OBJ("DistributedVirtualPortgroup", "dvportgroup-7",
-                             TEXT("name", "of others")
-                                 VLAN("VmwareDistributedVirtualSwitchVlanIdSpec", "5"))))},
+        PAGE("",
+             OBJ("DistributedVirtualPortgroup", "dvportgroup-5",
+                 TEXT("name", "pl%2fain") VLAN("VmwareDistributedVirtualSwitchVlanIdSpec", "77"))
+                 OBJ("DistributedVirtualPortgroup", "dvportgroup-6",
+                     TEXT("name", "range") VLAN("VmwareDistributedVirtualSwitchTrunkVlanSpec",
+                                                "<start>1</start><end>9</end>"))
+                     OBJ("DistributedVirtualPortgroup", "dvportgroup-7",
+                         TEXT("name", "of others")
+                             VLAN("VmwareDistributedVirtualSwitchVlanIdSpec", "5"))))},
 };
 
 static void test_portgroups(void)
@@ -400,14 +401,16 @@ static void test_portgroups(void)
     struct vf_esxi_portgroup *g = NULL;
     size_t n = 0;
     is_good(w->ops->portgroups(w, "esx9", &g, &n, &err), &err, "port groups");
-    static const struct vf_esxi_portgroup want[] = {{(char *)"VM Network", 0},
-                                                    {(char *)"dmz & co", 42},
-                                                    {(char *)"trunk", 4095},
-                                                    {(char *)"plain", 77},
-                                                    {(char *)"range", -1}};
+    static const struct vf_esxi_portgroup want[] = {{(char *)"VM Network", NULL, 0},
+                                                    {(char *)"dmz & co", NULL, 42},
+                                                    {(char *)"trunk", NULL, 4095},
+                                                    {(char *)"pl/ain", (char *)"dvportgroup-5", 77},
+                                                    {(char *)"range", (char *)"dvportgroup-6", -1}};
     ok(n == VF_COUNT(want), "five of them");
     for (size_t i = 0; i < n && i < VF_COUNT(want); i++)
-        ok(vf_streq(g[i].name, want[i].name) && g[i].vlan == want[i].vlan, "%s", want[i].name);
+        ok(vf_streq(g[i].name, want[i].name) && vf_streq(g[i].key, want[i].key) &&
+               g[i].vlan == want[i].vlan,
+           "%s", want[i].name);
     vf_esxi_portgroups_free(g, n);
     ok(w->ops->portgroups(w, "esx10", &g, &n, &err) < 0, "those of a host that is not there");
     is_error(&err, VF_E_NOTFOUND, "there is no host esx10", "are not found");

@@ -121,12 +121,16 @@ static int fake_portgroups(struct vf_esxi_way *w, const char *node, struct vf_es
                            size_t *n, struct vf_error **err)
 {
     static const struct vf_esxi_portgroup all[] = {
-        {"VM Network", 0}, {"DMZ", 40}, {"Trunk", 4095}, {"Far", -1}};
+        {(char *)"VM Network", NULL, 0},
+        {(char *)"DMZ", NULL, 40},
+        {(char *)"Trunk", NULL, 4095},
+        {(char *)"Far", NULL, -1},
+        {(char *)"Prod/Web", (char *)"dvportgroup-5", 50}};
     *out = NULL;
     *n = 0;
     for (size_t i = 0; i < VF_COUNT(all); i++) {
         struct vf_esxi_portgroup *p = vf_grow(out, n, sizeof **out);
-        *p = (struct vf_esxi_portgroup){vf_strdup(all[i].name), all[i].vlan};
+        *p = (struct vf_esxi_portgroup){vf_strdup(all[i].name), vf_strdup(all[i].key), all[i].vlan};
     }
     return 0;
 }

@@ -15,6 +15,8 @@ static const char vmx[] =
     "ethernet1.present = \"TRUE\"\nethernet1.networkName = \"VM Network\"\n"
     "ethernet2.present = \"TRUE\"\nethernet2.networkName = \"Trunk\"\n"
     "ethernet3.present = \"TRUE\"\nethernet3.networkName = \"Far\"\n"
+    "ethernet4.present = \"TRUE\"\nethernet4.dvs.portgroupId = \"dvportgroup-5\"\n"
+    "ethernet5.present = \"TRUE\"\nethernet5.dvs.portgroupId = \"dvportgroup-6\"\n"
     "guestInfo.detailed.data = \"prettyName='Debian GNU/Linux 10 (buster)'\"\n";
 
 #define DESCRIPTOR(type, cid, more)                                                                \
@@ -165,6 +167,10 @@ static void test_vm(void)
        "VLAN tags are those of the port groups");
     ok(!vm->nics[2].tag && left(vm, "net2") && left(vm, "net3") && !left(vm, "net3")->stop,
        "a trunk, and what is not known, are told");
+    is_str(vm->nics[4].bridge, "Prod/Web", "a distributed port group is told by its name");
+    ok(vm->nics[4].tag == 50 && !left(vm, "net4"), "with its VLAN");
+    is_str(vm->nics[5].bridge, "dvportgroup-6", "one that nobody knows by its key");
+    ok(left(vm, "net5") && strstr(left(vm, "net5")->why, "only vCenter knows"), "with a word");
 
     struct vf_volume v = {0};
     ok(p->ops->volume(p, NULL, vm->disks[1].volume, &v, NULL) == 0, "a volume");
