@@ -101,11 +101,22 @@ static void test_login(void)
     is_error(&err, VF_E_AUTH, "login of root: esx1: Login: the user name or the password is wrong",
              "is told");
     ok(count(&v, "CALL Login") == 2, "and was tried once");
-    ok(!vf_esxi_api_open(&v.conf, true, "root", NULL, NULL, NULL, &err), "no password");
+    ok(!vf_esxi_api_open(&v.conf, true, "root", NULL, NULL, NULL, NULL, &err), "no password");
     is_error(&err, VF_E_AUTH, "wants a password", "is none to try");
     v.login_fault = "InvalidLogin";
     ok(!open_as(&v, "r<i&ght", &err), "a locked account");
     is_error(&err, VF_E_AUTH, "locked <now>", "is told in the host's words too");
+    bool told = false;
+    vf_auto(vf_secret_free) struct vf_secret *word = vf_secret_new("x", 1);
+    v.login_fault = "cut";
+    ok(!vf_esxi_api_open(&v.conf, true, "root", word, NULL, NULL, &told, &err) && told,
+       "a login whose answer is lost: the password may have been seen");
+    is_error(&err, VF_E_NET, "login of root", "is told");
+    v.conf.urls = (char *[]){(char *)"http://127.0.0.1:1", NULL};
+    ok(!vf_esxi_api_open(&v.conf, true, "root", word, NULL, NULL, &told, &err) && !told,
+       "it was not where nobody listens");
+    is_error(&err, VF_E_NET, "", "which is told, too");
+    v.conf.urls = v.urls;
     v.login_fault = "NoPermission";
     ok(!open_as(&v, "r<i&ght", &err), "a user without a role");
     is_error(&err, VF_E_PERMISSION, "lockdown mode", "is told what may be");

@@ -24,6 +24,7 @@ struct fake_host {
     bool template_;
     enum vf_error_code api, ssh; /* with which a login fails; VF_OK: it works */
     const char *api_says, *ssh_says;
+    bool lost;         /* the API's answer to the login, not the login */
     bool ssh_asks;     /* an unknown host key: a question */
     bool licence;      /* free: the API refuses to write, which it learns by trying */
     bool licence_told; /* it has */
@@ -281,8 +282,10 @@ static inline struct vf_esxi_way *fake_open(const struct vf_cluster_conf *conf, 
 static struct vf_esxi_way *fake_open_api(const struct vf_cluster_conf *conf, bool verify_tls,
                                          const char *user, const struct vf_secret *password,
                                          const struct vf_asker *asker, struct vf_cancel *cancel,
-                                         struct vf_error **err)
+                                         bool *told, struct vf_error **err)
 {
+    if (told)
+        *told = fake->lost;
     return fake_open(conf, false, password, err);
 }
 

@@ -37,7 +37,7 @@ static struct vf_esxi_way *open_way(const char *cluster)
     const struct vf_cluster_conf *c = vf_conf_cluster(conf, cluster, &err);
     vf_autofree char *file = vf_asprintf("%s/%s/password", dir, cluster);
     vf_auto(vf_secret_free) struct vf_secret *s = vf_secret_from_file(file, &err);
-    return c && s ? vf_esxi_api_open(c, true, c->user, s, NULL, NULL, &err) : NULL;
+    return c && s ? vf_esxi_api_open(c, true, c->user, s, NULL, NULL, NULL, &err) : NULL;
 }
 
 static void good(int r, const char *what)

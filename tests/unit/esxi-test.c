@@ -114,6 +114,14 @@ static void test_ways(void)
     way("SSH alone", "ssh", VF_OK, VF_OK, "ssh", 0, 1);
     way("API alone", "api", VF_E_NET, VF_OK, "NET", 1, 0);
 
+    struct fake_host lost = healthy;
+    vf_autoerror struct vf_error *doubt = NULL;
+    lost.api = VF_E_NET;
+    lost.lost = true;
+    ok(!log_in(&lost, &doubt) && lost.logins[0] == 1 && !lost.logins[1] &&
+           vf_error_code(doubt) == VF_E_NET && strstr(vf_error_text(doubt), "a second time"),
+       "a login whose answer was lost is followed by none over SSH");
+
     struct fake_host h = healthy;
     vf_autoerror struct vf_error *err = NULL;
     conf.way = (char *)"ssh";

@@ -11,7 +11,7 @@
 struct vf_esxi_doors {
     struct vf_esxi_way *(*api)(const struct vf_cluster_conf *conf, bool verify_tls,
                                const char *user, const struct vf_secret *password,
-                               const struct vf_asker *asker, struct vf_cancel *cancel,
+                               const struct vf_asker *asker, struct vf_cancel *cancel, bool *told,
                                struct vf_error **err);
     struct vf_esxi_way *(*ssh)(const struct vf_cluster_conf *conf, const char *user,
                                const struct vf_secret *password, const struct vf_asker *asker,
