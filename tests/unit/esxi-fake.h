@@ -24,6 +24,7 @@ struct fake_host {
     bool template_;
     enum vf_error_code api, ssh; /* with which a login fails; VF_OK: it works */
     const char *api_says, *ssh_says;
+    unsigned outage;   /* so many requests for files are not answered */
     bool lost;         /* the API's answer to the login, not the login */
     bool ssh_asks;     /* an unknown host key: a question */
     bool licence;      /* free: the API refuses to write, which it learns by trying */
@@ -67,6 +68,15 @@ static inline const struct fake_file *fake_find(struct fake_host *h, const struc
     }
     vf_fail(err, VF_E_NOTFOUND, "[%s] %s is not there", f->datastore, f->path);
     return NULL;
+}
+
+static inline bool fake_is_out(struct fake_host *h, struct vf_error **err)
+{
+    if (!h->outage)
+        return false;
+    h->outage--;
+    vf_fail(err, VF_E_NET, "the host asks to wait");
+    return true;
 }
 
 static inline uint64_t fake_size(const struct fake_file *f)
@@ -148,7 +158,8 @@ static char *fake_datastore(struct vf_esxi_way *w, const char *dc, const char *v
 static char *fake_text(struct vf_esxi_way *w, const struct vf_esxi_file *f, size_t most,
                        size_t *len, struct vf_error **err)
 {
-    const struct fake_file *x = fake_find(fake_of(w)->h, f, err);
+    const struct fake_file *x =
+        fake_is_out(fake_of(w)->h, err) ? NULL : fake_find(fake_of(w)->h, f, err);
     if (!x)
         return NULL;
     *len = fake_size(x);
@@ -160,7 +171,8 @@ static char *fake_text(struct vf_esxi_way *w, const struct vf_esxi_file *f, size
 static int fake_stat(struct vf_esxi_way *w, const struct vf_esxi_file *f, uint64_t *size,
                      char **state, struct vf_error **err)
 {
-    const struct fake_file *x = fake_find(fake_of(w)->h, f, err);
+    const struct fake_file *x =
+        fake_is_out(fake_of(w)->h, err) ? NULL : fake_find(fake_of(w)->h, f, err);
     if (!x)
         return -1;
     *size = fake_size(x);

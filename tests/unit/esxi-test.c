@@ -255,6 +255,26 @@ static void test_refused(void)
            "/vmfs/volumes/gone/x.vmdk", "no datastore is mounted");
 }
 
+/* A host that is busy for a moment, one that stays so, and a person who does not wait. */
+static void test_outage(void)
+{
+    struct fake_host h = healthy;
+    vf_autoerror struct vf_error *err = NULL, *ended = NULL;
+    vf_auto(vf_provider_free) struct vf_provider *p = must_log_in(&h);
+    h.outage = 4;
+    vf_auto(vf_vm_free) struct vf_vm *vm = p->ops->describe(p, 7, NULL);
+    ok(vm && vm->n_disks == 2 && !h.outage, "the fifth attempt is answered");
+    h.outage = 1000;
+    ok(!p->ops->describe(p, 7, &err) && h.outage == 995, "after five, that is it");
+    ok(vf_error_code(err) == VF_E_NET && strstr(vf_error_text(err), "asked 5 times"), "%s",
+       vf_error_text(err));
+    vf_auto(vf_cancel_free) struct vf_cancel *cancel = vf_cancel_new(NULL);
+    vf_cancel_fire(cancel, "enough");
+    p->ops->set_cancel(p, cancel);
+    ok(!p->ops->describe(p, 7, &ended) && vf_error_code(ended) == VF_E_CANCELLED && h.outage == 994,
+       "who cancels does not wait for them");
+}
+
 static void test_state(void)
 {
     struct fake_host h = healthy;
@@ -409,9 +429,11 @@ static void test_addresses(void)
 
 int main(void)
 {
+    setenv("VMFERRY_TEST_HASTE", "1000", 1);
     test_ways();
     test_vm();
     test_refused();
+    test_outage();
     test_state();
     test_snapshots();
     test_changes();

@@ -128,7 +128,7 @@ static struct vf_vm *read_vmx(struct vf_esxi *e, const struct vf_esxi_row *row,
 {
     struct vf_esxi_file f = {row->dc, row->datastore, row->vmx};
     size_t len = 0;
-    vf_autofree char *text = e->way->ops->text(e->way, &f, MAX_VMX, &len, err);
+    vf_autofree char *text = vf_esxi_text(e, &f, MAX_VMX, &len, err);
     vf_autofree char *name = vf_asprintf("[%s] %s", row->datastore, row->vmx);
     vf_auto(vf_vmx_free) struct vf_vmx *x = text ? vf_vmx_parse(text, len, name, err) : NULL;
     return x ? vf_esxi_describe(x, NULL) : NULL;
