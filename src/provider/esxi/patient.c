@@ -19,8 +19,8 @@ static bool once_more(struct vf_esxi *e, unsigned attempt, struct vf_error *why,
     }
     if (attempt == TRIES) {
         vf_fail(err, vf_error_code(w),
-                "%s; it was asked %d times: is the host overloaded, or the line to it broken? Try "
-                "again later",
+                "%s; it was asked %d times: look whether the host is overloaded or the line to it "
+                "bad, and try again",
                 vf_error_text(w), TRIES);
         return false;
     }
