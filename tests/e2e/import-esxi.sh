@@ -32,6 +32,10 @@ run 0 "what would be done" move -c "$conf" --dry-run --bridge '*=vmbr0' esx1 bet
 says out 'net1 .*Servers -> vmbr0.*VLAN tag 30' "its VLAN is the port group's"
 says out 'disk  scsi0 +64.* MiB, datastore1 \(vmdk\) ->' "what is used of it nobody knows: nothing is said"
 says out 'down .*scsi0, scsi1' "its disks are known while it runs"
+ctl esx1 fault times 0 status 500 flat
+run 0 "a host that opens no disk of a running VM" move -c "$conf" --dry-run --bridge '*=vmbr0' esx1 beta b1 local web-modern
+says out 'disk  scsi0 +64.* MiB' "its descriptor is believed until it is shut down"
+ctl esx1 fault clear
 move 0 "import by the API" --bridge '*=vmbr0' esx1 beta b1 local web-modern
 says out 'route .*this machine -> b1' "through this machine"
 [ -z "$esxi_ssh" ] || says out "agree with the source host's own SHA-256" "compared with what the host says"
@@ -80,7 +84,7 @@ is "$(vm two-stores--MIGRATED power)" poweredOff "two-stores: the source is rena
 for refused in 'bad-rdm:raw device mapping' 'bad-snapshot:it has snapshots' \
     'bad-nonpersistent:independent-nonpersistent' 'bad-sharedbus:shared with other VMs' \
     'bad-encrypted:encrypted' 'bad-suspended:suspended' 'bad-noextent:is missing' \
-    'bad-short:cut off' 'bad-question:answer to a question'; do
+    'bad-short:cut off' 'bad-question:answer it in' 'bad-template:make a VM of it' '7:register it anew'; do
     run 3 "${refused%%:*} is not moved" move -c "$conf" --yes --bridge '*=vmbr0' esx1 beta b1 local "${refused%%:*}"
     cat "$work/err" >>"$work/out"
     says out "${refused#*:}" "and it is said why"

@@ -212,14 +212,17 @@ static struct vf_vm *describe_row(struct vf_esxi *e, const struct vf_esxi_row *r
 {
     vf_autofree char *shown = vf_escape(row->name ? row->name : "?");
     if (row->template_) {
-        vf_fail(err, VF_E_UNSUPPORTED, "%s is a template: make a VM of it first, and move that",
-                shown);
+        vf_fail(
+            err, VF_E_UNSUPPORTED,
+            "%s is a template: make a VM of it first (Deploy VM from This Template, or Convert to "
+            "Virtual Machine), and move that",
+            shown);
         return NULL;
     }
     if (!row->vmx || !row->datastore) {
         vf_fail(err, VF_E_UNSUPPORTED,
-                "%s: the host itself cannot read the VM's settings (its VMX file): is its "
-                "datastore there?",
+                "%s: the host itself cannot read the VM's settings (its VMX file): see to its "
+                "datastore, or take the VM out of the host's inventory and register it anew",
                 shown);
         return NULL;
     }

@@ -41,6 +41,7 @@ type vmSpec struct {
 	question    bool
 	snapshot    bool
 	encrypted   bool
+	template    bool
 	agent       bool // of vSphere's own, not to be shown
 	vcenter     bool // only a vCenter has it
 	invalid     bool // the host cannot read its VMX file
@@ -149,6 +150,9 @@ var inventory = []vmSpec{
 	linux(38, "bad-long", diskSpec{"scsi0:0", "long", 8, 2, 0, ""}),
 	with(linux(39, "bad-question", diskSpec{"scsi0:0", "flat", 8, 2, 0, ""}), func(v *vmSpec) {
 		v.on, v.question = true, true
+	}),
+	with(linux(41, "bad-template", diskSpec{"scsi0:0", "flat", 2, 0, 0, ""}), func(v *vmSpec) {
+		v.template = true
 	}),
 	with(linux(24, "distributed", diskSpec{"scsi0:0", "flat", 8, 2, 0, ""}), func(v *vmSpec) {
 		v.vcenter = true

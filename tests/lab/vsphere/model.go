@@ -307,7 +307,7 @@ func (v *vm) configure() {
 	s, o := v.spec, v.obj
 	r := types.DefaultResourceConfigSpec()
 	o.Config = &types.VirtualMachineConfigInfo{
-		Name: s.name, GuestId: s.guestID, GuestFullName: fullName(s), Version: fmt.Sprintf("vmx-%02d", s.hw),
+		Name: s.name, Template: s.template, GuestId: s.guestID, GuestFullName: fullName(s), Version: fmt.Sprintf("vmx-%02d", s.hw),
 		Annotation: s.annotation, Uuid: v.uuid(), InstanceUuid: "52" + v.uuid()[2:], Firmware: "bios",
 		ChangeVersion: "2026-01-01T00:00:00.000001Z", Modified: time.Now(),
 		MemoryAllocation: &r.MemoryAllocation, CpuAllocation: &r.CpuAllocation,
@@ -381,7 +381,7 @@ func (v *vm) sync() {
 	}
 	v.name, v.annotation = o.Config.Name, o.Config.Annotation
 	o.Name = v.name
-	o.Summary.Config = types.VirtualMachineConfigSummary{Name: v.name, VmPathName: v.vmxPath(), MemorySizeMB: int32(s.memory),
+	o.Summary.Config = types.VirtualMachineConfigSummary{Name: v.name, Template: s.template, VmPathName: v.vmxPath(), MemorySizeMB: int32(s.memory),
 		NumCpu: int32(s.cpus), NumEthernetCards: int32(len(s.nics)), NumVirtualDisks: int32(len(s.disks)), Uuid: v.uuid(),
 		InstanceUuid: o.Config.InstanceUuid, GuestId: s.guestID, GuestFullName: fullName(s), Annotation: v.annotation}
 	o.Guest = &types.GuestInfo{ToolsStatus: "toolsNotInstalled", ToolsRunningStatus: "guestToolsNotRunning", ToolsVersion: "0",

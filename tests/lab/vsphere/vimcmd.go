@@ -153,12 +153,12 @@ func getSummary(h *host, v *vm, _ []string) (int, string) {
 		"      toolsStatus = %s, \n      toolsVersionStatus = \"guestToolsCurrent\", \n      toolsRunningStatus = %s, \n"+
 		"      hostName = %s, \n      ipAddress = %s\n   }, \n", maybe(o.Guest.GuestId), maybe(o.Guest.GuestFullName),
 		text(string(o.Guest.ToolsStatus)), text(o.Guest.ToolsRunningStatus), maybe(o.Guest.HostName), maybe(o.Guest.IpAddress))
-	fmt.Fprintf(&b, "   config = (vim.vm.Summary.ConfigSummary) {\n      name = %s, \n      template = false, \n      vmPathName = %s, \n"+
+	fmt.Fprintf(&b, "   config = (vim.vm.Summary.ConfigSummary) {\n      name = %s, \n      template = %t, \n      vmPathName = %s, \n"+
 		"      memorySizeMB = %d, \n      cpuReservation = 0, \n      memoryReservation = 0, \n      numCpu = %d, \n"+
 		"      numEthernetCards = %d, \n      numVirtualDisks = %d, \n      uuid = %s, \n      instanceUuid = %s, \n"+
 		"      guestId = %s, \n      guestFullName = %s, \n      annotation = %s, \n      product = (vim.vApp.ProductInfo) null, \n"+
 		"      installBootRequired = false, \n      ftInfo = (vim.vm.FaultToleranceConfigInfo) null\n   }, \n",
-		text(v.name), text(v.vmxPath()), s.memory, s.cpus, len(s.nics), len(s.disks), text(v.uuid()), text(o.Config.InstanceUuid),
+		text(v.name), s.template, text(v.vmxPath()), s.memory, s.cpus, len(s.nics), len(s.disks), text(v.uuid()), text(o.Config.InstanceUuid),
 		text(s.guestID), text(fullName(s)), text(v.annotation))
 	fmt.Fprintf(&b, "   storage = (vim.vm.Summary.StorageSummary) {\n      committed = %d, \n      uncommitted = 0, \n"+
 		"      unshared = %d, \n      timestamp = \"2026-01-01T00:00:00Z\"\n   }, \n", o.Summary.Storage.Committed, o.Summary.Storage.Unshared)
