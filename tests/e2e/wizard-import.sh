@@ -122,6 +122,10 @@ sees 'Keep the host' "the login is good"
 sees 'by the API' "and which way it went"
 press 1 Enter
 sees 'web-modern +running' "its VMs"
+press Down Enter
+sees '> alpha' "which go to a cluster"
+press Enter
+sees '> a1' "with its nodes"
 press q
 sees 'Leave vmferry' "nothing was changed"
 press 2 Enter
