@@ -24,6 +24,8 @@ struct fake_host {
     bool template_;
     enum vf_error_code api, ssh; /* with which a login fails; VF_OK: it works */
     const char *api_says, *ssh_says;
+    unsigned outage;   /* so many requests for files are not answered */
+    bool lost;         /* the API's answer to the login, not the login */
     bool ssh_asks;     /* an unknown host key: a question */
     bool licence;      /* free: the API refuses to write, which it learns by trying */
     bool licence_told; /* it has */
@@ -66,6 +68,15 @@ static inline const struct fake_file *fake_find(struct fake_host *h, const struc
     }
     vf_fail(err, VF_E_NOTFOUND, "[%s] %s is not there", f->datastore, f->path);
     return NULL;
+}
+
+static inline bool fake_is_out(struct fake_host *h, struct vf_error **err)
+{
+    if (!h->outage)
+        return false;
+    h->outage--;
+    vf_fail(err, VF_E_NET, "the host asks to wait");
+    return true;
 }
 
 static inline uint64_t fake_size(const struct fake_file *f)
@@ -121,12 +132,16 @@ static int fake_portgroups(struct vf_esxi_way *w, const char *node, struct vf_es
                            size_t *n, struct vf_error **err)
 {
     static const struct vf_esxi_portgroup all[] = {
-        {"VM Network", 0}, {"DMZ", 40}, {"Trunk", 4095}, {"Far", -1}};
+        {(char *)"VM Network", NULL, 0},
+        {(char *)"DMZ", NULL, 40},
+        {(char *)"Trunk", NULL, 4095},
+        {(char *)"Far", NULL, -1},
+        {(char *)"Prod/Web", (char *)"dvportgroup-5", 50}};
     *out = NULL;
     *n = 0;
     for (size_t i = 0; i < VF_COUNT(all); i++) {
         struct vf_esxi_portgroup *p = vf_grow(out, n, sizeof **out);
-        *p = (struct vf_esxi_portgroup){vf_strdup(all[i].name), all[i].vlan};
+        *p = (struct vf_esxi_portgroup){vf_strdup(all[i].name), vf_strdup(all[i].key), all[i].vlan};
     }
     return 0;
 }
@@ -143,7 +158,8 @@ static char *fake_datastore(struct vf_esxi_way *w, const char *dc, const char *v
 static char *fake_text(struct vf_esxi_way *w, const struct vf_esxi_file *f, size_t most,
                        size_t *len, struct vf_error **err)
 {
-    const struct fake_file *x = fake_find(fake_of(w)->h, f, err);
+    const struct fake_file *x =
+        fake_is_out(fake_of(w)->h, err) ? NULL : fake_find(fake_of(w)->h, f, err);
     if (!x)
         return NULL;
     *len = fake_size(x);
@@ -155,7 +171,8 @@ static char *fake_text(struct vf_esxi_way *w, const struct vf_esxi_file *f, size
 static int fake_stat(struct vf_esxi_way *w, const struct vf_esxi_file *f, uint64_t *size,
                      char **state, struct vf_error **err)
 {
-    const struct fake_file *x = fake_find(fake_of(w)->h, f, err);
+    const struct fake_file *x =
+        fake_is_out(fake_of(w)->h, err) ? NULL : fake_find(fake_of(w)->h, f, err);
     if (!x)
         return -1;
     *size = fake_size(x);
@@ -277,8 +294,10 @@ static inline struct vf_esxi_way *fake_open(const struct vf_cluster_conf *conf, 
 static struct vf_esxi_way *fake_open_api(const struct vf_cluster_conf *conf, bool verify_tls,
                                          const char *user, const struct vf_secret *password,
                                          const struct vf_asker *asker, struct vf_cancel *cancel,
-                                         struct vf_error **err)
+                                         bool *told, struct vf_error **err)
 {
+    if (told)
+        *told = fake->lost;
     return fake_open(conf, false, password, err);
 }
 

@@ -70,18 +70,17 @@ struct head {
 static int read_head(struct vf_esxi *e, const struct vf_esxi_file *f, struct head *out,
                      struct vf_error **err)
 {
-    struct vf_esxi_way *w = e->way;
     vf_autofree char *state = NULL;
     *out = (struct head){0};
-    if (w->ops->stat(w, f, &out->size, &state, err) < 0)
+    if (vf_esxi_stat(e, f, &out->size, &state, err) < 0)
         return -1;
     if (out->size < VF_VMDK_TEXT) {
-        out->data = w->ops->text(w, f, VF_VMDK_TEXT, &out->len, err);
+        out->data = vf_esxi_text(e, f, VF_VMDK_TEXT, &out->len, err);
         return out->data ? 0 : -1;
     }
     out->len = VF_VMDK_HEAD;
     out->data = vf_xcalloc(1, out->len + 1);
-    return w->ops->read(w, f, out->data, out->len, 0, err);
+    return vf_esxi_head(e, f, out->data, out->len, err);
 }
 
 /* The file whose changes a snapshot's descriptor describes; NULL: it is no snapshot's. Caller
@@ -167,7 +166,7 @@ static uint64_t *extent_sizes(struct vf_esxi *e, const struct vf_vmdk *d,
             continue;
         }
         if (!why && path)
-            e->way->ops->stat(e->way, &x, &sizes[i], &state, &why);
+            vf_esxi_stat(e, &x, &sizes[i], &state, &why);
         vf_str_set(&last, path);
         if (in_use && vf_error_code(why) == VF_E_CONFLICT && d->extents[i].kind == VF_VMDK_FLAT) {
             vf_error_free(VF_STEAL(why));
@@ -319,7 +318,7 @@ static char *stamp_of(struct vf_esxi *e, const struct vf_recipe *r)
         uint64_t size;
         if (!f.path)
             continue;
-        if (e->way->ops->stat(e->way, &f, &size, &state, NULL) < 0 || !state)
+        if (vf_esxi_stat(e, &f, &size, &state, NULL) < 0 || !state)
             return NULL;
         vf_buf_printf(&b, "%s%s", b.len ? " " : "", state);
     }
