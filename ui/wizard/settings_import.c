@@ -123,8 +123,8 @@ static void offer_consoles(const struct vf_sheet *s, json_t *choices)
 static bool is_old(const struct vf_sheet *s)
 {
     const struct vf_vm *v = vf_sheet_source(s);
-    return vf_sheet_imports(s) && s->plan->profile == VF_PROFILE_OLD && s->plan->start &&
-           v->state != VF_VM_STOPPED;
+    return vf_sheet_imports(s) && s->plan->profile == VF_PROFILE_OLD && !s->plan->rehearse &&
+           vf_plan_starts(s->plan, v->state != VF_VM_STOPPED);
 }
 
 static const struct vf_setting settings[] = {
