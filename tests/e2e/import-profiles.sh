@@ -100,7 +100,8 @@ scsihw: lsi
 smbios1: uuid=564d1234-5678-9abc-def0-123456789abc
 sockets: 2' "IDE, beyond it SATA, disconnected"
 is "$(status beta b1 302)" stopped "files are no VM that ran"
-says out 'start old at beta when it is to run there' "who wants it to run is told"
+grep -q '"start old at beta when it is to run there"' "$(job_dir)/report.json"
+ok $? "who wants it to run is told"
 
 # --- started all the same: whoever looks at its console connects it
 vm lenny debian5 1 </dev/null
@@ -129,6 +130,13 @@ says err 'gives --return lenny' "by its name"
 run 0 "with it" rollback --return lenny --remove-target "$id"
 is "$(images 304)" "" "it is gone"
 ok "$([ -e "$work/vms/lenny/lenny_0-flat.vmdk" ]; echo $?)" "its files are not"
+
+# --- killed while it starts: it may have run, and goes on
+killed after start:intent import -c "$conf" --yes --start --console leave --mac 02:50:56:AA:BB:DE --vmid 305 \
+    --bridge '*=vmbr1' "$work/vms/lenny/lenny.vmx" --to beta --node b1 --storage local
+is $? 4 "killed when it is started"
+run 0 "it is resumed" resume --yes
+is "$(status beta b1 305)" running "and runs"
 
 vm win windows9srv-64 1 <<EOF
 firmware = "efi"

@@ -136,24 +136,14 @@ static const struct word starts[] = {
     {"no", N_("no, it stays stopped")},
 };
 
-/* A rehearsal is started as if it had run. */
-static bool rests(const struct vf_sheet *s)
-{
-    return !runs(s) && !s->plan->rehearse;
-}
-
 static char *get_start(const struct vf_sheet *s)
 {
-    bool yes = vf_plan_starts(s->plan, !rests(s));
-    return vf_strdup(starts[!yes ? 2 : s->plan->wait_before_start].key);
+    return vf_strdup(starts[!s->plan->start ? 2 : s->plan->wait_before_start].key);
 }
 
 static const char *set_start(struct vf_sheet *s, const char *value)
 {
-    bool yes = !vf_streq(value, "no");
-    if (rests(s))
-        s->plan->start_stopped = yes;
-    s->plan->start = yes || rests(s);
+    s->plan->start = !vf_streq(value, "no");
     s->plan->wait_before_start = vf_streq(value, "ask");
     return NULL;
 }
@@ -170,14 +160,7 @@ static bool has_route(const struct vf_sheet *s)
 
 static bool may_start(const struct vf_sheet *s)
 {
-    return (runs(s) || vf_sheet_imports(s)) && copies(s);
-}
-
-static char *why_start(const struct vf_sheet *s)
-{
-    return !rests(s)                        ? NULL
-           : vf_plan_starts(s->plan, false) ? vf_strdup(_("never start the source beside it"))
-                                            : vf_strdup(_("it is stopped there"));
+    return runs(s) && copies(s);
 }
 
 static const struct word methods[] = {
@@ -268,7 +251,7 @@ static const struct vf_setting plan_settings[] = {
      .get = get_stop, .set = set_stop, .offer = offer_stop, .applies = runs},
     {N_("Start there"), N_("Is it to be started at the target?"),
      N_("Not started, it is down until somebody starts it there."), .get = get_start,
-     .set = set_start, .offer = offer_start, .why = why_start, .applies = may_start},
+     .set = set_start, .offer = offer_start, .applies = may_start},
     {N_("Verify"), N_("Are the disks to be read back at the target and compared?"),
      N_("It is the proof that all arrived. It takes reading as much again at the target, most of "
         "it while the rest is still copied."),
