@@ -26,8 +26,8 @@ static char *sum_of(const char *path, uint64_t n, uint64_t offset)
     return sum;
 }
 
-static char *tell(struct vf_provider *p, const char *volume, uint64_t n, uint64_t offset,
-                  bool *host, struct vf_error **err)
+static char *tell(struct vf_provider *p, const char *node, const char *volume, uint64_t n,
+                  uint64_t offset, bool *host, struct vf_error **err)
 {
     calls++;
     if (cut_once) {
@@ -90,6 +90,7 @@ struct trial {
     struct vf_job job;
     struct vf_plan plan;
     struct vf_plan_disk disk;
+    struct vf_vm source;
     struct vf_job_disk job_disk;
     struct vf_provider from, to;
     char *dir;
@@ -113,10 +114,12 @@ static void trial_begin(struct trial *t, uint64_t size)
     };
     mkdir(t->dir, 0700);
     t->plan.disks = &t->disk;
+    t->source.node = (char *)"esx1";
     vf_autoerror struct vf_error *e = NULL;
     t->job = (struct vf_job){.id = vf_asprintf("hash-%d-%d", (int)getpid(), n),
                              .dir = t->dir,
                              .plan = &t->plan,
+                             .source = &t->source,
                              .disks = &t->job_disk,
                              .source_pve = &t->from,
                              .target_pve = &t->to,
