@@ -716,6 +716,8 @@ static void test_bad_ovf(void)
         {"s/VirtualSystem/VirtualThing/", "describes no VM", "no VM"},
         {"s/<VirtualHardwareSection>/<Hardware>/;s/.VirtualHardwareSection>/\\/Hardware>/",
          "what hardware", "no hardware"},
+        {"s/DeploymentOptionSection/Other/g", "which there are",
+         "configurations that nobody names"},
         {"20q", "cut off", "half a file"},
         {"2i <!DOCTYPE x [<!ENTITY e SYSTEM \"/etc/passwd\">]>", "document type", "an entity"},
         {"s/.*/hello/", "cut off", "another text"},
