@@ -87,8 +87,8 @@ void vf_plan_free(struct vf_plan *p)
     free(p);
 }
 
-const char *const vf_fix_words[] = {"suspend-ha", "suspend-replication", "eject-iso",
-                                    "lift-protection", "switch-ssh-on", NULL};
+const char *const vf_fix_words[] = {"suspend-ha",      "suspend-replication", "eject-iso",
+                                    "lift-protection", "switch-ssh-on",       NULL};
 _Static_assert(VF_COUNT(vf_fix_words) == VF_FIXES + 1, "a word for each");
 
 bool vf_plan_fixes(const struct vf_plan *p, enum vf_fix fix)

@@ -30,6 +30,7 @@ disks() {
 # --- by the API: it runs, has two disks and two cards, and starts with the host
 run 0 "what would be done" move -c "$conf" --dry-run --bridge '*=vmbr0' esx1 beta b1 local web-modern
 says out 'net1 .*Servers -> vmbr0.*VLAN tag 30' "its VLAN is the port group's"
+says out 'disk  scsi0 +64.* MiB, datastore1 \(vmdk\) ->' "what is used of it nobody knows: nothing is said"
 says out 'down .*scsi0, scsi1' "its disks are known while it runs"
 move 0 "import by the API" --bridge '*=vmbr0' esx1 beta b1 local web-modern
 says out 'route .*this machine -> b1' "through this machine"

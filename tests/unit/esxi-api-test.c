@@ -51,6 +51,39 @@ static void test_answers(void)
     is_str(a.text, "why", "and has a text");
 }
 
+/* What it refers to, not of which kind its value is; the order of the two is the server's. */
+static void test_references(void)
+{
+    static const char *const values[] = {
+        "<val type=\"HostSystem\" xsi:type=\"ManagedObjectReference\">host-1</val>",
+        "<val xsi:type=\"ManagedObjectReference\" type=\"HostSystem\">host-1</val>",
+    };
+    for (size_t i = 0; i < VF_COUNT(values); i++) {
+        vf_autofree char *text =
+            vf_asprintf("<e:Envelope xmlns:e=\"x\" xmlns:xsi=\"http://www.w3.org/2001/"
+                        "XMLSchema-instance\"><e:Body><r><returnval>%s</returnval></r></e:Body>"
+                        "</e:Envelope>",
+                        values[i]);
+        vf_autosoap struct vf_soap a = {0};
+        struct vf_moref ref = {0};
+        ok(vf_soap_read(text, strlen(text), &a, NULL) == 0 &&
+               vf_moref_read(vf_xml_child(a.result, "val"), &ref),
+           "a reference: %s", values[i]);
+        is_str(ref.type, "HostSystem", "to a host");
+        ok(vf_xml_is_a(vf_xml_child(a.result, "val"), "ManagedObjectReference") &&
+               !vf_xml_is_a(vf_xml_child(a.result, "val"), "HostSystem"),
+           "which is what the value is");
+        vf_moref_clear(&ref);
+    }
+    vf_autosoap struct vf_soap plain = {0};
+    static const char only[] = "<e:Envelope xmlns:e=\"x\"><e:Body><r><returnval><val "
+                               "type=\"HostSystem\">host-1</val></returnval></r></e:Body>"
+                               "</e:Envelope>";
+    ok(vf_soap_read(only, strlen(only), &plain, NULL) == 0 &&
+           !vf_xml_is_a(vf_xml_child(plain.result, "val"), "HostSystem"),
+       "a type of no namespace is no xsi:type");
+}
+
 /* ------------------------------------------------------------------ login */
 
 static void test_login(void)
@@ -462,6 +495,7 @@ int main(void)
 {
     setenv("VMFERRY_TEST_HASTE", "1000", 1); /* 25 minutes are 1.5 s */
     test_answers();
+    test_references();
     test_login();
     test_urls();
     test_old_tls();

@@ -220,8 +220,10 @@ static void test_differences(void)
         make_disks(40 * MIB);
         flip(sides[i], 20 * MIB + 77);
         trial_begin(&t, 40 * MIB);
-        ok(vf_step_source_hash(&t.job, &e) < 0 && vf_error_code(e) == VF_E_CORRUPT &&
-               strstr(vf_error_text(e), "scsi0") && strstr(vf_error_text(e), " at 0 "),
+        int rc = vf_step_source_hash(&t.job, &e);
+        /* the first look is at one MiB somewhere, which may be that of the byte */
+        ok(rc < 0 && vf_error_code(e) == VF_E_CORRUPT && strstr(vf_error_text(e), "scsi0") &&
+               (strstr(vf_error_text(e), " at 0 ") || strstr(vf_error_text(e), " at 20971520 ")),
            "a byte is another at the %s: %s", i ? "source" : "target", vf_error_text(e));
         ok(!vf_job_was_done(&t.job, "source-hash/scsi0"), "... which is not done");
         trial_end(&t);

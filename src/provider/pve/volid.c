@@ -43,9 +43,12 @@ static const struct vf_storage_type types[] = {
     {"nfs", true, true, {"raw", "qcow2", "vmdk"}},
     {"cifs", true, true, {"raw", "qcow2", "vmdk"}},
     {"glusterfs", true, true, {"raw", "qcow2", "vmdk"}},
-    {"btrfs", true, true, {"raw"}},         {"lvm", false, false, {"raw"}},
-    {"lvmthin", false, false, {"raw"}},     {"zfspool", false, false, {"raw"}},
-    {"zfs", false, false, {"raw"}},         {"rbd", false, false, {"raw"}},
+    {"btrfs", true, true, {"raw"}},
+    {"lvm", false, false, {"raw"}},
+    {"lvmthin", false, false, {"raw"}},
+    {"zfspool", false, false, {"raw"}},
+    {"zfs", false, false, {"raw"}},
+    {"rbd", false, false, {"raw"}},
 };
 
 const struct vf_storage_type *vf_storage_type(const char *type)
