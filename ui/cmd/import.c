@@ -66,9 +66,10 @@ static const char usage[] =
        "  -c, --config FILE    configuration instead of ~/.config/vmferry/vmferry.conf\n"
        "  -h, --help           this text\n"
        "\n"
-       "Of vmferry move also: --compress, --streams, --ssh-ciphers, --verify, --skip-disks,\n"
-       "--ignore-exists, --stop-timeout, --service-test, --ports, --address,\n"
-       "--stop-on-failure, --no-verify-ssl, --progress, --forecast, --debug, --version.\n");
+       "Of vmferry move also:\n"
+       "  --fix, --compress, --streams, --ssh-ciphers, --verify, --skip-disks,\n"
+       "  --ignore-exists, --stop-timeout, --service-test, --ports, --address,\n"
+       "  --stop-on-failure, --no-verify-ssl, --progress, --forecast, --debug, --version\n");
 
 enum { O_TO = VF_O_OWN, O_NODE, O_STORAGE, O_USER };
 
