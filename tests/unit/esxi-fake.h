@@ -22,6 +22,7 @@ struct fake_host {
     struct vf_esxi_now now; /* of VM 7; what is in it is not freed */
     const char *vmx;        /* of VM 7; NULL: the host cannot read it */
     bool template_;
+    bool two_dcs; /* a VM of another datacenter, with a datastore ds1 as well, is listed first */
     enum vf_error_code api, ssh; /* with which a login fails; VF_OK: it works */
     const char *api_says, *ssh_says;
     unsigned outage;   /* so many requests for files are not answered */
@@ -101,10 +102,19 @@ static int fake_vms(struct vf_esxi_way *w, struct vf_esxi_row **out, size_t *n,
     struct fake_host *h = fake_of(w)->h;
     *out = NULL;
     *n = 0;
+    if (h->two_dcs)
+        *(struct vf_esxi_row *)vf_grow(out, n, sizeof **out) =
+            (struct vf_esxi_row){.id = 6,
+                                 .name = vf_strdup("web 01"),
+                                 .dc = vf_strdup("Other"),
+                                 .node = vf_strdup("esx9.example"),
+                                 .datastore = vf_strdup("ds1"),
+                                 .vmx = vf_strdup(h->vmx)};
     struct vf_esxi_row *r = vf_grow(out, n, sizeof **out);
     *r = (struct vf_esxi_row){.id = 7,
                               .name = vf_strdup("web 01"),
                               .dc = vf_strdup("ha-datacenter"),
+                              .node = h->two_dcs ? vf_strdup("esx1.example") : NULL,
                               .datastore = h->vmx ? vf_strdup("ds1") : NULL,
                               .vmx = vf_strdup(h->vmx),
                               .guest = vf_strdup("debian10_64Guest"),

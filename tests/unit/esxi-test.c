@@ -191,18 +191,40 @@ static void test_vm(void)
 
     bool by_host = false;
     vf_autofree char *hex =
-        p->ops->hash(p, vm->disks[1].volume, 4096, (1 << 20) + 512, &by_host, NULL);
+        p->ops->hash(p, NULL, vm->disks[1].volume, 4096, (1 << 20) + 512, &by_host, NULL);
     is_str(hex, "host:data/two-f002.vmdk:4096:512", "the host's own hash, over SSH");
     ok(by_host && h.logins[1] == 1 && h.asked == 1, "without a question");
     h.ssh_asks = true;
     vf_auto(vf_provider_free) struct vf_provider *q = must_log_in(&h);
-    vf_autofree char *own = q->ops->hash(q, vm->disks[0].volume, 26, 0, &by_host, NULL);
+    vf_autofree char *own = q->ops->hash(q, NULL, vm->disks[0].volume, 26, 0, &by_host, NULL);
     is_str(own, "71c480df93d6ae2f1efad1447c66c9525e316218cf51fc8d9ed832f2daf18b73",
            "else of what is read a second time");
     ok(!by_host && h.logins[1] == 1, "nobody is asked for that");
     vf_autofree char *over =
-        q->ops->hash(q, vm->disks[1].volume, 4096, (1 << 20) - 512, &by_host, &err);
+        q->ops->hash(q, NULL, vm->disks[1].volume, 4096, (1 << 20) - 512, &by_host, &err);
     ok(!over && vf_error_code(err) == VF_E_UNSUPPORTED, "not across files");
+}
+
+/* Two datacenters of a vCenter may have datastores of one name, with files of one name in them. */
+static void test_datacenters(void)
+{
+    struct fake_host h = healthy;
+    vf_autoerror struct vf_error *err = NULL;
+    h.two_dcs = true;
+    vf_auto(vf_provider_free) struct vf_provider *p = must_log_in(&h);
+    struct vf_volume v = {0};
+    ok(p->ops->volume(p, "esx1.example", "[ds1] web 01/web.vmdk", &v, &err) == 0, "a volume%s%s",
+       err ? ": " : "", err ? vf_error_text(err) : "");
+    vf_auto(vf_recipe_free) struct vf_recipe *r = v.path ? vf_recipe_parse(v.path, NULL) : NULL;
+    is_str(r ? r->parts[0].dc : NULL, "ha-datacenter", "is that of the VM's own host");
+    vf_volume_clear(&v);
+    bool by_host;
+    ok(p->ops->volume(p, "gone", "[ds1] web 01/web.vmdk", &v, &err) < 0 &&
+           vf_error_code(err) == VF_E_CONFLICT,
+       "which is not guessed");
+    vf_volume_clear(&v);
+    vf_autofree char *hex = p->ops->hash(p, "gone", "[ds1] web 01/web.vmdk", 26, 0, &by_host, NULL);
+    ok(!hex, "nor hashed");
 }
 
 /* FILE of the host is TEXT (NULL: gone): WHAT is refused, saying WHY. */
@@ -432,6 +454,7 @@ int main(void)
     setenv("VMFERRY_TEST_HASTE", "1000", 1);
     test_ways();
     test_vm();
+    test_datacenters();
     test_refused();
     test_outage();
     test_state();

@@ -90,6 +90,8 @@ int vf_esxi_state(struct vf_provider *p, const char *node, unsigned id, enum vf_
 int vf_esxi_addresses(struct vf_provider *p, const struct vf_vm *vm, char ***out,
                       struct vf_error **err);
 int vf_esxi_agent(struct vf_provider *p, const char *node, unsigned id);
+/* Lists all VMs: e->rows. */
+int vf_esxi_list(struct vf_esxi *e, struct vf_error **err);
 /* The row of VM ID, listed anew unless it may be an old one; borrowed. */
 const struct vf_esxi_row *vf_esxi_row(struct vf_esxi *e, unsigned id, bool may_be_old,
                                       struct vf_error **err);
@@ -100,7 +102,7 @@ int vf_esxi_resolve(struct vf_esxi *e, const struct vf_esxi_row *row, struct vf_
                     struct vf_error **err);
 int vf_esxi_volume(struct vf_provider *p, const char *node, const char *volume,
                    struct vf_volume *out, struct vf_error **err);
-char *vf_esxi_hash(struct vf_provider *p, const char *volume, uint64_t n, uint64_t offset,
-                   bool *by_host, struct vf_error **err);
+char *vf_esxi_hash(struct vf_provider *p, const char *node, const char *volume, uint64_t n,
+                   uint64_t offset, bool *by_host, struct vf_error **err);
 
 #endif

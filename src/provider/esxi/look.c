@@ -14,7 +14,7 @@ enum { MAX_VMX = 1 << 20, ALL_VLANS = 4095, MOST_ADDRESSES = 16 };
 
 /* ---- lists ---- */
 
-static int list(struct vf_esxi *e, struct vf_error **err)
+int vf_esxi_list(struct vf_esxi *e, struct vf_error **err)
 {
     struct vf_esxi_row *rows = NULL;
     size_t n = 0;
@@ -30,7 +30,7 @@ const struct vf_esxi_row *vf_esxi_row(struct vf_esxi *e, unsigned id, bool may_b
                                       struct vf_error **err)
 {
     for (bool listed = !may_be_old || !e->rows;; listed = true) {
-        if (listed && list(e, err) < 0)
+        if (listed && vf_esxi_list(e, err) < 0)
             return NULL;
         for (size_t i = 0; i < e->n_rows; i++)
             if (e->rows[i].id == id)
@@ -70,7 +70,7 @@ int vf_esxi_nodes(struct vf_provider *p, struct vf_node **out, size_t *n, struct
     struct vf_esxi *e = vf_esxi_of(p);
     *out = NULL;
     *n = 0;
-    if (!e->rows && list(e, err) < 0)
+    if (!e->rows && vf_esxi_list(e, err) < 0)
         return -1;
     for (size_t i = 0; i < e->n_rows; i++) {
         vf_autofree char *name = node_of(e, &e->rows[i]);
@@ -95,7 +95,7 @@ int vf_esxi_vms(struct vf_provider *p, struct vf_vm ***out, size_t *n, struct vf
     struct vf_esxi *e = vf_esxi_of(p);
     *out = NULL;
     *n = 0;
-    if (list(e, err) < 0)
+    if (vf_esxi_list(e, err) < 0)
         return -1;
     for (size_t i = 0; i < e->n_rows; i++) {
         const struct vf_esxi_row *row = &e->rows[i];
