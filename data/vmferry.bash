@@ -38,6 +38,7 @@ _vmferry() {
         --fix) words="suspend-ha suspend-replication eject-iso lift-protection switch-ssh-on" ;;
         --mac) words="keep new" ;;
         --profile) words="modern old windows" ;;
+        --console) words="ask connect reboot leave" ;;
         --color) words="auto never" ;;
         --at | --return) return ;;
         --parallel-guests) words="2 3 4 8" ;;

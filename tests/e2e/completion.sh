@@ -42,6 +42,8 @@ offers some.plan vmferry run so
 offers import vmferry config ''
 offers --remove-snapshots vmferry import --r
 offers windows vmferry import --profile w
+offers reboot vmferry import --console r
+offers --stop-timeout vmferry import --stop-t
 offers some.plan vmferry import so
 offers some.plan vmferry move --config so
 offers 20261121-120000-abcdef vmferry attach 2026

@@ -49,6 +49,8 @@ static const char usage[] =
        "      --vmid ID        VMID at the target (default: the next free one)\n"
        "      --rehearse       a test: NAME--TEST with its cards disconnected; the\n"
        "                       source is left alone, vmferry rollback removes it\n"
+       "      --start          start it at the target, too, when it was stopped at the\n"
+       "                       source; exported files always count as stopped\n"
        "      --skip-start     do not start the VM at the target\n"
        "      --wait-before-stop\n"
        "                       ask before the VM is shut down (also with --yes)\n"
@@ -64,9 +66,10 @@ static const char usage[] =
        "  -c, --config FILE    configuration instead of ~/.config/vmferry/vmferry.conf\n"
        "  -h, --help           this text\n"
        "\n"
-       "Of vmferry move also: --compress, --streams, --ssh-ciphers, --verify, --skip-disks,\n"
-       "--ignore-exists, --stop-timeout, --service-test, --ports, --address,\n"
-       "--stop-on-failure, --no-verify-ssl, --progress, --forecast, --debug, --version.\n");
+       "Of vmferry move also:\n"
+       "  --fix, --compress, --streams, --ssh-ciphers, --verify, --skip-disks,\n"
+       "  --ignore-exists, --stop-timeout, --service-test, --ports, --address,\n"
+       "  --stop-on-failure, --no-verify-ssl, --progress, --forecast, --debug, --version\n");
 
 enum { O_TO = VF_O_OWN, O_NODE, O_STORAGE, O_USER };
 
@@ -75,6 +78,7 @@ static const struct option long_options[] = {
     VF_SEVERAL_OPTIONS,
     VF_MOVING_OPTIONS,
     {"vlan", required_argument, NULL, VF_O_VLAN},
+    {"start", no_argument, NULL, VF_O_START},
     {"profile", required_argument, NULL, VF_O_PROFILE},
     {"console", required_argument, NULL, VF_O_CONSOLE},
     {"driver-disk", no_argument, NULL, VF_O_DRIVER_DISK},
@@ -221,6 +225,12 @@ int vf_cmd_import(int argc, char **argv)
     const char *lacking = missing(&i, argc - optind);
     if (lacking) {
         vf_say(stderr, _("vmferry: import wants %s; see vmferry import --help\n"), lacking);
+        return VF_EXIT_USAGE;
+    }
+    const struct vf_move *m = &i.moving.move;
+    if (m->start_stopped && (m->skip_start || m->skip_disks)) {
+        vf_say(stderr, _("vmferry: --start does not go with %s\n"),
+               m->skip_start ? "--skip-start" : "--skip-disks");
         return VF_EXIT_USAGE;
     }
     vf_log_stderr(i.moving.carry.debug);

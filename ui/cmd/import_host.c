@@ -59,9 +59,9 @@ struct vf_survey_answer *vf_import_look(const struct vf_conf *conf,
     }
 }
 
-/* Logs in, once; *FINGERPRINT: what a person agreed to. */
+/* Logs in, once; *FINGERPRINT and in C the old TLS and SSH: what a person agreed to. */
 static int log_in(struct vf_conf *conf, struct vf_tty_cache *cache, char **fingerprint,
-                  struct vf_error **err)
+                  struct vf_cluster_conf *c, struct vf_error **err)
 {
     struct vf_survey_question q = {
         .kind = VF_SURVEY_LOGIN, .cluster = conf->clusters[0].name, .conf = conf};
@@ -70,6 +70,8 @@ static int log_in(struct vf_conf *conf, struct vf_tty_cache *cache, char **finge
     if (!a)
         return -1;
     *fingerprint = vf_strdup(a->login.fingerprint);
+    c->old_tls = a->login.old_tls;
+    c->ssh.legacy = a->login.ssh_legacy ? 1 : -1;
     return a->error ? vf_fail_with(err, VF_STEAL(a->error)) : 0;
 }
 
@@ -114,7 +116,7 @@ enum vf_exit vf_import_meet(struct vf_conf **conf, const char *host, const char 
         print_block(*conf, &c);
         return VF_EXIT_USAGE;
     }
-    if (log_in(candidate, cache, &fingerprint, &err) < 0)
+    if (log_in(candidate, cache, &fingerprint, &c, &err) < 0)
         return vf_carry_failed(err, NULL);
     char *fingerprints[] = {fingerprint, NULL};
     c.fingerprints = fingerprint ? fingerprints : NULL;
