@@ -183,7 +183,7 @@ static void test_vm(void)
     unsigned looks = h.looks;
     vf_autofree char *next = p->ops->hash(p, vm->disks[1].volume, 4096, 512, &by_host, NULL);
     is_str(next, "host:data/two-f001.vmdk:4096:512", "of the next piece");
-    is_num(h.looks, looks, "without looking at all files again");
+    ok(h.looks == looks, "without looking at all files again");
     vf_autofree char *flat = p->ops->hash(p, vm->disks[0].volume, 4096, 0, &by_host, NULL);
     is_str(flat, "host:web 01/web-flat.vmdk:4096:0", "then of another disk");
     ok(h.looks > looks, "whose files are looked at");
