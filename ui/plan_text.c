@@ -170,21 +170,21 @@ static void add_migration(struct vf_buf *b, const struct vf_prepared *p)
 static void add_waits(struct vf_buf *b, const struct vf_prepared *p)
 {
     const struct vf_plan *plan = p->plan;
-    if (p->source->state == VF_VM_STOPPED || plan->rehearse)
+    bool ran = p->source->state != VF_VM_STOPPED, starts = vf_plan_starts(plan, ran);
+    if (plan->rehearse)
         return;
-    if (plan->service_ports)
+    if (ran && plan->service_ports)
         vf_buf_printf(b, _("  test  TCP ports %s %s, before and after, from this machine\n"),
                       plan->service_ports,
                       plan->service_addresses ? plan->service_addresses
                                               : _("of the addresses its agent tells"));
-    if (plan->wait_before_stop)
+    if (ran && plan->wait_before_stop)
         vf_buf_puts(b, plan->method == VF_METHOD_COPY
                            ? _("  wait  you are asked before it is shut down\n")
                            : _("  wait  you are asked before it is migrated\n"));
-    if (plan->wait_before_start && plan->start && plan->copy_disks)
+    if (plan->wait_before_start && starts)
         vf_buf_puts(b, _("  wait  you are asked before it is started at the target\n"));
-    if (plan->profile == VF_PROFILE_OLD && plan->console == VF_CONSOLE_ASK && plan->start &&
-        plan->copy_disks)
+    if (plan->profile == VF_PROFILE_OLD && plan->console == VF_CONSOLE_ASK && starts)
         vf_buf_puts(b, _("  wait  you are asked whether its console is fine before its cards are "
                          "connected\n"));
 }
@@ -255,7 +255,9 @@ static const char *what_happens(const struct vf_prepared *p)
                    ? _("it is started at the target, off the network")
                    : _("it is not started at the target");
     if (p->source->state == VF_VM_STOPPED)
-        return _("it is stopped and stays so");
+        return vf_plan_starts(p->plan, false)
+                   ? _("it is stopped, copied, verified and started at the target")
+                   : _("it is stopped and stays so");
     if (p->plan->start)
         return _("it is shut down, copied, verified and started at the target");
     return _("it is SHUT DOWN and not started at the target");

@@ -137,7 +137,7 @@ static int open_kind(struct vf_ways *w, int kind, struct vf_cancel *cancel, stru
         return vf_fail_with(err, VF_STEAL(e));
     const char *user = w->login.user ? w->login.user : w->cluster.user ? w->cluster.user : "root";
     w->way[kind] = kind == API ? vf_esxi_api_open(&w->cluster, w->login.verify_tls, user, secret,
-                                                  &asker, cancel, &e)
+                                                  &asker, cancel, NULL, &e)
                                : vf_esxi_ssh_open(&w->cluster, user, secret, &asker, cancel, &e);
     /* what is transient may work the next time */
     w->tried[kind] = !vf_error_is_transient(e);

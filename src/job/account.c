@@ -82,7 +82,8 @@ static void add_by_hand(const struct vf_job *job, json_t *r)
     const struct vf_plan *p = job->plan;
     const json_t *missing = json_object_get(json_object_get(r, "service_test"), "missing");
     json_t *list = json_array();
-    bool ran = job->source && job->source->state != VF_VM_STOPPED;
+    const struct vf_vm *s = job->source;
+    bool ran = s && (s->state != VF_VM_STOPPED || s->guest); /* or ran before it was exported */
     if (p->rehearse)
         by_hand(list, vf_asprintf(_("look at %s at %s; then vmferry rollback %s removes it"),
                                   vf_json_str(r, "target_name"), p->target, job->id));

@@ -287,10 +287,14 @@ char *vf_job_last_start(struct vf_job *job, struct vf_error **err)
                                               "qmstart", err);
 }
 
-/* The step that saw the source stopped, with the newest start before it. */
+/* The step that saw the source stopped, with the newest start before it; or, later, that began to
+ * copy: removing snapshots writes to disks, too. */
 static const struct vf_record *stopped_since(const struct vf_job *job)
 {
-    return vf_job_was_done(job, job->source->state == VF_VM_STOPPED ? "claim" : "shutdown");
+    const struct vf_record *down = vf_job_was_done(
+                               job, job->source->state == VF_VM_STOPPED ? "claim" : "shutdown"),
+                           *written = vf_job_written(job);
+    return down && written && written->at >= down->at ? written : down;
 }
 
 /* Has the source run since this job saw it stopped? 0 only when that is sure: who is not shown

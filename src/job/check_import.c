@@ -52,6 +52,19 @@ VF_CHECK(source_changes)
     return 0;
 }
 
+VF_CHECK(beside)
+{
+    const struct vf_vm *s = v->source;
+    /* files do not tell whether what they were exported from runs again */
+    if (!v->src->ops->login && !v->plan->rehearse && vf_plan_starts(v->plan, false))
+        vf_finding_add(f, VF_WARN, s->name,
+                       _("see that it is down there before you begin, or ask before it is started "
+                         "(--wait-before-start)"),
+                       _("it is started at the target: where it was exported from it may still "
+                         "run, with the same addresses"));
+    return 0;
+}
+
 VF_CHECK(tools)
 {
     const struct vf_vm *s = v->source;
@@ -72,6 +85,7 @@ VF_CHECK(tools)
 static const struct vf_check checks[] = {
     {"snapshots", VF_CHECK_OTHER, snapshots},
     {"source-changes", VF_CHECK_OTHER, source_changes},
+    {"exported-from", VF_CHECK_OTHER, beside},
     {"vmware-tools", VF_CHECK_OTHER, tools},
 };
 const struct vf_checks vf_checks_import = {checks, VF_COUNT(checks)};

@@ -61,7 +61,7 @@ void vf_forecast_of(const struct vf_plan *plan, const struct vf_vm *source,
     }
     if (runs)
         between += SHUTDOWN_S;
-    if (runs && plan->start && copies)
+    if (!plan->rehearse && copies && vf_plan_starts(plan, runs))
         between += START_S;
     *seconds = before + between;
     *down = runs ? between : 0;

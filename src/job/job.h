@@ -63,6 +63,7 @@ struct vf_move {
     enum vf_profile profile;
     enum vf_console console;
     bool driver_disk, remove_snapshots; /* as in a plan */
+    bool start_stopped;                 /* as in a plan */
     bool skip_start, skip_disks, no_precopy, verify_tls, ignore_exists;
     bool rehearse, wait_before_stop, wait_before_start;
     bool look_at_hosts; /* as vf_check_hosts() does, with the same logins */
@@ -78,7 +79,7 @@ struct vf_prepared {
     struct vf_findings findings;
     unsigned lacks; /* what is not done to the source (vf_provider_ops.lacks) */
     char *way;      /* which way it is looked at (vf_provider_ops.way); NULL: there is only one */
-    uint64_t bytes;  /* allocated bytes to copy, as far as known */
+    uint64_t bytes; /* allocated bytes to copy, as far as known */
     /* By vf_forecast(): how long it takes, and of that how long the VM is down; < 0: not known. */
     double forecast_seconds, forecast_down_seconds;
 };

@@ -186,6 +186,14 @@ int vf_job_glimpse(struct vf_provider *p, const char *node, unsigned id, struct 
 /* A word that changes when somebody writes to the source's disks; PERMISSION: nobody tells. Caller
  * frees. */
 char *vf_job_disk_stamps(struct vf_job *job, struct vf_error **err);
+/* Of a source without a record of its starts: notes when its disks were written to last, unless the
+ * copying has begun before. */
+int vf_job_note_written(struct vf_job *job, struct vf_error **err);
+/* The record of that ("last_start"); NULL: none. */
+const struct vf_record *vf_job_written(const struct vf_job *job);
+/* CONFLICT when they have been written to since: disks that were copied one after the other, over
+ * outages of whatever length, do not belong together then. */
+int vf_job_check_written(struct vf_job *job, struct vf_error **err);
 bool vf_job_drops_snapshots(const struct vf_job *job);
 
 /* The newest start of the source that its cluster knows of, NULL without *err: none, or none that

@@ -62,6 +62,55 @@ char *vf_job_disk_stamps(struct vf_job *job, struct vf_error **err)
     return vf_buf_take(&b);
 }
 
+static const char written_key[] = "preflight/written";
+
+static bool is_copied(const struct vf_job *job)
+{
+    bool any = false;
+    for (size_t i = 0; i < job->plan->n_disks; i++) {
+        vf_autofree char *key = vf_asprintf("copy/%s", job->plan->disks[i].slot);
+        const struct vf_record *r = vf_journal_find(job->journal, key);
+        any = any || (r && (r->state == VF_REC_INTENT || r->state == VF_REC_DONE));
+    }
+    return any;
+}
+
+int vf_job_note_written(struct vf_job *job, struct vf_error **err)
+{
+    vf_autoerror struct vf_error *why = NULL;
+    if (job->source_pve->ops->native || is_copied(job))
+        return 0;
+    vf_autofree char *stamps = vf_job_disk_stamps(job, &why);
+    if (vf_error_code(why) == VF_E_CANCELLED)
+        return vf_fail_with(err, VF_STEAL(why));
+    /* not told now is not known later: then all is compared again when the job is resumed */
+    return vf_job_fact(job, written_key, json_pack("{s:s?}", "last_start", stamps), err);
+}
+
+const struct vf_record *vf_job_written(const struct vf_job *job)
+{
+    return vf_job_was_done(job, written_key);
+}
+
+int vf_job_check_written(struct vf_job *job, struct vf_error **err)
+{
+    const struct vf_record *r = vf_job_written(job);
+    const char *before = r ? vf_json_str(r->result, "last_start") : NULL;
+    vf_autoerror struct vf_error *why = NULL;
+    /* it may have run in all openness since */
+    if (!before || vf_journal_find(job->journal, job->plan->rehearse ? "rename" : "start"))
+        return 0;
+    vf_autofree char *now = vf_job_disk_stamps(job, &why);
+    if (why && vf_error_code(why) != VF_E_PERMISSION)
+        return vf_fail_with(err, VF_STEAL(why));
+    if (!now || vf_streq(now, before))
+        return 0;
+    return vf_fail(err, VF_E_CONFLICT,
+                   _("disks of %s were written to at the source while they were copied: find out "
+                     "by what; when the job is resumed, all of them are compared again"),
+                   job->source->name);
+}
+
 /* ------------------------------------------------------------------ snapshots */
 
 bool vf_job_drops_snapshots(const struct vf_job *job)

@@ -122,6 +122,9 @@ int vf_native_preflight(const struct vf_plan *p, const struct vf_vm *s, struct v
     if (p->wait_before_start && s->state == VF_VM_RUNNING)
         stop(f, "--wait-before-start", _("leave it out"),
              _("a VM that is migrated live is never down"));
+    if (p->start_stopped && s->state == VF_VM_STOPPED)
+        stop(f, "start-stopped", _("leave it out, or move it by --method=copy"),
+             _("Proxmox's migration leaves a stopped VM stopped"));
     if (!s->n_disks)
         stop(f, s->name, NULL, _("it has no disks, so no storage can be named for them"));
     if (p->target_name && !vf_streq(p->target_name, s->name))

@@ -157,6 +157,7 @@ int vf_make_plan(const struct vf_move *m, struct vf_provider *dst, struct vf_pre
     p->copy_disks = !m->skip_disks;
     p->precopy = !m->no_precopy;
     p->start = !m->skip_start && !m->skip_disks;
+    p->start_stopped = m->start_stopped && p->start;
     p->driver_disk = m->driver_disk && (m->profile || s->guest);
     p->remove_snapshots = m->remove_snapshots;
     p->console = m->console;

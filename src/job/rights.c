@@ -28,6 +28,6 @@ int vf_rights_check(const struct vf_plan *plan, const struct vf_vm *source, stru
     use = (struct vf_use){.target = true,
                           .vm = target,
                           .disks = plan->copy_disks,
-                          .power = plan->rehearse || (running && plan->start)};
+                          .power = plan->rehearse || vf_plan_starts(plan, running)};
     return dst->ops->rights(dst, &use, out, err);
 }

@@ -101,8 +101,7 @@ static bool source_free(const struct vf_job *job)
 
 static bool starts(const struct vf_job *job)
 {
-    return (job->plan->rehearse ? is_copy(job) : was_running(job)) && job->plan->start &&
-           job->plan->copy_disks;
+    return is_copy(job) && vf_plan_starts(job->plan, was_running(job));
 }
 
 static bool waits_before_stop(const struct vf_job *job)

@@ -304,6 +304,10 @@ static void *crew_main(void *arg)
 int vf_step_copy(struct vf_job *job, struct vf_error **err)
 {
     struct crew w = {.job = job, .cancel = vf_cancel_new(job->cancel)};
+    if (vf_job_note_written(job, err) < 0) {
+        vf_cancel_free(w.cancel);
+        return -1;
+    }
     pthread_mutex_init(&w.lock, NULL);
     pthread_t others[AT_ONCE];
     size_t n = at_once(job), started = 0;
@@ -321,7 +325,7 @@ int vf_step_copy(struct vf_job *job, struct vf_error **err)
 int vf_step_verify(struct vf_job *job, struct vf_error **err)
 {
     /* a disk that was copied an hour ago has not been locked since */
-    if (vf_job_source_down(job, err) < 0)
+    if (vf_job_source_down(job, err) < 0 || vf_job_check_written(job, err) < 0)
         return -1;
     for (size_t i = 0; i < job->plan->n_disks; i++) {
         const struct vf_plan_disk *d = &job->plan->disks[i];

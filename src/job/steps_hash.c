@@ -140,7 +140,8 @@ static int hash_source(struct proof *p, struct vf_error **err)
         if (vf_cancel_check(p->job->cancel, err) < 0)
             return -1;
         pthread_mutex_lock(&p->job->hands);
-        x->source = s->ops->hash(s, p->volume, x->length, x->offset, &by_host, err);
+        x->source =
+            s->ops->hash(s, p->job->source->node, p->volume, x->length, x->offset, &by_host, err);
         pthread_mutex_unlock(&p->job->hands);
         if (!x->source)
             return -1;

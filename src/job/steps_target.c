@@ -493,8 +493,7 @@ int vf_step_start(struct vf_job *job, struct vf_error **err)
 {
     const struct vf_record *down = vf_journal_find(job->journal, "shutdown");
     bool was_running = down && vf_json_true(down->intent, "running"), test = job->plan->rehearse;
-    if ((!was_running && !test) || !job->plan->start || !job->plan->copy_disks ||
-        vf_job_was_done(job, "start"))
+    if (!vf_plan_starts(job->plan, was_running) || vf_job_was_done(job, "start"))
         return 0;
     if (!test && vf_job_source_down(job, err) < 0)
         return -1;
@@ -510,7 +509,7 @@ int vf_step_start(struct vf_job *job, struct vf_error **err)
         if (start_target(job, err) < 0)
             return vf_fail_prefix(err, _("starting %s at the target"), job->target->name);
     }
-    if (test)
+    if (test || !was_running) /* nothing was down */
         return vf_job_done(job, "start", NULL, err);
     job->up_since = asked ? asked : vf_clock_unix();
     job->down_seconds = job->down_ms ? (double)(vf_clock_ms() - job->down_ms) / 1000

@@ -110,7 +110,7 @@ static int look_at(struct together *t, const struct vf_conf *conf, const struct 
 
 static bool starts(const struct vf_prepared *p)
 {
-    return p->plan->start && p->source->state == VF_VM_RUNNING;
+    return p->plan->start && (p->source->state == VF_VM_RUNNING || p->plan->start_stopped);
 }
 
 /* Sums of the disks of P that go to STORAGE. */

@@ -233,6 +233,11 @@ struct vf_vm *vf_plan_apply(const struct vf_plan *p, const struct vf_vm *source,
     return VF_STEAL(vm);
 }
 
+bool vf_plan_starts(const struct vf_plan *p, bool ran)
+{
+    return p->start && p->copy_disks && (ran || p->start_stopped || p->rehearse);
+}
+
 bool vf_plan_precopies(const struct vf_plan *p, const struct vf_vm *source, size_t i)
 {
     const struct vf_disk *d = vf_vm_disk(source, p->disks[i].slot);

@@ -99,9 +99,10 @@ struct vf_plan {
     enum vf_console console; /* of the profile "old" */
     bool remove_snapshots;   /* at the source, before its disks are read: agreed to */
     bool copy_disks;         /* false: --skip-disks */
-    bool precopy;  /* copy raw disks of a running VM before it is shut down, and again after */
-    bool start;    /* start at the target (only when the source was running) */
-    uint64_t rate; /* bytes per second, 0: no limit */
+    bool precopy;       /* copy raw disks of a running VM before it is shut down, and again after */
+    bool start;         /* start at the target (only when the source was running) */
+    bool start_stopped; /* with START also when it was stopped, VF_METHOD_COPY */
+    uint64_t rate;      /* bytes per second, 0: no limit */
     enum vf_verify verify;
     enum vf_method method;
     unsigned compress;         /* index of vf_compress_words */
@@ -157,6 +158,9 @@ void vf_plans_free(struct vf_plan **v, size_t n);
 
 /* What the target VM is called; caller frees. */
 char *vf_plan_target_name(const struct vf_plan *p, const struct vf_vm *source);
+/* Does PLAN start the VM at the target that RAN (or was stopped) at the source when it was planned?
+ * A rehearsal always does. */
+bool vf_plan_starts(const struct vf_plan *p, bool ran);
 /* Is the Ith disk copied before SOURCE, which runs, is shut down? */
 bool vf_plan_precopies(const struct vf_plan *p, const struct vf_vm *source, size_t i);
 

@@ -294,6 +294,7 @@ static const struct vf_cfg_key plan_keys[] = {
     {"copy-disks", VF_CFG_BOOL, AT(plan_file, plan.copy_disks)},
     {"precopy", VF_CFG_BOOL, AT(plan_file, plan.precopy)},
     {"start", VF_CFG_BOOL, AT(plan_file, plan.start)},
+    {"start-stopped", VF_CFG_BOOL, AT(plan_file, plan.start_stopped)},
     {"rate", VF_CFG_UINT, UINT(plan_file, plan.rate, 0, INT64_MAX)},
     {"verify", VF_CFG_WORD, AT(plan_file, plan.verify), .words = vf_verify_words},
     {"compress", VF_CFG_WORD, AT(plan_file, plan.compress), .words = vf_compress_words},

@@ -166,6 +166,8 @@ static char *settings_text(const struct vf_plan *p)
     put_bool(&b, "precopy", p->precopy,
              "copy raw disks of a running VM before it is shut down, and what changed after");
     put_bool(&b, "start", p->start, "start it at the target, if it was running");
+    if (p->profile || p->start_stopped)
+        put_bool(&b, "start-stopped", p->start_stopped, "true: also if it was stopped");
     put_number(&b, "", "rate", p->rate);
     vf_buf_puts(&b, " # bytes per second, 0: no limit\n");
     vf_buf_printf(&b, "verify = \"%s\"; # \"full\": read back and compare, or \"none\"\n",

@@ -123,11 +123,11 @@ struct vf_provider_ops {
     bool only_source; /* VMs cannot be moved there */
     /* Bits; NULL: it can do everything. */
     unsigned (*lacks)(struct vf_provider *p);
-    /* SHA-256 of N bytes at OFFSET of a volume's content, 64 hex digits, caller frees: by the
-     * host's own means, *BY_HOST true; else of bytes that were read a second time. NULL in the
-     * table: the mover's hash is all there is. */
-    char *(*hash)(struct vf_provider *p, const char *volume, uint64_t n, uint64_t offset,
-                  bool *by_host, struct vf_error **err);
+    /* SHA-256 of N bytes at OFFSET of the content of a VM's volume, the VM being on NODE: 64 hex
+     * digits, caller frees: by the host's own means, *BY_HOST true; else of bytes that were read a
+     * second time. NULL in the table: the mover's hash is all there is. */
+    char *(*hash)(struct vf_provider *p, const char *node, const char *volume, uint64_t n,
+                  uint64_t offset, bool *by_host, struct vf_error **err);
     /* Reads all files of VM ID that came with checksums, *FILES of them, and compares: CORRUPT when
      * one is not as it was exported. PROGRESS (may be NULL) is told bytes, and of how many. NULL in
      * the table: nothing comes with checksums. */

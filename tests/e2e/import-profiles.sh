@@ -3,6 +3,7 @@
 # What exported VMs of VMware become: the three profiles as whole configurations, proposed by the guest's
 # system.
 . "${top_srcdir:-.}/tests/e2e/lib.sh"
+. "${top_srcdir:-.}/tests/e2e/screen.sh"
 lab_up
 conf=$L/vmferry.conf
 
@@ -28,6 +29,10 @@ vm() {
             i=$((i + 1))
         done
     } >"$work/vms/$1/$1.vmx"
+}
+
+images() {
+    ls "$L/beta/b1/vz/images/$1" 2>/dev/null | tr '\n' ' '
 }
 
 # imported EXIT VM VMID OPTION…
@@ -94,6 +99,44 @@ sata1: local:302/vm-302-disk-4.raw,discard=on,size=4M
 scsihw: lsi
 smbios1: uuid=564d1234-5678-9abc-def0-123456789abc
 sockets: 2' "IDE, beyond it SATA, disconnected"
+is "$(status beta b1 302)" stopped "files are no VM that ran"
+grep -q '"start old at beta when it is to run there"' "$(job_dir)/report.json"
+ok $? "who wants it to run is told"
+
+# --- started all the same: whoever looks at its console connects it
+vm lenny debian5 1 </dev/null
+run 2 "to start it and not to start it" import -c "$conf" --start --skip-start "$work/vms/lenny/lenny.vmx" \
+    --to beta --node b1 --storage local
+says err '.--start does not go with --skip-start' "makes no sense"
+imported 0 lenny 304 -n --start --mac 02:50:56:AA:BB:DD --wait-before-start
+says out 'warning: lenny: .*where it was exported from it may still run' "what it may meet is said beforehand"
+says out 'wait  you are asked whether its console is fine' "and that somebody is asked"
+says out 'stopped, copied, verified and started' "when it is started"
+at_terminal "'$vmferry' import -c '$conf' --yes --start --wait-before-start --mac 02:50:56:AA:BB:DD --vmid 304 --bridge '*=vmbr1' \
+'$work/vms/lenny/lenny.vmx' --to beta --node b1 --storage local"
+sees 'Ready to start lenny at beta' "somebody is asked before it is started"
+is "$(status beta b1 304)" stopped "until then it is not"
+keys 1 Enter
+sees 'Is its console fine' "then whether its console is fine"
+is "$(status beta b1 304)" running "as it runs"
+has beta b1 304 'net0: e1000=02:50:56:AA:BB:DD,bridge=vmbr1,link_down=1' "off the network"
+keys 1 Enter
+sees 'exit=0' "it is"
+has beta b1 304 'net0: e1000=02:50:56:AA:BB:DD,bridge=vmbr1' "and is connected"
+id=$(basename "$(job_dir)")
+on beta b1 'qm stop 304'
+run 2 "as it ran, going back is agreed to" rollback "$id"
+says err 'gives --return lenny' "by its name"
+run 0 "with it" rollback --return lenny --remove-target "$id"
+is "$(images 304)" "" "it is gone"
+ok "$([ -e "$work/vms/lenny/lenny_0-flat.vmdk" ]; echo $?)" "its files are not"
+
+# --- killed while it starts: it may have run, and goes on
+killed after start:intent import -c "$conf" --yes --start --console leave --mac 02:50:56:AA:BB:DE --vmid 305 \
+    --bridge '*=vmbr1' "$work/vms/lenny/lenny.vmx" --to beta --node b1 --storage local
+is $? 4 "killed when it is started"
+run 0 "it is resumed" resume --yes
+is "$(status beta b1 305)" running "and runs"
 
 vm win windows9srv-64 1 <<EOF
 firmware = "efi"

@@ -101,11 +101,22 @@ static void test_login(void)
     is_error(&err, VF_E_AUTH, "login of root: esx1: Login: the user name or the password is wrong",
              "is told");
     ok(count(&v, "CALL Login") == 2, "and was tried once");
-    ok(!vf_esxi_api_open(&v.conf, true, "root", NULL, NULL, NULL, &err), "no password");
+    ok(!vf_esxi_api_open(&v.conf, true, "root", NULL, NULL, NULL, NULL, &err), "no password");
     is_error(&err, VF_E_AUTH, "wants a password", "is none to try");
     v.login_fault = "InvalidLogin";
     ok(!open_as(&v, "r<i&ght", &err), "a locked account");
     is_error(&err, VF_E_AUTH, "locked <now>", "is told in the host's words too");
+    bool told = false;
+    vf_auto(vf_secret_free) struct vf_secret *word = vf_secret_new("x", 1);
+    v.login_fault = "cut";
+    ok(!vf_esxi_api_open(&v.conf, true, "root", word, NULL, NULL, &told, &err) && told,
+       "a login whose answer is lost: the password may have been seen");
+    is_error(&err, VF_E_NET, "login of root", "is told");
+    v.conf.urls = (char *[]){(char *)"http://127.0.0.1:1", NULL};
+    ok(!vf_esxi_api_open(&v.conf, true, "root", word, NULL, NULL, &told, &err) && !told,
+       "it was not where nobody listens");
+    is_error(&err, VF_E_NET, "", "which is told, too");
+    v.conf.urls = v.urls;
     v.login_fault = "NoPermission";
     ok(!open_as(&v, "r<i&ght", &err), "a user without a role");
     is_error(&err, VF_E_PERMISSION, "lockdown mode", "is told what may be");
@@ -380,14 +391,15 @@ static const struct canned groups[] = {
          "<defaultPortConfig xsi:type=\"VMwareDVSPortSetting\"><vlan xsi:type=\"" type "\">"       \
          "<inherited>false</inherited><vlanId>" value "</vlanId></vlan></defaultPortConfig>")
     {ON("RetrievePropertiesEx", "<type>DistributedVirtualPortgroup</type>",
-        PAGE("", OBJ("DistributedVirtualPortgroup", "dvportgroup-5",
-                     TEXT("name", "plain") VLAN("VmwareDistributedVirtualSwitchVlanIdSpec", "77"))
-                     OBJ("DistributedVirtualPortgroup", "dvportgroup-6",
-                         TEXT("name", "range") VLAN("VmwareDistributedVirtualSwitchTrunkVlanSpec",
-                                                    "<start>1</start><end>9</end>"))
-                         OBJ("DistributedVirtualPortgroup", "dvportgroup-7",
-                             TEXT("name", "of others")
-                                 VLAN("VmwareDistributedVirtualSwitchVlanIdSpec", "5"))))},
+        PAGE("",
+             OBJ("DistributedVirtualPortgroup", "dvportgroup-5",
+                 TEXT("name", "pl%2fain") VLAN("VmwareDistributedVirtualSwitchVlanIdSpec", "77"))
+                 OBJ("DistributedVirtualPortgroup", "dvportgroup-6",
+                     TEXT("name", "range") VLAN("VmwareDistributedVirtualSwitchTrunkVlanSpec",
+                                                "<start>1</start><end>9</end>"))
+                     OBJ("DistributedVirtualPortgroup", "dvportgroup-7",
+                         TEXT("name", "of others")
+                             VLAN("VmwareDistributedVirtualSwitchVlanIdSpec", "5"))))},
 };
 
 static void test_portgroups(void)
@@ -400,14 +412,16 @@ static void test_portgroups(void)
     struct vf_esxi_portgroup *g = NULL;
     size_t n = 0;
     is_good(w->ops->portgroups(w, "esx9", &g, &n, &err), &err, "port groups");
-    static const struct vf_esxi_portgroup want[] = {{(char *)"VM Network", 0},
-                                                    {(char *)"dmz & co", 42},
-                                                    {(char *)"trunk", 4095},
-                                                    {(char *)"plain", 77},
-                                                    {(char *)"range", -1}};
+    static const struct vf_esxi_portgroup want[] = {{(char *)"VM Network", NULL, 0},
+                                                    {(char *)"dmz & co", NULL, 42},
+                                                    {(char *)"trunk", NULL, 4095},
+                                                    {(char *)"pl/ain", (char *)"dvportgroup-5", 77},
+                                                    {(char *)"range", (char *)"dvportgroup-6", -1}};
     ok(n == VF_COUNT(want), "five of them");
     for (size_t i = 0; i < n && i < VF_COUNT(want); i++)
-        ok(vf_streq(g[i].name, want[i].name) && g[i].vlan == want[i].vlan, "%s", want[i].name);
+        ok(vf_streq(g[i].name, want[i].name) && vf_streq(g[i].key, want[i].key) &&
+               g[i].vlan == want[i].vlan,
+           "%s", want[i].name);
     vf_esxi_portgroups_free(g, n);
     ok(w->ops->portgroups(w, "esx10", &g, &n, &err) < 0, "those of a host that is not there");
     is_error(&err, VF_E_NOTFOUND, "there is no host esx10", "are not found");

@@ -22,8 +22,11 @@ struct fake_host {
     struct vf_esxi_now now; /* of VM 7; what is in it is not freed */
     const char *vmx;        /* of VM 7; NULL: the host cannot read it */
     bool template_;
+    bool two_dcs; /* a VM of another datacenter, with a datastore ds1 as well, is listed first */
     enum vf_error_code api, ssh; /* with which a login fails; VF_OK: it works */
     const char *api_says, *ssh_says;
+    unsigned outage;   /* so many requests for files are not answered */
+    bool lost;         /* the API's answer to the login, not the login */
     bool ssh_asks;     /* an unknown host key: a question */
     bool licence;      /* free: the API refuses to write, which it learns by trying */
     bool licence_told; /* it has */
@@ -68,6 +71,15 @@ static inline const struct fake_file *fake_find(struct fake_host *h, const struc
     return NULL;
 }
 
+static inline bool fake_is_out(struct fake_host *h, struct vf_error **err)
+{
+    if (!h->outage)
+        return false;
+    h->outage--;
+    vf_fail(err, VF_E_NET, "the host asks to wait");
+    return true;
+}
+
 static inline uint64_t fake_size(const struct fake_file *f)
 {
     return f->text ? strlen(f->text) : f->size;
@@ -90,10 +102,19 @@ static int fake_vms(struct vf_esxi_way *w, struct vf_esxi_row **out, size_t *n,
     struct fake_host *h = fake_of(w)->h;
     *out = NULL;
     *n = 0;
+    if (h->two_dcs)
+        *(struct vf_esxi_row *)vf_grow(out, n, sizeof **out) =
+            (struct vf_esxi_row){.id = 6,
+                                 .name = vf_strdup("web 01"),
+                                 .dc = vf_strdup("Other"),
+                                 .node = vf_strdup("esx9.example"),
+                                 .datastore = vf_strdup("ds1"),
+                                 .vmx = vf_strdup(h->vmx)};
     struct vf_esxi_row *r = vf_grow(out, n, sizeof **out);
     *r = (struct vf_esxi_row){.id = 7,
                               .name = vf_strdup("web 01"),
                               .dc = vf_strdup("ha-datacenter"),
+                              .node = h->two_dcs ? vf_strdup("esx1.example") : NULL,
                               .datastore = h->vmx ? vf_strdup("ds1") : NULL,
                               .vmx = vf_strdup(h->vmx),
                               .guest = vf_strdup("debian10_64Guest"),
@@ -121,12 +142,16 @@ static int fake_portgroups(struct vf_esxi_way *w, const char *node, struct vf_es
                            size_t *n, struct vf_error **err)
 {
     static const struct vf_esxi_portgroup all[] = {
-        {"VM Network", 0}, {"DMZ", 40}, {"Trunk", 4095}, {"Far", -1}};
+        {(char *)"VM Network", NULL, 0},
+        {(char *)"DMZ", NULL, 40},
+        {(char *)"Trunk", NULL, 4095},
+        {(char *)"Far", NULL, -1},
+        {(char *)"Prod/Web", (char *)"dvportgroup-5", 50}};
     *out = NULL;
     *n = 0;
     for (size_t i = 0; i < VF_COUNT(all); i++) {
         struct vf_esxi_portgroup *p = vf_grow(out, n, sizeof **out);
-        *p = (struct vf_esxi_portgroup){vf_strdup(all[i].name), all[i].vlan};
+        *p = (struct vf_esxi_portgroup){vf_strdup(all[i].name), vf_strdup(all[i].key), all[i].vlan};
     }
     return 0;
 }
@@ -143,7 +168,8 @@ static char *fake_datastore(struct vf_esxi_way *w, const char *dc, const char *v
 static char *fake_text(struct vf_esxi_way *w, const struct vf_esxi_file *f, size_t most,
                        size_t *len, struct vf_error **err)
 {
-    const struct fake_file *x = fake_find(fake_of(w)->h, f, err);
+    const struct fake_file *x =
+        fake_is_out(fake_of(w)->h, err) ? NULL : fake_find(fake_of(w)->h, f, err);
     if (!x)
         return NULL;
     *len = fake_size(x);
@@ -155,7 +181,8 @@ static char *fake_text(struct vf_esxi_way *w, const struct vf_esxi_file *f, size
 static int fake_stat(struct vf_esxi_way *w, const struct vf_esxi_file *f, uint64_t *size,
                      char **state, struct vf_error **err)
 {
-    const struct fake_file *x = fake_find(fake_of(w)->h, f, err);
+    const struct fake_file *x =
+        fake_is_out(fake_of(w)->h, err) ? NULL : fake_find(fake_of(w)->h, f, err);
     if (!x)
         return -1;
     *size = fake_size(x);
@@ -277,8 +304,10 @@ static inline struct vf_esxi_way *fake_open(const struct vf_cluster_conf *conf, 
 static struct vf_esxi_way *fake_open_api(const struct vf_cluster_conf *conf, bool verify_tls,
                                          const char *user, const struct vf_secret *password,
                                          const struct vf_asker *asker, struct vf_cancel *cancel,
-                                         struct vf_error **err)
+                                         bool *told, struct vf_error **err)
 {
+    if (told)
+        *told = fake->lost;
     return fake_open(conf, false, password, err);
 }
 

@@ -58,8 +58,8 @@ static void test_wrong_parts(struct vf_esxi_way *w)
         {FILE_HTML, NULL, VF_E_CORRUPT, "page for people", "a listing is no data"},
         {FILE_HTML_PART, NULL, VF_E_CORRUPT, "page for people", "nor is part of a page"},
         {FILE_NO_RANGE, NULL, VF_E_CORRUPT, "does not say which part", "a part of somewhere"},
-        {FILE_OTHER_PART, NULL, VF_E_CORRUPT, "the host sent 1000 and calls them 1536 to 2535",
-         "another part"},
+        {FILE_OTHER_PART, NULL, VF_E_CORRUPT,
+         "another part of the file than was asked for: asked for 1000", "another part"},
         {FILE_SHORT, NULL, VF_E_CORRUPT, "sent 999", "a byte too few"},
         {FILE_LONG, NULL, VF_E_CORRUPT, "larger than 1000", "a byte too many"},
         {FILE_STATUS, "503 Service Unavailable", VF_E_NET, "asks to wait (503", "to wait"},
@@ -146,6 +146,10 @@ static void test_text_and_stat(struct vf_esxi_way *w)
     vf_autofree char *text = w->ops->text(w, &disk, FILE_SIZE - 1, &n, &err);
     ok(!text, "a text that is too large");
     is_error(&err, VF_E_CORRUPT, "larger than 299999", "is none");
+    set(FILE_STATUS, "206 Partial Content", 0);
+    vf_autofree char *part = w->ops->text(w, &disk, FILE_SIZE, &n, &err);
+    ok(!part, "a part of a text");
+    is_error(&err, VF_E_CORRUPT, "another part of the file than was asked for (206", "is told");
     set(FILE_HTML, NULL, 0);
     vf_autofree char *html = w->ops->text(w, &disk, FILE_SIZE, &n, &err);
     ok(!html, "a page instead of a text");

@@ -113,6 +113,8 @@ static inline bool has_session(struct vsphere *v, const struct httpd_request *re
 
 static inline char *log_in_there(struct vsphere *v, const struct httpd_request *req)
 {
+    if (vf_streq(v->login_fault, "cut")) /* hangs up */
+        return NULL;
     if (v->login_fault)
         return soap_fault(v->login_fault, "The account of root is locked &lt;now&gt;.");
     if (!strstr(req->body, "<userName>root</userName><password>r&lt;i&amp;ght</password>") ||
@@ -289,7 +291,7 @@ static inline struct vf_esxi_way *open_as(struct vsphere *v, const char *passwor
                                           struct vf_error **err)
 {
     vf_auto(vf_secret_free) struct vf_secret *s = vf_secret_new(password, strlen(password));
-    return vf_esxi_api_open(&v->conf, true, "root", s, NULL, NULL, err);
+    return vf_esxi_api_open(&v->conf, true, "root", s, NULL, NULL, NULL, err);
 }
 
 static inline struct vf_esxi_way *open_right(struct vsphere *v)

@@ -37,7 +37,7 @@ static struct vf_esxi_way *open_way(const char *cluster)
     const struct vf_cluster_conf *c = vf_conf_cluster(conf, cluster, &err);
     vf_autofree char *file = vf_asprintf("%s/%s/password", dir, cluster);
     vf_auto(vf_secret_free) struct vf_secret *s = vf_secret_from_file(file, &err);
-    return c && s ? vf_esxi_api_open(c, true, c->user, s, NULL, NULL, &err) : NULL;
+    return c && s ? vf_esxi_api_open(c, true, c->user, s, NULL, NULL, NULL, &err) : NULL;
 }
 
 static void good(int r, const char *what)
@@ -202,6 +202,21 @@ static void test_esx(void)
     is_str(open, "0\n", "no session is left");
 }
 
+/* A card on a distributed switch: its VMX file has the key alone. */
+static void test_distributed(struct vf_esxi_way *w, const struct vf_esxi_row *r)
+{
+    struct vf_esxi_portgroup *g = NULL;
+    size_t n = 0, len = 0, i = 0;
+    struct vf_esxi_file f = {r->dc, r->datastore, r->vmx};
+    vf_autofree char *vmx = w->ops->text(w, &f, 1 << 20, &len, &err);
+    good(w->ops->portgroups(w, r->node, &g, &n, &err), "port groups of a host of the vCenter");
+    while (i < n && !vf_streq(g[i].name, "Prod/Web"))
+        i++;
+    if (ok(i < n && g[i].key && g[i].vlan == 50, "one of a distributed switch, with its VLAN"))
+        ok(vmx && strstr(vmx, g[i].key) && !strstr(vmx, "networkName"), "found by its key alone");
+    vf_esxi_portgroups_free(g, n);
+}
+
 static void test_vcenter(void)
 {
     struct vf_esxi_row *v = NULL;
@@ -213,6 +228,7 @@ static void test_vcenter(void)
     good(w->ops->vms(w, &v, &n, &err), "its VMs");
     is_str(row(v, n, "old-lenny")->dc, "Lab/Main + 1", "in a datacenter within a folder");
     read_all(w, v, n);
+    test_distributed(w, row(v, n, "distributed"));
     vf_esxi_rows_free(v, n);
     vf_esxi_way_free(w);
 }

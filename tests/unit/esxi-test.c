@@ -15,6 +15,8 @@ static const char vmx[] =
     "ethernet1.present = \"TRUE\"\nethernet1.networkName = \"VM Network\"\n"
     "ethernet2.present = \"TRUE\"\nethernet2.networkName = \"Trunk\"\n"
     "ethernet3.present = \"TRUE\"\nethernet3.networkName = \"Far\"\n"
+    "ethernet4.present = \"TRUE\"\nethernet4.dvs.portgroupId = \"dvportgroup-5\"\n"
+    "ethernet5.present = \"TRUE\"\nethernet5.dvs.portgroupId = \"dvportgroup-6\"\n"
     "guestInfo.detailed.data = \"prettyName='Debian GNU/Linux 10 (buster)'\"\n";
 
 #define DESCRIPTOR(type, cid, more)                                                                \
@@ -112,6 +114,14 @@ static void test_ways(void)
     way("SSH alone", "ssh", VF_OK, VF_OK, "ssh", 0, 1);
     way("API alone", "api", VF_E_NET, VF_OK, "NET", 1, 0);
 
+    struct fake_host lost = healthy;
+    vf_autoerror struct vf_error *doubt = NULL;
+    lost.api = VF_E_NET;
+    lost.lost = true;
+    ok(!log_in(&lost, &doubt) && lost.logins[0] == 1 && !lost.logins[1] &&
+           vf_error_code(doubt) == VF_E_NET && strstr(vf_error_text(doubt), "a second time"),
+       "a login whose answer was lost is followed by none over SSH");
+
     struct fake_host h = healthy;
     vf_autoerror struct vf_error *err = NULL;
     conf.way = (char *)"ssh";
@@ -165,6 +175,10 @@ static void test_vm(void)
        "VLAN tags are those of the port groups");
     ok(!vm->nics[2].tag && left(vm, "net2") && left(vm, "net3") && !left(vm, "net3")->stop,
        "a trunk, and what is not known, are told");
+    is_str(vm->nics[4].bridge, "Prod/Web", "a distributed port group is told by its name");
+    ok(vm->nics[4].tag == 50 && !left(vm, "net4"), "with its VLAN");
+    is_str(vm->nics[5].bridge, "dvportgroup-6", "one that nobody knows by its key");
+    ok(left(vm, "net5") && strstr(left(vm, "net5")->why, "only vCenter knows"), "with a word");
 
     struct vf_volume v = {0};
     ok(p->ops->volume(p, NULL, vm->disks[1].volume, &v, NULL) == 0, "a volume");
@@ -177,18 +191,40 @@ static void test_vm(void)
 
     bool by_host = false;
     vf_autofree char *hex =
-        p->ops->hash(p, vm->disks[1].volume, 4096, (1 << 20) + 512, &by_host, NULL);
+        p->ops->hash(p, NULL, vm->disks[1].volume, 4096, (1 << 20) + 512, &by_host, NULL);
     is_str(hex, "host:data/two-f002.vmdk:4096:512", "the host's own hash, over SSH");
     ok(by_host && h.logins[1] == 1 && h.asked == 1, "without a question");
     h.ssh_asks = true;
     vf_auto(vf_provider_free) struct vf_provider *q = must_log_in(&h);
-    vf_autofree char *own = q->ops->hash(q, vm->disks[0].volume, 26, 0, &by_host, NULL);
+    vf_autofree char *own = q->ops->hash(q, NULL, vm->disks[0].volume, 26, 0, &by_host, NULL);
     is_str(own, "71c480df93d6ae2f1efad1447c66c9525e316218cf51fc8d9ed832f2daf18b73",
            "else of what is read a second time");
     ok(!by_host && h.logins[1] == 1, "nobody is asked for that");
     vf_autofree char *over =
-        q->ops->hash(q, vm->disks[1].volume, 4096, (1 << 20) - 512, &by_host, &err);
+        q->ops->hash(q, NULL, vm->disks[1].volume, 4096, (1 << 20) - 512, &by_host, &err);
     ok(!over && vf_error_code(err) == VF_E_UNSUPPORTED, "not across files");
+}
+
+/* Two datacenters of a vCenter may have datastores of one name, with files of one name in them. */
+static void test_datacenters(void)
+{
+    struct fake_host h = healthy;
+    vf_autoerror struct vf_error *err = NULL;
+    h.two_dcs = true;
+    vf_auto(vf_provider_free) struct vf_provider *p = must_log_in(&h);
+    struct vf_volume v = {0};
+    ok(p->ops->volume(p, "esx1.example", "[ds1] web 01/web.vmdk", &v, &err) == 0, "a volume%s%s",
+       err ? ": " : "", err ? vf_error_text(err) : "");
+    vf_auto(vf_recipe_free) struct vf_recipe *r = v.path ? vf_recipe_parse(v.path, NULL) : NULL;
+    is_str(r ? r->parts[0].dc : NULL, "ha-datacenter", "is that of the VM's own host");
+    vf_volume_clear(&v);
+    bool by_host;
+    ok(p->ops->volume(p, "gone", "[ds1] web 01/web.vmdk", &v, &err) < 0 &&
+           vf_error_code(err) == VF_E_CONFLICT,
+       "which is not guessed");
+    vf_volume_clear(&v);
+    vf_autofree char *hex = p->ops->hash(p, "gone", "[ds1] web 01/web.vmdk", 26, 0, &by_host, NULL);
+    ok(!hex, "nor hashed");
 }
 
 /* FILE of the host is TEXT (NULL: gone): WHAT is refused, saying WHY. */
@@ -239,6 +275,26 @@ static void test_refused(void)
            "/vmfs/devices/disks/naa.6", "no file in a datastore");
     refuse(settings, WITH("scsi0:1.fileName = \"/vmfs/volumes/gone/x.vmdk\"\n"),
            "/vmfs/volumes/gone/x.vmdk", "no datastore is mounted");
+}
+
+/* A host that is busy for a moment, one that stays so, and a person who does not wait. */
+static void test_outage(void)
+{
+    struct fake_host h = healthy;
+    vf_autoerror struct vf_error *err = NULL, *ended = NULL;
+    vf_auto(vf_provider_free) struct vf_provider *p = must_log_in(&h);
+    h.outage = 4;
+    vf_auto(vf_vm_free) struct vf_vm *vm = p->ops->describe(p, 7, NULL);
+    ok(vm && vm->n_disks == 2 && !h.outage, "the fifth attempt is answered");
+    h.outage = 1000;
+    ok(!p->ops->describe(p, 7, &err) && h.outage == 995, "after five, that is it");
+    ok(vf_error_code(err) == VF_E_NET && strstr(vf_error_text(err), "asked 5 times"), "%s",
+       vf_error_text(err));
+    vf_auto(vf_cancel_free) struct vf_cancel *cancel = vf_cancel_new(NULL);
+    vf_cancel_fire(cancel, "enough");
+    p->ops->set_cancel(p, cancel);
+    ok(!p->ops->describe(p, 7, &ended) && vf_error_code(ended) == VF_E_CANCELLED && h.outage == 994,
+       "who cancels does not wait for them");
 }
 
 static void test_state(void)
@@ -395,9 +451,12 @@ static void test_addresses(void)
 
 int main(void)
 {
+    setenv("VMFERRY_TEST_HASTE", "1000", 1);
     test_ways();
     test_vm();
+    test_datacenters();
     test_refused();
+    test_outage();
     test_state();
     test_snapshots();
     test_changes();

@@ -153,7 +153,7 @@ static struct vf_esxi_way *enter(struct fake_door *door, const struct vf_secret 
 struct vf_esxi_way *vf_esxi_api_open(const struct vf_cluster_conf *conf, bool verify_tls,
                                      const char *user, const struct vf_secret *password,
                                      const struct vf_asker *asker, struct vf_cancel *cancel,
-                                     struct vf_error **err)
+                                     bool *told, struct vf_error **err)
 {
     return enter(&fake.api, password, err);
 }

@@ -716,6 +716,8 @@ static void test_bad_ovf(void)
         {"s/VirtualSystem/VirtualThing/", "describes no VM", "no VM"},
         {"s/<VirtualHardwareSection>/<Hardware>/;s/.VirtualHardwareSection>/\\/Hardware>/",
          "what hardware", "no hardware"},
+        {"s/DeploymentOptionSection/Other/g", "which there are",
+         "configurations that nobody names"},
         {"20q", "cut off", "half a file"},
         {"2i <!DOCTYPE x [<!ENTITY e SYSTEM \"/etc/passwd\">]>", "document type", "an entity"},
         {"s/.*/hello/", "cut off", "another text"},
@@ -809,7 +811,7 @@ static void test_flat(void)
     sh("printf flat | dd of=all/monolithicFlat/d-flat.vmdk bs=1 seek=4096 conv=notrunc");
     bool by_host = false;
     vf_autofree char *hash =
-        vm ? p->ops->hash(p, vm->disks[0].volume, 4096, 4096, &by_host, &e) : NULL;
+        vm ? p->ops->hash(p, NULL, vm->disks[0].volume, 4096, 4096, &by_host, &e) : NULL;
     vf_autofree char *want = vf_asprintf(
         "test $(tail -c +4097 all/monolithicFlat/d-flat.vmdk | head -c 4096 | sha256sum | "
         "cut -c1-64) = %s",
@@ -830,9 +832,9 @@ static void test_flat(void)
 
     p = open_path("all/twoGbMaxExtentFlat/vm.vmx", &many);
     vf_auto(vf_vm_free) struct vf_vm *two = p ? p->ops->describe(p, 1, &many) : NULL;
-    vf_autofree char *none =
-        two ? p->ops->hash(p, two->disks[0].volume, 1 << 20, (2ULL << 30) - 4096, &by_host, &many)
-            : NULL;
+    vf_autofree char *none = two ? p->ops->hash(p, NULL, two->disks[0].volume, 1 << 20,
+                                                (2ULL << 30) - 4096, &by_host, &many)
+                                 : NULL;
     ok(two && !none && vf_error_code(many) == VF_E_UNSUPPORTED, "no hash of two files at once");
     vf_provider_free(p);
 }

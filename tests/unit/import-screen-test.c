@@ -565,6 +565,30 @@ static void test_hardware(void)
     ok(shows("Debian GNU/Linux 8 may be either"), "of some a person knows");
 }
 
+/* One that is stopped at the source is started when that is wanted, and its console looked at. */
+static void test_start(void)
+{
+    arrive(VF_GUEST_OLD, "Debian GNU/Linux 7");
+    walk("\n\n\n\n");
+    ok(shows("no, it is stopped there"), "stopped there, it stays so");
+    ok(!shows("Connected") && !vf_plan_starts(plan(), false), "and nobody is asked about it");
+    unsigned before = keys;
+    enter("Start there");
+    walk("2\n");
+    printf("# %u keys\n", keys - before);
+    ok(plan()->start_stopped && plan()->wait_before_start && vf_plan_starts(plan(), false),
+       "it can be started when somebody says so");
+    ok(shows("yes, when you say so") && shows("Connected"),
+       "and is connected when its console was seen");
+    screens("import-sheet-starts");
+    walk("r");
+    ok(plan()->start_stopped && plan()->wait_before_start, "made anew, the plan keeps that");
+    enter("Start there");
+    walk("1\n");
+    ok(!plan()->start_stopped && plan()->start && !plan()->wait_before_start && !shows("Connected"),
+       "or not after all");
+}
+
 static void test_fixes(void)
 {
     world.snapshots = world.ssh_off = true;
@@ -598,6 +622,7 @@ int main(void)
         test_source();
         test_host();
         test_files();
+        test_start();
         test_story();
         test_hardware();
         test_fixes();

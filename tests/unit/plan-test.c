@@ -107,7 +107,7 @@ static void test_file(void)
     p->nics[1].mac = vf_strdup("02:AB:00:00:00:01");
     vf_str_set(&p->nics[1].bridge, NULL);
     p->copy_disks = p->precopy = p->start = p->verify_tls = false;
-    p->wait_before_start = p->rehearse = true;
+    p->wait_before_start = p->rehearse = p->start_stopped = true;
     vf_str_set(&p->service_ports, "22,443");
     vf_str_set(&p->service_addresses, "10.0.0.5,fd00::5");
     vf_str_set(&p->ciphers, "aes128-gcm@openssh.com,aes256-ctr");
@@ -130,6 +130,7 @@ static void test_file(void)
     ok(b->rate == 5000000000u && b->disks[1].size == 10737418240u && b->target_id == 999999999,
        "numbers");
     ok(b->wait_before_start && !b->wait_before_stop, "what it waits for");
+    ok(b->start_stopped, "what it starts");
     ok(vf_plan_fixes(b, VF_FIX_EJECT_ISO) && vf_plan_fixes(b, VF_FIX_SUSPEND_HA) &&
            !vf_plan_fixes(b, VF_FIX_SUSPEND_REPLICATION),
        "what was agreed to");

@@ -26,8 +26,8 @@ static char *sum_of(const char *path, uint64_t n, uint64_t offset)
     return sum;
 }
 
-static char *tell(struct vf_provider *p, const char *volume, uint64_t n, uint64_t offset,
-                  bool *host, struct vf_error **err)
+static char *tell(struct vf_provider *p, const char *node, const char *volume, uint64_t n,
+                  uint64_t offset, bool *host, struct vf_error **err)
 {
     calls++;
     if (cut_once) {
@@ -56,7 +56,26 @@ static int volume(struct vf_provider *p, const char *node, const char *name, str
     return 0;
 }
 
-static const struct vf_provider_ops source_ops = {.type = "esxi", .hash = tell},
+static const char *written;
+
+static int source_volume(struct vf_provider *p, const char *node, const char *name,
+                         struct vf_volume *out, struct vf_error **err)
+{
+    *out = (struct vf_volume){.stamp = vf_strdup(written)};
+    return 0;
+}
+
+static int state(struct vf_provider *p, const char *node, unsigned id, enum vf_vm_state *out,
+                 struct vf_error **err)
+{
+    *out = VF_VM_STOPPED;
+    return 0;
+}
+
+static const struct vf_provider_ops source_ops = {.type = "esxi",
+                                                  .hash = tell,
+                                                  .volume = source_volume,
+                                                  .state = state},
                                     target_ops = {.type = "pve", .volume = volume};
 
 /* ---- a job ---- */
@@ -90,6 +109,7 @@ struct trial {
     struct vf_job job;
     struct vf_plan plan;
     struct vf_plan_disk disk;
+    struct vf_vm source;
     struct vf_job_disk job_disk;
     struct vf_provider from, to;
     char *dir;
@@ -113,10 +133,12 @@ static void trial_begin(struct trial *t, uint64_t size)
     };
     mkdir(t->dir, 0700);
     t->plan.disks = &t->disk;
+    t->source.node = (char *)"esx1";
     vf_autoerror struct vf_error *e = NULL;
     t->job = (struct vf_job){.id = vf_asprintf("hash-%d-%d", (int)getpid(), n),
                              .dir = t->dir,
                              .plan = &t->plan,
+                             .source = &t->source,
                              .disks = &t->job_disk,
                              .source_pve = &t->from,
                              .target_pve = &t->to,
@@ -278,6 +300,45 @@ static void test_limits(void)
     trial_end(&t);
 }
 
+static void copied(struct trial *t)
+{
+    ok(vf_job_intend(&t->job, "copy/scsi0", NULL, NULL) == 0 &&
+           vf_job_done(&t->job, "copy/scsi0",
+                       json_pack("{s:i, s:s, s:s}", "size", 4 << 20, "source_hash", "a",
+                                 "target_hash", "a"),
+                       NULL) == 0,
+       "a disk is copied");
+}
+
+/* While one disk was out of reach the VM ran, and the other was copied before. */
+static void test_written_meanwhile(void)
+{
+    struct trial t;
+    vf_autoerror struct vf_error *err = NULL;
+    struct vf_disk source_disk = {.slot = (char *)"scsi0", .volume = (char *)"[ds] a/a.vmdk"};
+    make_disks(4 << 20);
+    trial_begin(&t, 4 << 20);
+    t.disk.format = (char *)"raw";
+    t.source.disks = &source_disk;
+    t.source.n_disks = 1;
+    t.source.name = (char *)"web";
+    written = "10:00";
+    ok(vf_job_note_written(&t.job, NULL) == 0, "noted before the copying");
+    copied(&t);
+    ok(vf_step_verify(&t.job, &err) == 0, "nobody wrote%s%s", err ? ": " : "",
+       err ? vf_error_text(err) : "");
+    written = "10:10";
+    ok(vf_job_note_written(&t.job, NULL) == 0, "a second process notes nothing");
+    ok(vf_step_verify(&t.job, &err) < 0 && vf_error_code(err) == VF_E_CONFLICT &&
+           strstr(vf_error_text(err), "written to at the source"),
+       "what was written meanwhile is found: %s", err ? vf_error_text(err) : "");
+    ok(vf_job_undone(&t.job, "copy/scsi0", NULL) == 0 && vf_job_note_written(&t.job, NULL) == 0,
+       "but who copies all of it again does");
+    copied(&t);
+    ok(vf_step_verify(&t.job, NULL) == 0, "and has it whole");
+    trial_end(&t);
+}
+
 int main(void)
 {
     static char template[] = "/var/tmp/vf-source-hash-XXXXXX";
@@ -291,6 +352,7 @@ int main(void)
     test_differences();
     test_second_read();
     test_limits();
+    test_written_meanwhile();
     run((const char *[]){"rm", "-rf", dir, NULL});
     free(mover);
     free(source);

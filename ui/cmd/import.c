@@ -49,6 +49,8 @@ static const char usage[] =
        "      --vmid ID        VMID at the target (default: the next free one)\n"
        "      --rehearse       a test: NAME--TEST with its cards disconnected; the\n"
        "                       source is left alone, vmferry rollback removes it\n"
+       "      --start          start it at the target, too, when it was stopped at the\n"
+       "                       source; exported files always count as stopped\n"
        "      --skip-start     do not start the VM at the target\n"
        "      --wait-before-stop\n"
        "                       ask before the VM is shut down (also with --yes)\n"
@@ -76,6 +78,7 @@ static const struct option long_options[] = {
     VF_SEVERAL_OPTIONS,
     VF_MOVING_OPTIONS,
     {"vlan", required_argument, NULL, VF_O_VLAN},
+    {"start", no_argument, NULL, VF_O_START},
     {"profile", required_argument, NULL, VF_O_PROFILE},
     {"console", required_argument, NULL, VF_O_CONSOLE},
     {"driver-disk", no_argument, NULL, VF_O_DRIVER_DISK},
@@ -222,6 +225,12 @@ int vf_cmd_import(int argc, char **argv)
     const char *lacking = missing(&i, argc - optind);
     if (lacking) {
         vf_say(stderr, _("vmferry: import wants %s; see vmferry import --help\n"), lacking);
+        return VF_EXIT_USAGE;
+    }
+    const struct vf_move *m = &i.moving.move;
+    if (m->start_stopped && (m->skip_start || m->skip_disks)) {
+        vf_say(stderr, _("vmferry: --start does not go with %s\n"),
+               m->skip_start ? "--skip-start" : "--skip-disks");
         return VF_EXIT_USAGE;
     }
     vf_log_stderr(i.moving.carry.debug);

@@ -30,6 +30,7 @@ static bool take_switch(struct vf_moving *o, int c)
         bool *where, value;
     } switches[] = {
         {VF_O_SKIP_START, &m->skip_start, true},
+        {VF_O_START, &m->start_stopped, true},
         {VF_O_SKIP_DISKS, &m->skip_disks, true},
         {VF_O_NO_PRECOPY, &m->no_precopy, true},
         {VF_O_IGNORE_EXISTS, &m->ignore_exists, true},

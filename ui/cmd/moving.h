@@ -41,6 +41,7 @@ enum {
     VF_O_PROFILE,
     VF_O_CONSOLE,
     VF_O_DRIVER_DISK,
+    VF_O_START,
     VF_O_REMOVE_SNAPSHOTS,
     VF_O_VERSION,
     VF_O_OWN, /* from here on each command's own */

@@ -19,6 +19,7 @@ static const struct {
     {FIELD(copy_disks), false},
     {FIELD(precopy), false},
     {FIELD(start), false},
+    {FIELD(start_stopped), true},
     {FIELD(rate), false},
     {FIELD(verify), false},
     {FIELD(method), false},

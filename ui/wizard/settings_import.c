@@ -96,6 +96,43 @@ static bool is_windows(const struct vf_sheet *s)
     return vf_sheet_imports(s) && s->plan->profile == VF_PROFILE_WINDOWS;
 }
 
+/* Of one that is stopped at the source; one that runs there is asked about as every VM is. */
+static const struct {
+    const char *key, *label;
+} starts[] = {
+    {"no", N_("no, it is stopped there")},
+    {"ask", N_("yes, when you say so")},
+    {"yes", N_("yes, as soon as its disks are there")},
+};
+
+static char *get_start(const struct vf_sheet *s)
+{
+    return vf_strdup(starts[!vf_plan_starts(s->plan, false) ? 0
+                            : s->plan->wait_before_start    ? 1
+                                                            : 2]
+                         .key);
+}
+
+static const char *set_start(struct vf_sheet *s, const char *value)
+{
+    s->plan->start = true;
+    s->plan->start_stopped = !vf_streq(value, "no");
+    s->plan->wait_before_start = vf_streq(value, "ask");
+    return NULL;
+}
+
+static void offer_starts(const struct vf_sheet *s, json_t *choices)
+{
+    for (size_t i = 0; i < VF_COUNT(starts); i++)
+        vf_offer(choices, starts[i].key, _(starts[i].label));
+}
+
+static bool may_start(const struct vf_sheet *s)
+{
+    return vf_sheet_imports(s) && vf_sheet_source(s)->state == VF_VM_STOPPED &&
+           s->plan->copy_disks && !s->plan->rehearse;
+}
+
 static char *get_console(const struct vf_sheet *s)
 {
     return vf_strdup(vf_console_words[s->plan->console]);
@@ -123,8 +160,8 @@ static void offer_consoles(const struct vf_sheet *s, json_t *choices)
 static bool is_old(const struct vf_sheet *s)
 {
     const struct vf_vm *v = vf_sheet_source(s);
-    return vf_sheet_imports(s) && s->plan->profile == VF_PROFILE_OLD && s->plan->start &&
-           v->state != VF_VM_STOPPED;
+    return vf_sheet_imports(s) && s->plan->profile == VF_PROFILE_OLD && !s->plan->rehearse &&
+           vf_plan_starts(s->plan, v->state != VF_VM_STOPPED);
 }
 
 static const struct vf_setting settings[] = {
@@ -139,6 +176,10 @@ static const struct vf_setting settings[] = {
         "drivers, then the system disk can be attached by virtio."),
      .get = get_driver_disk, .set = set_driver_disk, .offer = offer_driver_disk,
      .applies = is_windows},
+    {N_("Start there"), N_("Is it to be started at the target?"),
+     N_("It is stopped now. What it was exported from, or its copy at the source, must not run "
+        "beside it: both have the same addresses."),
+     .get = get_start, .set = set_start, .offer = offer_starts, .applies = may_start},
     {N_("Connected"), N_("When are its cards to be connected to the network?"),
      N_("An old system may come up with other names for its cards, or wrong addresses: its console "
         "shows that before others notice."),

@@ -203,8 +203,9 @@ static bool shuts_down(const struct vf_prepared *p)
 
 static const char *what_happens(const struct vf_prepared *p)
 {
-    bool runs = p->source->state != VF_VM_STOPPED;
+    bool runs = p->source->state != VF_VM_STOPPED, starts = vf_plan_starts(p->plan, runs);
     return p->plan->rehearse                   ? _("It is a test: the source is left alone. ")
+           : !runs && starts                   ? _("It is started at the target in the end. ")
            : !runs                             ? ""
            : p->plan->method != VF_METHOD_COPY ? _("It runs on, and is migrated with its memory. ")
            : p->plan->wait_before_stop

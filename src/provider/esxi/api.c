@@ -173,8 +173,10 @@ static int check_conf(const struct vf_cluster_conf *conf, const char *user,
 struct vf_esxi_way *vf_esxi_api_open(const struct vf_cluster_conf *conf, bool verify_tls,
                                      const char *user, const struct vf_secret *password,
                                      const struct vf_asker *asker, struct vf_cancel *cancel,
-                                     struct vf_error **err)
+                                     bool *told, struct vf_error **err)
 {
+    if (told)
+        *told = false;
     if (check_conf(conf, user, password, err) < 0)
         return NULL;
     struct vf_esxi_session *s = vf_xcalloc(1, sizeof *s);
@@ -186,7 +188,10 @@ struct vf_esxi_way *vf_esxi_api_open(const struct vf_cluster_conf *conf, bool ve
         free_session(s);
         return NULL;
     }
-    if (vf_api_login(a, err) < 0) {
+    int r = vf_api_login(a, err);
+    if (told)
+        *told = a->told;
+    if (r < 0) {
         free_api(&a->way);
         return NULL;
     }

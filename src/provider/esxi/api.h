@@ -50,6 +50,8 @@ struct vf_esxi_api {
     struct vf_esxi_session *session;
     char *fault;  /* of the last call that failed with one; NULL: none */
     bool reached; /* the last request was answered */
+    bool sent;    /* … or may have reached the server */
+    bool told;    /* the password may have */
 };
 
 static inline struct vf_esxi_api *vf_api_of(struct vf_esxi_way *w)

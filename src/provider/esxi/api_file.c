@@ -77,6 +77,7 @@ static const struct {
     enum vf_error_code code;
     const char *meaning;
 } statuses[] = {
+    {206, VF_E_CORRUPT, "the host sends another part of the file than was asked for"},
     {401, VF_E_PERMISSION,
      "the host refuses it: the login needs the privilege to browse datastores"},
     {403, VF_E_PERMISSION,
@@ -96,6 +97,8 @@ static const struct {
 static int fail_status(const struct vf_http_answer *answer, struct vf_error **err)
 {
     vf_autofree char *reason = vf_escape_n(answer->reason, strnlen(answer->reason, 200));
+    if (answer->status < 300 && is_html(answer))
+        return vf_fail(err, VF_E_CORRUPT, "the host sends a page for people instead of the file");
     for (size_t i = 0; i < VF_COUNT(statuses); i++)
         if (statuses[i].status == answer->status)
             return vf_fail(err, statuses[i].code, "%s (%d %s)", statuses[i].meaning, answer->status,
@@ -204,7 +207,8 @@ static int check_part(const struct vf_http_answer *answer, size_t n, uint64_t of
                        (unsigned long long)total);
     if (from != offset || to < from || to - from != n - 1 || answer->got != n)
         return vf_fail(err, VF_E_CORRUPT,
-                       "asked for %zu bytes at %llu, the host sent %zu and calls them %llu to %llu",
+                       "the host sends another part of the file than was asked for: asked for %zu "
+                       "bytes at %llu, the host sent %zu and calls them %llu to %llu",
                        n, (unsigned long long)offset, answer->got, (unsigned long long)from,
                        (unsigned long long)to);
     return 0;

@@ -2,6 +2,7 @@
 /* The hosts themselves: their port groups and their SSH service. */
 #include "config.h"
 #include "provider/esxi/api.h"
+#include "provider/esxi/api_read.h"
 #include "base/str.h"
 
 #include <string.h>
@@ -60,11 +61,13 @@ struct portgroups {
     const xmlNode *of_host; /* references to the networks of the host that is asked about */
 };
 
-static void add(struct portgroups *p, char *name, int vlan)
+static void add(struct portgroups *p, char *name, char *key, int vlan)
 {
     if (name)
         *(struct vf_esxi_portgroup *)vf_grow(&p->v, &p->n, sizeof *p->v) =
-            (struct vf_esxi_portgroup){name, vlan};
+            (struct vf_esxi_portgroup){name, key, vlan};
+    else
+        free(key);
 }
 
 /* 0 to 4095; -1: not told. */
@@ -78,7 +81,7 @@ static int vlan_of(const xmlNode *n, const char *path)
 static void add_standard(struct portgroups *p, const xmlNode *list)
 {
     for (const xmlNode *g = vf_xml_child(list, NULL); g; g = vf_xml_next(g, NULL))
-        add(p, vf_xml_text_at(g, "spec/name"), vlan_of(g, "spec/vlanId"));
+        add(p, vf_xml_text_at(g, "spec/name"), NULL, vlan_of(g, "spec/vlanId"));
 }
 
 static bool is_of_host(const struct portgroups *p, const char *id)
@@ -98,11 +101,15 @@ static void see_distributed(void *opaque, const struct vf_moref *object, const x
         return;
     const xmlNode *vlan = vf_xml_at(vf_api_value(props, "config"), "defaultPortConfig/vlan");
     bool plain = vf_xml_is_a(vlan, "VmwareDistributedVirtualSwitchVlanIdSpec");
-    char *name = vf_api_text(props, "name");
-    for (size_t i = 0; name && i < p->n; i++)
-        if (vf_streq(p->v[i].name, name)) /* seen before the session was made anew */
-            free(VF_STEAL(name));
-    add(p, name, plain ? vlan_of(vlan, "vlanId") : -1);
+    char *key = vf_xml_text_at(vf_api_value(props, "config"), "key");
+    key = key ? key : vf_strdup(object->id);
+    for (size_t i = 0; i < p->n; i++)
+        if (vf_streq(p->v[i].key, key)) { /* seen before the session was made anew */
+            free(key);
+            return;
+        }
+    add(p, vf_api_decode_name(vf_api_text(props, "name")), key,
+        plain ? vlan_of(vlan, "vlanId") : -1);
 }
 
 int vf_api_portgroups(struct vf_esxi_way *w, const char *node, struct vf_esxi_portgroup **out,

@@ -30,8 +30,7 @@ void vf_api_listing_clear(struct vf_api_listing *l)
     *l = (struct vf_api_listing){0};
 }
 
-/* The inventory has %, / and \ in names percent-encoded (ManagedEntity.name). */
-static char *decode_name(char *name)
+char *vf_api_decode_name(char *name)
 {
     static const char *const codes[] = {"%25%", "%2f/", "%2F/", "%5c\\", "%5C\\"};
     char *to = name;
@@ -106,7 +105,7 @@ static void see_vm(struct vf_api_listing *l, const struct vf_moref *object, cons
         vf_strdup(object->id), vf_api_text(props, "parent"), vf_api_text(props, "runtime.host")};
     struct vf_esxi_row *r = vf_grow(&l->rows, &l->n_rows, sizeof *l->rows);
     r->id = id;
-    r->name = decode_name(vf_api_text(props, "name"));
+    r->name = vf_api_decode_name(vf_api_text(props, "name"));
     if (!r->name)
         r->name = vf_strdup(object->id);
     read_state(props, &r->state, &r->suspended);
@@ -170,7 +169,7 @@ void vf_api_listing_place(struct vf_api_listing *l)
 {
     for (size_t i = 0; i < l->n_rows; i++) {
         const struct vf_api_place *host = place(l, l->spots[i].host);
-        l->rows[i].node = host ? decode_name(vf_strdup(host->name)) : NULL;
+        l->rows[i].node = host ? vf_api_decode_name(vf_strdup(host->name)) : NULL;
         l->rows[i].dc = datacenter(l, l->spots[i].parent);
         if (!l->rows[i].dc) /* in a vApp, or its folder is not to be seen */
             l->rows[i].dc = datacenter(l, l->spots[i].host);

@@ -34,6 +34,10 @@ void vf_api_listing_see(void *opaque, const struct vf_moref *object, const xmlNo
 void vf_api_listing_place(struct vf_api_listing *l);
 void vf_api_listing_clear(struct vf_api_listing *l);
 
+/* The inventory has %, / and \ in names percent-encoded (ManagedEntity.name): decodes NAME (may be
+ * NULL) where it is, and returns it. */
+char *vf_api_decode_name(char *name);
+
 /* Fills all of OUT but onboot. */
 void vf_api_read_now(const xmlNode *props, struct vf_esxi_now *out);
 

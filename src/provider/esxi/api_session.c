@@ -26,15 +26,16 @@ int vf_api_send(struct vf_esxi_api *a, struct vf_http_request *req, struct vf_ht
                 struct vf_error **err)
 {
     const char *name = a->way.conf->name;
-    a->reached = false;
+    a->reached = a->sent = false;
     *out = (struct vf_http_answer){0};
     if (a->via && !(req->unix_socket = vf_via_socket_of_url(a->via, req->url, err)))
         return vf_fail_prefix(err, "%s: through the jump host %s", name, a->way.conf->via);
     vf_autoerror struct vf_error *why = NULL;
     if (vf_http_do(a->http, req, out, &why) == 0) {
-        a->reached = true;
+        a->reached = a->sent = true;
         return 0;
     }
+    a->sent = out->sent;
     if (vf_http_wants_old_tls(a->http))
         return vf_fail(
             err, VF_E_UNSUPPORTED,
@@ -145,6 +146,7 @@ static int log_in(struct vf_esxi_api *a, struct vf_error **err)
     /* without a cookie: a session that is logged in refuses another login as a wrong one */
     int r = post(a, NULL, &s->sessions, "Login", vf_buf_str(&args), false, &answer, &cookie, &why);
     vf_wipe(args.data, args.cap);
+    a->told = a->told || a->sent;
     vf_autofree char *user = vf_escape(s->user);
     if (r > 0)
         return vf_fail(err, VF_E_AUTH, "%s: the host refuses the login of %s", a->way.conf->name,

@@ -246,7 +246,9 @@ static void describe_cards(const struct vf_vmx *x, struct vf_vm *vm)
             leave_out(vm, false, what, "there is no card like %s: it gets an e1000", device);
         }
         n->mac = upper((fixed || !made) && given ? given : made);
-        n->bridge = vf_strdup(vf_vmx_get(x, "ethernet%u.networkName", i));
+        /* of a distributed switch's port group only the key is here; vCenter knows the name */
+        const char *key = vf_vmx_get(x, "ethernet%u.dvs.portgroupId", i);
+        n->bridge = vf_strdup(key && *key ? key : vf_vmx_get(x, "ethernet%u.networkName", i));
         n->link_down = !vf_vmx_true(x, true, "ethernet%u.startConnected", i);
     }
 }

@@ -70,18 +70,17 @@ struct head {
 static int read_head(struct vf_esxi *e, const struct vf_esxi_file *f, struct head *out,
                      struct vf_error **err)
 {
-    struct vf_esxi_way *w = e->way;
     vf_autofree char *state = NULL;
     *out = (struct head){0};
-    if (w->ops->stat(w, f, &out->size, &state, err) < 0)
+    if (vf_esxi_stat(e, f, &out->size, &state, err) < 0)
         return -1;
     if (out->size < VF_VMDK_TEXT) {
-        out->data = w->ops->text(w, f, VF_VMDK_TEXT, &out->len, err);
+        out->data = vf_esxi_text(e, f, VF_VMDK_TEXT, &out->len, err);
         return out->data ? 0 : -1;
     }
     out->len = VF_VMDK_HEAD;
     out->data = vf_xcalloc(1, out->len + 1);
-    return w->ops->read(w, f, out->data, out->len, 0, err);
+    return vf_esxi_head(e, f, out->data, out->len, err);
 }
 
 /* The file whose changes a snapshot's descriptor describes; NULL: it is no snapshot's. Caller
@@ -167,7 +166,7 @@ static uint64_t *extent_sizes(struct vf_esxi *e, const struct vf_vmdk *d,
             continue;
         }
         if (!why && path)
-            e->way->ops->stat(e->way, &x, &sizes[i], &state, &why);
+            vf_esxi_stat(e, &x, &sizes[i], &state, &why);
         vf_str_set(&last, path);
         if (in_use && vf_error_code(why) == VF_E_CONFLICT && d->extents[i].kind == VF_VMDK_FLAT) {
             vf_error_free(VF_STEAL(why));
@@ -288,24 +287,37 @@ int vf_esxi_resolve(struct vf_esxi *e, const struct vf_esxi_row *row, struct vf_
 
 /* ---- volumes ---- */
 
-/* The datacenter of a datastore, by the VMs that are in it; borrowed, NULL: not told. */
-static const char *dc_of(struct vf_esxi *e, const char *volume)
+/* The datacenter that VOLUME is in, *OUT borrowed, NULL: not told. Two may have datastores of one
+ * name, and files of one name in them; but a host (NODE) is in one of them. */
+static int find_dc(struct vf_esxi *e, const char *node, const char *volume, const char **out,
+                   struct vf_error **err)
 {
     struct vf_esxi_file f;
     vf_autofree char *copy = NULL;
-    vf_autoerror struct vf_error *why = NULL;
-    if (vf_esxi_file_parse(volume, NULL, &f, &copy) < 0)
-        return NULL;
-    if (!e->rows)
-        vf_esxi_row(e, 0, false, &why);
-    const char *dc = NULL;
+    const struct vf_esxi_row *here = NULL;
+    *out = NULL;
+    if (parse_name(volume, NULL, &f, &copy, err) < 0 || (!e->rows && vf_esxi_list(e, err) < 0))
+        return -1;
+    for (size_t i = 0; node && i < e->n_rows; i++)
+        if (vf_streq(e->rows[i].node, node)) {
+            *out = e->rows[i].dc;
+            return 0;
+        }
     for (size_t i = 0; i < e->n_rows; i++) {
-        if (!dc || vf_streq(e->rows[i].datastore, f.datastore))
-            dc = e->rows[i].dc;
-        if (vf_streq(e->rows[i].datastore, f.datastore))
-            break;
+        const struct vf_esxi_row *r = &e->rows[i];
+        *out = *out ? *out : r->dc;
+        if (!vf_streq(r->datastore, f.datastore))
+            continue;
+        if (here && !vf_streq(r->dc, here->dc))
+            return vf_fail(err, VF_E_CONFLICT,
+                           "%s: two datacenters have a datastore %s, and nothing tells in which of "
+                           "them it is: does host %s still have VMs?",
+                           volume, f.datastore, node ? node : "?");
+        here = r;
     }
-    return dc;
+    if (here)
+        *out = here->dc;
+    return 0;
 }
 
 /* When the files of R were written, NULL: one of them does not say. */
@@ -319,7 +331,7 @@ static char *stamp_of(struct vf_esxi *e, const struct vf_recipe *r)
         uint64_t size;
         if (!f.path)
             continue;
-        if (e->way->ops->stat(e->way, &f, &size, &state, NULL) < 0 || !state)
+        if (vf_esxi_stat(e, &f, &size, &state, NULL) < 0 || !state)
             return NULL;
         vf_buf_printf(&b, "%s%s", b.len ? " " : "", state);
     }
@@ -331,8 +343,10 @@ int vf_esxi_volume(struct vf_provider *p, const char *node, const char *volume,
 {
     struct vf_esxi *e = vf_esxi_of(p);
     vf_autofree char *name = vf_strdup(volume), *warning = NULL;
+    const char *dc;
     vf_auto(vf_recipe_free) struct vf_recipe *r =
-        recipe_of(e, dc_of(e, volume), 0, false, &name, &warning, err);
+        find_dc(e, node, volume, &dc, err) == 0 ? recipe_of(e, dc, 0, false, &name, &warning, err)
+                                                : NULL;
     *out = (struct vf_volume){0};
     if (!r)
         return -1;
@@ -410,13 +424,15 @@ static char *hash_there(struct vf_esxi *e, const struct vf_esxi_file *f, uint64_
     return NULL;
 }
 
-char *vf_esxi_hash(struct vf_provider *p, const char *volume, uint64_t n, uint64_t offset,
-                   bool *by_host, struct vf_error **err)
+char *vf_esxi_hash(struct vf_provider *p, const char *node, const char *volume, uint64_t n,
+                   uint64_t offset, bool *by_host, struct vf_error **err)
 {
     struct vf_esxi *e = vf_esxi_of(p);
     vf_autofree char *name = vf_strdup(volume), *warning = NULL;
+    const char *dc;
     vf_auto(vf_recipe_free) struct vf_recipe *r =
-        recipe_of(e, dc_of(e, volume), 0, false, &name, &warning, err);
+        find_dc(e, node, volume, &dc, err) == 0 ? recipe_of(e, dc, 0, false, &name, &warning, err)
+                                                : NULL;
     if (!r)
         return NULL;
     const struct vf_recipe_part *x = part_of(r, n, &offset);

@@ -11,7 +11,7 @@
 struct vf_esxi_doors {
     struct vf_esxi_way *(*api)(const struct vf_cluster_conf *conf, bool verify_tls,
                                const char *user, const struct vf_secret *password,
-                               const struct vf_asker *asker, struct vf_cancel *cancel,
+                               const struct vf_asker *asker, struct vf_cancel *cancel, bool *told,
                                struct vf_error **err);
     struct vf_esxi_way *(*ssh)(const struct vf_cluster_conf *conf, const char *user,
                                const struct vf_secret *password, const struct vf_asker *asker,
@@ -69,6 +69,15 @@ int vf_esxi_ssh_service(struct vf_provider *p, const char *node, struct vf_error
 int vf_esxi_set_ssh_service(struct vf_provider *p, const char *node, bool on,
                             struct vf_error **err);
 
+/* patient.c: of the way that everything is read through, tried again while what fails is transient,
+ * for a quarter of a minute: a file's text, its size and state, its first N bytes. */
+char *vf_esxi_text(struct vf_esxi *e, const struct vf_esxi_file *f, size_t most, size_t *len,
+                   struct vf_error **err);
+int vf_esxi_stat(struct vf_esxi *e, const struct vf_esxi_file *f, uint64_t *size, char **state,
+                 struct vf_error **err);
+int vf_esxi_head(struct vf_esxi *e, const struct vf_esxi_file *f, void *buf, size_t n,
+                 struct vf_error **err);
+
 /* look.c: operations that read. */
 int vf_esxi_nodes(struct vf_provider *p, struct vf_node **out, size_t *n, struct vf_error **err);
 int vf_esxi_vms(struct vf_provider *p, struct vf_vm ***out, size_t *n, struct vf_error **err);
@@ -81,6 +90,8 @@ int vf_esxi_state(struct vf_provider *p, const char *node, unsigned id, enum vf_
 int vf_esxi_addresses(struct vf_provider *p, const struct vf_vm *vm, char ***out,
                       struct vf_error **err);
 int vf_esxi_agent(struct vf_provider *p, const char *node, unsigned id);
+/* Lists all VMs: e->rows. */
+int vf_esxi_list(struct vf_esxi *e, struct vf_error **err);
 /* The row of VM ID, listed anew unless it may be an old one; borrowed. */
 const struct vf_esxi_row *vf_esxi_row(struct vf_esxi *e, unsigned id, bool may_be_old,
                                       struct vf_error **err);
@@ -91,7 +102,7 @@ int vf_esxi_resolve(struct vf_esxi *e, const struct vf_esxi_row *row, struct vf_
                     struct vf_error **err);
 int vf_esxi_volume(struct vf_provider *p, const char *node, const char *volume,
                    struct vf_volume *out, struct vf_error **err);
-char *vf_esxi_hash(struct vf_provider *p, const char *volume, uint64_t n, uint64_t offset,
-                   bool *by_host, struct vf_error **err);
+char *vf_esxi_hash(struct vf_provider *p, const char *node, const char *volume, uint64_t n,
+                   uint64_t offset, bool *by_host, struct vf_error **err);
 
 #endif

@@ -14,7 +14,7 @@ enum { MAX_VMX = 1 << 20, ALL_VLANS = 4095, MOST_ADDRESSES = 16 };
 
 /* ---- lists ---- */
 
-static int list(struct vf_esxi *e, struct vf_error **err)
+int vf_esxi_list(struct vf_esxi *e, struct vf_error **err)
 {
     struct vf_esxi_row *rows = NULL;
     size_t n = 0;
@@ -30,7 +30,7 @@ const struct vf_esxi_row *vf_esxi_row(struct vf_esxi *e, unsigned id, bool may_b
                                       struct vf_error **err)
 {
     for (bool listed = !may_be_old || !e->rows;; listed = true) {
-        if (listed && list(e, err) < 0)
+        if (listed && vf_esxi_list(e, err) < 0)
             return NULL;
         for (size_t i = 0; i < e->n_rows; i++)
             if (e->rows[i].id == id)
@@ -70,7 +70,7 @@ int vf_esxi_nodes(struct vf_provider *p, struct vf_node **out, size_t *n, struct
     struct vf_esxi *e = vf_esxi_of(p);
     *out = NULL;
     *n = 0;
-    if (!e->rows && list(e, err) < 0)
+    if (!e->rows && vf_esxi_list(e, err) < 0)
         return -1;
     for (size_t i = 0; i < e->n_rows; i++) {
         vf_autofree char *name = node_of(e, &e->rows[i]);
@@ -95,7 +95,7 @@ int vf_esxi_vms(struct vf_provider *p, struct vf_vm ***out, size_t *n, struct vf
     struct vf_esxi *e = vf_esxi_of(p);
     *out = NULL;
     *n = 0;
-    if (list(e, err) < 0)
+    if (vf_esxi_list(e, err) < 0)
         return -1;
     for (size_t i = 0; i < e->n_rows; i++) {
         const struct vf_esxi_row *row = &e->rows[i];
@@ -128,13 +128,22 @@ static struct vf_vm *read_vmx(struct vf_esxi *e, const struct vf_esxi_row *row,
 {
     struct vf_esxi_file f = {row->dc, row->datastore, row->vmx};
     size_t len = 0;
-    vf_autofree char *text = e->way->ops->text(e->way, &f, MAX_VMX, &len, err);
+    vf_autofree char *text = vf_esxi_text(e, &f, MAX_VMX, &len, err);
     vf_autofree char *name = vf_asprintf("[%s] %s", row->datastore, row->vmx);
     vf_auto(vf_vmx_free) struct vf_vmx *x = text ? vf_vmx_parse(text, len, name, err) : NULL;
     return x ? vf_esxi_describe(x, NULL) : NULL;
 }
 
-/* VLAN tags are the host's, by port group. */
+static const struct vf_esxi_portgroup *group_of(const struct vf_esxi_portgroup *v, size_t n,
+                                                const struct vf_nic *nic)
+{
+    for (size_t i = 0; i < n; i++)
+        if (v[i].key ? vf_streq(v[i].key, nic->bridge) : vf_streq(v[i].name, nic->bridge))
+            return &v[i];
+    return NULL;
+}
+
+/* Names of port groups of distributed switches, and VLAN tags, are not in a VMX file. */
 static void tag_cards(struct vf_esxi *e, struct vf_vm *vm)
 {
     vf_autoerror struct vf_error *why = NULL;
@@ -144,10 +153,10 @@ static void tag_cards(struct vf_esxi *e, struct vf_vm *vm)
         vf_info("esxi", "%s: port groups: %s", e->base.conf->name, vf_error_text(why));
     for (size_t i = 0; i < vm->n_nics; i++) {
         struct vf_nic *nic = &vm->nics[i];
-        int vlan = -1;
-        for (size_t k = 0; k < n; k++)
-            if (vf_streq(v[k].name, nic->bridge))
-                vlan = v[k].vlan;
+        const struct vf_esxi_portgroup *g = group_of(v, n, nic);
+        int vlan = g ? g->vlan : -1;
+        if (g && g->key)
+            vf_str_set(&nic->bridge, g->name);
         if (vlan >= 0 && vlan < ALL_VLANS) {
             nic->tag = (unsigned)vlan;
             continue;
@@ -158,6 +167,12 @@ static void tag_cards(struct vf_esxi *e, struct vf_vm *vm)
             leave_out(vm, false, what,
                       "port group %s brings it all VLANs: a bridge that is VLAN-aware does the "
                       "same, without a tag",
+                      group);
+        else if (!g && nic->bridge && vf_starts(nic->bridge, "dvportgroup-"))
+            leave_out(vm, false, what,
+                      "its network is port group %s of a distributed switch, whose name and VLAN "
+                      "only vCenter knows: choose the bridge by this key, and set the tag when it "
+                      "needs one",
                       group);
         else
             leave_out(vm, false, what,

@@ -71,12 +71,13 @@ static int refused(struct vf_esxi *e, struct vf_error *why, struct vf_error **er
 
 /* ---- the way ---- */
 
-static int open_api(struct vf_esxi *e, struct vf_error **err)
+/* *TOLD (may be NULL): the host may have counted the password, whatever came of it. */
+static int open_api(struct vf_esxi *e, bool *told, struct vf_error **err)
 {
     if (get_password(e, err) < 0)
         return -1;
     e->way = e->doors.api(e->base.conf, e->verify_tls, e->base.conf->user, e->password, e->asker,
-                          e->cancel, err);
+                          e->cancel, told, err);
     return e->way ? 0 : -1;
 }
 
@@ -111,8 +112,14 @@ static bool no_answer(const struct vf_error *why)
 static int open_either(struct vf_esxi *e, struct vf_error **err)
 {
     vf_autoerror struct vf_error *api = NULL, *ssh = NULL;
-    if (open_api(e, &api) == 0)
+    bool told = false;
+    if (open_api(e, &told, &api) == 0)
         return 0;
+    if (told && vf_error_is_transient(api)) /* a wrong one would count twice */
+        return vf_fail(err, VF_E_NET,
+                       "%s; the host may have seen the password: whether it is right is not "
+                       "known, and it is not sent a second time over SSH; try again",
+                       vf_error_text(api));
     if (!no_answer(api))
         return vf_fail_with(err, VF_STEAL(api));
     if (open_ssh(e, &ssh) == 0) {
@@ -131,7 +138,7 @@ int vf_esxi_log_in(struct vf_esxi *e, struct vf_error **err)
 {
     vf_autoerror struct vf_error *why = NULL;
     const char *way = e->base.conf->way;
-    int r = vf_streq(way, "api")   ? open_api(e, &why)
+    int r = vf_streq(way, "api")   ? open_api(e, NULL, &why)
             : vf_streq(way, "ssh") ? open_ssh(e, &why)
                                    : open_either(e, &why);
     return r < 0 ? refused(e, VF_STEAL(why), err) : 0;

@@ -37,8 +37,10 @@ void vf_esxi_now_clear(struct vf_esxi_now *n)
 
 void vf_esxi_portgroups_free(struct vf_esxi_portgroup *v, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         free(v[i].name);
+        free(v[i].key);
+    }
     free(v);
 }
 

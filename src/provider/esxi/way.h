@@ -45,7 +45,8 @@ struct vf_esxi_now {
 
 struct vf_esxi_portgroup {
     char *name;
-    int vlan; /* 0: none, 4095: all of them, -1: not told (a range, a distributed switch) */
+    char *key; /* of a distributed switch's: VMX files name it so; NULL: it is a standard one's */
+    int vlan;  /* 0: none, 4095: all of them, -1: not told (a range, a distributed switch) */
 };
 
 enum vf_esxi_power { VF_ESXI_ON, VF_ESXI_SHUTDOWN, VF_ESXI_OFF };
@@ -120,11 +121,13 @@ struct vf_esxi_way {
 /* Logs in as USER with PASSWORD: once. AUTH: it is wrong, and must not be tried anywhere else,
  * because a few failures lock the account. NET: nothing answers there. PASSWORD is copied; it may
  * be NULL where a key will do (SSH). ASKER answers questions about certificates and host keys only;
- * CANCEL may be NULL. */
+ * CANCEL may be NULL. *TOLD
+ * (may be NULL): the password may have reached the host, so that it counts even when no answer
+ * came. */
 struct vf_esxi_way *vf_esxi_api_open(const struct vf_cluster_conf *conf, bool verify_tls,
                                      const char *user, const struct vf_secret *password,
                                      const struct vf_asker *asker, struct vf_cancel *cancel,
-                                     struct vf_error **err);
+                                     bool *told, struct vf_error **err);
 struct vf_esxi_way *vf_esxi_ssh_open(const struct vf_cluster_conf *conf, const char *user,
                                      const struct vf_secret *password, const struct vf_asker *asker,
                                      struct vf_cancel *cancel, struct vf_error **err);

@@ -295,8 +295,8 @@ static int volume_of(struct vf_provider *p, const char *node, const char *volume
 }
 
 /* We are the host: what is read is what is there. */
-static char *hash(struct vf_provider *p, const char *volume, uint64_t n, uint64_t offset,
-                  bool *by_host, struct vf_error **err)
+static char *hash(struct vf_provider *p, const char *node, const char *volume, uint64_t n,
+                  uint64_t offset, bool *by_host, struct vf_error **err)
 {
     vf_auto(vf_recipe_free) struct vf_recipe *r = recipe_of(p, volume, NULL, err);
     *by_host = true;

@@ -297,7 +297,8 @@ static int add_item(struct vm *v, const xmlNode *item, struct vf_error **err)
     return 0;
 }
 
-/* An entry of the hardware that counts: one of no other configuration, and no bound. */
+/* An entry of the hardware that counts: one of no other configuration, and no bound. Without a
+ * CONFIGURATION none is another: see tells_apart(). */
 static bool counts(const xmlNode *item, const char *configuration)
 {
     vf_autofree char *of = vf_ovf_attribute(item, "configuration");
@@ -305,12 +306,29 @@ static bool counts(const xmlNode *item, const char *configuration)
     vf_autostrv char **words = of ? vf_strv_split(of, " ") : NULL;
     return (vf_ovf_is(item, "Item") || vf_ovf_is(item, "StorageItem") ||
             vf_ovf_is(item, "EthernetPortItem")) &&
-           (!words || vf_strv_has(words, configuration)) && (!bound || vf_streq(bound, "normal"));
+           (!words || !configuration || vf_strv_has(words, configuration)) &&
+           (!bound || vf_streq(bound, "normal"));
+}
+
+/* Is there hardware of some configurations only? */
+static bool tells_apart(const xmlNode *section)
+{
+    bool some = false;
+    for (const xmlNode *n = section->children; n && !some; n = n->next) {
+        vf_autofree char *of = counts(n, NULL) ? vf_ovf_attribute(n, "configuration") : NULL;
+        some = of != NULL;
+    }
+    return some;
 }
 
 static int add_hardware(struct vm *v, const xmlNode *section, const char *configuration,
                         struct vf_error **err)
 {
+    if (!configuration && tells_apart(section))
+        return vf_fail(err, VF_E_CORRUPT,
+                       "%s tells hardware apart by configurations and does not say which there "
+                       "are (DeploymentOptionSection): export it again",
+                       v->name);
     /* controllers first, in whatever order they stand */
     for (const xmlNode *n = section->children; n; n = n->next) {
         vf_autofree char *type =

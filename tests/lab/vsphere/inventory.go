@@ -42,6 +42,7 @@ type vmSpec struct {
 	snapshot    bool
 	encrypted   bool
 	agent       bool // of vSphere's own, not to be shown
+	vcenter     bool // only a vCenter has it
 	invalid     bool // the host cannot read its VMX file
 	os          string
 	ip          string
@@ -61,6 +62,11 @@ var portGroups = []portGroup{
 
 // The datastores: the second has a name that must be escaped wherever it appears.
 var datastoreNames = []string{"datastore1", "nas 2+50%"}
+
+// Port groups of the vCenter's distributed switch, named as its API names them.
+var distributed = []portGroup{
+	{"Prod%2fWeb", 50},
+}
 
 const webNotes = "Web shop\nOwner: J. \"Jo\" Doe | 100% uptime"
 
@@ -144,8 +150,11 @@ var inventory = []vmSpec{
 	with(linux(39, "bad-question", diskSpec{"scsi0:0", "flat", 8, 2, 0, ""}), func(v *vmSpec) {
 		v.on, v.question = true, true
 	}),
+	with(linux(24, "distributed", diskSpec{"scsi0:0", "flat", 8, 2, 0, ""}), func(v *vmSpec) {
+		v.vcenter = true
+		v.nics[0].network = distributed[0].name
+	}),
 	with(linux(40, "vCLS-0a1b2c3d", diskSpec{"scsi0:0", "thin", 2, 0, 0, ""}), func(v *vmSpec) {
-		v.agent = true
-		v.profiles = "full" // only a vCenter has it
+		v.agent, v.vcenter = true, true
 	}),
 }

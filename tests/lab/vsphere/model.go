@@ -128,7 +128,29 @@ func (h *host) network() error {
 		}
 	}
 	h.sys.Config.Network.Portgroup = ns.NetworkInfo.Portgroup
+	if !h.vcenter {
+		return nil
+	}
+	s := simulator.Map.Any("DistributedVirtualSwitch").(*simulator.DistributedVirtualSwitch)
+	for _, g := range distributed {
+		spec := types.DVPortgroupConfigSpec{Name: g.name, DefaultPortConfig: &types.VMwareDVSPortSetting{
+			Vlan: &types.VmwareDistributedVirtualSwitchVlanIdSpec{VlanId: g.vlan}}}
+		s.AddDVPortgroupTask(h.ctx, &types.AddDVPortgroup_Task{This: s.Self, Spec: []types.DVPortgroupConfigSpec{spec}})
+		if portGroupKey(g.name) == "" {
+			return fmt.Errorf("distributed port group %s was not made", g.name)
+		}
+	}
 	return nil
+}
+
+// portGroupKey: by what a VMX file names a port group of a distributed switch; "": it is none.
+func portGroupKey(name string) string {
+	for _, e := range simulator.Map.All("DistributedVirtualPortgroup") {
+		if g := e.(*simulator.DistributedVirtualPortgroup); g.Config.Name == name {
+			return g.Key
+		}
+	}
+	return ""
 }
 
 func (h *host) datastores() error {
@@ -164,7 +186,7 @@ func (h *host) machines() error {
 		return err
 	}
 	for _, spec := range inventory {
-		if (spec.profiles != "all" && spec.profiles != h.profile) || (spec.agent && !h.vcenter) {
+		if (spec.profiles != "all" && spec.profiles != h.profile) || (spec.vcenter && !h.vcenter) {
 			continue
 		}
 		if h.vcenter {

@@ -106,7 +106,14 @@ func (v *vm) nicLines(t *vmxText) {
 		if n.model != "" {
 			t.set(p+"virtualDev", "%s", n.model)
 		}
-		t.set(p+"networkName", "%s", n.network)
+		if key := portGroupKey(n.network); key != "" {
+			t.set(p+"dvs.switchId", "50 2d 1f 00 6a 3c 4e 11-9a 10 00 0c 29 11 22 33")
+			t.set(p+"dvs.portId", "%d", v.spec.id)
+			t.set(p+"dvs.portgroupId", "%s", key)
+			t.set(p+"dvs.connectionId", "1804289383")
+		} else {
+			t.set(p+"networkName", "%s", n.network)
+		}
 		t.set(p+"addressType", "%s", n.kind)
 		if n.kind == "static" {
 			t.set(p+"address", "%s", v.mac(i))
