@@ -29,11 +29,12 @@ static void add_disks(struct vf_buf *b, const struct vf_prepared *p)
     for (size_t i = 0; i < p->plan->n_disks; i++) {
         const struct vf_plan_disk *d = &p->plan->disks[i];
         const struct vf_disk *s = vf_vm_disk(p->source, d->slot);
-        vf_autofree char *size = vf_format_bytes(d->size), *used = vf_format_bytes(s->used);
+        vf_autofree char *size = vf_format_bytes(d->size), *bytes = vf_format_bytes(s->used);
+        vf_autofree char *used = s->used ? vf_asprintf(_(", %s used"), bytes) : vf_strdup("");
         const char *slot = vf_plan_slot(d);
         vf_autofree char *from = vf_escape(s->storage ? s->storage : d->volume);
-        vf_buf_printf(b, _("  disk  %-9s %s, %s used, %s (%s) -> %s (%s)"), d->slot, size, used,
-                      from, s->format, d->storage, d->format);
+        vf_buf_printf(b, _("  disk  %-9s %s%s, %s (%s) -> %s (%s)"), d->slot, size, used, from,
+                      s->format, d->storage, d->format);
         if (!vf_streq(slot, d->slot))
             vf_buf_printf(b, _(", becomes %s"), slot);
         add_switch(b, "discard", d->discard);
