@@ -266,7 +266,8 @@ static const struct advice {
     {trims_modern, N_("give back what its file systems do not use, in it as root: fstrim -av"),
      NULL},
     {trims_old,
-     N_("give back what its file systems do not use, in it as root: fstrim -v / (and each other)"),
+     N_("give back what its file systems do not use, in it as root: fstrim -v / (and each other "
+        "one)"),
      NULL},
     {trims,
      N_("do that daily, or thin storage fills up: 0 1 * * * fstrim -a in root's crontab (or "

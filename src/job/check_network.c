@@ -6,6 +6,8 @@
 #include "base/i18n.h"
 #include "base/str.h"
 
+#include <string.h>
+
 static const struct vf_bridge *bridge(const struct vf_view *v, const char *name)
 {
     for (size_t i = 0; name && i < v->n_bridges; i++)
@@ -29,8 +31,10 @@ VF_CHECK(bridges)
         if (!n->bridge || v->blind || bridge(v, n->bridge))
             continue;
         vf_autofree char *what = vf_asprintf("net%u", n->index);
-        vf_autofree char *cure =
-            vf_asprintf(_("map it: --bridge %s=BRIDGE; or create it at the target"), n->bridge);
+        vf_autofree char *cure = vf_asprintf(
+            strchr(n->bridge, ' ') ? _("map it: --bridge '%s=BRIDGE'; or create it at the target")
+                                   : _("map it: --bridge %s=BRIDGE; or create it at the target"),
+            n->bridge);
         vf_finding_add(f, vf_start_severity(v), what, cure,
                        _("node %s has no bridge %s that this login may use"), v->plan->target_node,
                        n->bridge);

@@ -123,14 +123,17 @@ static int knock_once(struct vf_cluster_conf *c, const struct vf_asker *asker,
     *fingerprints = vf_strv_new();
     vf_strv_add(fingerprints, shown);
     c->fingerprints = *fingerprints;
-    return 0;
+    /* the certificate comes before what is wrong with an old host's TLS */
+    return is_vmware(c);
 }
 
 static int knock(struct vf_cluster_conf *c, const struct vf_asker *asker, struct vf_cancel *cancel,
                  char ***fingerprints, struct vf_error **err)
 {
-    int r = knock_once(c, asker, cancel, fingerprints, err);
-    return r == 1 ? knock_once(c, asker, cancel, fingerprints, err) : r;
+    int r = 1;
+    for (int times = 0; r == 1 && times < 3; times++) /* once for each that may be allowed */
+        r = knock_once(c, asker, cancel, fingerprints, err);
+    return r;
 }
 
 /* An ESXi host may have SSH alone: whether anything answers there at all, the login shows. */
@@ -163,13 +166,14 @@ struct vf_provider *vf_survey_greet(struct vf_cluster_conf *c, const struct vf_a
 {
     vf_autoerror struct vf_error *why = NULL;
     bool api = !is_vmware(c) || !vf_streq(c->way, "ssh");
-    if (api && knock(c, asker, cancel, fingerprints, &why) < 0 && !may_be_silent(c, why)) {
+    int knocked = api ? knock(c, asker, cancel, fingerprints, &why) : 0;
+    /* also of a login that fails: it was compared, and need not be again */
+    login->fingerprint = *fingerprints ? vf_strdup((*fingerprints)[0]) : NULL;
+    if (knocked < 0 && !may_be_silent(c, why)) {
         login->address = true;
         vf_fail_with(err, VF_STEAL(why));
         return NULL;
     }
-    /* also of a login that fails: it was compared, and need not be again */
-    login->fingerprint = *fingerprints ? vf_strdup((*fingerprints)[0]) : NULL;
     struct vf_provider *p = log_in(c, asker, cancel, err);
     login->old_tls = c->old_tls;
     login->ssh_legacy = c->ssh.legacy == 1;

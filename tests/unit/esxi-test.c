@@ -203,10 +203,10 @@ static void test_vm(void)
     is_str(hex, "host:data/two-f002.vmdk:4096:512", "the host's own hash, over SSH");
     ok(by_host && h.logins[1] == 1 && h.asked == 1, "without a question");
     unsigned looks = h.looks;
-    vf_autofree char *next = p->ops->hash(p, vm->disks[1].volume, 4096, 512, &by_host, NULL);
+    vf_autofree char *next = p->ops->hash(p, NULL, vm->disks[1].volume, 4096, 512, &by_host, NULL);
     is_str(next, "host:data/two-f001.vmdk:4096:512", "of the next piece");
     ok(h.looks == looks, "without looking at all files again");
-    vf_autofree char *flat = p->ops->hash(p, vm->disks[0].volume, 4096, 0, &by_host, NULL);
+    vf_autofree char *flat = p->ops->hash(p, NULL, vm->disks[0].volume, 4096, 0, &by_host, NULL);
     is_str(flat, "host:web 01/web-flat.vmdk:4096:0", "then of another disk");
     ok(h.looks > looks, "whose files are looked at");
     h.ssh_asks = true;

@@ -16,7 +16,10 @@ int vf_carry_word(const char *name, const char *text, const char *const *words, 
     for (size_t i = 0; i < n; i++)
         if (!strcmp(text, words[i]))
             return (int)i;
-    vf_say(stderr, _("vmferry: %s cannot be '%s'\n"), name, text);
+    vf_say(stderr, _("vmferry: %s cannot be '%s'; it can be"), name, text);
+    for (size_t i = 0; i < n; i++)
+        fprintf(stderr, "%s %s", i ? "," : "", words[i]);
+    fputs("\n", stderr);
     return -1;
 }
 

@@ -59,9 +59,9 @@ struct vf_survey_answer *vf_import_look(const struct vf_conf *conf,
     }
 }
 
-/* Logs in, once; *FINGERPRINT and in C the old TLS and SSH: what a person agreed to. */
-static int log_in(struct vf_conf *conf, struct vf_tty_cache *cache, char **fingerprint,
-                  struct vf_cluster_conf *c, struct vf_error **err)
+/* Logs in, once; *FINGERPRINT, and C: what a person agreed to. */
+static int log_in(struct vf_conf *conf, struct vf_tty_cache *cache, struct vf_cluster_conf *c,
+                  char **fingerprint, struct vf_error **err)
 {
     struct vf_survey_question q = {
         .kind = VF_SURVEY_LOGIN, .cluster = conf->clusters[0].name, .conf = conf};
@@ -106,8 +106,12 @@ enum vf_exit vf_import_meet(struct vf_conf **conf, const char *host, const char 
     vf_autofree char *url = url_of(host), *called = name_of(url), *fingerprint = NULL;
     vf_autofree char *who = vf_strdup(user);
     char *urls[] = {url, NULL};
-    struct vf_cluster_conf c = {
-        .name = called, .type = (char *)"esxi", .urls = urls, .user = who, .verify = true};
+    struct vf_cluster_conf c = {.name = called,
+                                .type = (char *)"esxi",
+                                .urls = urls,
+                                .user = who,
+                                .ssh = {.legacy = -1},
+                                .verify = true};
     vf_auto(vf_conf_free) struct vf_conf *candidate = alone(&c, &err);
     if (!candidate)
         return vf_carry_failed(err, NULL);
@@ -116,7 +120,7 @@ enum vf_exit vf_import_meet(struct vf_conf **conf, const char *host, const char 
         print_block(*conf, &c);
         return VF_EXIT_USAGE;
     }
-    if (log_in(candidate, cache, &fingerprint, &c, &err) < 0)
+    if (log_in(candidate, cache, &c, &fingerprint, &err) < 0)
         return vf_carry_failed(err, NULL);
     char *fingerprints[] = {fingerprint, NULL};
     c.fingerprints = fingerprint ? fingerprints : NULL;

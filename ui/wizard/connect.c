@@ -240,7 +240,8 @@ bool vf_connect_failed(struct vf_wizard *w, struct vf_survey_answer *a)
     const char *text = vf_error_text(a->error);
     text += vf_starts(text, prefix) ? strlen(prefix) : 0;
     vf_autofree char *whole =
-        w->form_esxi && field == SECRET
+        code == VF_E_CANCELLED ? vf_strdup(text)
+        : w->form_esxi && field == SECRET
             ? vf_asprintf(_("%s. It is not tried again by itself: a few wrong passwords lock the "
                             "account for a while."),
                           text)

@@ -21,7 +21,7 @@ static char *outage(const struct vf_sheet *s)
 {
     vf_autofree char *down = vf_forecast_text(s->seen->prepared.forecast_down_seconds);
     if (vf_sheet_source(s)->state == VF_VM_STOPPED)
-        return vf_strdup(_("it is stopped as it is"));
+        return vf_strdup(_("already stopped"));
     if (s->plan->method == VF_METHOD_REMOTE_MIGRATE)
         return vf_strdup(_("it runs on"));
     if (down)

@@ -16,6 +16,14 @@ uint64_t vf_vm_disks(const struct vf_vm *v)
     return sum;
 }
 
+static bool is_refused(const struct seen_vm *v)
+{
+    for (size_t i = 0; v->seen.vm && i < v->seen.vm->n_left_out; i++)
+        if (v->seen.vm->left_out[i].stop)
+            return true;
+    return false;
+}
+
 char *vf_vm_flags(const struct seen_vm *v)
 {
     const struct {
@@ -25,7 +33,7 @@ char *vf_vm_flags(const struct seen_vm *v)
         {v->vm->container, _("container")},  {v->vm->template_, _("template")},
         {v->seen.job != NULL, _("moving")},  {v->vm->lock != NULL, _("locked")},
         {v->vm->ha != NULL, _("HA")},        {v->seen.snapshots, _("snapshots")},
-        {v->seen.passthrough, _("devices")},
+        {v->seen.passthrough, _("devices")}, {is_refused(v), _("STOP")},
     };
     vf_autobuf struct vf_buf b = {0};
     for (size_t i = 0; i < VF_COUNT(flags); i++)
@@ -81,8 +89,14 @@ static void add_configured(struct vf_buf *b, const struct vf_vm *v)
         add(b, _("at boot"), "%s", _("is started with its node"));
     for (size_t i = 0; i < v->opts.n; i++)
         add(b, i ? "" : _("options"), "%s: %s", v->opts.v[i].key, v->opts.v[i].value);
-    for (size_t i = 0; i < v->n_left_out; i++)
-        add(b, i ? "" : _("stays here"), "%s: %s", v->left_out[i].what, _(v->left_out[i].why));
+    for (size_t i = 0; i < v->n_left_out; i++) {
+        const struct vf_left_out *l = &v->left_out[i];
+        add(b,
+            l->stop    ? _("STOP")
+            : l->there ? _("note")
+                       : _("stays here"),
+            "%s: %s", l->what, _(l->why));
+    }
 }
 
 const char *vf_vm_system(const struct seen_vm *v)

@@ -5,6 +5,8 @@
 #include "base/i18n.h"
 #include "base/str.h"
 
+#include <string.h>
+
 static bool by_api(const struct vf_esxi *e)
 {
     return vf_streq(e->way->ops->name, "api");
@@ -20,7 +22,10 @@ char *vf_esxi_way_text(struct vf_provider *p)
         return vf_strdup("by SSH: its API does not answer");
     if (e->way->ops->lacks(e->way))
         return vf_strdup("by the API: its licence lets nobody change anything that way");
-    return version ? vf_asprintf("by the API: it is %s", version) : vf_strdup("by the API");
+    /* "VMware ESXi 7.0.3 build-21424296": the build helps nobody choose a VM */
+    const char *build = version ? strstr(version, " build") : NULL;
+    size_t n = build ? (size_t)(build - version) : version ? strlen(version) : 0;
+    return n ? vf_asprintf("by the API: %.*s", (int)n, version) : vf_strdup("by the API");
 }
 
 int vf_esxi_ssh_service(struct vf_provider *p, const char *node, struct vf_error **err)
