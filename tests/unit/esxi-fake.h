@@ -30,8 +30,8 @@ struct fake_host {
     bool ssh_asks;     /* an unknown host key: a question */
     bool licence;      /* free: the API refuses to write, which it learns by trying */
     bool licence_told; /* it has */
-    unsigned logins[2], asked, forgot, notes;
-    char *log; /* what was changed */
+    unsigned logins[2], asked, forgot, notes, looks; /* LOOKS: at a file */
+    char *log;                                       /* what was changed */
     char password[32];
 };
 
@@ -185,6 +185,7 @@ static int fake_stat(struct vf_esxi_way *w, const struct vf_esxi_file *f, uint64
         fake_is_out(fake_of(w)->h, err) ? NULL : fake_find(fake_of(w)->h, f, err);
     if (!x)
         return -1;
+    fake_of(w)->h->looks++;
     *size = fake_size(x);
     if (state)
         *state = NULL;

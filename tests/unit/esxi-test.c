@@ -194,6 +194,13 @@ static void test_vm(void)
         p->ops->hash(p, NULL, vm->disks[1].volume, 4096, (1 << 20) + 512, &by_host, NULL);
     is_str(hex, "host:data/two-f002.vmdk:4096:512", "the host's own hash, over SSH");
     ok(by_host && h.logins[1] == 1 && h.asked == 1, "without a question");
+    unsigned looks = h.looks;
+    vf_autofree char *next = p->ops->hash(p, vm->disks[1].volume, 4096, 512, &by_host, NULL);
+    is_str(next, "host:data/two-f001.vmdk:4096:512", "of the next piece");
+    ok(h.looks == looks, "without looking at all files again");
+    vf_autofree char *flat = p->ops->hash(p, vm->disks[0].volume, 4096, 0, &by_host, NULL);
+    is_str(flat, "host:web 01/web-flat.vmdk:4096:0", "then of another disk");
+    ok(h.looks > looks, "whose files are looked at");
     h.ssh_asks = true;
     vf_auto(vf_provider_free) struct vf_provider *q = must_log_in(&h);
     vf_autofree char *own = q->ops->hash(q, NULL, vm->disks[0].volume, 26, 0, &by_host, NULL);

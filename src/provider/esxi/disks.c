@@ -424,15 +424,35 @@ static char *hash_there(struct vf_esxi *e, const struct vf_esxi_file *f, uint64_
     return NULL;
 }
 
+static void forget_hashed(struct vf_esxi *e)
+{
+    vf_recipe_free(e->hashed);
+    e->hashed = NULL;
+    vf_str_set(&e->hashed_volume, NULL);
+}
+
+/* Of VOLUME, which is hashed piece by piece while its VM is down: looking at each of its files for
+ * each piece would take as long as hashing them. Borrowed. */
+static const struct vf_recipe *hashed_recipe(struct vf_esxi *e, const char *node,
+                                             const char *volume, struct vf_error **err)
+{
+    if (e->hashed && vf_streq(e->hashed_volume, volume))
+        return e->hashed;
+    vf_autofree char *name = vf_strdup(volume), *warning = NULL;
+    const char *dc;
+    forget_hashed(e);
+    e->hashed =
+        find_dc(e, node, volume, &dc, err) == 0 ? recipe_of(e, dc, 0, false, &name, &warning, err)
+                                                : NULL;
+    vf_str_set(&e->hashed_volume, e->hashed ? volume : NULL);
+    return e->hashed;
+}
+
 char *vf_esxi_hash(struct vf_provider *p, const char *node, const char *volume, uint64_t n,
                    uint64_t offset, bool *by_host, struct vf_error **err)
 {
     struct vf_esxi *e = vf_esxi_of(p);
-    vf_autofree char *name = vf_strdup(volume), *warning = NULL;
-    const char *dc;
-    vf_auto(vf_recipe_free) struct vf_recipe *r =
-        find_dc(e, node, volume, &dc, err) == 0 ? recipe_of(e, dc, 0, false, &name, &warning, err)
-                                                : NULL;
+    const struct vf_recipe *r = hashed_recipe(e, node, volume, err);
     if (!r)
         return NULL;
     const struct vf_recipe_part *x = part_of(r, n, &offset);
@@ -445,7 +465,8 @@ char *vf_esxi_hash(struct vf_provider *p, const char *node, const char *volume, 
     vf_autoerror struct vf_error *why = NULL;
     char *hex = f.path ? hash_there(e, &f, n, offset, &why) : NULL;
     *by_host = hex != NULL;
-    if (why) {
+    if (why) { /* the disk may be another by now */
+        forget_hashed(e);
         vf_fail_with(err, VF_STEAL(why));
         return NULL;
     }

@@ -4,6 +4,7 @@
 #include "config.h"
 #include "provider/esxi/esxi.h"
 #include "provider/absent.h"
+#include "disk/recipe.h"
 #include "base/log.h"
 #include "base/str.h"
 
@@ -153,6 +154,8 @@ static void free_provider(struct vf_provider *p)
     vf_secret_free(e->password);
     vf_error_free(e->no_other);
     vf_esxi_rows_free(e->rows, e->n_rows);
+    vf_recipe_free(e->hashed);
+    free(e->hashed_volume);
     free(e);
 }
 

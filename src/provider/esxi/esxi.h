@@ -32,6 +32,7 @@ struct vf_provider *vf_esxi_open_by(const struct vf_esxi_doors *doors,
 
 /* ---- inside ---- */
 
+struct vf_recipe;
 struct vf_esxi {
     struct vf_provider base;
     struct vf_esxi_doors doors;
@@ -49,6 +50,8 @@ struct vf_esxi {
     void *guard_opaque;
     struct vf_esxi_row *rows; /* as they were listed last */
     size_t n_rows;
+    struct vf_recipe *hashed; /* of the volume a piece was hashed of last, NULL: of none */
+    char *hashed_volume;
 };
 
 static inline struct vf_esxi *vf_esxi_of(struct vf_provider *p)
