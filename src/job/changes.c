@@ -321,6 +321,9 @@ static int source_ran(struct vf_job *job, struct vf_error **err)
 static int forget_copies(struct vf_job *job, struct vf_error **err)
 {
     bool any = false;
+    /* the files that were as they were exported may be others by now */
+    if (vf_job_was_done(job, "checksums") && vf_job_undone(job, "checksums", err) < 0)
+        return -1;
     for (size_t i = 0; i < job->plan->n_disks; i++) {
         vf_autofree char *key = vf_asprintf("copy/%s", job->plan->disks[i].slot);
         const struct vf_record *r = vf_journal_find(job->journal, key);

@@ -22,6 +22,8 @@ struct fake_host {
     struct vf_esxi_now now; /* of VM 7; what is in it is not freed */
     const char *vmx;        /* of VM 7; NULL: the host cannot read it */
     bool template_;
+    unsigned stat_fails; /* from this call of stat() on, with NET; 0: never */
+    unsigned stats;
     bool two_dcs; /* a VM of another datacenter, with a datastore ds1 as well, is listed first */
     enum vf_error_code api, ssh; /* with which a login fails; VF_OK: it works */
     const char *api_says, *ssh_says;
@@ -185,10 +187,13 @@ static int fake_stat(struct vf_esxi_way *w, const struct vf_esxi_file *f, uint64
         fake_is_out(fake_of(w)->h, err) ? NULL : fake_find(fake_of(w)->h, f, err);
     if (!x)
         return -1;
-    fake_of(w)->h->looks++;
+    struct fake_host *h = fake_of(w)->h;
+    h->looks++;
+    if (++h->stats >= h->stat_fails && h->stat_fails)
+        return vf_fail(err, VF_E_NET, "the host asks to wait");
     *size = fake_size(x);
     if (state)
-        *state = NULL;
+        *state = vf_strdup("Sat");
     return 0;
 }
 

@@ -187,7 +187,15 @@ static void test_vm(void)
     ok(r && r->n_parts == 2 && v.size == 2 << 20, "of two parts");
     is_str(r->parts[1].path, "data/two-f002.vmdk", "in their order");
     is_str(r->parts[0].dc, "ha-datacenter", "in the datacenter");
+    is_str(v.stamp, "Sat Sat", "with when they were written");
     vf_volume_clear(&v);
+    h.stats = 0;
+    h.stat_fails = 4; /* descriptor, two extents, then */
+    ok(p->ops->volume(p, NULL, vm->disks[1].volume, &v, &err) < 0 && vf_error_is_transient(err),
+       "an outage is no missing stamp");
+    vf_error_free(VF_STEAL(err));
+    vf_volume_clear(&v);
+    h.stat_fails = 0;
 
     bool by_host = false;
     vf_autofree char *hex =

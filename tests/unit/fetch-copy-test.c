@@ -401,12 +401,13 @@ static void test_carrier(void)
                              .compress = OFF};
     struct ride x = {.j = &j, .progress = &progress, .copy = vf_copy_new(&c, &progress)};
     pthread_t t;
+    pid_t pid = j.source->proc.pid; /* the thread may change it */
     pthread_create(&t, NULL, ride_main, &x);
     int64_t end = vf_clock_ms() + 30000;
     while (!progress.done && vf_clock_ms() < end)
         usleep(5000);
     uint64_t done = progress.done;
-    kill(j.source->proc.pid, SIGKILL);
+    kill(pid, SIGKILL);
     pthread_join(t, NULL);
     show(x.e);
     ok(done && x.status == 0 && j.lost > 0 && j.logins == 2,

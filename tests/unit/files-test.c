@@ -809,6 +809,15 @@ static void test_flat(void)
     vf_auto(vf_vm_free) struct vf_vm *vm = p ? p->ops->describe(p, 1, &e) : NULL;
     ok(vm && vm->n_disks == 1 && vm->disks[0].size == 8 << 20, "a path of its host is found here");
     sh("printf flat | dd of=all/monolithicFlat/d-flat.vmdk bs=1 seek=4096 conv=notrunc");
+    struct vf_volume before = {0}, after = {0};
+    ok(vm && p->ops->volume(p, NULL, vm->disks[0].volume, &before, NULL) == 0 && before.stamp,
+       "when it was written to is told");
+    sh("touch -d '2001-02-03' all/monolithicFlat/d-flat.vmdk");
+    ok(vm && p->ops->volume(p, NULL, vm->disks[0].volume, &after, NULL) == 0 &&
+           !vf_streq(before.stamp, after.stamp),
+       "and when it was again");
+    vf_volume_clear(&before);
+    vf_volume_clear(&after);
     bool by_host = false;
     vf_autofree char *hash =
         vm ? p->ops->hash(p, NULL, vm->disks[0].volume, 4096, 4096, &by_host, &e) : NULL;

@@ -5,7 +5,9 @@
 #include "tests/unit/copy-fixture.h"
 
 #include "job/job_text.h"
+#include "job/resume.h"
 #include "job/steps.h"
+#include "provider/absent.h"
 #include "xfer/carrier.h"
 
 static char *source, *target;
@@ -75,7 +77,8 @@ static int state(struct vf_provider *p, const char *node, unsigned id, enum vf_v
 static const struct vf_provider_ops source_ops = {.type = "esxi",
                                                   .hash = tell,
                                                   .volume = source_volume,
-                                                  .state = state},
+                                                  .state = state,
+                                                  .may = vf_absent_may},
                                     target_ops = {.type = "pve", .volume = volume};
 
 /* ---- a job ---- */
@@ -322,6 +325,7 @@ static void test_written_meanwhile(void)
     t.source.disks = &source_disk;
     t.source.n_disks = 1;
     t.source.name = (char *)"web";
+    t.source.state = VF_VM_STOPPED;
     written = "10:00";
     ok(vf_job_note_written(&t.job, NULL) == 0, "noted before the copying");
     copied(&t);
@@ -336,6 +340,18 @@ static void test_written_meanwhile(void)
        "but who copies all of it again does");
     copied(&t);
     ok(vf_step_verify(&t.job, NULL) == 0, "and has it whole");
+
+    /* taken up by a third process: what had been seen of the files before is worth nothing */
+    vf_job_intend(&t.job, "claim", json_pack("{s:i}", "lacks", VF_LACKS_CLAIM), NULL);
+    vf_job_done(&t.job, "claim", json_pack("{s:s}", "last_start", "10:10"), NULL);
+    vf_job_intend(&t.job, "checksums", NULL, NULL);
+    vf_job_done(&t.job, "checksums", NULL, NULL);
+    ok(vf_job_take_up(&t.job, &t.source, NULL) == 0 && vf_job_was_done(&t.job, "checksums"),
+       "checksums of files that are as they were are not compared again");
+    written = "10:20";
+    ok(vf_job_take_up(&t.job, &t.source, NULL) == 0 && !vf_job_was_done(&t.job, "checksums") &&
+           !vf_job_was_done(&t.job, "copy/scsi0"),
+       "of files that changed they are");
     trial_end(&t);
 }
 

@@ -4,6 +4,7 @@
 #include "provider/esxi/esxi.h"
 #include "disk/vmdk.h"
 #include "base/buf.h"
+#include "base/log.h"
 #include "base/str.h"
 
 #include <inttypes.h>
@@ -320,22 +321,28 @@ static int find_dc(struct vf_esxi *e, const char *node, const char *volume, cons
     return 0;
 }
 
-/* When the files of R were written, NULL: one of them does not say. */
-static char *stamp_of(struct vf_esxi *e, const struct vf_recipe *r)
+/* When the files of R were written, *OUT NULL: one of them does not say. */
+static int stamp_of(struct vf_esxi *e, const struct vf_recipe *r, char **out, struct vf_error **err)
 {
     vf_autobuf struct vf_buf b = {0};
+    *out = NULL;
     for (size_t i = 0; i < r->n_parts; i++) {
         const struct vf_recipe_part *x = &r->parts[i];
         struct vf_esxi_file f = {x->dc, x->datastore, x->path};
         vf_autofree char *state = NULL;
         uint64_t size;
+        vf_autoerror struct vf_error *why = NULL;
         if (!f.path)
             continue;
-        if (vf_esxi_stat(e, &f, &size, &state, NULL) < 0 || !state)
-            return NULL;
+        if (vf_esxi_stat(e, &f, &size, &state, &why) < 0 &&
+            (vf_error_is_transient(why) || vf_error_code(why) == VF_E_CANCELLED))
+            return vf_fail_with(err, VF_STEAL(why)); /* it may say so in a moment */
+        if (!state)
+            return 0;
         vf_buf_printf(&b, "%s%s", b.len ? " " : "", state);
     }
-    return vf_buf_take(&b);
+    *out = vf_buf_take(&b);
+    return 0;
 }
 
 int vf_esxi_volume(struct vf_provider *p, const char *node, const char *volume,
@@ -348,11 +355,13 @@ int vf_esxi_volume(struct vf_provider *p, const char *node, const char *volume,
         find_dc(e, node, volume, &dc, err) == 0 ? recipe_of(e, dc, 0, false, &name, &warning, err)
                                                 : NULL;
     *out = (struct vf_volume){0};
-    if (!r)
+    char *stamp;
+    if (!r || stamp_of(e, r, &stamp, err) < 0)
         return -1;
+    if (warning) /* of a VM that ran when it was planned it could not be known */
+        vf_warn("esxi", "%s: %s", volume, warning);
     *out = (struct vf_volume){
-        .path = vf_recipe_text(r), .format = vf_strdup("recipe"), .size = r->size};
-    out->stamp = stamp_of(e, r);
+        .path = vf_recipe_text(r), .format = vf_strdup("recipe"), .size = r->size, .stamp = stamp};
     return 0;
 }
 
@@ -441,9 +450,9 @@ static const struct vf_recipe *hashed_recipe(struct vf_esxi *e, const char *node
     vf_autofree char *name = vf_strdup(volume), *warning = NULL;
     const char *dc;
     forget_hashed(e);
-    e->hashed =
-        find_dc(e, node, volume, &dc, err) == 0 ? recipe_of(e, dc, 0, false, &name, &warning, err)
-                                                : NULL;
+    e->hashed = find_dc(e, node, volume, &dc, err) == 0
+                    ? recipe_of(e, dc, 0, false, &name, &warning, err)
+                    : NULL;
     vf_str_set(&e->hashed_volume, e->hashed ? volume : NULL);
     return e->hashed;
 }

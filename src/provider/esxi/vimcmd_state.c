@@ -61,8 +61,10 @@ char **vf_vimcmd_addresses(const char *text)
     char **list = vf_strv_new();
     for (const char *s = text; (s = strstr(s, key));) {
         s += strlen(key);
-        if (*s == '(') /* "(string) [" */
-            s += strcspn(s, ")\n") + 1;
+        if (*s == '(') { /* "(string) [" */
+            s += strcspn(s, ")\n");
+            s += *s != '\0';
+        }
         s += strspn(s, " \t\r\n");
         bool many = *s == '[';
         s += many;

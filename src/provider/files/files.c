@@ -281,6 +281,17 @@ static struct vf_recipe *recipe_of(struct vf_provider *p, const char *volume, ui
     return owner ? vf_package_recipe(owner, volume, &warning, used, err) : NULL;
 }
 
+/* What changes when a file of VOLUME does; NULL: one of them is gone. */
+static char *stamp_of(struct vf_provider *p, const char *volume)
+{
+    const struct vf_package *owner = owner_of(files_of(p), volume, NULL);
+    vf_autostrv char **files = owner ? vf_package_files(owner, volume, NULL) : NULL;
+    vf_autobuf struct vf_buf b = {0};
+    for (size_t i = 0; files && files[i]; i++)
+        vf_buf_printf(&b, "%s%s", i ? " " : "", files[i]);
+    return files ? vf_buf_take(&b) : NULL;
+}
+
 static int volume_of(struct vf_provider *p, const char *node, const char *volume,
                      struct vf_volume *out, struct vf_error **err)
 {
@@ -291,6 +302,7 @@ static int volume_of(struct vf_provider *p, const char *node, const char *volume
         return -1;
     *out = (struct vf_volume){
         .path = vf_recipe_text(r), .format = vf_strdup("recipe"), .size = r->size, .used = used};
+    out->stamp = stamp_of(p, volume);
     return 0;
 }
 
