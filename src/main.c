@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config.h"
 #include "base/i18n.h"
+#include "base/secret.h"
 #include "base/str.h"
 #include "job/batch.h"
 #include "job/job.h"
@@ -71,6 +72,7 @@ int main(int argc, char **argv)
     bindtextdomain(PACKAGE, texts ? texts : LOCALEDIR);
     textdomain(PACKAGE);
     signal(SIGPIPE, SIG_IGN);
+    vf_secrets_no_core();
     const char *name = argc > 1 ? argv[1] : NULL;
     if (vf_streq(name, "--version")) {
         puts("vmferry " PACKAGE_VERSION);

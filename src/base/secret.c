@@ -2,12 +2,14 @@
 #include "config.h"
 #include "base/secret.h"
 #include "base/fdio.h"
+#include "base/log.h"
 #include "base/proc.h"
 #include "base/str.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 enum { MAX_SECRET = 16 * 1024 };
@@ -123,4 +125,11 @@ struct vf_secret *vf_secret_from_command(const char *command, struct vf_error **
         vf_wipe(r.out.data, r.out.cap);
     vf_proc_result_free(&r);
     return s;
+}
+
+void vf_secrets_no_core(void)
+{
+    const struct rlimit none = {0, 0};
+    if (setrlimit(RLIMIT_CORE, &none) < 0)
+        vf_warn("secret", "a core file could be written if this process crashed");
 }

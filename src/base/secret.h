@@ -29,4 +29,7 @@ struct vf_secret *vf_secret_from_command(const char *command, struct vf_error **
 /* Overwrites memory so that the compiler cannot leave it out. */
 void vf_wipe(void *p, size_t n);
 
+/* From now on this process and its children leave no core file behind: it would hold secrets. */
+void vf_secrets_no_core(void);
+
 #endif

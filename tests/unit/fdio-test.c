@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -176,6 +177,14 @@ static void test_command(void)
        "a command that prints nothing");
 }
 
+static void test_no_core(void)
+{
+    struct rlimit l;
+    vf_secrets_no_core();
+    ok(getrlimit(RLIMIT_CORE, &l) == 0 && l.rlim_cur == 0 && l.rlim_max == 0,
+       "a process with secrets leaves no core file");
+}
+
 int main(void)
 {
     if (!mkdtemp(dir))
@@ -186,5 +195,6 @@ int main(void)
     test_secret();
     test_command();
     ok(rmdir(dir) == 0, "nothing is left behind");
+    test_no_core();
     return done_testing();
 }

@@ -64,7 +64,7 @@ static int listen_to(struct vf_esxi_ssh *s, struct vf_ssh_child *c, char *buf, s
         if (*got > n || complaints > VF_ESXI_MAX_TEXT)
             return vf_fail(err, VF_E_CORRUPT,
                            "%s prints more than the %zu bytes that were asked for",
-                           vf_ssh_label(s->login->ssh), n);
+                           s->way.conf->name, n);
     }
     return 0;
 }
@@ -94,7 +94,10 @@ static int begin(struct vf_esxi_ssh *s, const char *command, struct vf_ssh_child
     vf_ssh_free(l->ssh);
     l->ssh = fresh;
     vf_ssh_set_cancel(l->ssh, s->cancel);
-    return vf_ssh_start(l->ssh, command, c, err);
+    int rc = vf_ssh_start(l->ssh, command, c, err);
+    if (rc < 0)
+        vf_ssh_set_cancel(l->ssh, NULL);
+    return rc;
 }
 
 int vf_esxi_ssh_run(struct vf_esxi_ssh *s, const char *command, void *buf, size_t n, size_t *got,

@@ -150,7 +150,7 @@ char *vf_esxi_ssh_sha256(struct vf_esxi_way *w, const struct vf_esxi_file *f, ui
     struct vf_esxi_ssh *s = ssh_way(w);
     vf_autofree char *path = path_of(f), *quoted = vf_shell_quote(path), *name = name_of(f);
     if (!s->login->sha256) {
-        vf_fail(err, VF_E_UNSUPPORTED, "%s has no sha256sum%s", vf_ssh_label(s->login->ssh),
+        vf_fail(err, VF_E_UNSUPPORTED, "%s has no sha256sum%s", s->way.conf->name,
                 s->login->md5 ? ", only md5sum" : "");
         return NULL;
     }
