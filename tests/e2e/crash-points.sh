@@ -42,10 +42,9 @@ undone() {
     ok $? "the images too"
 }
 
-points=${CRASH_POINTS-"after:hosts:done torn:claim:done after:token/source:intent
-    torn:token/source:done torn:pool:done torn:create:done torn:firewall:done
-    torn:allocate/scsi0:done torn:allocate/scsi1:done torn:ha:done after:shutdown:intent torn:shutdown:done
-    torn:onboot:done torn:cloning:done after:copy/scsi0:intent torn:attach/scsi0:done after:rename:done"}
+points=${CRASH_POINTS-"torn:claim:done after:token/source:intent torn:pool:done torn:create:done
+    torn:allocate/scsi1:done torn:ha:done after:shutdown:intent torn:onboot:done after:copy/scsi0:intent
+    torn:attach/scsi0:done"}
 if [ "$points" = all ]; then
     move 0 "a move shows what lines there are" alpha beta b1 local web1
     points=$(sed -n '/"key":"start"/q; s/.*"key":"\([^"]*\)","state":"\([a-z]*\)".*/torn:\1:\2 after:\1:\2/p' \

@@ -62,6 +62,14 @@ struct vsphere {
     char file[FILE_SIZE];
 };
 
+/* Changes what the host does, while threads of it may look. */
+#define CHANGE(v, what)                                                                            \
+    do {                                                                                           \
+        pthread_mutex_lock(&(v)->lock);                                                            \
+        what;                                                                                      \
+        pthread_mutex_unlock(&(v)->lock);                                                          \
+    } while (0)
+
 static inline char *soap(const char *status, const char *extra, const char *body)
 {
     vf_autofree char *whole =
