@@ -20,9 +20,9 @@ static int read_at(struct vf_esxi_way *w, size_t n, uint64_t offset, struct vf_e
 static void set(enum file_way way, const char *status, unsigned times)
 {
     pthread_mutex_lock(&v.lock);
-    CHANGE(&v, v.way = way);
-    CHANGE(&v, v.status = status);
-    CHANGE(&v, v.times = times);
+    v.way = way;
+    v.status = status;
+    v.times = times;
     vf_buf_clear(&v.log);
     pthread_mutex_unlock(&v.lock);
 }
@@ -85,7 +85,7 @@ static void test_session(struct vf_esxi_way *w)
 {
     vf_autoerror struct vf_error *err = NULL;
     unsigned logins = v.logins;
-    CHANGE(&v, v.ended = true);
+    v.ended = true;
     ok(read_at(w, 1000, 0, &err) == 0, "a session that has ended (401) is made again");
     ok(v.logins == logins + 1, "by one login");
     set(FILE_LOGIN_PAGE, NULL, 1);
@@ -120,11 +120,11 @@ static void test_names(struct vf_esxi_way *w)
     vf_autoerror struct vf_error *err = NULL;
     for (size_t i = 0; i < VF_COUNT(cases); i++) {
         size_t n = 0;
-        CHANGE(&v, v.path = cases[i].path);
+        v.path = cases[i].path;
         vf_autofree char *text = w->ops->text(w, &cases[i].f, FILE_SIZE, &n, &err);
         ok(text && n == FILE_SIZE && !memcmp(text, v.file, n) && !text[n], "%s", cases[i].path);
     }
-    CHANGE(&v, v.path = "/folder/x.vmx?dsName=a%252520b%252Fc&dcPath=DC%25201");
+    v.path = "/folder/x.vmx?dsName=a%252520b%252Fc&dcPath=DC%25201";
     const struct vf_esxi_file odd = {"DC 1", "a%20b/c", "x.vmx"};
     size_t n = 0;
     set(FILE_RIGHT, NULL, 0);
@@ -132,11 +132,11 @@ static void test_names(struct vf_esxi_way *w)
     ok(text && count(&v, "GET") == 2, "a server that decodes names twice is found out");
     vf_autofree char *again = w->ops->text(w, &odd, FILE_SIZE, &n, &err);
     ok(again && count(&v, "GET") == 3, "once for all");
-    CHANGE(&v, v.path = "/folder/elsewhere");
+    v.path = "/folder/elsewhere";
     vf_autofree char *none = w->ops->text(w, &odd, FILE_SIZE, &n, &err);
     ok(!none, "what is not there");
     is_error(&err, VF_E_NOTFOUND, "[a%20b/c] x.vmx: there is no such file", "is not found");
-    CHANGE(&v, v.path = NULL);
+    v.path = NULL;
 }
 
 static void test_text_and_stat(struct vf_esxi_way *w)
@@ -195,7 +195,7 @@ static void *read_on(void *opaque)
         if (i != 20 || !r->ends)
             continue;
         pthread_mutex_lock(&v.lock);
-        CHANGE(&v, v.ended = true);
+        v.ended = true;
         pthread_mutex_unlock(&v.lock);
     }
     return NULL;
