@@ -259,18 +259,6 @@ static int resolve_one(struct vf_esxi *e, const struct vf_esxi_row *row, struct 
     return 1;
 }
 
-static void drop_disk(struct vf_vm *vm, size_t i)
-{
-    struct vf_disk *d = &vm->disks[i];
-    free(d->slot);
-    free(d->storage);
-    free(d->volume);
-    free(d->format);
-    free(d->path);
-    vf_opts_free(&d->opts);
-    memmove(d, d + 1, (--vm->n_disks - i) * sizeof *d);
-}
-
 int vf_esxi_resolve(struct vf_esxi *e, const struct vf_esxi_row *row, struct vf_vm *vm,
                     struct vf_error **err)
 {
@@ -281,7 +269,7 @@ int vf_esxi_resolve(struct vf_esxi *e, const struct vf_esxi_row *row, struct vf_
         if (r)
             i++;
         else
-            drop_disk(vm, i);
+            vf_vm_remove_disk(vm, i);
     }
     return 0;
 }

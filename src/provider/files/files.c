@@ -174,18 +174,6 @@ static int vms(struct vf_provider *p, struct vf_vm ***out, size_t *n, struct vf_
 
 /* ---- one VM ---- */
 
-static void remove_disk(struct vf_vm *vm, size_t i)
-{
-    struct vf_disk *d = &vm->disks[i];
-    free(d->slot);
-    free(d->storage);
-    free(d->volume);
-    free(d->format);
-    free(d->path);
-    vf_opts_free(&d->opts);
-    memmove(d, d + 1, (--vm->n_disks - i) * sizeof *d);
-}
-
 /* What is found out about disk I: 0 when it is refused, which is said of the VM. */
 static int look_at_disk(const struct vf_package *p, struct vf_vm *vm, size_t i)
 {
@@ -246,7 +234,7 @@ static struct vf_vm *describe(struct vf_provider *p, unsigned id, struct vf_erro
         if (look_at_disk(e->package, vm, i))
             i++;
         else
-            remove_disk(vm, i);
+            vf_vm_remove_disk(vm, i);
     vm->digest = digest_of(e->package, vm);
     add_words(e->package, vm);
     return vm;
