@@ -26,8 +26,9 @@ instead() {
     keys -l -- "$1"
     press Enter
 }
-# choice LABEL: chooses that answer of a question
+# choice LABEL: chooses that answer of a question, when it is there: a screen can be seen half drawn
 choice() {
+    sees " [0-9]  $1" "$1 is an answer"
     press "$(sed -n "s/.* \([0-9]\)  $1.*/\1/p" "$work/out" | head -n 1)" Enter
 }
 # to VM: to the plan's page of that VM on b1
