@@ -14,13 +14,8 @@ volume() { # CLUSTER NODE VMID SLOT
 passes() {
     grep '"key": *"precopy/scsi0"' "$(job_dir)/journal.jsonl" | grep -c "\"state\": *\"$1\""
 }
-# until_passes N STATE
-until_passes() {
-    i=0
-    until [ "$(passes "$2")" -ge "$1" ] || [ $i = 300 ]; do
-        i=$((i + 1))
-        sleep 0.1
-    done
+# has_passed N STATE
+has_passed() {
     [ "$(passes "$2")" -ge "$1" ]
 }
 raw=$(image alpha a1 "$(volume alpha a1 101 scsi0)")
@@ -47,9 +42,9 @@ sees 'Ready to shut down db1' "who comes back finds the same question"
 # so slow that the refresh is still under way when the job's process dies
 run 0 "a limit is set" limit "$(basename "$(job_dir)")" 1
 keys 4 Enter
-until_passes 3 intent
+until_true has_passed 3 intent
 ok $? "a third pass begins"
-kill -9 "$(sed -n 's/.*"type": *"start".*"pid": *\([0-9]*\).*/\1/p; s/.*"pid": *\([0-9]*\).*"type": *"start".*/\1/p' "$(job_dir)/journal.jsonl" | tail -n 1)"
+kill -9 "$(job_pid)"
 wait $front 2>/dev/null
 is "$(status alpha a1 101)" running "the job's process is killed in it: the VM runs"
 run 0 "the job" jobs
@@ -82,15 +77,11 @@ snapshot "$work/before"
 "$vmferry" move -c "$conf" --yes --stop-timeout 2 alpha beta b1 local stubborn \
     </dev/null >"$work/move" 2>"$work/move.err" &
 front=$!
-i=0
-until grep -q 'The job waits. Come back with' "$work/move.err" || [ $i = 300 ]; do
-    i=$((i + 1))
-    sleep 0.1
-done
+until_true grep -q 'The job waits. Come back with' "$work/move.err"
 cp "$work/move.err" "$work/err"
 says err 'The job waits. Come back with' "--yes forces no stop, and nobody else does: the job waits"
 is "$(status alpha a2 103)" running "the VM still runs"
-kill -9 "$(sed -n 's/.*"type": *"start".*"pid": *\([0-9]*\).*/\1/p; s/.*"pid": *\([0-9]*\).*"type": *"start".*/\1/p' "$(job_dir)/journal.jsonl" | tail -n 1)"
+kill -9 "$(job_pid)"
 wait $front 2>/dev/null
 is "$(status alpha a2 103)" running "its process is killed: the VM runs on"
 at_terminal "'$vmferry' resume --yes"

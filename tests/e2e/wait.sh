@@ -7,14 +7,9 @@
 lab_up
 conf=$L/vmferry.conf
 
-# said_to_wait TEXT: what runs in the background says within half a minute that the job waits
+# said_to_wait TEXT: what runs in the background says that the job waits
 said_to_wait() {
-    i=0
-    until grep -q 'The job waits. Come back with' "$work/move.err" || [ $i = 300 ]; do
-        i=$((i + 1))
-        sleep 0.1
-    done
-    grep -q 'The job waits. Come back with' "$work/move.err"
+    until_true grep -q 'The job waits. Come back with' "$work/move.err"
     ok $? "$1"
 }
 

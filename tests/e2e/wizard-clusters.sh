@@ -21,8 +21,7 @@ own=$HOME/.config/vmferry
 # wizard: as somebody whose home is $HOME, for ssh too
 wizard() {
     presses=0
-    at_terminal "unshare -m sh -c 'mount --bind $HOME /root && exec $vmferry'"
-    tmux -L "$screen" resize-window -x 80 -y 24
+    at_terminal "unshare -m sh -c 'mount --bind $HOME /root && exec $vmferry'" 80 24
 }
 
 # --- from none

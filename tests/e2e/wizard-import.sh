@@ -14,8 +14,7 @@ esxi_up --profile demo
 conf=$L/vmferry.conf
 wizard() {
     presses=0
-    at_terminal "${1-} $vmferry -c $conf"
-    tmux -L "$screen" resize-window -x "${2:-80}" -y "${3:-24}"
+    at_terminal "${1-} $vmferry -c $conf" "${2:-80}" "${3:-24}"
 }
 data=$L/esx1/volumes/datastore1
 mkdir "$work/export"

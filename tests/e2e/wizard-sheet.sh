@@ -13,8 +13,7 @@ snapshot "$work/before"
 
 wizard() {
     presses=0
-    at_terminal "$vmferry -c $conf"
-    tmux -L "$screen" resize-window -x 80 -y 24
+    at_terminal "$vmferry -c $conf" 80 24
 }
 # instead TEXT: types it instead of what stands there
 instead() {
