@@ -43,8 +43,7 @@ at_terminal "'$vmferry' attach --plain"
 sees 'What now' "who comes back is asked again"
 keys C-c
 sees 'exit=1' "interrupted in the question, the job ends"
-seen
-says out 'cancelled by the operator' "says why"
+sees 'cancelled by the operator' "says why"
 is "$(count_of 'What now')" 1 "and asks no more"
 is "$(status alpha a2 103)" running "the source still runs"
 unchanged "and everything is put back"

@@ -25,10 +25,10 @@ on alpha a1 'qm start 101' # its guest writes all the time
 # --- refreshed on one terminal, interrupted in another refresh, resumed, refreshed, shut down
 at_terminal "'$vmferry' move -c '$conf' --yes --wait-before-stop --skip-start alpha beta b1 local db1"
 sees 'Ready to shut down db1' "the job waits for the word"
-says out 'scsi0: 64 MiB, copied .* ago; .* were sent in' "it says what is copied, and since when"
-says out 'scsi1: .* copied after the shutdown' "and what is not"
-says out 'Expected downtime: about ' "and how long it would be down"
-says out '4  copy what has changed' "and that it can copy again"
+sees 'scsi0: 64 MiB, copied .* ago; .* were sent in' "it says what is copied, and since when"
+sees 'scsi1: .* copied after the shutdown' "and what is not"
+sees 'Expected downtime: about ' "and how long it would be down"
+sees '4  copy what has changed' "and that it can copy again"
 is "$(passes done)" 1 "the raw disk was copied once"
 keys 4 Enter
 sees 'copied again .* ago; .* had changed' "it copies again, and asks again"
@@ -55,9 +55,8 @@ is "$(passes done)" 3 "which was the third pass"
 run 0 "the limit is lifted" limit "$(basename "$(job_dir)")" none
 keys 1 Enter
 sees 'exit=0' "and then it is moved"
-seen
-says out 'sent while it ran' "the report has what was sent before"
-says out 'by hand +start db1 at beta' "and what is left to do"
+sees 'sent while it ran' "the report has what was sent before"
+sees 'by hand +start db1 at beta' "and what is left to do"
 grep -q '"forecast_downtime": [1-9]' "$(job_dir)/report.json"
 ok $? "and report.json the outage that was expected"
 cp "$work/out" "$work/shown"
@@ -86,8 +85,8 @@ wait $front 2>/dev/null
 is "$(status alpha a2 103)" running "its process is killed: the VM runs on"
 at_terminal "'$vmferry' resume --yes"
 sees 'stubborn did not shut down. What now' "resumed, the guest is asked again, then the operator"
-says out '2  stop \(hard\)' "who may stop it hard"
-says out '4  not yet.*  \(Enter\)' "or wait, as Enter does"
+sees '2  stop \(hard\)' "who may stop it hard"
+sees '4  not yet.*  \(Enter\)' "or wait, as Enter does"
 keys Enter
 sees 'The job waits. Come back with' "the question is left open"
 at_terminal "'$vmferry' attach --plain"
@@ -102,9 +101,8 @@ at_terminal "'$vmferry' move -c '$conf' --yes --stop-timeout 2 alpha beta b1 loc
 sees 'What now' "once more"
 on alpha a2 'qm stop 103'
 sees 'exit=0' "somebody else stops it: the job goes on by itself"
-seen
-says out 'No answer is needed any more' "the question is taken back"
-says out 'has shut down after all' "which is said"
+sees 'No answer is needed any more' "the question is taken back"
+sees 'has shut down after all' "which is said"
 
 id=$(on beta b1 'qm list' | awk '$2 == "stubborn" {print $1}')
 has beta b1 "$id" "name: stubborn" "it is at the target"

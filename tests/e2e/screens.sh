@@ -279,6 +279,7 @@ sent '"ask": *7, *"text": *"refresh"' "an answer is sent"
 at 24 80 "TERM=xterm-256color $vmferry attach --mouse ${A##*/}"
 sees '> 3  not yet' "with a mouse"
 is "$(tmux -L "$screen" display-message -p '#{mouse_any_flag}')" 1 "which is asked for"
+sees '4  give up' "its other answers"
 line=$(tmux -L "$screen" capture-pane -p | grep -n '4  give up' | sed 's/:.*//')
 click=$(printf '\033[<0;20;%dM\033[<0;20;%dm' "$line" "$line")
 keys -l "$click"

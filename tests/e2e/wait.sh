@@ -16,7 +16,7 @@ said_to_wait() {
 # --- the terminal is lost, nobody is there, not yet, then go
 at_terminal "'$vmferry' move -c '$conf' --yes --wait-before-stop --wait-before-start alpha beta b1 local web1"
 sees 'Ready to shut down web1' "--yes does not answer whether it may be shut down"
-says out 'you are asked before it is shut down' "which was told"
+sees 'you are asked before it is shut down' "which was told"
 is "$(status alpha a1 100)" running "it runs still"
 on beta b1 'qm list' >"$work/out"
 says out 'web1--CREATING' "all that comes before is done"
@@ -34,8 +34,7 @@ at_terminal "'$vmferry' attach --plain"
 sees 'Ready to shut down web1' "who comes back is asked again"
 keys 2 Enter
 sees 'exit=4' "not yet: the job is left waiting"
-seen
-says out 'The job waits. Come back with' "and says how to come back"
+sees 'The job waits. Come back with' "and says how to come back"
 is "$(status alpha a1 100)" running "and it runs still"
 at_terminal "'$vmferry' attach --plain"
 sees 'Ready to shut down web1' "the question is still open"
@@ -87,7 +86,7 @@ keys 3 Enter
 sees 'exit=1' "the second one gives up"
 second=$screen screen=$first
 sees 'exit=1' "the first one needs no Enter to see it"
-says out 'No answer is needed' "and is told"
+sees 'No answer is needed' "and is told"
 tmux -L "$second" kill-server
 wait $front
 

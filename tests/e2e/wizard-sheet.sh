@@ -75,7 +75,7 @@ sees 'Network card net0' "each of which can be set"
 press Down Down Enter
 sees 'a new one' "its MAC address"
 choice 'a new one'
-sees 'MAC address +another one: [0-9A-F:]+' "becomes a new one"
+sees 'MAC address +another one: ([0-9A-F]{2}:){5}[0-9A-F]{2}' "becomes a new one"
 mac=$(sed -n 's/.*another one: \([0-9A-F:]*\).*/\1/p' "$work/out")
 press Escape
 sees 'vmbr0 tag 20: to which' "back"
