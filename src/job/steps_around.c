@@ -158,7 +158,9 @@ int vf_step_ha(struct vf_job *job, struct vf_error **err)
     struct vf_vm *s = job->source;
     if (vf_job_was_done(job, "ha"))
         return 0;
-    if (vf_job_intend(job, "ha", json_pack("{s:s}", "state", s->ha), err) < 0 ||
+    /* nor is it to be without high availability for longer than it must */
+    if (vf_job_await_continue(job, err) < 0 ||
+        vf_job_intend(job, "ha", json_pack("{s:s}", "state", s->ha), err) < 0 ||
         job->source_pve->ops->set_ha(job->source_pve, s->id, VF_HA_IGNORED, err) < 0)
         return -1;
     return vf_job_done(job, "ha", NULL, err);

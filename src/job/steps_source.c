@@ -127,11 +127,24 @@ static int ask_to_shut_down_again(struct vf_job *job, struct vf_error **err)
     return 0;
 }
 
+/* How the source is when it may go down: while it runs and the job is paused it may not. */
+static int state_unpaused(struct vf_job *job, enum vf_vm_state *state, struct vf_error **err)
+{
+    struct vf_provider *p = job->source_pve;
+    do {
+        if (p->ops->state(p, job->source->node, job->source->id, state, err) < 0)
+            return -1;
+        if (*state == VF_VM_STOPPED || !atomic_load(&job->paused))
+            return 0;
+    } while (vf_job_await_continue(job, err) == 0);
+    return -1;
+}
+
 int vf_step_shutdown(struct vf_job *job, struct vf_error **err)
 {
     struct vf_vm *s = job->source;
     enum vf_vm_state state;
-    if (job->source_pve->ops->state(job->source_pve, s->node, s->id, &state, err) < 0)
+    if (state_unpaused(job, &state, err) < 0)
         return -1;
     const struct vf_record *r = vf_journal_find(job->journal, "shutdown");
     bool again = r && r->state == VF_REC_DONE;
