@@ -269,13 +269,15 @@ int vf_esxi_outline(struct vf_provider *p, const struct vf_vm *listed, struct vf
 
 /* ---- what is true of it now ---- */
 
-char *vf_esxi_notes(struct vf_provider *p, unsigned id, struct vf_error **err)
+char *vf_esxi_notes(struct vf_provider *p, unsigned id, char **digest, struct vf_error **err)
 {
     struct vf_esxi_way *w = vf_esxi_of(p)->way;
     struct vf_esxi_now now = {0};
     char *text = NULL;
     if (w->ops->now(w, id, &now, err) == 0)
         text = now.annotation ? VF_STEAL(now.annotation) : vf_strdup("");
+    if (text && digest)
+        *digest = VF_STEAL(now.digest);
     vf_esxi_now_clear(&now);
     return text;
 }

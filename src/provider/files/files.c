@@ -240,7 +240,7 @@ static struct vf_vm *describe(struct vf_provider *p, unsigned id, struct vf_erro
     return vm;
 }
 
-static char *notes(struct vf_provider *p, unsigned id, struct vf_error **err)
+static char *notes(struct vf_provider *p, unsigned id, char **digest, struct vf_error **err)
 {
     const struct entry *e = entry_of(p, id, err);
     const char *text = e && e->vm ? e->vm->description : NULL;
