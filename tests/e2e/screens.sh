@@ -64,8 +64,8 @@ progress() {
         ',"zero":9663676416,"wire":19327352832,"idle":0,'"$rates${2-}"'}}')"
 }
 copying() {
-    step preflight 'Check both clusters' begin 0
-    step preflight 'Check both clusters' done 1.2
+    step preflight 'Check source and target' begin 0
+    step preflight 'Check source and target' done 1.2
     note info 'disk data goes a1 -> b1 direct'
     step shutdown 'Shut the source VM down' begin 0
     step shutdown 'Shut the source VM down' done 5
