@@ -77,7 +77,8 @@ struct vf_twin {
     unsigned id;
     char *name;
     bool running;
-    int nic; /* the other's network card; -1: the UUID */
+    int nic;           /* the other's network card; -1: the UUID */
+    bool disconnected; /* this one's card */
     char *bridge;
     unsigned tag;
 };
