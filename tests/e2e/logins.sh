@@ -129,8 +129,10 @@ user totp@pve -e "s#https://$a1:8006\"#https://$url1:8006\", \"https://$url2:800
     s#(fingerprint = )\"($(cat "$L/fingerprint-a1"))\"#via = \"root@$a1:$port\"; \1[ \"\2\", \"$(cat "$L/fingerprint-a2")\" ]#"
 at_terminal "'$vmferry' move -c '$work/login.conf' --yes --stop-timeout 2 alpha beta b1 local stubborn"
 sees 'authenticator app' "an API behind a jump host"
-code=
-until code=$(ctl alpha totp totp@pve 2>/dev/null); do sleep 1; done
+fresh_code() { # none is good twice
+    code=$(ctl alpha totp totp@pve)
+}
+until_true fresh_code
 keys -l "$code"
 keys Enter
 sees 'What now' "the job waits for an answer"
