@@ -75,7 +75,7 @@ move 0 "a live migration" --method=remote-migrate --fix suspend-ha --fix eject-i
 id=$(basename "$(job_dir)")
 ctl alpha requests | wc -l >"$work/lines"
 run 0 "returns" rollback --return web1 --remove-target "$id"
-ctl alpha requests | tail -n "+$(cat "$work/lines")" |
+ctl alpha requests | tail -n "+$(($(cat "$work/lines") + 1))" | grep -E '"(PUT|POST)"' |
     grep -oE '"path":"/(nodes/a1/qemu/100/status/start|cluster/ha/resources/vm:100)"' | uniq >"$work/out"
 is "$(tr -d '\n' <"$work/out")" \
     '"path":"/nodes/a1/qemu/100/status/start""path":"/cluster/ha/resources/vm:100"' \
