@@ -136,7 +136,7 @@ static bool tests_service(const struct vf_job *job)
  * "start"; from "start" on there is no automatic way back, because the target may have written.
  * Proxmox's own migration hands over inside "migrate". */
 const struct vf_step vf_steps[] = {
-    {"preflight", N_("Check both clusters"), NULL, vf_step_preflight, NULL},
+    {"preflight", N_("Check source and target"), NULL, vf_step_preflight, NULL},
     {"checksums", N_("Compare the files with their checksums"), has_checksums, vf_step_checksums,
      NULL},
     {"ssh-service", N_("Switch the source host's SSH service on"), switches_ssh,

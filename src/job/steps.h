@@ -5,6 +5,9 @@
 
 #include "job/job_priv.h"
 
+/* steps_wait.c: before the VM goes down: returns when the job is not, or no longer, paused. */
+int vf_job_await_continue(struct vf_job *job, struct vf_error **err);
+
 #define VF_STEP(name) int vf_step_##name(struct vf_job *job, struct vf_error **err)
 #define VF_UNDO(name)                                                                              \
     int vf_undo_##name(struct vf_job *job, const struct vf_record *rec, struct vf_error **err)
