@@ -204,6 +204,10 @@ const struct vf_record *vf_job_written(const struct vf_job *job);
  * outages of whatever length, do not belong together then. */
 int vf_job_check_written(struct vf_job *job, struct vf_error **err);
 bool vf_job_drops_snapshots(const struct vf_job *job);
+/* Has an earlier process begun that, and not seen its end? The host goes on by itself: END waits
+ * for it, and sees to what is left to be done. Until then its disks cannot be told. */
+bool vf_job_drops_still(const struct vf_job *job);
+int vf_job_end_snapshots(struct vf_job *job, struct vf_error **err);
 
 /* The newest start of the source that its cluster knows of, NULL without *err: none, or none that
  * this login is shown. Caller frees. */
