@@ -207,9 +207,9 @@ static void add_row(struct vf_wizard *w, struct vf_list *l, const struct seen_vm
         const char *system = vf_vm_system(v);
         r->cells[1] = vf_strdup(state_word(v));
         r->cells[2] = system ? vf_escape(system) : NULL;
-        r->cells[3] = VF_STEAL(disks);
-        r->cells[4] = VF_STEAL(size);
-        r->cells[5] = vf_vm_flags(v);
+        r->cells[3] = vf_vm_flags(v);
+        r->cells[4] = VF_STEAL(disks);
+        r->cells[5] = VF_STEAL(size);
         r->cells[6] = vm->memory ? vf_format_bytes(vm->memory) : NULL;
         return;
     }
@@ -226,14 +226,13 @@ static void set_heads(const struct vf_wizard *w, struct vf_list *l)
 {
     static const char *const names[] = {N_("Name"),  N_("VMID"), N_("Node"),  N_("State"),
                                         N_("Disks"), N_("Size"), N_("Flags"), N_("Tags")};
-    /* what fits: the last is left out first */
-    static const char *const imports[] = {N_("Name"), N_("State"), N_("System"), N_("Disks"),
-                                          N_("Size"), N_("Flags"), N_("Memory")};
+    static const char *const imports[] = {N_("Name"),  N_("State"), N_("System"), N_("Flags"),
+                                          N_("Disks"), N_("Size"),  N_("Memory")};
     if (w->imports)
-        vf_page_heads(l, imports, VF_COUNT(imports), 1 << 3 | 1 << 4 | 1 << 6);
+        vf_page_heads(l, imports, VF_COUNT(imports), 1 << 4 | 1 << 5 | 1 << 6);
     else
         vf_page_heads(l, names, VF_COUNT(names), 1 << 1 | 1 << 4 | 1 << 5);
-    l->spare = 1;
+    l->spare = w->imports ? 3 : 1;
 }
 
 /* The rows anew: cursor and marks stay with their VMs. */
