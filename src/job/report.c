@@ -378,7 +378,7 @@ char *vf_report_text(const json_t *r)
     for (size_t i = 0; i < json_array_size(steps); i++) {
         const json_t *s = json_array_get(steps, i);
         vf_autofree char *t = vf_format_duration(vf_json_num(s, "seconds"));
-        vf_buf_printf(&b, "  %17s %s\n", t, vf_json_str(s, "title"));
+        vf_buf_printf(&b, "  %17s %s\n", t, _(vf_json_str(s, "title")));
     }
     if (vf_json_str(r, "route"))
         vf_buf_printf(&b, "  %-*s %s\n", vf_pad(_("route"), 17), _("route"),
