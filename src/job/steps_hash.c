@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/i18n.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "xfer/host.h"
 
@@ -153,11 +154,16 @@ static int hash_source(struct proof *p, struct vf_error **err)
 
 static int differ(const struct proof *p, const struct piece *x, struct vf_error **err)
 {
-    vf_autofree char *length = vf_format_bytes(x->length);
+    vf_autofree char *length = vf_format_bytes(x->length), *at = vf_format_bytes(x->offset);
+    vf_info("proof",
+            "%s: %" PRIu64 " bytes at %" PRIu64 ": SHA-256 %s at the source, %s at the "
+            "target",
+            p->disk->slot, x->length, x->offset, x->source, x->target);
     return vf_fail(err, VF_E_CORRUPT,
-                   _("disk %s at the target is not what the source has: the %s at %" PRIu64
-                     " have SHA-256 %s at the source and %s at the target"),
-                   p->disk->slot, length, x->offset, x->source, x->target);
+                   _("disk %s at the target is not what the source has: of the %s at %s SHA-256 is "
+                     "%.8s... at the source and %.8s... at the target. Something changed what "
+                     "went over, or a disk fails; should it come again, look at both hosts"),
+                   p->disk->slot, length, at, x->source, x->target);
 }
 
 /* One batch: 0 it agrees. */
