@@ -32,7 +32,7 @@ int vf_job_glimpse(struct vf_provider *p, const char *node, unsigned id, struct 
     vf_autoerror struct vf_error *why = NULL;
     *out = (struct vf_glimpse){0};
     if (p->ops->state(p, node, id, &out->state, &why) == 0)
-        out->description = p->ops->notes(p, id, &why);
+        out->description = p->ops->notes(p, id, NULL, &why);
     out->there = !why;
     return !why || vf_error_code(why) == VF_E_NOTFOUND ? 0 : vf_fail_with(err, VF_STEAL(why));
 }

@@ -100,6 +100,9 @@ json_t *vf_report(struct vf_job *job, enum vf_exit code, const struct vf_error *
     json_object_set_new(r, "vm", json_string(job->plan->vm_name));
     json_object_set_new(r, "source", json_string(job->plan->source));
     json_object_set_new(r, "source_vmid", json_integer(job->plan->vm_id));
+    const struct vf_cluster_conf *from = vf_conf_cluster(job->conf, job->plan->source, NULL);
+    if (from)
+        json_object_set_new(r, "source_type", json_string(from->type));
     unsigned lacks = vf_job_lacks(job);
     if (job->source && !job->source->onboot)
         lacks &= ~(unsigned)VF_LACKS_ONBOOT;
@@ -266,6 +269,23 @@ static void add_line(struct vf_buf *b, const char *label, const char *text)
     vf_buf_printf(b, "  %-*s %s\n", vf_pad(label, 17), label, text);
 }
 
+/* How the source was left; other hypervisors know their VMs by name. */
+static char *source_text(const json_t *r, const char *name, unsigned lacks)
+{
+    bool alone = lacks & VF_LACKS_ONBOOT;
+    if (lacks & VF_LACKS_RENAME && lacks & VF_LACKS_POWER)
+        return vf_strdup(_("left as it is"));
+    if (vf_json_str(r, "source_type") && !vf_streq(vf_json_str(r, "source_type"), "pve"))
+        return vf_asprintf(alone ? _("%s at %s, stopped; whether it starts with the host was left "
+                                     "alone")
+                                 : _("%s at %s, stopped, does not start with the host"),
+                           name, vf_json_str(r, "source"));
+    return vf_asprintf(
+        alone ? _("%s (VMID %" PRId64 "), stopped; whether it starts at boot was left alone")
+              : _("%s (VMID %" PRId64 "), stopped, does not start at boot"),
+        name, vf_json_int(r, "source_vmid"));
+}
+
 /* Both states, and what can follow, of what ended well. */
 static void add_ending(struct vf_buf *b, const json_t *r)
 {
@@ -280,15 +300,7 @@ static void add_ending(struct vf_buf *b, const json_t *r)
         int64_t lacks = vf_json_int(r, "source_lacks");
         vf_autofree char *name =
             lacks & VF_LACKS_RENAME ? vf_strdup(vm) : vf_name_with(vm, VF_MIGRATED);
-        bool untouched = lacks & VF_LACKS_RENAME && lacks & VF_LACKS_POWER;
-        vf_autofree char *source =
-            untouched
-                ? vf_strdup(_("left as it is"))
-                : vf_asprintf(lacks & VF_LACKS_ONBOOT
-                                  ? _("%s (VMID %" PRId64
-                                      "), stopped; whether it starts at boot was left alone")
-                                  : _("%s (VMID %" PRId64 "), stopped, does not start at boot"),
-                              name, vf_json_int(r, "source_vmid"));
+        vf_autofree char *source = source_text(r, name, (unsigned)lacks);
         vf_autofree char *next = vf_asprintf(
             _("when all is well, remove the source by hand; to go back: vmferry rollback %s"), job);
         add_line(b, _("source VM"), source);

@@ -23,8 +23,8 @@ int vf_step_hosts(struct vf_job *job, struct vf_error **err)
         all = vf_journal_find(job->journal, "rename") != NULL;
     if (all)
         return 0;
-    if (vf_job_hosts_open(job, err) < 0 || vf_lease_begin(job, err) < 0 ||
-        vf_job_find_shared(job, err) < 0)
+    if (vf_job_share_ssh(job, err) < 0 || vf_job_hosts_open(job, err) < 0 ||
+        vf_lease_begin(job, err) < 0 || vf_job_find_shared(job, err) < 0)
         return -1;
     const char *route = vf_route_text(vf_carrier_route(job->carrier));
     if (vf_job_done(job, "hosts", json_pack("{s:s}", "route", route), err) < 0)
@@ -304,7 +304,7 @@ static void *crew_main(void *arg)
 int vf_step_copy(struct vf_job *job, struct vf_error **err)
 {
     struct crew w = {.job = job, .cancel = vf_cancel_new(job->cancel)};
-    if (vf_job_note_written(job, err) < 0) {
+    if (vf_job_share_ssh(job, err) < 0 || vf_job_note_written(job, err) < 0) {
         vf_cancel_free(w.cancel);
         return -1;
     }

@@ -362,6 +362,8 @@ static int prove_disk(struct vf_job *job, size_t i, struct vf_error **err)
 
 int vf_step_source_hash(struct vf_job *job, struct vf_error **err)
 {
+    if (vf_job_share_ssh(job, err) < 0)
+        return -1;
     /* what runs there is no longer what was copied */
     for (size_t i = 0; !vf_job_target_ran(job) && i < job->plan->n_disks; i++)
         if (prove_disk(job, i, err) < 0)

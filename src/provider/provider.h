@@ -163,8 +163,9 @@ struct vf_provider_ops {
     /* Everything about VM ID, disks with path, true size and used bytes. NULL with *err:
      * UNSUPPORTED for what cannot be moved (template, container …), with the reason. */
     struct vf_vm *(*describe)(struct vf_provider *p, unsigned id, struct vf_error **err);
-    /* The description of VM ID alone ("": none), whatever state it is in; caller frees. */
-    char *(*notes)(struct vf_provider *p, unsigned id, struct vf_error **err);
+    /* The description of VM ID alone ("": none), whatever state it is in; caller frees. *DIGEST
+     * (may be NULL; caller frees) is for describe_as(); NULL: the platform has none. */
+    char *(*notes)(struct vf_provider *p, unsigned id, char **digest, struct vf_error **err);
     /* What hangs on VM beside its configuration: fills firewall, pool and ha, and leaves out what
      * belongs to its cluster. */
     int (*surroundings)(struct vf_provider *p, struct vf_vm *vm, struct vf_error **err);

@@ -175,7 +175,7 @@ says out 'STOP: .*cut off' "and it is said"
 
 # --- the command line
 import 2 "no such file" "$X/nowhere.ova"
-says err 'is no file or directory' "is told"
+says err 'cannot be read .No such file or directory.; nothing was changed' "is told"
 import 1 "no VM there" "$X/a.raw"
 import 2 "a Proxmox VE cluster" alpha web1
 says err 'vmferry move' "is for vmferry move"

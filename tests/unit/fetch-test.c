@@ -334,9 +334,10 @@ static void test_ways(void)
     struct rig g;
     vf_autoerror struct vf_error *e = NULL;
     new_host(&g, NULL);
-    fake.api.slow_ms = 30;
+    fake.api.slow_ms = 500;
     ok(open_parts(&g, three_parts(false), &e) && reads_well(&g, 0, &e), "two ways answer");
     show(e);
+    fake.api.slow_ms = 0;
     ok(notes[0] && vf_starts(notes[0], "reading over SSH, which is faster here"),
        "the faster is taken, which is said: %s", notes[0]);
     ok(fake.api.opened == 1 && fake.ssh.opened == 1, "each was logged in to once");
@@ -404,7 +405,7 @@ static void test_identity(void)
 
 int main(void)
 {
-    setenv("VMFERRY_TEST_HASTE", "100", 1);
+    setenv("VMFERRY_TEST_HASTE", "25", 1);
     const char *base = getenv("TMPDIR");
     dir = vf_asprintf("%s/vmferry-fetch.XXXXXX", base ? base : "/var/tmp");
     if (!mkdtemp(dir))

@@ -379,7 +379,7 @@ static int show_interrupted(const struct vf_batch_entry *v, size_t n, const stru
     for (size_t i = 0; i < n; i++) {
         vf_autoerror struct vf_error *err = NULL;
         struct vf_standing s;
-        if (v[i].state != VF_BATCH_ENDED || v[i].code != VF_EXIT_INTERRUPTED)
+        if (v[i].state != VF_BATCH_ENDED || v[i].code != VF_EXIT_INTERRUPTED || v[i].taken)
             continue;
         vf_tty_cache_rewind(cache);
         if (vf_job_look(v[i].job, &asker, &s, &err) < 0) {

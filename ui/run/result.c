@@ -100,6 +100,15 @@ static void put_list(struct vf_buf *b, const char *label, const json_t *list)
             put(b, i ? "" : label, json_string_value(json_array_get(list, i)));
 }
 
+/* What is to be done in it, one thing after the other. */
+static void put_checklist(struct vf_buf *b, const json_t *list)
+{
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        vf_autofree char *text = vf_asprintf("- %s", json_string_value(json_array_get(list, i)));
+        put(b, i ? "" : _("afterwards"), text);
+    }
+}
+
 /* What a person has to do, and what was left out. */
 static void put_by_hand(struct vf_buf *b, const json_t *r)
 {
@@ -111,7 +120,7 @@ static void put_by_hand(struct vf_buf *b, const json_t *r)
         put(b, i ? "" : _("not carried over"), text);
     }
     put_list(b, _("do by hand now"), all ? all : json_object_get(r, "todo"));
-    put_list(b, _("afterwards"), json_object_get(r, "checklist"));
+    put_checklist(b, json_object_get(r, "checklist"));
 }
 
 /* What of the service's ports was tried again at the target. */

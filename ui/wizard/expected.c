@@ -36,8 +36,9 @@ char *vf_sheet_expected(const struct vf_sheet *s, bool measuring)
     vf_autofree char *down = outage(s), *size = vf_format_bytes(p->bytes);
     vf_autofree char *time = vf_forecast_text(p->forecast_seconds);
     return vf_asprintf("%s: %s; %s", size,
-                       time        ? time
-                       : measuring ? _("being measured")
-                                   : _("time not known"),
+                       time                  ? time
+                       : measuring           ? _("being measured")
+                       : vf_sheet_imports(s) ? _("how long shows while they are read")
+                                             : _("time not known"),
                        down);
 }

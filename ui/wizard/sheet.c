@@ -110,11 +110,10 @@ static void add_data(const struct vf_sheet *s, struct vf_list *l)
 {
     const struct vf_prepared *p = &s->seen->prepared;
     vf_autofree char *node = vf_escape(s->plan->target_node);
-    vf_autofree char *way = p->way ? vf_escape(p->way) : NULL;
-    vf_autofree char *short_way = way ? vf_strndup(way, strcspn(way, ":")) : NULL;
+    vf_autofree char *way = vf_way_shown(p->way, false);
     vf_sheet_add(l, VF_ROW(ROW_DATA, 0), _("Data"),
-                 vf_asprintf(_("via this machine%s%s; fastest on %s"), short_way ? ", " : "",
-                             short_way ? short_way : "", node));
+                 vf_asprintf(_("via this machine%s%s; fastest on %s"), way ? ", " : "",
+                             way ? way : "", node));
 }
 
 static void add_disk(const struct vf_sheet *s, struct vf_list *l, size_t i)

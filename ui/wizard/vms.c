@@ -3,6 +3,7 @@
  */
 #include "config.h"
 #include "ui/wizard/parts.h"
+#include "ui/plan_text.h"
 #include "base/buf.h"
 #include "base/i18n.h"
 #include "base/str.h"
@@ -349,7 +350,7 @@ char *vf_vms_status(const struct vf_wizard *w)
 {
     size_t n = n_marked(&w->lists[PAGE_VM]);
     vf_autofree char *size = vf_format_bytes(marked_bytes(w));
-    vf_autofree char *went = w->seen_way ? vf_escape(w->seen_way) : NULL;
+    vf_autofree char *went = vf_way_shown(w->seen_way, true);
     return n ? vf_asprintf(_("%zu marked, disks of %s: Enter moves these, all to one target."), n,
                            size)
            : went ? vf_asprintf(_("Looked at %s. Space marks several."), went)
