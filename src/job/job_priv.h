@@ -167,6 +167,9 @@ bool vf_job_logs_in_by_password(const struct vf_job *job);
 int vf_job_target_is_ours(struct vf_job *job, unsigned id, struct vf_error **err);
 /* 0 while the source is stopped; CONFLICT when somebody started it. */
 int vf_job_source_down(struct vf_job *job, struct vf_error **err);
+/* Bytes of a disk that were not read because the source's host calls them zeroes; none of it is
+ * proven before all of the disk was compared with the source. */
+uint64_t vf_job_unread(const struct vf_job *job, const char *slot);
 
 /* The job in DIR; READ_ONLY: to look at it only. Caller frees with vf_job_free(). */
 struct vf_job *vf_job_load(const char *dir, bool read_only, struct vf_error **err);

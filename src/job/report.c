@@ -42,6 +42,8 @@ static json_t *disks_json(const struct vf_job *job)
         if (job->disks[i].volume)
             json_object_set_new(o, "target", json_string(job->disks[i].volume));
         json_object_set_new(o, "copied", json_boolean(r != NULL));
+        if (vf_job_unread(job, d->slot))
+            json_object_set_new(o, "unread", json_integer((json_int_t)vf_job_unread(job, d->slot)));
         vf_autofree char *proof = vf_asprintf("source-hash/%s", d->slot);
         const struct vf_record *check = vf_job_was_done(job, proof);
         if (check)
@@ -216,6 +218,7 @@ static void add_disks(struct vf_buf *b, const json_t *disks)
                 {"sent", N_("sent"), false},
                 {"wire", N_("on the network"), false},
                 {"zero", N_("skipped (zeroes)"), false},
+                {"unread", N_("of these not read"), true},
                 {"same", N_("there already"), false},
                 {"verified", N_("verified"), false}};
     uint64_t total[VF_COUNT(sums)] = {0};

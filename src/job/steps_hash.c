@@ -46,6 +46,7 @@ struct proof {
     char *key, *path, *format;
     uint64_t seed, done, agreed, compared; /* bytes compared, pieces */
     bool by_host, known;                   /* known: whether by_host */
+    bool all; /* parts of it were copied unread: nothing but a comparison of all of it will do */
     struct piece pieces[AT_ONCE];
     size_t n;
     bool far_failed; /* it was the target that could not be asked */
@@ -242,8 +243,12 @@ static int keep(struct proof *p, struct vf_error **err)
     int64_t now = vf_clock_unix();
     if (now - p->said >= SAY_EVERY && p->done < p->disk->size) {
         vf_autofree char *done = vf_format_bytes(p->done), *size = vf_format_bytes(p->disk->size);
-        vf_job_note(job, "info", _("%s: %s of %s agree with the source host's own SHA-256"),
-                    p->disk->slot, done, size);
+        if (p->by_host)
+            vf_job_note(job, "info", _("%s: %s of %s agree with the source host's own SHA-256"),
+                        p->disk->slot, done, size);
+        else
+            vf_job_note(job, "info", _("%s: %s of %s agree with what is read a second time"),
+                        p->disk->slot, done, size);
         p->said = now;
     }
     if (now - p->kept < KEEP_EVERY)
@@ -303,7 +308,7 @@ static int prove(struct proof *p, struct vf_error **err)
     add_sample(p, 0);
     if (compare_patiently(p, err) < 0)
         return -1;
-    if (p->by_host)
+    if (p->by_host || p->all)
         return prove_all(p, err);
     count(p);
     return prove_sample(p, err);
@@ -347,11 +352,12 @@ static int prove_disk(struct vf_job *job, size_t i, struct vf_error **err)
     struct proof p = {
         .job = job, .disk = &job->plan->disks[i], .volume = job->plan->disks[i].volume};
     p.key = vf_asprintf("source-hash/%s", p.disk->slot);
+    p.all = vf_job_unread(job, p.disk->slot) > 0;
     int rc = 0;
     if (!vf_job_was_done(job, p.key)) {
         vf_autoerror struct vf_error *e = NULL;
         rc = begin(&p, i, err) < 0 ? -1 : prove(&p, &e);
-        bool cannot = rc < 0 && vf_error_code(e) == VF_E_UNSUPPORTED;
+        bool cannot = rc < 0 && vf_error_code(e) == VF_E_UNSUPPORTED && !p.all;
         if (e && !cannot)
             vf_fail_with(err, VF_STEAL(e));
         if (rc == 0 || cannot) {

@@ -121,6 +121,8 @@ func (h *host) command(args []string) (int, string) {
 	switch name {
 	case "vim-cmd", "esxcli":
 		return h.shell(name, rest)
+	case "vmkfstools":
+		return h.vmkfstools(rest)
 	case "vmware":
 		return 0, fmt.Sprintf("VMware ESXi %s build-%s\n", h.version, builds[h.version])
 	case "auth":
