@@ -16,10 +16,10 @@ said() {
 starts() { # of movers, so far
     grep -c '"key":"hosts","state":"intent"' "$(job_dir)/journal.jsonl"
 }
-# slow VM: a move of it in the background, which has copied something
+# slow VM [MBPS]: a move of it in the background, which has copied something
 slow() {
     rm -rf "$XDG_STATE_HOME"
-    "$vmferry" move -c "$L/vmferry.conf" --yes --bwlimit 8 alpha beta b1 local "$1" \
+    "$vmferry" move -c "$L/vmferry.conf" --yes --bwlimit "${2-8}" alpha beta b1 local "$1" \
         >"$work/out" 2>"$work/err" </dev/null &
     front=$!
     until_true marked
@@ -69,5 +69,15 @@ d=$(job_dir)
 # there is nothing to wait for but the time: nobody says that a peer was silent for too long
 kill -STOP "$pid" && sleep 5 && kill -CONT "$pid"
 finished a2 102 ide0 "the job sleeps for longer than its peers wait for it, and the move is done"
+is "$(starts)" 1 "by the movers that it began with"
+
+# --- the same, and the copy is whole before the hosts miss it: that it is was told nobody who heard
+run 0 "it is taken back" rollback --return old1 --remove-target "$(basename "$(job_dir)")"
+slow old1 40
+ok $? "a fourth move copies"
+pid=$(job_pid)
+d=$(job_dir)
+kill -STOP "$pid" && sleep 5 && kill -CONT "$pid"
+finished a2 102 ide0 "the job sleeps while its copy ends, and the move is done"
 is "$(starts)" 1 "by the movers that it began with"
 done_testing
