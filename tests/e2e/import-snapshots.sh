@@ -24,17 +24,16 @@ notes() {
 asked() {
     ctl esx1 requests | grep -c "$1"
 }
+asked_since() {
+    [ "$(asked "$1")" -gt "$before" ]
+}
 # killed_while CONF VM PATTERN: its job is killed when a request with PATTERN has begun the removal
 killed_while() {
     before=$(asked "$3")
     # shellcheck disable=SC2046
     "$vmferry" $(import "$1" "$2") >"$work/out" 2>"$work/err" </dev/null &
     front=$!
-    i=0
-    until [ "$(asked "$3")" -gt "$before" ] || [ $i = 300 ]; do
-        i=$((i + 1))
-        sleep 0.1
-    done
+    until_true asked_since "$3"
     job=$(basename "$(job_dir)")
     kill -9 "$(sed -n 's/.*"pid":\([0-9]*\).*/\1/p' "$XDG_STATE_HOME/vmferry/jobs/$job/journal.jsonl")"
     wait $front
