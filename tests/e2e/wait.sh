@@ -7,21 +7,16 @@
 lab_up
 conf=$L/vmferry.conf
 
-# said_to_wait TEXT: what runs in the background says within half a minute that the job waits
+# said_to_wait TEXT: what runs in the background says that the job waits
 said_to_wait() {
-    i=0
-    until grep -q 'The job waits. Come back with' "$work/move.err" || [ $i = 300 ]; do
-        i=$((i + 1))
-        sleep 0.1
-    done
-    grep -q 'The job waits. Come back with' "$work/move.err"
+    until_true grep -q 'The job waits. Come back with' "$work/move.err"
     ok $? "$1"
 }
 
 # --- the terminal is lost, nobody is there, not yet, then go
 at_terminal "'$vmferry' move -c '$conf' --yes --wait-before-stop --wait-before-start alpha beta b1 local web1"
 sees 'Ready to shut down web1' "--yes does not answer whether it may be shut down"
-says out 'you are asked before it is shut down' "which was told"
+sees 'you are asked before it is shut down' "which was told"
 is "$(status alpha a1 100)" running "it runs still"
 on beta b1 'qm list' >"$work/out"
 says out 'web1--CREATING' "all that comes before is done"
@@ -39,8 +34,7 @@ at_terminal "'$vmferry' attach --plain"
 sees 'Ready to shut down web1' "who comes back is asked again"
 keys 2 Enter
 sees 'exit=4' "not yet: the job is left waiting"
-seen
-says out 'The job waits. Come back with' "and says how to come back"
+sees 'The job waits. Come back with' "and says how to come back"
 is "$(status alpha a1 100)" running "and it runs still"
 at_terminal "'$vmferry' attach --plain"
 sees 'Ready to shut down web1' "the question is still open"
@@ -92,7 +86,7 @@ keys 3 Enter
 sees 'exit=1' "the second one gives up"
 second=$screen screen=$first
 sees 'exit=1' "the first one needs no Enter to see it"
-says out 'No answer is needed' "and is told"
+sees 'No answer is needed' "and is told"
 tmux -L "$second" kill-server
 wait $front
 
