@@ -19,8 +19,8 @@ enum {
     DIRECTORY = 56,
     MARKER = 12, /* in front of a compressed grain: LBA, bytes of data */
     WINDOW = 256 << 10,
-    MOST_ENTRIES = 16 << 20,
-    FOOTER = 2 * SECTOR, /* before the end: a header that knows where the directory is */
+    MOST_ENTRIES = 2 << 20, /* 64 TiB */
+    FOOTER = 2 * SECTOR,    /* before the end: a header that knows where the directory is */
 };
 #define AT_END     UINT64_MAX
 #define COMPRESSED (1U << 16)
@@ -150,7 +150,7 @@ static int read_header(struct sparse *s, struct vf_error **err)
     s->grain = le64(h + GRAIN);
     s->per_table = le32(h + PER_TABLE);
     s->directory = le64(h + DIRECTORY);
-    if (!s->grain || s->grain > 65536 || !s->per_table || s->per_table > WINDOW / 4 ||
+    if (!s->grain || s->grain > 65536 || !s->per_table || s->per_table > 512 ||
         s->capacity > INT64_MAX / SECTOR || s->directory > INT64_MAX / SECTOR / 2)
         return damaged(s, "its header tells what cannot be", err);
     uint64_t covered = s->grain * s->per_table;
