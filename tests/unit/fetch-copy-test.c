@@ -193,6 +193,77 @@ static void test_images(void)
     close_pair(&p);
 }
 
+static void refused(struct pair *p, const char *recipe, const char *want, const char *what)
+{
+    vf_autofree char *to = make_target("to", "raw", BIG);
+    struct vf_copy_opts o = {.verify = true};
+    struct vf_copy_result res = {0};
+    vf_autoerror struct vf_error *e = NULL;
+    int r = copy(p, recipe, "recipe", to, "raw", &o, &res, &e);
+    ok(r < 0 && strstr(vf_error_text(e), want), "%s: refused: %s", what, want);
+    show(e);
+    vf_copy_result_free(&res);
+    unlink(to);
+}
+
+/* QEMU reads zeroes where a sparse file was cut off, and its check finds nothing when that was
+ * within the last grain. */
+static void test_cut_off(void)
+{
+    struct pair p;
+    ok(open_fetch(&p), "vmferry-fetch and a mover, for an image that was cut off");
+    vf_autofree char *raw = make_pattern("raw", 4 * MIB), *vmdk = path_of("ds/web.vmdk");
+    vf_autofd int fd = open(raw, O_WRONLY | O_CLOEXEC);
+    ok(fd >= 0 && vf_pwrite_full(fd, "the end", 7, 4 * MIB - 512) == 0, "a disk with an end");
+    const char *argv[] = {"qemu-img", "convert", "-f", "raw", "-O", "vmdk", raw, vmdk, NULL};
+    run(argv);
+    ok(truncate(vmdk, (off_t)size_of(vmdk) - 20000) == 0, "is cut off in its last grain");
+    const char *check[] = {"qemu-img", "check", "-q", vmdk, NULL};
+    ok(run(check) == 0, "which QEMU does not mind");
+    for (int remote = 0; p.route && remote < 2; remote++) {
+        vf_autofree char *recipe = recipe_of("web.vmdk", remote);
+        refused(&p, recipe, "is cut off", remote ? "there" : "here");
+    }
+    close_pair(&p);
+    unlink(raw);
+    drop_files();
+}
+
+/* Files of which one is longer and the other shorter than the descriptor says. */
+static void test_other_parts(void)
+{
+    struct pair p;
+    ok(open_fetch(&p), "vmferry-fetch and a mover, for parts of other lengths");
+    vf_autofree char *raw = make_pattern("raw", BIG), *vmdk = path_of("ds/web.vmdk");
+    const char *argv[] = {"qemu-img", "convert", "-f", "raw",
+                          "-O",       "vmdk",    "-o", "subformat=twoGbMaxExtentSparse",
+                          raw,        vmdk,      NULL};
+    run(argv);
+    vf_autofree char *text = vf_read_file(vmdk, MIB, NULL, NULL);
+    vf_autobuf struct vf_buf b = {0};
+    for (const char *s = text ? text : ""; *s;) {
+        uint64_t sectors;
+        size_t n = strcspn(s, "\n") + 1;
+        vf_autofree char *line = vf_strndup(s, n - 1), *number = NULL;
+        if (vf_starts(line, "RW "))
+            number = vf_strndup(line + 3, strcspn(line + 3, " "));
+        if (number && vf_parse_u64(number, 1, UINT32_MAX, &sectors) == 0)
+            vf_buf_printf(
+                &b, "RW %llu%s\n",
+                (unsigned long long)(strstr(line, "s001") ? sectors - 128 : sectors + 128),
+                line + 3 + strlen(number));
+        else
+            vf_buf_printf(&b, "%s\n", line);
+        s += s[n - 1] ? n : n - 1;
+    }
+    vf_replace_file(vmdk, vf_buf_str(&b), b.len, 0600, NULL);
+    vf_autofree char *recipe = recipe_of("web.vmdk", false);
+    refused(&p, recipe, "and the descriptor says", "with the same sum");
+    close_pair(&p);
+    unlink(raw);
+    drop_files();
+}
+
 /* In the middle of another file, as in an OVA; and what is refused. */
 static void test_inside(void)
 {
@@ -476,6 +547,8 @@ int main(void)
     test_flat();
     test_images();
     test_inside();
+    test_cut_off();
+    test_other_parts();
     test_resume();
     test_carrier();
     drop_files();
