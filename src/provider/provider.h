@@ -80,6 +80,7 @@ struct vf_twin {
     int nic; /* the other's network card; -1: the UUID */
     char *bridge;
     unsigned tag;
+    bool link_down; /* its card is disconnected */
 };
 
 struct vf_twins {

@@ -20,10 +20,12 @@ static const char *name_of(const json_t *guest, const json_t *config)
     return name ? name : vf_json_text(config, "hostname"); /* a container's */
 }
 
+/* CARD: the other's NIC, NULL where it is about the UUID. */
 static void add(struct vf_twins *t, const json_t *guest, const json_t *config,
-                const struct vf_nic *nic, const char *bridge, const char *tag)
+                const struct vf_nic *nic, const struct vf_opts *card)
 {
     const char *name = name_of(guest, config);
+    const char *tag = card ? vf_opts_get(card, "tag") : NULL;
     struct vf_twin *x = vf_grow(&t->v, &t->n, sizeof *t->v);
     uint64_t vlan = 0;
     if (tag)
@@ -32,8 +34,9 @@ static void add(struct vf_twins *t, const json_t *guest, const json_t *config,
                           .name = vf_strdup(name ? name : "?"),
                           .running = vf_streq(vf_json_text(guest, "status"), "running"),
                           .nic = nic ? (int)nic->index : -1,
-                          .bridge = vf_strdup(bridge),
-                          .tag = (unsigned)vlan};
+                          .bridge = vf_strdup(card ? vf_opts_get(card, "bridge") : NULL),
+                          .tag = (unsigned)vlan,
+                          .link_down = card && vf_propval_true(vf_opts_get(card, "link_down"))};
 }
 
 /* "virtio=MAC,bridge=…" of a VM, "name=eth0,hwaddr=MAC,…" of a container. */
@@ -45,8 +48,7 @@ static void compare_nic(struct vf_twins *t, const struct vf_vm *vm, const json_t
         for (size_t i = 0; i < vm->n_nics; i++)
             for (size_t k = 0; vm->nics[i].mac && k < o.n; k++)
                 if (!strcasecmp(o.v[k].value, vm->nics[i].mac))
-                    add(t, guest, config, &vm->nics[i], vf_opts_get(&o, "bridge"),
-                        vf_opts_get(&o, "tag"));
+                    add(t, guest, config, &vm->nics[i], &o);
     vf_opts_free(&o);
 }
 
@@ -61,7 +63,7 @@ static void compare(struct vf_twins *t, const struct vf_vm *vm, const json_t *gu
     struct vf_opts o = {0};
     if (vm->uuid && smbios && vf_propstr_parse(smbios, NULL, &o, NULL) == 0 &&
         vf_opts_get(&o, "uuid") && !strcasecmp(vf_opts_get(&o, "uuid"), vm->uuid))
-        add(t, guest, config, NULL, NULL, NULL);
+        add(t, guest, config, NULL, NULL);
     vf_opts_free(&o);
 }
 
