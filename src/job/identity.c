@@ -203,8 +203,9 @@ int vf_job_find_shared(struct vf_job *job, struct vf_error **err)
 
 /* ------------------------------------------------------------------ addresses */
 
-static void mac_finding(const struct vf_plan *plan, const struct vf_vm *vm, const struct vf_twin *t,
-                        struct vf_findings *f)
+/* STARTS: this one will run at the target. */
+static void mac_finding(const struct vf_plan *plan, const struct vf_vm *vm, bool starts,
+                        const struct vf_twin *t, struct vf_findings *f)
 {
     const struct vf_nic *nic = NULL;
     for (size_t i = 0; i < vm->n_nics; i++)
@@ -212,7 +213,10 @@ static void mac_finding(const struct vf_plan *plan, const struct vf_vm *vm, cons
             nic = &vm->nics[i];
     vf_autofree char *what = vf_asprintf("net%d", t->nic);
     bool same_net = nic && vf_streq(nic->bridge, t->bridge) && nic->tag == t->tag;
-    bool stop = t->running && !t->disconnected && same_net && plan->start;
+    /* a card that is disconnected meets nobody: that of a test VM, above all; but those of an old
+     * VM are connected in the end */
+    bool alone = nic && nic->link_down && (plan->rehearse || plan->profile != VF_PROFILE_OLD);
+    bool stop = starts && t->running && same_net && !t->disconnected && !alone;
     vf_finding_add(f, stop ? VF_STOP : VF_WARN, what,
                    stop ? _("give this one new addresses: --mac new; or shut that VM down")
                         : _("never let both run in one network, or use --mac new"),
@@ -229,6 +233,7 @@ int vf_check_twins(const struct vf_plan *plan, const struct vf_vm *source, bool 
 {
     vf_auto(vf_vm_free) struct vf_vm *vm = vf_plan_apply(plan, source, NULL, NULL);
     struct vf_twins twins = {0};
+    bool starts = plan->start && (source->state != VF_VM_STOPPED || plan->start_stopped);
     if (!vm)
         return 0; /* the source is no longer the planned one: not for this check to say */
     if (dst->ops->twins(dst, vm, same_cluster ? source->id : 0, &twins, err) < 0)
@@ -236,7 +241,7 @@ int vf_check_twins(const struct vf_plan *plan, const struct vf_vm *source, bool 
     for (size_t i = 0; i < twins.n; i++) {
         const struct vf_twin *t = &twins.v[i];
         if (t->nic >= 0)
-            mac_finding(plan, vm, t, f);
+            mac_finding(plan, vm, starts, t, f);
         else
             vf_finding_add(f, VF_WARN, "smbios1",
                            _("software that is bound to it sees one machine"),

@@ -511,7 +511,7 @@ static int close_side(struct vf_copy *c, struct side *s, struct vf_error **err)
         vf_str_set(&s->owner, NULL);
         return 0;
     }
-    /* what was answered is closed all the same, or was never open; without an answer nobody knows */
+    /* an answer: it is closed all the same, or was never open; without one nobody knows */
     if (vf_error_code(e) != VF_E_NET && !vf_session_ended(s->session) && !is_busy(s))
         vf_str_set(&s->owner, NULL);
     vf_fail_with(err, VF_STEAL(e));

@@ -53,6 +53,12 @@ run 0 "on another bridge" move -c "$conf" -n --bridge vmbr0=vmbr1 alpha beta b1 
 says out 'warning: net0: VM 100' "it is a warning"
 run 0 "so is it when this one is not started" move -c "$conf" -n --skip-start alpha beta b1 local web1
 says out 'warning: net0: VM 100' "which is said"
+ctl beta set-config 100 net0 'virtio=02:aa:bb:cc:dd:01,bridge=vmbr0,tag=20,link_down=1'
+run 0 "so is it when the other's card is disconnected" move -c "$conf" -n alpha beta b1 local web1
+says out 'warning: net0: VM 100 \(mon\) runs' "which is said, too"
+ctl beta set-config 100 net0 'virtio=02:aa:bb:cc:dd:02,bridge=vmbr0'
+run 0 "and of a VM that does not run, so will not there" move -c "$conf" -n alpha beta b1 local db1
+says out 'warning: net0: VM 100 \(mon\) runs' "likewise"
 ctl beta set-config 100 net0 "$net"
 ctl beta set-config 100 smbios1 'uuid=18C0567F-66FA-4F7F-BC36-FCDF9F847971'
 run 0 "a VM with the same UUID" move -c "$conf" -n alpha beta b1 local web1
