@@ -124,6 +124,7 @@ static void test_changes(struct vf_esxi_way *w, unsigned id, const struct vf_esx
     bad(w->ops->annotate(w, id, "x", s.digest, &err), VF_E_CONFLICT, "somebody", "of before");
     vf_esxi_now_clear(&s);
     good(w->ops->rename(w, id, "a/b%--MIGRATED", &err), "its name");
+    good(w->ops->rename(w, id, "a/b%--MIGRATED", &err), "which it may have already");
     good(w->ops->set_onboot(w, id, false, &err), "its autostart");
     good(w->ops->power(w, id, VF_ESXI_SHUTDOWN, 30, &err), "its end");
     good(w->ops->now(w, id, &s, &err), "what is true then");

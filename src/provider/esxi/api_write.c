@@ -287,6 +287,18 @@ static char *encode_name(const char *name)
     return vf_buf_take(&b);
 }
 
+static bool is_named(struct vf_esxi_api *a, const struct vf_moref *vm, const char *name)
+{
+    static const char *const paths[] = {"name", NULL};
+    vf_autosoap struct vf_soap answer = {0};
+    const xmlNode *props = NULL;
+    if (vf_api_properties(a, vm, paths, &answer, &props, NULL) < 0)
+        return false;
+    vf_autofree char *is = vf_api_text(props, "name");
+    return vf_streq(is, name);
+}
+
+/* To the name it has is refused: who undoes several changes of it need not know which are. */
 int vf_api_rename(struct vf_esxi_way *w, unsigned id, const char *name, struct vf_error **err)
 {
     struct vf_esxi_api *a = vf_api_of(w);
@@ -296,7 +308,9 @@ int vf_api_rename(struct vf_esxi_way *w, unsigned id, const char *name, struct v
     vf_autofree char *safe = encode_name(name);
     vf_autobuf struct vf_buf args = {0};
     vf_xml_add(&args, "newName", safe);
-    int r = run_task(a, &vm, "Rename_Task", vf_buf_str(&args), VF_T_TASK, err);
+    int r = is_named(a, &vm, safe)
+                ? 0
+                : run_task(a, &vm, "Rename_Task", vf_buf_str(&args), VF_T_TASK, err);
     vf_moref_clear(&vm);
     return r;
 }
