@@ -53,7 +53,8 @@ struct vf_job {
     /* Held by threads that copy around all but the copying: providers and what else there is one
      * of is for one thread at a time. */
     pthread_mutex_t hands;
-    bool live; /* what is being copied is in use by the VM */
+    bool live;            /* what is being copied is in use by the VM */
+    struct vf_sums *sums; /* sums.h; NULL: nothing is hashed beside the copying */
     /* For the disks, bytes per second, 0: none: what was asked for, and what holds while nothing is
      * paused; see vf_job_set_rate(). */
     _Atomic uint64_t limit, rate;

@@ -9,6 +9,7 @@
 #include "job/server.h"
 #include "job/stage.h"
 #include "job/state.h"
+#include "job/sums.h"
 #include "base/clock.h"
 #include "base/fdio.h"
 #include "base/i18n.h"
@@ -111,6 +112,7 @@ void vf_job_free(struct vf_job *job)
     if (!job)
         return;
     vf_lease_free(job->lease);
+    vf_sums_free(job->sums);
     vf_job_hosts_close(job);
     vf_provider_free(job->source_pve);
     vf_provider_free(job->target_pve);

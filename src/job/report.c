@@ -182,6 +182,11 @@ const char *vf_verified_text(const char *how)
 char *vf_source_check_text(const json_t *c)
 {
     const char *by = vf_json_str(c, "by"), *why = vf_json_str(c, "why");
+    if (vf_streq(by, "host") && vf_json_int(c, "beside"))
+        return vf_asprintf(_("%1$" PRIu64 " of %1$" PRIu64
+                             " pieces agree with the source host's own SHA-256, %2$" PRIu64
+                             " of them made while it was copied"),
+                           (uint64_t)vf_json_int(c, "pieces"), (uint64_t)vf_json_int(c, "beside"));
     if (vf_streq(by, "host"))
         return vf_asprintf(
             _("%1$" PRIu64 " of %1$" PRIu64 " pieces agree with the source host's own SHA-256"),

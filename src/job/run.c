@@ -3,6 +3,7 @@
 #include "config.h"
 #include "job/lease.h"
 #include "job/resume.h"
+#include "job/sums.h"
 #include "base/clock.h"
 #include "base/i18n.h"
 #include "base/str.h"
@@ -126,6 +127,7 @@ static int turn_back(struct vf_job *job, struct vf_error **err)
 
 int vf_job_roll_back(struct vf_job *job, struct vf_error **err)
 {
+    vf_sums_free(VF_STEAL(job->sums));
     if (vf_job_target_ran(job))
         return vf_fail(
             err, VF_E_CONFLICT,

@@ -6,6 +6,7 @@
 #include "job/job_text.h"
 #include "job/lease.h"
 #include "job/steps.h"
+#include "job/sums.h"
 #include "base/clock.h"
 #include "base/i18n.h"
 #include "base/str.h"
@@ -358,6 +359,8 @@ int vf_step_copy(struct vf_job *job, struct vf_error **err)
         vf_cancel_free(w.cancel);
         return -1;
     }
+    if (!job->sums && vf_job_hashes_source(job))
+        job->sums = vf_sums_begin(job);
     pthread_mutex_init(&w.lock, NULL);
     pthread_t others[AT_ONCE];
     size_t n = at_once(job), started = 0;
@@ -368,6 +371,8 @@ int vf_step_copy(struct vf_job *job, struct vf_error **err)
         pthread_join(others[i], NULL);
     vf_cancel_free(w.cancel);
     pthread_mutex_destroy(&w.lock);
+    if (w.why)
+        vf_sums_free(VF_STEAL(job->sums));
     return w.why ? vf_fail_with(err, w.why) : 0;
 }
 

@@ -5,6 +5,7 @@
 #include "config.h"
 #include "job/job_text.h"
 #include "job/steps.h"
+#include "job/sums.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/i18n.h"
@@ -18,7 +19,7 @@
 #include <string.h>
 
 #define MIB   (UINT64_C(1) << 20)
-#define PIECE (256 * MIB)
+#define PIECE VF_SUMS_PIECE
 
 enum {
     AT_ONCE = 4,     /* pieces in one call at the target */
@@ -37,6 +38,7 @@ bool vf_job_hashes_source(const struct vf_job *job)
 struct piece {
     uint64_t offset, length;
     char *source, *target; /* 64 hex digits */
+    bool beside;           /* SOURCE was made while it was copied */
 };
 
 struct proof {
@@ -44,8 +46,9 @@ struct proof {
     const struct vf_plan_disk *disk;
     const char *volume; /* at the source */
     char *key, *path, *format;
-    uint64_t seed, done, agreed, compared; /* bytes compared, pieces */
-    bool by_host, known;                   /* known: whether by_host */
+    size_t i;                                      /* of the disk */
+    uint64_t seed, done, agreed, beside, compared; /* bytes compared, pieces; of these, BESIDE */
+    bool by_host, known;                           /* known: whether by_host */
     bool all; /* parts of it were copied unread: nothing but a comparison of all of it will do */
     struct piece pieces[AT_ONCE];
     size_t n;
@@ -141,10 +144,14 @@ static int hash_source(struct proof *p, struct vf_error **err)
         bool by_host = false;
         if (vf_cancel_check(p->job->cancel, err) < 0)
             return -1;
-        pthread_mutex_lock(&p->job->hands);
-        x->source =
-            s->ops->hash(s, p->job->source->node, p->volume, x->length, x->offset, &by_host, err);
-        pthread_mutex_unlock(&p->job->hands);
+        x->source = vf_sums_take(p->job->sums, p->i, x->length, x->offset);
+        x->beside = by_host = x->source;
+        if (!x->source) {
+            pthread_mutex_lock(&p->job->hands);
+            x->source = s->ops->hash(s, p->job->source->node, p->volume, x->length, x->offset,
+                                     &by_host, err);
+            pthread_mutex_unlock(&p->job->hands);
+        }
         if (!x->source)
             return -1;
         p->by_host = p->known ? p->by_host && by_host : by_host;
@@ -220,18 +227,19 @@ static int compare_patiently(struct proof *p, struct vf_error **err)
 
 static json_t *result_of(const struct proof *p, const char *why)
 {
-    return json_pack("{s:s, s:I, s:I, s:I, s:s?}", "by",
+    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:s?}", "by",
                      why          ? "nobody"
                      : p->by_host ? "host"
                                   : "second read",
-                     "pieces", (json_int_t)p->agreed, "bytes", (json_int_t)p->compared, "size",
-                     (json_int_t)p->disk->size, "why", why);
+                     "pieces", (json_int_t)p->agreed, "beside", (json_int_t)p->beside, "bytes",
+                     (json_int_t)p->compared, "size", (json_int_t)p->disk->size, "why", why);
 }
 
 static void count(struct proof *p)
 {
     for (size_t i = 0; i < p->n; i++) {
         p->agreed++;
+        p->beside += p->pieces[i].beside;
         p->compared += p->pieces[i].length;
     }
 }
@@ -350,7 +358,7 @@ static int begin(struct proof *p, size_t i, struct vf_error **err)
 static int prove_disk(struct vf_job *job, size_t i, struct vf_error **err)
 {
     struct proof p = {
-        .job = job, .disk = &job->plan->disks[i], .volume = job->plan->disks[i].volume};
+        .i = i, .job = job, .disk = &job->plan->disks[i], .volume = job->plan->disks[i].volume};
     p.key = vf_asprintf("source-hash/%s", p.disk->slot);
     p.all = vf_job_unread(job, p.disk->slot) > 0;
     int rc = 0;
@@ -374,11 +382,15 @@ static int prove_disk(struct vf_job *job, size_t i, struct vf_error **err)
 
 int vf_step_source_hash(struct vf_job *job, struct vf_error **err)
 {
-    if (vf_job_share_ssh(job, err) < 0)
-        return -1;
+    bool beside = job->sums;
+    int rc = vf_job_share_ssh(job, err);
     /* what runs there is no longer what was copied */
-    for (size_t i = 0; !vf_job_target_ran(job) && i < job->plan->n_disks; i++)
-        if (prove_disk(job, i, err) < 0)
-            return -1;
-    return 0;
+    for (size_t i = 0; rc == 0 && !vf_job_target_ran(job) && i < job->plan->n_disks; i++)
+        rc = prove_disk(job, i, err);
+    vf_sums_free(VF_STEAL(job->sums));
+    /* nor is what was hashed before the copying ended what it has, if somebody wrote since */
+    if (rc == 0 && beside &&
+        (vf_job_source_down(job, err) < 0 || vf_job_check_written(job, err) < 0))
+        rc = -1;
+    return rc;
 }

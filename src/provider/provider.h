@@ -118,6 +118,13 @@ enum vf_power { VF_POWER_START, VF_POWER_SHUTDOWN, VF_POWER_STOP };
 
 typedef int vf_guard_fn(void *opaque, struct vf_error **err);
 
+/* Made by summer(); of one thread. */
+struct vf_summer {
+    char *(*sum)(struct vf_summer *s, uint64_t n, uint64_t offset, struct vf_cancel *cancel,
+                 struct vf_error **err); /* as hash() */
+    void (*free)(struct vf_summer *s);
+};
+
 struct vf_provider_ops {
     const char *type;
     enum vf_disks_at disks;
@@ -129,10 +136,13 @@ struct vf_provider_ops {
      * second time. NULL in the table: the mover's hash is all there is. */
     char *(*hash)(struct vf_provider *p, const char *node, const char *volume, uint64_t n,
                   uint64_t offset, bool *by_host, struct vf_error **err);
-    /* PATH, which volume() told of a volume whose VM is shut down, with what its host says was never
-     * written to left out of what is read: *BYTES of zeroes. Caller frees; NULL: the host says
-     * nothing. A host can be wrong: only for who compares all of the volume by hash() afterwards.
-     * NULL in the table: it is seen while it is read. */
+    /* The same for a thread of its own, beside whatever else is asked of P, of a volume whose VM is
+     * shut down; the host's own means alone. NULL: it has none. NULL in the table: none ever. */
+    struct vf_summer *(*summer)(struct vf_provider *p, const char *node, const char *volume);
+    /* PATH, which volume() told of a volume whose VM is shut down, with what its host says was
+     * never written to left out of what is read: *BYTES of zeroes. Caller frees; NULL: the host
+     * says nothing. A host can be wrong: only for who compares all of the volume by hash()
+     * afterwards. NULL in the table: it is seen while it is read. */
     char *(*without_holes)(struct vf_provider *p, const char *node, const char *volume,
                            const char *path, uint64_t *bytes);
     /* Reads all files of VM ID that came with checksums, *FILES of them, and compares: CORRUPT when

@@ -1,22 +1,50 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* import FETCH MOVER CONF CLUSTER WAY PASSWORD_FILE DATASTORE PATH TARGET no|verify SIZE: the
- * engine without a job, from a flat disk of SIZE bytes in a datastore to a raw file here. Prints
- * the seconds for movers and route, and those from logging in to the last flush. */
+/* import FETCH MOVER CONF CLUSTER WAY PASSWORD_FILE DATASTORE PATH TARGET no|verify SIZE map|all:
+ * the engine without a job, from a flat disk of SIZE bytes in a datastore to a raw file here; with
+ * "map" the host is asked first, over SSH, what of it was never written to. Prints the seconds for
+ * movers and route, and those from logging in to the last flush. */
 #include "config.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "disk/recipe.h"
 #include "mover/login.h"
+#include "provider/esxi/vmkfs.h"
+#include "provider/esxi/way.h"
 #include "xfer/copy.h"
 
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 static void on_note(void *opaque, const char *text)
 {
     fprintf(stderr, "# %s\n", text);
+}
+
+static int ask_nobody(void *opaque, const struct vf_ask *q, struct vf_cancel *cancel,
+                      struct vf_answer *out, struct vf_error **err)
+{
+    return vf_fail(err, VF_E_TRUST, "%s", q->title);
+}
+
+/* As a job's provider does it, with a login of its own. */
+static int add_holes(struct vf_recipe *r, const char *file, const char *cluster,
+                     const struct vf_secret *secret, struct vf_error **err)
+{
+    static const struct vf_asker asker = {.ask = ask_nobody};
+    vf_auto(vf_conf_free) struct vf_conf *conf = vf_conf_load(file, err);
+    const struct vf_cluster_conf *c = conf ? vf_conf_cluster(conf, cluster, err) : NULL;
+    vf_auto(vf_esxi_way_free) struct vf_esxi_way *w =
+        c ? vf_esxi_ssh_open(c, c->user ? c->user : "root", secret, &asker, NULL, err) : NULL;
+    vf_autofree char *disk = vf_strndup(r->name, strlen(r->name) - strlen("-flat.vmdk"));
+    vf_autofree char *path = vf_asprintf("%s.vmdk", disk);
+    struct vf_esxi_file f = {.datastore = r->parts[0].datastore, .path = path};
+    if (!w || w->ops->holes(w, &f, r->size, &r->holes, &r->n_holes, err) < 0)
+        return -1;
+    r->n_holes = vf_vmkfs_worth(r->holes, r->n_holes);
+    return 0;
 }
 
 static int import(char **a, struct vf_error **err)
@@ -53,6 +81,8 @@ static int import(char **a, struct vf_error **err)
     p->datastore = vf_strdup(a[6]);
     p->path = vf_strdup(a[7]);
     p->length = size;
+    if (vf_streq(a[11], "map") && add_holes(r, a[2], a[3], secret, err) < 0)
+        return -1;
     vf_autofree char *recipe = vf_recipe_text(r);
     int64_t ready = vf_clock_ns();
     struct vf_copy_opts o = {.source = {recipe, "recipe", size},
@@ -70,7 +100,7 @@ static int import(char **a, struct vf_error **err)
 int main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN);
-    if (argc != 12)
+    if (argc != 13)
         return 2;
     if (getenv("VMFERRY_BENCH_DEBUG"))
         vf_log_stderr(true);

@@ -3,7 +3,8 @@
 # The second part of `make bench`: a flat disk on the lab's ESXi host, brought into a raw file here by
 # vmferry's engine and by what people do by hand: scp (or cat over ssh), or curl, of descriptor and data, then qemu-img
 # convert. Each runs until the disk is on stable storage; ours logs in, reads back and compares, too. A
-# line per contender; ratio is its time divided by ours over the same way.
+# line per contender; ratio is its time divided by ours over the same way; read=used: the host was asked
+# what of the disk was ever written to, and no more was read.
 #
 #   BENCH_IMPORT_SIZE  MiB the disk has (4096); a quarter of it is data
 #   BENCH_IMPORT_RUNS  how often each contender runs (1), in turn; its fastest run counts
@@ -64,11 +65,15 @@ by_scp() {
     done
     convert
 }
-ours() { # WAY no|verify
+ours() { # WAY no|verify map|all
     : >"$dir/target"
     "$build/tests/bench/import" "$build/vmferry-fetch" "$build/vmferry-mover" "$L/vmferry.conf" esx1 "$1" \
-        "$L/esx1/password" datastore1 bench/web-flat.vmdk "$dir/target" "$2" $size >"$dir/said"
+        "$L/esx1/password" datastore1 bench/web-flat.vmdk "$dir/target" "$2" $size "$3" >"$dir/said"
 }
+
+# the host tells what is in use of a disk over SSH
+map=map
+[ -x "$L/esx1/bin/vmkfstools" ] || map=all
 
 # run NAME COMMAND...: the fastest of it so far in $dir/NAME
 run() {
@@ -86,8 +91,9 @@ run() {
 echo "# import: $BENCH_IMPORT_SIZE MiB, a quarter of it data; load $(cut -d' ' -f1 /proc/loadavg)"
 for i in $(seq "$BENCH_IMPORT_RUNS"); do
     for way in api ssh; do
-        run "vmferry-$way" ours $way verify
-        run "vmferry-$way-no" ours $way no
+        run "vmferry-$way" ours $way verify "$map"
+        run "vmferry-$way-no" ours $way no "$map"
+        [ $map = all ] || run "vmferry-$way-all" ours $way verify all
     done
     run curl by_curl
     run scp by_scp
@@ -95,9 +101,11 @@ done
 for pair in curl:api scp:ssh; do
     peer=${pair%:*} way=${pair#*:}
     [ -s "$dir/$peer" ] && [ -s "$dir/vmferry-$way" ] && [ -s "$dir/vmferry-$way-no" ] || continue
-    for v in '' -no; do
+    for v in '' -no -all; do
+        [ -s "$dir/vmferry-$way$v" ] || continue
         mine=$(cat "$dir/vmferry-$way$v") theirs=$(cat "$dir/$peer")
-        echo "case=import way=$way verify=$([ -n "$v" ] && echo no || echo full) peer=$peer peer_s=$theirs" \
+        echo "case=import way=$way verify=$([ "$v" = -no ] && echo no || echo full)" \
+            "read=$([ $map = map ] && [ "$v" != -all ] && echo used || echo all) peer=$peer peer_s=$theirs" \
             "vmferry_s=$mine ratio=$(awk "BEGIN { printf \"%.2f\", $theirs / $mine }")"
     done
 done

@@ -26,13 +26,19 @@ ok $? "a wrong password fails"
 says err '15 minutes' "and it is said what five of them do"
 is "$(ctl esx1 logins)" "right 0 wrong 1 locked false" "it was tried once"
 
-# --- a whole import, of a disk with a hole from the 8th MiB to the 28th
-flat=$(vmdk old-lenny)
-flat=${flat%.vmdk}-flat.vmdk
-head -c 8M "$flat" >"$work/flat"
-truncate -s 28M "$work/flat"
-tail -c 4M "$flat" >>"$work/flat"
-dd if="$work/flat" of="$L/new" bs=1M conv=sparse status=none && mv "$L/new" "$flat"
+# --- a whole import, of a disk with a hole, so large that the host hashes it while it is copied
+disk=$(vmdk old-lenny)
+flat=${disk%.vmdk}-flat.vmdk
+cp "$flat" "$work/flat"
+# sized MIB: so large it is now, with data in the first 8 MiB and the last 4
+sized() {
+    sed -i "s/^RW [0-9]* VMFS/RW $(($1 * 2048)) VMFS/" "$disk"
+    head -c 8M "$work/flat" >"$L/new"
+    truncate -s "$(($1 - 4))M" "$L/new"
+    tail -c 4M "$work/flat" >>"$L/new"
+    mv "$L/new" "$flat"
+}
+sized 520
 import() {
     want=$1 text=$2
     shift 2
@@ -41,10 +47,11 @@ import() {
     is $? "$want" "$text"
 }
 import 0 "old-lenny is imported by SSH"
-says out '1 of 1 pieces agree with the source host.s own SHA-256' "the host's own sum agrees"
+says out '3 of 3 pieces agree with the source host.s own SHA-256, 1 of them made while it was copied' \
+    "the host's own sums agree"
 says out 'read back from the disk and compared|read back through the cache' "and it was read back"
-says out '23 MiB of it were never written to, by what the host says' "the hole is known before it is read"
-says out '^ *of these not read  *23 MiB' "the report tells it"
+says out '508 MiB of it were never written to, by what the host says' "the hole is known before it is read"
+says out '^ *of these not read  *508 MiB' "the report tells it"
 read=$(sed -n 's/.*"read": *\([0-9]*\).*/\1/p' "$(job_dir)/report.json" | head -n 1)
 [ "${read:-99999999}" -le $((13 << 20)) ]
 ok $? "and no more than its data is read (${read:-?} bytes)"
@@ -56,7 +63,8 @@ ctl esx1 logins >"$work/out"
 says out 'wrong 1 ' "no password was wrong since"
 
 # --- a host that is wrong about what is in use, and one that prints what nobody understands
-for f in 0 1 2 3; do ctl esx1 fault map-lies; done
+sized 32
+ctl esx1 fault times 0 map-lies
 import 1 "what a host wrongly calls unused is found" --rehearse --vmid 250
 says err 'is not what the source has' "and said"
 [ ! -e "$(image beta b1 local:250/vm-250-disk-0.raw)" ]

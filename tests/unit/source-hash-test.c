@@ -7,6 +7,7 @@
 #include "job/job_text.h"
 #include "job/resume.h"
 #include "job/steps.h"
+#include "job/sums.h"
 #include "provider/absent.h"
 #include "xfer/carrier.h"
 
@@ -48,6 +49,30 @@ static char *tell(struct vf_provider *p, const char *node, const char *volume, u
     return sum_of(source, n, offset);
 }
 
+static atomic_uint beside;
+static atomic_bool stuck;
+
+static char *tell_beside(struct vf_summer *s, uint64_t n, uint64_t offset, struct vf_cancel *cancel,
+                         struct vf_error **err)
+{
+    atomic_fetch_add(&beside, 1);
+    if (stuck && vf_cancel_sleep(cancel, 60 * 1000, err) < 0)
+        return NULL;
+    return sum_of(source, n, offset);
+}
+
+static void free_summer(struct vf_summer *s)
+{
+    free(s);
+}
+
+static struct vf_summer *summer(struct vf_provider *p, const char *node, const char *volume)
+{
+    struct vf_summer *s = vf_xcalloc(1, sizeof *s);
+    *s = (struct vf_summer){tell_beside, free_summer};
+    return s;
+}
+
 static int volume(struct vf_provider *p, const char *node, const char *name, struct vf_volume *out,
                   struct vf_error **err)
 {
@@ -76,6 +101,7 @@ static int state(struct vf_provider *p, const char *node, unsigned id, enum vf_v
 
 static const struct vf_provider_ops source_ops = {.type = "esxi",
                                                   .hash = tell,
+                                                  .summer = summer,
                                                   .volume = source_volume,
                                                   .state = state,
                                                   .may = vf_absent_may},
@@ -276,6 +302,58 @@ static void test_second_read(void)
     trial_end(&t);
 }
 
+/* Pieces that the host hashed while it was copied. */
+static void test_beside(void)
+{
+    enum { SIZE = 512 * MIB + 512 };
+    struct trial t;
+    struct vf_disk source_disk = {.slot = (char *)"scsi0", .volume = (char *)"[ds] a/a.vmdk"};
+    make_disks(SIZE);
+    for (int changed = 0; changed < 3; changed++) { /* 1: the target; 2: the source, behind us */
+        vf_autoerror struct vf_error *e = NULL;
+        trial_begin(&t, SIZE);
+        t.source.disks = &source_disk;
+        t.source.n_disks = 1;
+        t.source.name = (char *)"web";
+        written = "10:00";
+        vf_job_note_written(&t.job, NULL);
+        t.job.sums = vf_sums_begin(&t.job);
+        vf_autofree char *early = vf_sums_take(t.job.sums, 0, VF_SUMS_PIECE, 0);
+        vf_autofree char *sum = vf_sums_take(t.job.sums, 0, VF_SUMS_PIECE, VF_SUMS_PIECE);
+        ok(!early && sum && beside == 1u + (unsigned)changed,
+           "the host hashes what is between the first piece and the last");
+        if (changed == 1)
+            flip(target, 300 * MIB);
+        else if (changed == 2)
+            flip(source, 300 * MIB);
+        written = changed == 2 ? "10:10" : written;
+        int rc = vf_step_source_hash(&t.job, &e);
+        ok(!t.job.sums, "... which ends with the proof");
+        if (!changed) {
+            ok(rc == 0 && bytes_asked == 257 * MIB + 512, "those two are asked for afterwards: %s",
+               e ? vf_error_text(e) : "agreed");
+            said(&t, "3 of 3 pieces agree with the source host's own SHA-256, 1 of them made while "
+                     "it was copied");
+        } else {
+            ok(rc < 0 && vf_error_code(e) == (changed == 1 ? VF_E_CORRUPT : VF_E_CONFLICT), "%s",
+               e ? vf_error_text(e) : "nothing was found");
+        }
+        if (changed == 1)
+            flip(target, 300 * MIB);
+        trial_end(&t);
+    }
+    trial_begin(&t, SIZE);
+    stuck = true;
+    struct vf_sums *s = vf_sums_begin(&t.job);
+    ok(s != NULL, "one that takes long");
+    vf_sums_free(s);
+    stuck = false;
+    ok(true, "is ended");
+    t.disk.size = 512 * MIB;
+    ok(!vf_sums_begin(&t.job), "a disk of two pieces has none between");
+    trial_end(&t);
+}
+
 /* Parts of it were not read because the host called them zeroes: a sample is not enough. */
 static void test_unread(void)
 {
@@ -399,6 +477,7 @@ int main(void)
     test_by_host();
     test_differences();
     test_second_read();
+    test_beside();
     test_unread();
     test_limits();
     test_written_meanwhile();

@@ -474,3 +474,63 @@ char *vf_esxi_hash(struct vf_provider *p, const char *node, const char *volume, 
     }
     return hex ? hex : hash_here(e, &f, n, offset, err);
 }
+
+/* ---- hashes beside other work ---- */
+
+struct esxi_summer {
+    struct vf_summer base;
+    struct vf_esxi_way *way; /* a twin */
+    struct vf_recipe *recipe;
+};
+
+static char *summer_sum(struct vf_summer *s, uint64_t n, uint64_t offset, struct vf_cancel *cancel,
+                        struct vf_error **err)
+{
+    struct esxi_summer *x = (struct esxi_summer *)(void *)s;
+    const struct vf_recipe_part *part = &x->recipe->parts[0];
+    struct vf_esxi_file f = {part->dc, part->datastore, part->path};
+    x->way->ops->set_cancel(x->way, cancel);
+    return x->way->ops->sha256(x->way, &f, n, part->offset + offset, err);
+}
+
+static void summer_free(struct vf_summer *s)
+{
+    struct esxi_summer *x = (struct esxi_summer *)(void *)s;
+    vf_esxi_way_free(x->way);
+    vf_recipe_free(x->recipe);
+    free(x);
+}
+
+/* A twin of the first way by which the host hashes something of F; NULL: of none. */
+static struct vf_esxi_way *hashing_twin(struct vf_esxi *e, const struct vf_esxi_file *f)
+{
+    for (int other = 0; other < 2; other++) {
+        vf_autoerror struct vf_error *why = NULL;
+        struct vf_esxi_way *w = other ? vf_esxi_other(e, false, &why) : e->way;
+        vf_autofree char *hex = w && w->ops->twin ? w->ops->sha256(w, f, 512, 0, &why) : NULL;
+        struct vf_esxi_way *twin = hex ? w->ops->twin(w, &why) : NULL;
+        if (twin)
+            return twin;
+    }
+    return NULL;
+}
+
+struct vf_summer *vf_esxi_summer(struct vf_provider *p, const char *node, const char *volume)
+{
+    struct vf_esxi *e = vf_esxi_of(p);
+    vf_autoerror struct vf_error *why = NULL;
+    vf_autofree char *name = vf_strdup(volume), *warning = NULL;
+    const char *dc;
+    vf_auto(vf_recipe_free) struct vf_recipe *r =
+        find_dc(e, node, volume, &dc, &why) == 0 ? recipe_of(e, dc, 0, false, &name, &warning, &why)
+                                                 : NULL;
+    if (!r || r->image || r->n_parts != 1 || !r->parts[0].path)
+        return NULL;
+    struct vf_esxi_file f = {r->parts[0].dc, r->parts[0].datastore, r->parts[0].path};
+    struct vf_esxi_way *way = hashing_twin(e, &f);
+    if (!way)
+        return NULL;
+    struct esxi_summer *s = vf_xcalloc(1, sizeof *s);
+    *s = (struct esxi_summer){{summer_sum, summer_free}, way, VF_STEAL(r)};
+    return &s->base;
+}

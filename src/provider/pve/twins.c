@@ -34,8 +34,7 @@ static void add(struct vf_twins *t, const json_t *guest, const json_t *config,
                           .name = vf_strdup(name ? name : "?"),
                           .running = vf_streq(vf_json_text(guest, "status"), "running"),
                           .nic = nic ? (int)nic->index : -1,
-                          .disconnected =
-                              card && vf_propval_true(vf_opts_get(card, "link_down")),
+                          .disconnected = card && vf_propval_true(vf_opts_get(card, "link_down")),
                           .bridge = vf_strdup(card ? vf_opts_get(card, "bridge") : NULL),
                           .tag = (unsigned)vlan};
 }
