@@ -47,9 +47,9 @@ _vmferry() {
                 words=$(_vmferry_options "$cmd")
             else
                 case $cmd in
-                attach | resume | rollback) words=$(_vmferry_jobs) ;;
-                jobs | pause | continue) words=$(_vmferry_jobs | grep -v '^batch') ;;
-                limit) words="$(_vmferry_jobs | grep -v '^batch') none" ;;
+                attach | resume | rollback | pause | continue) words=$(_vmferry_jobs) ;;
+                jobs) words=$(_vmferry_jobs | grep -v '^batch') ;;
+                limit) words="$(_vmferry_jobs) none" ;;
                 config) [[ $COMP_CWORD -eq 2 ]] && words=import ;;
                 esac
                 case $cmd in

@@ -73,6 +73,15 @@ static void add_nics(struct vf_buf *b, const struct vf_prepared *p)
     }
 }
 
+char *vf_way_shown(const char *way, bool why)
+{
+    const char *rest = way ? strstr(way, ": ") : NULL;
+    vf_autofree char *by = way ? vf_strndup(way, rest ? (size_t)(rest - way) : strlen(way)) : NULL;
+    vf_autofree char *text =
+        rest && why ? vf_asprintf("%s: %s", _(by), _(rest + 2)) : vf_strdup(by ? _(by) : NULL);
+    return text ? vf_escape(text) : NULL;
+}
+
 /* What a VM from another hypervisor becomes, and which way its data goes. */
 static void add_import(struct vf_buf *b, const struct vf_prepared *p)
 {
@@ -97,7 +106,7 @@ static void add_import(struct vf_buf *b, const struct vf_prepared *p)
     }
     if (p->plan->remove_snapshots)
         vf_buf_puts(b, _("  prep  the source's snapshots are removed before its disks are read\n"));
-    vf_autofree char *way = p->way ? vf_strndup(p->way, strcspn(p->way, ":")) : NULL;
+    vf_autofree char *way = vf_way_shown(p->way, false);
     if (p->plan->copy_disks)
         vf_buf_printf(b,
                       _("  data  is read by this machine%s%s, and sent on to %s: fastest there\n"),
@@ -310,6 +319,8 @@ char *vf_plan_summary(const struct vf_prepared *p)
     vf_autofree char *migrated = vf_name_with(plan->vm_name, VF_MIGRATED);
     if (plan->rehearse)
         vf_buf_printf(&b, _("  then  %s; the source is left alone\n"), what_happens(p));
+    else if (*plan->source == '/')
+        vf_buf_printf(&b, _("  then  %s; the exported files stay as they are\n"), what_happens(p));
     else if (vf_keeps_name(p))
         vf_buf_printf(&b, _("  then  %s; the source keeps its name\n"), what_happens(p));
     else

@@ -12,4 +12,8 @@ char *vf_plan_summary(const struct vf_prepared *p);
 /* The same as an event of type "plan", see vmferry-events(5); a new reference. */
 json_t *vf_plan_event(const struct vf_prepared *p);
 
+/* WAY of vf_prepared and others ("by SSH: its API does not answer"), translated and made safe; WHY:
+ * with its reason. Caller frees; NULL for NULL. */
+char *vf_way_shown(const char *way, bool why);
+
 #endif

@@ -78,24 +78,26 @@ static ssize_t get_line(int fd, char *line, size_t size)
     return n ? (ssize_t)n : r;
 }
 
-/* One line without its newline; -1 at end of file or when cancelled, -2 when the terminal is gone
- * or OTHER ended it. HIDDEN: no echo. */
-static int read_line(int fd, bool hidden, struct vf_cancel *cancel,
-                     const struct vf_tty_other *other, char *line, size_t size)
+/* No echo from here on; what was typed before is dropped. False: FD is no terminal. */
+static bool hide(int fd, struct termios *was)
 {
-    struct termios was, now;
-    bool changed = hidden && tcgetattr(fd, &was) == 0;
-    if (changed) {
-        now = was;
-        now.c_lflag &= ~(tcflag_t)ECHO;
-        now.c_lflag |= ECHONL;
-        tcsetattr(fd, TCSAFLUSH, &now);
-    }
+    struct termios now;
+    if (tcgetattr(fd, was) < 0)
+        return false;
+    now = *was;
+    now.c_lflag &= ~(tcflag_t)ECHO;
+    now.c_lflag |= ECHONL;
+    return tcsetattr(fd, TCSAFLUSH, &now) == 0;
+}
+
+/* One line without its newline; -1 at end of file or when cancelled, -2 when the terminal is gone
+ * or OTHER ended it. */
+static int read_line(int fd, struct vf_cancel *cancel, const struct vf_tty_other *other, char *line,
+                     size_t size)
+{
     int ready = await_line(fd, cancel, other);
     ssize_t n = ready > 0 ? get_line(fd, line, size) : -1;
     bool left = ready < 0 || (ready > 0 && n < 0);
-    if (changed)
-        tcsetattr(fd, TCSAFLUSH, &was);
     if (n <= 0)
         return left ? -2 : -1;
     line[strcspn(line, "\r\n")] = 0;
@@ -162,8 +164,13 @@ int vf_tty_ask(const struct vf_ask *q, struct vf_cancel *cancel, const struct vf
         return nobody(q, out);
     char line[MAX_ANSWER];
     for (;;) {
+        /* before it is asked for: who answers at once is neither seen nor loses what was typed */
+        struct termios was;
+        bool hidden = q->kind == VF_ASK_SECRET && hide(in, &was);
         show(to, q);
-        int r = read_line(in, q->kind == VF_ASK_SECRET, cancel, other, line, sizeof line);
+        int r = read_line(in, cancel, other, line, sizeof line);
+        if (hidden)
+            tcsetattr(in, TCSAFLUSH, &was);
         if (piped)
             put(to, "\n"); /* nobody typed one */
         if (r == -2)

@@ -6,6 +6,7 @@
 #include "job/back.h"
 #include "job/job.h"
 #include "job/resume.h"
+#include "job/stage.h"
 #include "job/state.h"
 #include "base/i18n.h"
 #include "base/str.h"
@@ -141,6 +142,7 @@ void vf_say_batch(FILE *out, const char *id)
 
 char **vf_unfinished_jobs(void)
 {
+    vf_stage_tidy();
     vf_autostrv char **ids = vf_job_ids();
     char **v = vf_strv_new();
     for (size_t i = 0; ids[i]; i++)

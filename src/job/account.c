@@ -98,8 +98,12 @@ static void add_by_hand(const struct vf_job *job, json_t *r)
     if (vf_job_was_done(job, "migrated")) {
         vf_autofree char *old = vf_name_with(p->vm_name, VF_MIGRATED);
         by_hand(list,
-                vf_asprintf(_("remove %s (VMID %u) at %s when nobody needs the way back any more"),
-                            old, p->vm_id, p->source));
+                s && s->guest
+                    ? vf_asprintf(_("remove %s at %s when nobody needs the way back any more"), old,
+                                  p->source)
+                    : vf_asprintf(
+                          _("remove %s (VMID %u) at %s when nobody needs the way back any more"),
+                          old, p->vm_id, p->source));
     }
     json_object_set_new(r, "by_hand", list);
 }
@@ -175,6 +179,15 @@ static void lines(struct vf_buf *b, const char *label, const json_t *list)
         line(b, label, json_string_value(json_array_get(list, i)));
 }
 
+/* Each is something to do. */
+static void steps(struct vf_buf *b, const char *label, const json_t *list)
+{
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        vf_autofree char *text = vf_asprintf("- %s", json_string_value(json_array_get(list, i)));
+        line(b, i ? "" : label, text);
+    }
+}
+
 void vf_account_who_text(const json_t *r, struct vf_buf *b)
 {
     line(b, _("by"), vf_json_str(r, "by"));
@@ -232,5 +245,5 @@ void vf_account_text(const json_t *r, struct vf_buf *b)
     service_text(json_object_get(r, "service_test"), b);
     lines(b, _("warning"), json_object_get(r, "warnings"));
     lines(b, _("by hand"), json_object_get(r, "by_hand"));
-    lines(b, _("afterwards"), json_object_get(r, "checklist"));
+    steps(b, _("afterwards"), json_object_get(r, "checklist"));
 }

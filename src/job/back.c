@@ -9,6 +9,8 @@
 #include "base/i18n.h"
 #include "base/str.h"
 
+#include <string.h>
+
 #define OPS(job) ((job)->target_pve->ops)
 
 /* The target as it was when somebody agreed: data of the record "return". */
@@ -44,22 +46,57 @@ static struct vf_vm *as_vm(const struct was *w)
 
 /* ------------------------------------------------------------------ the target, out of service */
 
+/* DESCRIPTION and behind it what became of the VM, by the time somebody agreed to it; caller frees.
+ */
+static char *with_note(const struct vf_job *job, const struct was *w, const char *description)
+{
+    const char *d = description ? description : "";
+    vf_autofree char *stamp = vf_clock_stamp(vf_journal_find(job->journal, "return")->at);
+    return vf_asprintf(_("%s%s%s went back to %s (VMID %u) at %s"), d, *d ? "\n\n" : "", w->name,
+                       job->plan->source, job->source->id, stamp);
+}
+
+static int add_mark(struct vf_job *job, const char *now, void *opaque, char **out,
+                    struct vf_error **err)
+{
+    vf_autofree char *line = with_note(job, opaque, NULL),
+                     *d = vf_notes_without_mark(job, now, NULL),
+                     *text = strstr(now, line) ? vf_strdup(d) : with_note(job, opaque, d);
+    *out = vf_marker_add(text, job->marker);
+    return 0;
+}
+
+static int take_mark_off(struct vf_job *job, const char *now, void *opaque, char **out,
+                         struct vf_error **err)
+{
+    const struct was *w = opaque;
+    vf_autofree char *line = with_note(job, w, NULL), *ours = with_note(job, w, w->description),
+                     *text = vf_notes_without_mark(job, now, ours),
+                     *owner = vf_marker_find(w->description);
+    char *at = strstr(text, line);
+    if (at && vf_description_same(text, ours)) {
+        *out = vf_strdup(w->description ? w->description : "");
+        return 0;
+    }
+    if (at) { /* what somebody else has written beside it stays */
+        char *begin = at;
+        while (begin > text && begin[-1] == '\n')
+            begin--;
+        memmove(begin, at + strlen(line), strlen(at + strlen(line)) + 1);
+    }
+    *out = vf_streq(owner, job->id) ? vf_marker_add(text, job->marker) : VF_STEAL(text);
+    return 0;
+}
+
 /* The marker, by which it is known as this job's from now on; it stays. */
 static int mark(struct vf_job *job, const struct was *w, struct vf_error **err)
 {
-    vf_autofree char *stamp = vf_clock_stamp(vf_clock_unix());
-    const char *d = w->description ? w->description : "";
-    vf_autofree char *note =
-        vf_asprintf(_("%s%s%s went back to %s (VMID %u) at %s"), d, *d ? "\n\n" : "", w->name,
-                    job->plan->source, job->source->id, stamp);
-    vf_autofree char *text = vf_marker_add(note, job->marker);
-    return OPS(job)->describe_as(job->target_pve, w->node, w->id, text, NULL, err);
+    return vf_job_edit_notes(job, job->target_pve, w->node, w->id, add_mark, (void *)w, err);
 }
 
 static int unmark(struct vf_job *job, const struct was *w, struct vf_error **err)
 {
-    return OPS(job)->describe_as(job->target_pve, w->node, w->id,
-                                 w->description ? w->description : "", NULL, err);
+    return vf_job_edit_notes(job, job->target_pve, w->node, w->id, take_mark_off, (void *)w, err);
 }
 
 static int leave_ha(struct vf_job *job, const struct was *w, struct vf_error **err)
@@ -67,9 +104,14 @@ static int leave_ha(struct vf_job *job, const struct was *w, struct vf_error **e
     return w->ha ? OPS(job)->set_ha(job->target_pve, w->id, VF_HA_IGNORED, err) : 0;
 }
 
+/* It may start the target at once, which must not be beside the source. */
 static int rejoin_ha(struct vf_job *job, const struct was *w, struct vf_error **err)
 {
-    return w->ha ? OPS(job)->set_ha(job->target_pve, w->id, w->ha, err) : 0;
+    if (!w->ha)
+        return 0;
+    return vf_job_source_down(job, err) < 0
+               ? -1
+               : vf_job_give_to_ha(job, job->target_pve, w->id, w->ha, err);
 }
 
 static int onboot_off(struct vf_job *job, const struct was *w, struct vf_error **err)
@@ -170,10 +212,19 @@ static int restore_target(struct vf_job *job, const struct was *w, struct vf_err
 
 /* ------------------------------------------------------------------ the source, into service */
 
-/* Looked at each time, also by a process that only finishes what another began. */
+/* Looked at each time, also by a process that only finishes what another began. First that nobody
+ * would start it, then that it does not run: from there on it stays down. */
 static int target_surely_down(struct vf_job *job, const struct was *w, struct vf_error **err)
 {
     enum vf_vm_state state;
+    vf_auto(vf_vm_free) struct vf_vm *vm = vf_describe_whole(job->target_pve, w->id, err);
+    if (!vm)
+        return -1;
+    if (vf_job_under_ha(vm))
+        return vf_fail(err, VF_E_CONFLICT,
+                       _("VM %u at %s is under high availability again (%s), which would start it: "
+                         "take it out there (ha-manager set vm:%u --state ignored), then go on"),
+                       w->id, job->plan->target, vm->ha, w->id);
     if (OPS(job)->state(job->target_pve, w->node, w->id, &state, err) < 0)
         return -1;
     return state == VF_VM_STOPPED
@@ -210,7 +261,9 @@ static int restore_source(struct vf_job *job, const struct was *w, struct vf_err
         if (vf_job_undo_hosts(job, &why) < 0)
             vf_job_note(job, "warn", "%s", vf_error_text(why));
     }
-    if (vf_job_undo_source(job, err) < 0 || start_migrated(job, err) < 0)
+    /* high availability last: it gets a VM that runs already, or is to stay stopped */
+    if (vf_job_undo_source(job, err) < 0 || start_migrated(job, err) < 0 ||
+        vf_job_undo_ha(job, err) < 0)
         return -1;
     const struct vf_record *down = vf_journal_find(job->journal, "return/down");
     if (w->running && down)

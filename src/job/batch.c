@@ -5,6 +5,7 @@
 #include "job/client.h"
 #include "job/journal.h"
 #include "job/resume.h"
+#include "job/stage.h"
 #include "job/state.h"
 #include "base/fdio.h"
 #include "base/i18n.h"
@@ -47,6 +48,7 @@ char *vf_batch_create(struct vf_plan *const *plans, size_t n, unsigned parallel,
                       bool stop_on_failure, const char *conf_path, struct vf_error **err)
 {
     vf_autofree char *stamp = vf_job_new_id(), *id = vf_asprintf("%s%s", prefix, stamp),
+                     *hidden = vf_asprintf(".%s", id), *made = vf_batch_dir(hidden),
                      *dir = vf_batch_dir(id);
     json_t *jobs = json_array();
     vf_autojson json_t *batch = json_pack(
@@ -54,16 +56,19 @@ char *vf_batch_create(struct vf_plan *const *plans, size_t n, unsigned parallel,
         (int)(parallel ? parallel : 1), "stop-on-failure", (int)stop_on_failure, "jobs", jobs);
     int r = 0;
     for (size_t i = 0; r == 0 && i < n; i++) {
-        vf_autofree char *job = vf_job_create_in(plans[i], conf_path, id, err);
+        vf_autofree char *job = vf_job_stage(plans[i], conf_path, id, err);
         if (job)
             json_array_append_new(jobs, json_pack("{s:s, s:s}", "job", job, "vm",
                                                   plans[i]->vm_name ? plans[i]->vm_name : "?"));
         r = job ? 0 : -1;
     }
-    if (r == 0)
-        r = write_batch(dir, batch, err);
-    if (r == 0)
+    /* from the second one on the batch is made, and whoever finds it shows what is left to show */
+    if (r == 0 && write_batch(made, batch, err) == 0 && vf_stage_commit(made, dir, err) == 0 &&
+        vf_stage_show(id, err) == 0)
         return VF_STEAL(id);
+    vf_stage_forget(made);
+    vf_stage_forget(dir);
+    vf_stage_drop(id);
     for (size_t i = 0; i < json_array_size(jobs); i++)
         vf_job_forget(vf_json_str(json_array_get(jobs, i), "job"));
     return NULL;
@@ -110,6 +115,7 @@ static void read_ended(const char *job_dir, struct vf_batch_entry *e)
     const json_t *events = j ? vf_journal_events(j) : NULL, *end = NULL;
     bool back = false, returns = false; /* who returns says nothing of the move itself */
     e->state = VF_BATCH_ENDED;
+    e->taken = false;
     e->code = VF_EXIT_PERSON; /* a journal that cannot be read */
     if (!j)
         return;
@@ -131,6 +137,7 @@ static void read_ended(const char *job_dir, struct vf_batch_entry *e)
     if (back && end && e->code == VF_EXIT_DONE)
         e->code = VF_EXIT_FAILED; /* put back */
     e->code = code_with_return(j, e->code);
+    e->taken = vf_journal_taken_over(j) != NULL;
 }
 
 void vf_batch_look(struct vf_batch_entry *e)
@@ -163,7 +170,7 @@ int vf_batch_read(const char *id, struct vf_batch_entry **v, size_t *n, bool *ru
     *v = NULL;
     *n = 0;
     vf_autojson json_t *batch = vf_batch_load(dir, err);
-    if (!batch)
+    if (!batch || vf_stage_show(id, err) < 0)
         return -1;
     *runs = vf_job_is_locked(dir, NULL, NULL);
     bool stopped = vf_batch_is_stopped(id);
@@ -187,7 +194,8 @@ void vf_batch_left(const struct vf_batch_entry *v, size_t n, size_t *interrupted
 {
     *interrupted = *waiting = 0;
     for (size_t i = 0; i < n; i++) {
-        *interrupted += v[i].state == VF_BATCH_ENDED && v[i].code == VF_EXIT_INTERRUPTED;
+        *interrupted +=
+            v[i].state == VF_BATCH_ENDED && v[i].code == VF_EXIT_INTERRUPTED && !v[i].taken;
         *waiting += v[i].state == VF_BATCH_WAITS || v[i].state == VF_BATCH_SKIPPED;
     }
 }
@@ -238,6 +246,37 @@ bool vf_batch_is_stopped(const char *id)
 {
     vf_autofree char *path = stop_path(id);
     return access(path, F_OK) == 0;
+}
+
+/* ------------------------------------------------------------------ how fast */
+
+static char *limit_path(const char *id)
+{
+    vf_autofree char *dir = vf_batch_dir(id);
+    return vf_asprintf("%s/limit", dir);
+}
+
+int vf_batch_set_limit(const char *id, uint64_t rate, uint64_t *each, struct vf_error **err)
+{
+    vf_autofree char *dir = vf_batch_dir(id), *path = limit_path(id);
+    vf_autojson json_t *batch = vf_batch_load(dir, err);
+    if (!batch)
+        return -1;
+    json_int_t parallel = vf_json_int(batch, "parallel");
+    *each = rate && parallel > 1 ? rate / (uint64_t)parallel : rate;
+    *each = rate && !*each ? 1 : *each;
+    vf_autofree char *text = vf_asprintf("%llu\n", (unsigned long long)*each);
+    return vf_replace_file(path, text, strlen(text), 0600, err);
+}
+
+void vf_batch_limit(const char *id, uint64_t *each)
+{
+    vf_autofree char *path = id ? limit_path(id) : NULL;
+    vf_autofree char *text = path ? vf_read_file(path, 64, NULL, NULL) : NULL;
+    if (text)
+        text[strcspn(text, "\n")] = '\0';
+    if (text)
+        vf_parse_u64(text, 0, INT64_MAX, each);
 }
 
 /* ------------------------------------------------------------------ which there are */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A batch: several jobs begun one after another, or some at a time, by a process of its own. It
  * knows of its jobs no more than whether they have begun, run, or ended, and how; each is as good
- * alone. STATE/batches/ID/ has batch.json (never changed), lock, log, and stop: nothing more is to
- * be begun. */
+ * alone. STATE/batches/ID/ has batch.json (never changed), lock, log, limit (bytes per second, of
+ * each job that begins from now on), and stop: nothing more is to be begun. */
 #ifndef VF_JOB_BATCH_H
 #define VF_JOB_BATCH_H
 
@@ -31,6 +31,7 @@ struct vf_batch_entry {
     enum vf_batch_state state;
     enum vf_exit code; /* ENDED */
     bool test;         /* a rehearsal: DONE is not moved */
+    bool taken;        /* ENDED, here: another machine has taken it over */
 };
 
 /* How the jobs of batch ID stand, in the order of the plan: N of *V (vf_batch_entries_free). *RUNS:
@@ -46,6 +47,14 @@ int vf_batch_cancel(const char *id, struct vf_error **err);
 /* Takes that back, for vf_batch_spawn(). */
 int vf_batch_unstop(const char *id, struct vf_error **err);
 bool vf_batch_is_stopped(const char *id);
+
+/* RATE (bytes per second, 0: none) is for all jobs of batch ID together, those that have not begun
+ * among them: *EACH for one of as many as may run at a time, which those that run have to be told.
+ */
+int vf_batch_set_limit(const char *id, uint64_t rate, uint64_t *each, struct vf_error **err);
+/* What that said, for a job of batch ID (NULL: of none) that begins; *EACH stays when it was never
+ * said. */
+void vf_batch_limit(const char *id, uint64_t *each);
 
 /* IDs of all batches, oldest first; caller frees with vf_strv_free(). */
 char **vf_batch_ids(void);

@@ -96,7 +96,7 @@ static void went_back(const struct scene *s)
 static int check_copy(const struct scene *s, struct vf_provider *dst, struct vf_error **err)
 {
     vf_autoerror struct vf_error *why = NULL;
-    vf_autofree char *notes = dst->ops->notes(dst, s->creating->id, &why);
+    vf_autofree char *notes = dst->ops->notes(dst, s->creating->id, NULL, &why);
     if (!notes && vf_error_is_transient(why))
         return vf_fail_with(err, VF_STEAL(why));
     vf_autofree char *owner = vf_marker_find(notes);

@@ -24,6 +24,17 @@ static const struct vf_nic *source_nic(const struct vf_view *v, unsigned index)
     return NULL;
 }
 
+/* A port group of VMware's, for which no bridge was chosen: it is not missing there. */
+static void unmapped(const struct vf_view *v, const struct vf_plan_nic *n, const char *what,
+                     struct vf_findings *f)
+{
+    vf_autofree char *cure =
+        vf_asprintf(_("choose one (--bridge '%s=BRIDGE', or '*=BRIDGE' for all)"), n->bridge);
+    vf_finding_add(f, vf_start_severity(v), what, cure,
+                   _("no bridge of node %s is chosen for its network %s"), v->plan->target_node,
+                   n->bridge);
+}
+
 VF_CHECK(bridges)
 {
     for (size_t i = 0; i < v->plan->n_nics; i++) {
@@ -31,6 +42,11 @@ VF_CHECK(bridges)
         if (!n->bridge || v->blind || bridge(v, n->bridge))
             continue;
         vf_autofree char *what = vf_asprintf("net%u", n->index);
+        const struct vf_nic *s = source_nic(v, n->index);
+        if (v->source->guest && s && vf_streq(s->bridge, n->bridge)) {
+            unmapped(v, n, what, f);
+            continue;
+        }
         vf_autofree char *cure = vf_asprintf(
             strchr(n->bridge, ' ') ? _("map it: --bridge '%s=BRIDGE'; or create it at the target")
                                    : _("map it: --bridge %s=BRIDGE; or create it at the target"),

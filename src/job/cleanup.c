@@ -178,7 +178,7 @@ static int look_for_tests(struct vf_cleaner *c, const struct vf_place *p, struct
         if (!vms[i]->name || !vf_ends(vms[i]->name, VF_TEST) || vms[i]->container)
             continue;
         /* one that is gone by now, or that this login may not read, is nobody's here */
-        vf_autofree char *notes = pve->ops->notes(pve, vms[i]->id, NULL);
+        vf_autofree char *notes = pve->ops->notes(pve, vms[i]->id, NULL, NULL);
         vf_autofree char *job = notes ? vf_marker_find(notes) : NULL;
         vf_autofree char *what = vf_asprintf("%u (%s)", vms[i]->id, vms[i]->name);
         if (job)

@@ -149,7 +149,7 @@ char **vf_elsewhere_unrecorded(struct vf_elsewhere *e, struct vf_error **err)
     for (size_t i = 0; i < n; i++) {
         if (!named_by_a_move(vms[i]->name))
             continue;
-        vf_autofree char *notes = p->ops->notes(p, vms[i]->id, NULL);
+        vf_autofree char *notes = p->ops->notes(p, vms[i]->id, NULL, NULL);
         vf_autofree char *owner = vf_marker_find(notes), *name = vf_escape(vms[i]->name);
         bool source = vf_ends(name, VF_CLONING);
         if (!owner)

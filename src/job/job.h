@@ -34,6 +34,9 @@ char *vf_job_create(const struct vf_plan *plan, const char *conf_path, struct vf
 /* The same for a job of BATCH (batch.h), which the journal's "job" event names. */
 char *vf_job_create_in(const struct vf_plan *plan, const char *conf_path, const char *batch,
                        struct vf_error **err);
+/* The same, but not to be found as a job before vf_stage_show(BATCH). */
+char *vf_job_stage(const struct vf_plan *plan, const char *conf_path, const char *batch,
+                   struct vf_error **err);
 /* Removes a job that was made and never begun. */
 void vf_job_forget(const char *id);
 

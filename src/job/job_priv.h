@@ -113,9 +113,10 @@ int vf_job_roll_back(struct vf_job *job, struct vf_error **err);
 bool vf_job_target_ran(const struct vf_job *job);
 /* How many processes have worked on it, this one included. */
 size_t vf_job_starts(const struct vf_job *job);
-/* Parts of that, for a return to the source: what was done to the source VM, the movers and keys on
- * the hosts, the pool at the target. */
+/* Parts of that, for a return to the source: what was done to the source VM but for high
+ * availability, that, the movers and keys on the hosts, the pool at the target. */
 int vf_job_undo_source(struct vf_job *job, struct vf_error **err);
+int vf_job_undo_ha(struct vf_job *job, struct vf_error **err);
 int vf_job_undo_hosts(struct vf_job *job, struct vf_error **err);
 int vf_job_undo_pool(struct vf_job *job, struct vf_error **err);
 /* Tells who watches that STEP (with its translated TITLE) begins or has ended. */
@@ -129,6 +130,14 @@ enum vf_exit vf_job_return(struct vf_job *job, bool remove, struct vf_error **er
  * back to, or (REMOVE) nothing that can be removed. */
 int vf_back_check(struct vf_job *job, bool remove, struct vf_vm **source, struct vf_vm **target,
                   struct vf_error **err);
+
+/* Has high availability at P do with VM ID what STATE says. One that was taken out of it altogether
+ * by somebody else stays out of it. */
+int vf_job_give_to_ha(struct vf_job *job, struct vf_provider *p, unsigned id, const char *state,
+                      struct vf_error **err);
+/* The target that this job has made does not run: 0, also where that cannot be told. CONFLICT: it
+ * does. */
+int vf_job_target_rests(struct vf_job *job, struct vf_error **err);
 
 /* Shuts VM (its name, node, number) down and waits; asks before a hard stop. */
 int vf_job_shut_down(struct vf_job *job, struct vf_provider *p, const struct vf_vm *vm,
@@ -158,6 +167,9 @@ bool vf_job_logs_in_by_password(const struct vf_job *job);
 int vf_job_target_is_ours(struct vf_job *job, unsigned id, struct vf_error **err);
 /* 0 while the source is stopped; CONFLICT when somebody started it. */
 int vf_job_source_down(struct vf_job *job, struct vf_error **err);
+/* Bytes of a disk that were not read because the source's host calls them zeroes; none of it is
+ * proven before all of the disk was compared with the source. */
+uint64_t vf_job_unread(const struct vf_job *job, const char *slot);
 
 /* The job in DIR; READ_ONLY: to look at it only. Caller frees with vf_job_free(). */
 struct vf_job *vf_job_load(const char *dir, bool read_only, struct vf_error **err);
@@ -195,6 +207,10 @@ const struct vf_record *vf_job_written(const struct vf_job *job);
  * outages of whatever length, do not belong together then. */
 int vf_job_check_written(struct vf_job *job, struct vf_error **err);
 bool vf_job_drops_snapshots(const struct vf_job *job);
+/* Has an earlier process begun that, and not seen its end? The host goes on by itself: END waits
+ * for it, and sees to what is left to be done. Until then its disks cannot be told. */
+bool vf_job_drops_still(const struct vf_job *job);
+int vf_job_end_snapshots(struct vf_job *job, struct vf_error **err);
 
 /* The newest start of the source that its cluster knows of, NULL without *err: none, or none that
  * this login is shown. Caller frees. */
@@ -325,6 +341,19 @@ char *vf_marker_replace(const char *description, const char *marker);
 bool vf_marker_there(const char *description, const char *marker);
 /* The job ID of a marker in DESCRIPTION, or NULL; caller frees. */
 char *vf_marker_find(const char *description);
+/* The whole line of a marker in DESCRIPTION, or NULL; caller frees. */
+char *vf_marker_line(const char *description);
+
+/* notes.c. What is to become of the notes NOW of a VM: *OUT (taken), NULL: nothing. */
+typedef int vf_notes_fn(struct vf_job *job, const char *now, void *opaque, char **out,
+                        struct vf_error **err);
+/* Changes the notes of VM ID of P as EDIT says; called again with what is there then when somebody
+ * else changes the VM in between. */
+int vf_job_edit_notes(struct vf_job *job, struct vf_provider *p, const char *node, unsigned id,
+                      vf_notes_fn *edit, void *opaque, struct vf_error **err);
+/* NOW without this job's mark: BEFORE (may be NULL) where it is that and the mark; else what
+ * anybody wrote beside it stays. Caller frees. */
+char *vf_notes_without_mark(const struct vf_job *job, const char *now, const char *before);
 
 /* What this job changed of the source for the length of the move and did not put back, as an array
  * of texts; a new reference. */

@@ -107,10 +107,15 @@ char *vf_marker_find(const char *description)
     return vf_strndup(s, strspn(s, "0123456789abcdefghijklmnopqrstuvwxyz-"));
 }
 
-char *vf_marker_replace(const char *description, const char *marker)
+char *vf_marker_line(const char *description)
 {
     const char *s = any_line(description);
-    vf_autofree char *old = s ? vf_strndup(s, strcspn(s, "\n")) : NULL;
+    return s ? vf_strndup(s, strcspn(s, "\n")) : NULL;
+}
+
+char *vf_marker_replace(const char *description, const char *marker)
+{
+    vf_autofree char *old = vf_marker_line(description);
     vf_autofree char *rest = old ? vf_marker_remove(description, old) : NULL;
     return vf_marker_add(rest ? rest : description, marker);
 }

@@ -9,6 +9,17 @@
 
 #include <string.h>
 
+/* "web, mail", the first of many; caller frees. */
+static char *names_of(struct vf_vm *const *vms, size_t n)
+{
+    enum { MOST = 5 };
+    vf_autostrv char **names = vf_strv_new();
+    for (size_t i = 0; i < n && i < MOST; i++)
+        vf_strv_add(&names, vms[i]->called ? vms[i]->called : vms[i]->name);
+    vf_autofree char *list = vf_strv_join(names, ", ");
+    return vf_asprintf("%s%s", list, n > MOST ? ", ..." : "");
+}
+
 /* By VMID, else by name, which must be unique. 0: *ERR says why. */
 static unsigned find_vm(struct vf_provider *p, const char *cluster, const char *ref,
                         struct vf_error **err)
@@ -28,14 +39,21 @@ static unsigned find_vm(struct vf_provider *p, const char *cluster, const char *
         count++;
     }
     if (count > 1)
-        vf_fail(err, VF_E_CONFLICT, _("%s has %u VMs named %s: give the VMID"), cluster, count,
-                ref);
+        vf_fail(err, VF_E_CONFLICT,
+                p->ops->only_source
+                    ? _("%s has %u VMs named %s: give the number it is listed with (see vmferry "
+                        "check --all)")
+                    : _("%s has %u VMs named %s: give the VMID"),
+                cluster, count, ref);
     else if (!count && number)
         found =
             (unsigned)id; /* describing it says why it cannot be moved, or that it is not there */
     else if (!count && !n && p->ops->only_source)
         vf_fail(err, VF_E_NOTFOUND, _("%s shows no VMs to this login"), cluster);
-    else if (!count && !n)
+    else if (!count && !p->ops->login) {
+        vf_autofree char *there = names_of(vms, n);
+        vf_fail(err, VF_E_NOTFOUND, _("there is no VM %s in %s, but %s"), ref, cluster, there);
+    } else if (!count && !n)
         vf_fail(err, VF_E_NOTFOUND,
                 _("%s shows no VMs at all to this login: it probably lacks VM.Audit (a token with "
                   "privilege separation has no rights of its own)"),
@@ -232,14 +250,21 @@ int vf_ends_open(const struct vf_conf *conf, const char *source, const char *tar
     return e->dst ? 0 : -1;
 }
 
+/* Does WHY say by itself which VM it is about? */
+static bool names(const struct vf_error *why, const char *ref)
+{
+    return vf_starts(vf_error_text(why), ref);
+}
+
 /* A template, a container, a VM that is locked: nothing to be planned, for a reason that stops. */
-static bool refused(unsigned id, const char *ref, const struct vf_error *why,
+static bool refused(struct vf_ends *e, unsigned id, const char *ref, const struct vf_error *why,
                     struct vf_prepared *out)
 {
     if (!id || (vf_error_code(why) != VF_E_UNSUPPORTED && vf_error_code(why) != VF_E_CONFLICT))
         return false;
     size_t from = out->findings.n;
-    vf_finding_add(&out->findings, VF_STOP, ref, NULL, "%s", vf_error_text(why));
+    vf_finding_add(&out->findings, VF_STOP, names(why, ref) ? e->s.name : ref, NULL, "%s",
+                   vf_error_text(why));
     vf_findings_name(&out->findings, from, "movable");
     return true;
 }
@@ -255,12 +280,13 @@ static int look_at(struct vf_ends *e, unsigned id, const char *ref, struct vf_er
         out->source = vf_describe_whole(e->src, id, &why);
     if (out->source)
         return 0;
-    if (unseen(e->src, id, ref, why, out) || refused(id, ref, why, out)) {
+    if (unseen(e->src, id, ref, why, out) || refused(e, id, ref, why, out)) {
         vf_error_free(why);
         return 0;
     }
+    bool told = !id || names(why, ref);
     vf_fail_with(err, why);
-    return id ? vf_fail_prefix(err, "%s", ref) : -1;
+    return told ? -1 : vf_fail_prefix(err, "%s", ref);
 }
 
 int vf_prepare(const struct vf_conf *conf, const struct vf_move *m, const struct vf_asker *asker,

@@ -2,10 +2,12 @@
 /* Making a job and its process: `vmferry __job MODE DIR`, detached from terminal and parent. */
 #include "config.h"
 #include "job/job_priv.h"
+#include "job/batch.h"
 #include "job/detach.h"
 #include "job/lease.h"
 #include "job/resume.h"
 #include "job/server.h"
+#include "job/stage.h"
 #include "job/state.h"
 #include "base/clock.h"
 #include "base/fdio.h"
@@ -57,12 +59,7 @@ static int write_job(const char *id, const char *dir, const char *conf, const st
 void vf_job_forget(const char *id)
 {
     vf_autofree char *dir = vf_job_dir(id);
-    const char *const files[] = {"plan.cfg", "journal.jsonl"};
-    for (size_t i = 0; i < VF_COUNT(files); i++) {
-        vf_autofree char *file = vf_asprintf("%s/%s", dir, files[i]);
-        unlink(file);
-    }
-    rmdir(dir);
+    vf_stage_forget(dir);
 }
 
 char *vf_job_create(const struct vf_plan *plan, const char *conf_path, struct vf_error **err)
@@ -70,20 +67,35 @@ char *vf_job_create(const struct vf_plan *plan, const char *conf_path, struct vf
     return vf_job_create_in(plan, conf_path, NULL, err);
 }
 
-char *vf_job_create_in(const struct vf_plan *plan, const char *conf_path, const char *batch,
-                       struct vf_error **err)
+/* On STAGE; NULL: one of its own. */
+static char *create(const struct vf_plan *plan, const char *conf_path, const char *batch,
+                    const char *stage, struct vf_error **err)
 {
     vf_autofree char *id = vf_job_new_id();
-    vf_autofree char *dir = vf_job_dir(id);
+    vf_autofree char *on = vf_stage_dir(stage ? stage : id), *dir = vf_asprintf("%s/%s", on, id);
     vf_autofree char *absolute = realpath(conf_path, NULL);
     if (!absolute) {
         vf_fail_errno(err, errno, "%s", conf_path);
         return NULL;
     }
-    if (write_job(id, dir, absolute, plan, batch, err) == 0)
+    if (write_job(id, dir, absolute, plan, batch, err) == 0 &&
+        (stage || vf_stage_show(id, err) == 0))
         return VF_STEAL(id);
-    vf_job_forget(id); /* nobody shall find half a job */
+    if (!stage)
+        vf_stage_drop(id);
     return NULL;
+}
+
+char *vf_job_create_in(const struct vf_plan *plan, const char *conf_path, const char *batch,
+                       struct vf_error **err)
+{
+    return create(plan, conf_path, batch, NULL, err);
+}
+
+char *vf_job_stage(const struct vf_plan *plan, const char *conf_path, const char *batch,
+                   struct vf_error **err)
+{
+    return create(plan, conf_path, batch, batch, err);
 }
 
 int vf_job_spawn(const char *id, enum vf_job_mode mode, struct vf_error **err)
@@ -191,7 +203,10 @@ struct vf_job *vf_job_load(const char *dir, bool read_only, struct vf_error **er
     for (size_t i = 0; i < job->plan->n_disks; i++)
         job->disks[i].slot = job->plan->disks[i].slot;
     const json_t *rate = last_event(job->journal, "rate");
-    atomic_store(&job->limit, rate ? (uint64_t)vf_json_int(rate, "rate") : job->plan->rate);
+    uint64_t limit = rate ? (uint64_t)vf_json_int(rate, "rate") : job->plan->rate;
+    if (!rate) /* while it waited its batch may have got another */
+        vf_batch_limit(vf_json_str(last_event(job->journal, "job"), "batch"), &limit);
+    atomic_store(&job->limit, limit);
     atomic_store(&job->rate, atomic_load(&job->limit));
     return VF_STEAL(job);
 }

@@ -86,13 +86,31 @@ static bool is_elsewhere(const struct vf_step *step)
     return false;
 }
 
+int vf_job_undo_ha(struct vf_job *job, struct vf_error **err)
+{
+    return undo_one(job, vf_journal_find(job->journal, "ha"), err);
+}
+
+/* High availability starts what it is given: not a VM that this job has shut down and could not
+ * start again, which may be because the other one runs. */
+static bool stays_from_ha(struct vf_job *job, const struct vf_record *r)
+{
+    const struct vf_record *down = vf_journal_find(job->journal, "shutdown");
+    if (strcmp(r->key, "ha") || !down || down->state == VF_REC_UNDONE)
+        return false;
+    vf_job_note(job, "warn",
+                _("high availability leaves %s alone until it runs again at the source"),
+                job->plan->vm_name);
+    return true;
+}
+
 int vf_job_undo_source(struct vf_job *job, struct vf_error **err)
 {
     int failed = 0;
     for (size_t i = vf_journal_count(job->journal); i-- > 0;) {
         const struct vf_record *r = vf_journal_at(job->journal, i);
         const struct vf_step *step = step_of(r->key);
-        if (step && !is_elsewhere(step) && undo_one(job, r, err) < 0)
+        if (step && !is_elsewhere(step) && strcmp(step->name, "ha") && undo_one(job, r, err) < 0)
             failed = -1; /* the others are still tried: each is one less for a person to do */
     }
     return failed;
@@ -136,7 +154,8 @@ int vf_job_roll_back(struct vf_job *job, struct vf_error **err)
     for (size_t i = vf_journal_count(job->journal); i-- > 0;)
         if (vf_cancel_check(job->cancel, err) < 0)
             return -1;
-        else if (undo_one(job, vf_journal_at(job->journal, i), err) < 0) {
+        else if (!stays_from_ha(job, vf_journal_at(job->journal, i)) &&
+                 undo_one(job, vf_journal_at(job->journal, i), err) < 0) {
             failed = -1; /* the others are still tried: each is one less for a person to do */
             if (vf_job_target_ran(job) || vf_lease_lost(job))
                 break; /* but not when it turned out that there is no way back */

@@ -77,6 +77,11 @@ static bool switches_ssh(const struct vf_job *job)
     return vf_plan_fixes(job->plan, VF_FIX_SWITCH_SSH_ON);
 }
 
+static bool switched_ssh(const struct vf_job *job)
+{
+    return vf_journal_find(job->journal, "ssh-service");
+}
+
 static bool ejects(const struct vf_job *job)
 {
     return vf_job_is_native(job) && vf_plan_fixes(job->plan, VF_FIX_EJECT_ISO);
@@ -131,7 +136,7 @@ static bool tests_service(const struct vf_job *job)
  * "start"; from "start" on there is no automatic way back, because the target may have written.
  * Proxmox's own migration hands over inside "migrate". */
 const struct vf_step vf_steps[] = {
-    {"preflight", N_("Check both clusters"), NULL, vf_step_preflight, NULL},
+    {"preflight", N_("Check source and target"), NULL, vf_step_preflight, NULL},
     {"checksums", N_("Compare the files with their checksums"), has_checksums, vf_step_checksums,
      NULL},
     {"ssh-service", N_("Switch the source host's SSH service on"), switches_ssh,
@@ -170,7 +175,7 @@ const struct vf_step vf_steps[] = {
      NULL},
     {"copy", N_("Copy the disks"), copies_down, vf_step_copy, vf_undo_with_target},
     {"verify", N_("Check that every disk was verified"), copies_down, vf_step_verify, NULL},
-    {"source-hash", N_("Compare the disks with the source once more"), proves, vf_step_source_hash,
+    {"source-hash", N_("Compare with the source once more"), proves, vf_step_source_hash,
      vf_undo_with_target},
     {"attach", N_("Attach the disks to the target VM"), is_copy, vf_step_attach,
      vf_undo_with_target},
@@ -183,7 +188,7 @@ const struct vf_step vf_steps[] = {
     {"console", N_("Connect its cards once its console is fine"), waits_for_console,
      vf_step_console, NULL},
     {"service-after", N_("Try the same ports again"), tests_service, vf_step_service_after, NULL},
-    {"ssh-back", N_("Switch the source host's SSH service off again"), switches_ssh,
+    {"ssh-back", N_("Switch the source host's SSH service off again"), switched_ssh,
      vf_step_ssh_back, NULL},
     {"finish", N_("Clean up"), NULL, vf_step_finish, NULL},
 };

@@ -5,6 +5,9 @@
 
 #include "job/job_priv.h"
 
+/* steps_wait.c: before the VM goes down: returns when the job is not, or no longer, paused. */
+int vf_job_await_continue(struct vf_job *job, struct vf_error **err);
+
 #define VF_STEP(name) int vf_step_##name(struct vf_job *job, struct vf_error **err)
 #define VF_UNDO(name)                                                                              \
     int vf_undo_##name(struct vf_job *job, const struct vf_record *rec, struct vf_error **err)
@@ -36,6 +39,11 @@ VF_UNDO(replication);
 VF_STEP(ssh_service);
 VF_UNDO(ssh_service);
 VF_STEP(ssh_back);
+/* Other jobs of this machine have switched the source host's SSH service on, and run: this one,
+ * about to use what there is, becomes one of those of whom the last switches it off. */
+int vf_job_share_ssh(struct vf_job *job, struct vf_error **err);
+/* Is it on still, because of this job? */
+bool vf_job_leaves_ssh_on(const struct vf_job *job);
 VF_STEP(eject);
 VF_UNDO(eject);
 VF_STEP(protection);

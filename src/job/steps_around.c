@@ -158,14 +158,36 @@ int vf_step_ha(struct vf_job *job, struct vf_error **err)
     struct vf_vm *s = job->source;
     if (vf_job_was_done(job, "ha"))
         return 0;
-    if (vf_job_intend(job, "ha", json_pack("{s:s}", "state", s->ha), err) < 0 ||
+    /* nor is it to be without high availability for longer than it must */
+    if (vf_job_await_continue(job, err) < 0 ||
+        vf_job_intend(job, "ha", json_pack("{s:s}", "state", s->ha), err) < 0 ||
         job->source_pve->ops->set_ha(job->source_pve, s->id, VF_HA_IGNORED, err) < 0)
         return -1;
     return vf_job_done(job, "ha", NULL, err);
 }
 
+int vf_job_give_to_ha(struct vf_job *job, struct vf_provider *p, unsigned id, const char *state,
+                      struct vf_error **err)
+{
+    vf_autoerror struct vf_error *why = NULL;
+    if (p->ops->set_ha(p, id, state, &why) == 0)
+        return 0;
+    if (vf_error_code(why) != VF_E_NOTFOUND)
+        return vf_fail_with(err, VF_STEAL(why));
+    vf_job_note(job, "warn",
+                _("VM %u at %s is no longer under high availability: somebody took it out, and it "
+                  "stays so"),
+                id, p->conf->name);
+    return 0;
+}
+
+/* It may start the source at once: the VM runs again by now, or is to be left to it as before. */
 int vf_undo_ha(struct vf_job *job, const struct vf_record *rec, struct vf_error **err)
 {
-    return job->source_pve->ops->set_ha(job->source_pve, job->source->id,
-                                        vf_json_str(rec->intent, "state"), err);
+    const struct vf_record *back = vf_journal_find(job->journal, "return");
+    bool returns = back && back->state == VF_REC_INTENT; /* which has seen to the target */
+    if (!returns && vf_job_target_rests(job, err) < 0)
+        return -1;
+    return vf_job_give_to_ha(job, job->source_pve, job->source->id,
+                             vf_json_str(rec->intent, "state"), err);
 }

@@ -23,8 +23,8 @@ int vf_step_hosts(struct vf_job *job, struct vf_error **err)
         all = vf_journal_find(job->journal, "rename") != NULL;
     if (all)
         return 0;
-    if (vf_job_hosts_open(job, err) < 0 || vf_lease_begin(job, err) < 0 ||
-        vf_job_find_shared(job, err) < 0)
+    if (vf_job_share_ssh(job, err) < 0 || vf_job_hosts_open(job, err) < 0 ||
+        vf_lease_begin(job, err) < 0 || vf_job_find_shared(job, err) < 0)
         return -1;
     const char *route = vf_route_text(vf_carrier_route(job->carrier));
     if (vf_job_done(job, "hosts", json_pack("{s:s}", "route", route), err) < 0)
@@ -102,9 +102,10 @@ struct disk_copy {
     struct vf_cancel *cancel;
     char *key, *from, *to, *mark;
     struct vf_volume source, target;
-    bool first;    /* nothing was ever written */
-    bool done;     /* by an earlier start */
-    int64_t begun; /* ms */
+    uint64_t unread; /* bytes of zeroes, by what the source's host says */
+    bool first;      /* nothing was ever written */
+    bool done;       /* by an earlier start */
+    int64_t begun;   /* ms */
 };
 
 static void clear_ends(struct disk_copy *c)
@@ -120,6 +121,23 @@ static void clear_copy(struct disk_copy *c)
     clear_ends(c);
     free(c->key);
     free(c->mark);
+}
+
+/* What the host says is zero is not read where all that is copied is compared with the host's own
+ * hashes afterwards. */
+static void leave_holes_out(struct disk_copy *c)
+{
+    struct vf_job *job = c->job;
+    struct vf_provider *p = job->source_pve;
+    const char *volume = job->plan->disks[c->i].volume;
+    c->unread = 0;
+    if (c->live || !p->ops->without_holes || !vf_job_hashes_source(job))
+        return;
+    char *path = p->ops->without_holes(p, job->source->node, volume, c->from, &c->unread);
+    if (!path)
+        return;
+    free(c->from);
+    c->from = path;
 }
 
 static int look_up(struct disk_copy *c, struct vf_error **err)
@@ -139,6 +157,7 @@ static int look_up(struct disk_copy *c, struct vf_error **err)
                        _("volume %s at the target is not the one this job made: nothing is "
                          "written"),
                        volume);
+    leave_holes_out(c);
     return 0;
 }
 
@@ -170,6 +189,37 @@ static int patiently(struct disk_copy *c, int (*what)(struct disk_copy *c, struc
     }
 }
 
+uint64_t vf_job_unread(const struct vf_job *job, const char *slot)
+{
+    vf_autofree char *key = vf_asprintf("copy/%s", slot);
+    const struct vf_record *r = vf_journal_find(job->journal, key);
+    return r ? (uint64_t)vf_json_int(r->intent, "unread") : 0;
+}
+
+/* What an earlier start left unread stands at the target, too. */
+static int intend(struct disk_copy *c, struct vf_error **err)
+{
+    struct vf_job *job = c->job;
+    const struct vf_plan_disk *d = &job->plan->disks[c->i];
+    uint64_t before = c->live ? 0 : vf_job_unread(job, d->slot);
+    json_t *data =
+        json_pack("{s:s, s:s}", "from", vf_job_fetches(job) ? d->volume : c->from, "to", c->to);
+    if (c->unread > before)
+        before = c->unread;
+    if (before)
+        json_object_set_new(data, "unread", json_integer((json_int_t)before));
+    if (vf_job_intend(job, c->key, data, err) < 0)
+        return -1;
+    vf_autofree char *bytes = vf_format_bytes(c->unread);
+    if (c->unread)
+        vf_job_note(
+            job, "info",
+            _("%s: %s of it were never written to, by what the host says: they are not "
+              "read, and all of the disk is compared with the host's own hashes afterwards"),
+            d->slot, bytes);
+    return 0;
+}
+
 static int before_copy(struct disk_copy *c, struct vf_error **err)
 {
     struct vf_job *job = c->job;
@@ -183,14 +233,7 @@ static int before_copy(struct disk_copy *c, struct vf_error **err)
     if (c->done)
         return 0;
     c->first = !vf_journal_find(job->journal, live) && !vf_journal_find(job->journal, down);
-    return patiently(c, look_up, err) < 0
-               ? -1
-               : vf_job_intend(
-                     job, c->key,
-                     json_pack("{s:s, s:s}", "from",
-                               vf_job_fetches(job) ? job->plan->disks[c->i].volume : c->from, "to",
-                               c->to),
-                     err);
+    return patiently(c, look_up, err) < 0 ? -1 : intend(c, err);
 }
 
 static int after_copy(struct disk_copy *c, struct vf_error **err)
@@ -304,7 +347,7 @@ static void *crew_main(void *arg)
 int vf_step_copy(struct vf_job *job, struct vf_error **err)
 {
     struct crew w = {.job = job, .cancel = vf_cancel_new(job->cancel)};
-    if (vf_job_note_written(job, err) < 0) {
+    if (vf_job_share_ssh(job, err) < 0 || vf_job_note_written(job, err) < 0) {
         vf_cancel_free(w.cancel);
         return -1;
     }

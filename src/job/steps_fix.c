@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Steps that change the source for the length of a move, because somebody agreed to it: what was
  * there is noted before, and put back when the move is undone, unless somebody else has changed it
- * meanwhile. High availability is in steps_around.c. */
+ * meanwhile. High availability is in steps_around.c, the source host's SSH service in steps_ssh.c.
+ */
 #include "config.h"
 #include "job/steps.h"
 #include "base/i18n.h"
@@ -148,65 +149,6 @@ int vf_undo_protection(struct vf_job *job, const struct vf_record *rec, struct v
     return put_back(job, rec, err);
 }
 
-/* ------------------------------------------------------------------ the host's SSH service */
-
-static int ssh_runs(struct vf_job *job, struct vf_error **err)
-{
-    struct vf_provider *p = job->source_pve;
-    if (!p->ops->ssh_service)
-        return vf_fail(err, VF_E_UNSUPPORTED, _("%s has no SSH service that could be switched on"),
-                       job->plan->source);
-    return p->ops->ssh_service(p, job->source->node, err);
-}
-
-/* Only one that is off is noted, and so switched off again: another may be in use by others. */
-int vf_step_ssh_service(struct vf_job *job, struct vf_error **err)
-{
-    struct vf_provider *p = job->source_pve;
-    const struct vf_record *r = vf_journal_find(job->journal, "ssh-service");
-    if (vf_job_was_done(job, "ssh-service"))
-        return 0;
-    bool begun = r && r->state == VF_REC_INTENT;
-    int on = ssh_runs(job, err);
-    if (on < 0)
-        return -1;
-    if (on && !begun)
-        return 0;
-    if (vf_job_intend(job, "ssh-service", NULL, err) < 0 ||
-        (!on && p->ops->set_ssh_service(p, job->source->node, true, err) < 0))
-        return -1;
-    return vf_job_done(job, "ssh-service", NULL, err);
-}
-
-int vf_undo_ssh_service(struct vf_job *job, const struct vf_record *rec, struct vf_error **err)
-{
-    struct vf_provider *p = job->source_pve;
-    int on = ssh_runs(job, err);
-    return on <= 0 ? on : p->ops->set_ssh_service(p, job->source->node, false, err);
-}
-
-/* The VM is at the target by now: what is left to do here is told, and nothing is undone for it. */
-int vf_step_ssh_back(struct vf_job *job, struct vf_error **err)
-{
-    vf_autoerror struct vf_error *why = NULL;
-    if (!vf_job_was_done(job, "ssh-service") || vf_job_was_done(job, "ssh-back"))
-        return 0;
-    if (vf_job_intend(job, "ssh-back", NULL, err) < 0)
-        return -1;
-    bool off = vf_undo_ssh_service(job, NULL, &why) == 0;
-    if (!off)
-        vf_job_note(job, "warn", _("the SSH service of %s was switched on and is on still: %s"),
-                    job->plan->source, vf_error_text(why));
-    return vf_job_done(job, "ssh-back", json_pack("{s:b}", "off", off), err);
-}
-
-/* Is it on still, because of this job? */
-static bool ssh_left_on(const struct vf_job *job)
-{
-    const struct vf_record *back = vf_journal_find(job->journal, "ssh-back");
-    return !back || back->state != VF_REC_DONE || !vf_json_true(back->result, "off");
-}
-
 /* ------------------------------------------------------------------ what stays so */
 
 static char *left_text(const struct vf_job *job, const struct vf_record *r)
@@ -221,7 +163,7 @@ static char *left_text(const struct vf_job *job, const struct vf_record *r)
     if (!strcmp(r->key, "protection") && vf_streq(before, "1"))
         return vf_asprintf(_("protection stays switched off, at the source and at the target: set "
                              "it where the VM is to stay"));
-    if (!strcmp(r->key, "ssh-service") && ssh_left_on(job))
+    if (!strcmp(r->key, "ssh-service") && vf_job_leaves_ssh_on(job))
         return vf_asprintf(_("the SSH service of %s is on still: switch it off there"),
                            job->plan->source);
     if (!strcmp(r->key, "ha"))

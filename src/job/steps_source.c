@@ -73,24 +73,28 @@ int vf_step_claim(struct vf_job *job, struct vf_error **err)
     return note_stopped(job, "claim", err);
 }
 
+/* Wherever in its cluster it is by now. */
+static int restore_notes(struct vf_job *job, vf_notes_fn *edit, void *opaque, struct vf_error **err)
+{
+    vf_auto(vf_vm_free) struct vf_vm *now = describe_source(job, err);
+    return now ? vf_job_edit_notes(job, job->source_pve, now->node, now->id, edit, opaque, err)
+               : -1;
+}
+
+/* Never claimed, or somebody else's by now: it stays as it is. */
+static int unclaim(struct vf_job *job, const char *now, void *before, char **out,
+                   struct vf_error **err)
+{
+    *out = vf_notes_without_mark(job, now, before);
+    return 0;
+}
+
 int vf_undo_claim(struct vf_job *job, const struct vf_record *rec, struct vf_error **err)
 {
     if (vf_job_lacks(job) & VF_LACKS_CLAIM)
         return 0;
-    vf_auto(vf_vm_free) struct vf_vm *now = describe_source(job, err);
-    if (!now)
-        return -1;
-    vf_autofree char *owner = vf_marker_find(now->description);
-    if (!vf_streq(owner, job->id))
-        return 0; /* never claimed, or somebody else's by now */
-    const char *before = vf_json_str(rec->intent, "description");
-    vf_autofree char *ours = vf_marker_add(before, job->marker);
-    /* what anybody wrote there since stays */
-    vf_autofree char *text = vf_description_same(now->description, ours)
-                                 ? vf_strdup(before ? before : "")
-                                 : vf_marker_remove(now->description, job->marker);
-    return job->source_pve->ops->describe_as(job->source_pve, now->node, now->id, text, now->digest,
-                                             err);
+    vf_autofree char *before = vf_strdup(vf_json_str(rec->intent, "description"));
+    return restore_notes(job, unclaim, before, err);
 }
 
 /* Somebody started the source after it was shut down for this job. */
@@ -127,11 +131,24 @@ static int ask_to_shut_down_again(struct vf_job *job, struct vf_error **err)
     return 0;
 }
 
+/* How the source is when it may go down: while it runs and the job is paused it may not. */
+static int state_unpaused(struct vf_job *job, enum vf_vm_state *state, struct vf_error **err)
+{
+    struct vf_provider *p = job->source_pve;
+    do {
+        if (p->ops->state(p, job->source->node, job->source->id, state, err) < 0)
+            return -1;
+        if (*state == VF_VM_STOPPED || !atomic_load(&job->paused))
+            return 0;
+    } while (vf_job_await_continue(job, err) == 0);
+    return -1;
+}
+
 int vf_step_shutdown(struct vf_job *job, struct vf_error **err)
 {
     struct vf_vm *s = job->source;
     enum vf_vm_state state;
-    if (job->source_pve->ops->state(job->source_pve, s->node, s->id, &state, err) < 0)
+    if (state_unpaused(job, &state, err) < 0)
         return -1;
     const struct vf_record *r = vf_journal_find(job->journal, "shutdown");
     bool again = r && r->state == VF_REC_DONE;
@@ -203,7 +220,7 @@ int vf_job_await_down(struct vf_job *job, struct vf_provider *p, const struct vf
 
 /* Somebody may have started what this job made, complete or not: they never run both. A target that
  * cannot be asked does not keep the service from coming back. */
-static int target_rests(struct vf_job *job, struct vf_error **err)
+int vf_job_target_rests(struct vf_job *job, struct vf_error **err)
 {
     const struct vf_record *made = vf_job_target_record(job);
     struct vf_provider *p = job->target_pve;
@@ -229,7 +246,7 @@ int vf_undo_shutdown(struct vf_job *job, const struct vf_record *rec, struct vf_
     if (p->ops->state(p, s->node, s->id, &state, err) < 0 ||
         vf_job_await_down(job, p, s, rec, &state, err) < 0)
         return -1;
-    if (state == VF_VM_STOPPED && (target_rests(job, err) < 0 || start_again(job, err) < 0))
+    if (state == VF_VM_STOPPED && (vf_job_target_rests(job, err) < 0 || start_again(job, err) < 0))
         return -1;
     if (rec->state == VF_REC_DONE)
         job->down_seconds = (double)(vf_clock_unix() - vf_json_int(rec->intent, "since"));
@@ -283,45 +300,59 @@ int vf_undo_cloning(struct vf_job *job, const struct vf_record *rec, struct vf_e
                                         vf_json_str(rec->intent, "from"), err);
 }
 
-int vf_step_migrated(struct vf_job *job, struct vf_error **err)
+/* Where it went, in place of the claim. What is written is in the journal first: by that it is
+ * known again, after an interruption or to be taken back. */
+static int note_move(struct vf_job *job, const char *now, void *opaque, char **out,
+                     struct vf_error **err)
 {
-    struct vf_vm *s = job->source;
-    if (!vf_job_was_done(job, "migrated") && !(vf_job_lacks(job) & VF_LACKS_RENAME)) {
-        if (rename_source(job, "migrated", VF_MIGRATED, err) < 0)
-            return -1;
-    }
-    if (vf_job_was_done(job, "migrated/note") || vf_job_lacks(job) & VF_LACKS_CLAIM)
+    const struct vf_record *earlier = vf_journal_find(job->journal, "migrated/note");
+    if (earlier && earlier->state == VF_REC_INTENT &&
+        vf_description_same(now, vf_json_str(earlier->intent, "description")))
         return 0;
     vf_autofree char *stamp = vf_clock_stamp(vf_clock_unix());
-    const char *d = s->description ? s->description : "";
+    vf_autofree char *d = vf_notes_without_mark(job, now, job->source->description);
     /* Proxmox shows the description as Markdown: a line of its own */
     vf_autofree char *text = vf_asprintf(
         _("%s%sMoved to %s (VMID %u on %s) by vmferry at %s as %s"), d, *d ? "\n\n" : "",
         job->plan->target, job->target->id, job->plan->target_node, stamp, job->target->name);
     if (!vf_description_fits(text))
         vf_str_set(&text, d); /* the name tells it too */
-    if (vf_job_intend(job, "migrated/note", json_pack("{s:s}", "description", text), err) < 0 ||
-        job->source_pve->ops->describe_as(job->source_pve, s->node, s->id, text, NULL, err) < 0)
+    if (vf_job_intend(job, "migrated/note",
+                      json_pack("{s:s, s:s}", "description", text, "before", d), err) < 0)
+        return -1;
+    *out = VF_STEAL(text);
+    return 0;
+}
+
+int vf_step_migrated(struct vf_job *job, struct vf_error **err)
+{
+    if (!vf_job_was_done(job, "migrated") && !(vf_job_lacks(job) & VF_LACKS_RENAME)) {
+        if (rename_source(job, "migrated", VF_MIGRATED, err) < 0)
+            return -1;
+    }
+    if (vf_job_was_done(job, "migrated/note") || vf_job_lacks(job) & VF_LACKS_CLAIM)
+        return 0;
+    if (vf_job_edit_notes(job, job->source_pve, job->source->node, job->source->id, note_move, NULL,
+                          err) < 0)
         return -1;
     return vf_job_done(job, "migrated/note", NULL, err);
 }
 
 /* The note took the claim's place in the description, and gives it back until that is undone:
  * whoever goes on with that has to be told by it. What anybody else wrote there stays. */
-static int undo_note(struct vf_job *job, const struct vf_record *rec, struct vf_error **err)
+static int take_note_back(struct vf_job *job, const char *now, void *opaque, char **out,
+                          struct vf_error **err)
 {
-    vf_auto(vf_vm_free) struct vf_vm *now = describe_source(job, err);
-    if (!now)
-        return -1;
-    if (!vf_description_same(now->description, vf_json_str(rec->intent, "description")))
-        return 0;
-    vf_autofree char *text = vf_marker_add(job->source->description, job->marker);
-    return job->source_pve->ops->describe_as(job->source_pve, now->node, now->id, text, now->digest,
-                                             err);
+    const struct vf_record *rec = opaque;
+    const char *before = vf_json_str(rec->intent, "before");
+    if (vf_description_same(now, vf_json_str(rec->intent, "description")))
+        *out = vf_marker_add(before ? before : job->source->description, job->marker);
+    return 0;
 }
 
 int vf_undo_migrated(struct vf_job *job, const struct vf_record *rec, struct vf_error **err)
 {
-    return vf_streq(rec->key, "migrated/note") ? undo_note(job, rec, err)
-                                               : vf_undo_cloning(job, rec, err);
+    return vf_streq(rec->key, "migrated/note")
+               ? restore_notes(job, take_note_back, (void *)rec, err)
+               : vf_undo_cloning(job, rec, err);
 }

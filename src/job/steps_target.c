@@ -20,7 +20,7 @@ int vf_job_target_is_ours(struct vf_job *job, unsigned id, struct vf_error **err
 {
     vf_autoerror struct vf_error *why = NULL;
     /* no more than its notes: while it is being made nothing else can be read */
-    vf_autofree char *notes = OPS(job)->notes(job->target_pve, id, &why);
+    vf_autofree char *notes = OPS(job)->notes(job->target_pve, id, NULL, &why);
     if (!notes && (vf_error_code(why) == VF_E_NOTFOUND || vf_error_code(why) == VF_E_UNSUPPORTED))
         return 0; /* what this does not know, this did not make */
     if (!notes)
@@ -539,6 +539,14 @@ int vf_undo_rename(struct vf_job *job, const struct vf_record *rec, struct vf_er
                            job->plan->shutdown_timeout, err);
 }
 
+/* The mark is taken off; what anybody has written there meanwhile stays. */
+static int release(struct vf_job *job, const char *now, void *opaque, char **out,
+                   struct vf_error **err)
+{
+    *out = vf_notes_without_mark(job, now, job->target->description);
+    return 0;
+}
+
 int vf_step_finish(struct vf_job *job, struct vf_error **err)
 {
     const char *node = job->plan->target_node;
@@ -560,8 +568,7 @@ int vf_step_finish(struct vf_job *job, struct vf_error **err)
     if (vf_job_was_done(job, "finish/description"))
         return 0;
     if (vf_job_intend(job, "finish/description", NULL, err) < 0 ||
-        OPS(job)->describe_as(job->target_pve, node, t->id, t->description ? t->description : "",
-                              NULL, err) < 0)
+        vf_job_edit_notes(job, job->target_pve, node, t->id, release, NULL, err) < 0)
         return -1;
     return vf_job_done(job, "finish/description", NULL, err);
 }

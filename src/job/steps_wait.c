@@ -8,6 +8,8 @@
 #include "base/i18n.h"
 #include "base/str.h"
 
+enum { LOOK_MS = 200 };
+
 /* A question that waits for a word. */
 struct word {
     const char *what, *title, *detail, *go;
@@ -51,6 +53,22 @@ static int hear_word(struct vf_job *job, const struct word *w, enum said *said,
     return 0;
 }
 
+/* The word to go of a paused job. TOLD: whoever gave it knew, and means both; else it was paused
+ * while the question was open, and it is put again. */
+static int go_though_paused(struct vf_job *job, bool told, enum said *said, struct vf_error **err)
+{
+    if (!atomic_load(&job->paused))
+        return 0;
+    if (told)
+        return vf_job_pause(job, false, NULL, err);
+    *said = SAID_WAIT;
+    vf_job_note(job, "warn",
+                _("%s is not shut down: the job is paused, and the VM would be down "
+                  "for as long as that lasts"),
+                job->source->name);
+    return 0;
+}
+
 int vf_step_ready_stop(struct vf_job *job, struct vf_error **err)
 {
     bool native = vf_job_is_native(job);
@@ -58,17 +76,35 @@ int vf_step_ready_stop(struct vf_job *job, struct vf_error **err)
         return 0;
     vf_autofree char *title = vf_asprintf(
         native ? _("Ready to migrate %s?") : _("Ready to shut down %s?"), job->source->name);
-    struct word w = {.what = "ready-to-stop",
-                     .title = title,
-                     .go = native ? _("migrate it now") : _("shut it down now"),
-                     .refresh = vf_job_can_refresh(job)};
+    struct word w = {.what = "ready-to-stop", .title = title, .refresh = vf_job_can_refresh(job)};
     for (enum said said = SAID_WAIT; said != SAID_GO;) {
-        vf_autofree char *detail = vf_job_precopied_text(job);
+        bool paused = atomic_load(&job->paused);
+        vf_autofree char *copied = vf_job_precopied_text(job);
+        vf_autofree char *detail =
+            paused ? vf_asprintf("%s\n%s", copied, _("The job is paused: nothing is copied."))
+                   : VF_STEAL(copied);
         w.detail = detail;
+        w.go = native   ? _("migrate it now")
+               : paused ? _("end the pause, and shut it down now")
+                        : _("shut it down now");
         if (hear_word(job, &w, &said, err) < 0 ||
-            (said == SAID_REFRESH && vf_job_refresh(job, err) < 0))
+            (said == SAID_REFRESH && vf_job_refresh(job, err) < 0) ||
+            (said == SAID_GO && go_though_paused(job, paused, &said, err) < 0))
             return -1;
     }
+    return 0;
+}
+
+int vf_job_await_continue(struct vf_job *job, struct vf_error **err)
+{
+    if (atomic_load(&job->paused))
+        vf_job_note(job, "warn",
+                    _("%s is not shut down while the job is paused; go on with: "
+                      "vmferry continue"),
+                    job->source->name);
+    while (atomic_load(&job->paused))
+        if (vf_cancel_sleep(job->cancel, LOOK_MS, err) < 0)
+            return -1;
     return 0;
 }
 

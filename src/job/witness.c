@@ -16,7 +16,7 @@ static int carries_mark(const struct vf_job *job, struct vf_provider *p, unsigne
                         struct vf_error **err)
 {
     vf_autoerror struct vf_error *why = NULL;
-    vf_autofree char *notes = p->ops->notes(p, id, &why);
+    vf_autofree char *notes = p->ops->notes(p, id, NULL, &why);
     if (!notes && vf_error_code(why) == VF_E_NOTFOUND)
         return 0;
     if (!notes)

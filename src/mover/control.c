@@ -22,10 +22,10 @@ struct control *vf_control_new(int in, int out, int notify)
     return c;
 }
 
-/* Nothing else may get the numbers of stdin and stdout. */
+/* Nothing else may get the numbers of stdin, stdout and stderr. */
 static void let_go(int *fd)
 {
-    int null = *fd <= STDOUT_FILENO ? open("/dev/null", O_RDWR | O_CLOEXEC) : -1;
+    int null = *fd <= STDERR_FILENO ? open("/dev/null", O_RDWR | O_CLOEXEC) : -1;
     if (null < 0)
         return;
     dup2(null, *fd);
@@ -107,8 +107,13 @@ bool vf_control_lost(struct owner *o, const struct vf_error *why)
     o->away_ms = vf_clock_ms();
     /* the outcome of a copy counts as much as one that runs: the program has not seen it */
     bool stays = o->passes || o->outcomes;
-    if (stays)
+    if (stays) {
         vf_warn("mover", "the program is away: %s", vf_error_text(why));
+        /* sshd tells the end of a session only once stderr has ended, too: who slept and wakes up
+         * sees it at once, not when nothing was heard for a minute more */
+        int said = STDERR_FILENO;
+        let_go(&said);
+    }
     return stays;
 }
 

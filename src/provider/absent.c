@@ -258,7 +258,7 @@ int vf_absent_state(struct vf_provider *p, const char *node, unsigned id, enum v
     return 0;
 }
 
-char *vf_absent_notes(struct vf_provider *p, unsigned id, struct vf_error **err)
+char *vf_absent_notes(struct vf_provider *p, unsigned id, char **digest, struct vf_error **err)
 {
     return vf_strdup("");
 }

@@ -94,7 +94,7 @@ int vf_absent_destroy(struct vf_provider *p, const char *node, unsigned id, stru
 /* A source that nothing can be changed of and that never runs: files. */
 int vf_absent_state(struct vf_provider *p, const char *node, unsigned id, enum vf_vm_state *out,
                     struct vf_error **err);
-char *vf_absent_notes(struct vf_provider *p, unsigned id, struct vf_error **err);
+char *vf_absent_notes(struct vf_provider *p, unsigned id, char **digest, struct vf_error **err);
 int vf_absent_addresses(struct vf_provider *p, const struct vf_vm *vm, char ***out,
                         struct vf_error **err);
 int vf_absent_describe_as(struct vf_provider *p, const char *node, unsigned id,

@@ -128,6 +128,12 @@ struct vf_provider_ops {
      * second time. NULL in the table: the mover's hash is all there is. */
     char *(*hash)(struct vf_provider *p, const char *node, const char *volume, uint64_t n,
                   uint64_t offset, bool *by_host, struct vf_error **err);
+    /* PATH, which volume() told of a volume whose VM is shut down, with what its host says was never
+     * written to left out of what is read: *BYTES of zeroes. Caller frees; NULL: the host says
+     * nothing. A host can be wrong: only for who compares all of the volume by hash() afterwards.
+     * NULL in the table: it is seen while it is read. */
+    char *(*without_holes)(struct vf_provider *p, const char *node, const char *volume,
+                           const char *path, uint64_t *bytes);
     /* Reads all files of VM ID that came with checksums, *FILES of them, and compares: CORRUPT when
      * one is not as it was exported. PROGRESS (may be NULL) is told bytes, and of how many. NULL in
      * the table: nothing comes with checksums. */
@@ -163,8 +169,9 @@ struct vf_provider_ops {
     /* Everything about VM ID, disks with path, true size and used bytes. NULL with *err:
      * UNSUPPORTED for what cannot be moved (template, container …), with the reason. */
     struct vf_vm *(*describe)(struct vf_provider *p, unsigned id, struct vf_error **err);
-    /* The description of VM ID alone ("": none), whatever state it is in; caller frees. */
-    char *(*notes)(struct vf_provider *p, unsigned id, struct vf_error **err);
+    /* The description of VM ID alone ("": none), whatever state it is in; caller frees. *DIGEST
+     * (may be NULL; caller frees) is for describe_as(); NULL: the platform has none. */
+    char *(*notes)(struct vf_provider *p, unsigned id, char **digest, struct vf_error **err);
     /* What hangs on VM beside its configuration: fills firewall, pool and ha, and leaves out what
      * belongs to its cluster. */
     int (*surroundings)(struct vf_provider *p, struct vf_vm *vm, struct vf_error **err);

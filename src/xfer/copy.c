@@ -500,17 +500,19 @@ static bool is_busy(const struct side *s)
 
 static int close_side(struct vf_copy *c, struct side *s, struct vf_error **err)
 {
+    vf_autoerror struct vf_error *e = NULL;
     if (!s->owner)
         return 0;
-    if (vf_session_call(s->session, VF_F_CLOSE, c->id, NULL, VF_F_OK, CLOSE_MS, NULL, NULL, err) <
-        0)
-        vf_fail_prefix(err, "%s (%s)", side_name(c, s), s->label);
-    else
+    if (vf_session_call(s->session, VF_F_CLOSE, c->id, NULL, VF_F_OK, CLOSE_MS, NULL, NULL, &e) ==
+        0) {
         vf_str_set(&s->owner, NULL);
-    int r = s->owner ? -1 : 0;
-    if (!vf_session_ended(s->session) && !is_busy(s))
-        vf_str_set(&s->owner, NULL); /* closed all the same, or never open */
-    return r;
+        return 0;
+    }
+    /* what was answered is closed all the same, or was never open; without an answer nobody knows */
+    if (vf_error_code(e) != VF_E_NET && !vf_session_ended(s->session) && !is_busy(s))
+        vf_str_set(&s->owner, NULL);
+    vf_fail_with(err, VF_STEAL(e));
+    return vf_fail_prefix(err, "%s (%s)", side_name(c, s), s->label);
 }
 
 /* Ends the part of an earlier pass that a side may still have. */

@@ -72,11 +72,11 @@ ctl alpha set-config 102 name old1
 ctl beta set-config 100 name db1--MIGRATED
 ctl beta extra bridges.vnet10 '{"vlanaware":1}'
 ctl beta extra nodes.b1.cpu '"AMD EPYC 7302"'
-i=0
-until look --skip-start alpha beta b1 local db1; ! grep -q running-task "$work/found" || [ $i = 50 ]; do
-    i=$((i + 1))
-    sleep 0.1
-done
+task_ended() {
+    look --skip-start alpha beta b1 local db1
+    ! grep -q running-task "$work/found"
+}
+until_true task_ended
 is $code 0 "with --skip-start what only a start minds does not stop"
 finds machine warning 'QEMU of node b1 has pc-i440fx-1.0 no longer' "a machine that is too old"
 finds cpu-flags warning 'lacks what x86-64-v4 promises.*avx512f' "what the processor cannot do"

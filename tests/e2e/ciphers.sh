@@ -17,20 +17,14 @@ unchanged "and everything is put back"
 # encrypts ROUTE CIPHERS PATTERN TEXT: the ssh of a job that copies slowly has arguments that match; it is
 # then told to end
 encrypts() {
-    rm -rf "$XDG_STATE_HOME"
-    "$vmferry" move -c "$L/vmferry.conf" --yes --bwlimit 8 --route=$1 "--ssh-ciphers=$2" \
-        alpha beta b1 local big1 >"$work/out" 2>"$work/err" </dev/null &
-    front=$!
-    i=0
-    until d=$(job_dir 2>/dev/null) && grep -q '"copy/scsi0"' "$d/journal.jsonl" 2>/dev/null || [ $i = 300 ]; do
-        i=$((i + 1))
-        sleep 0.1
-    done
-    pgrep -af "^ssh .*vmferry-$(basename "$d")" >"$work/ssh"
+    begin move -c "$L/vmferry.conf" --yes --bwlimit 1 --route=$1 "--ssh-ciphers=$2" alpha beta b1 local big1
+    cp "$work/slow" "$work/out"
+    cp "$work/slow.err" "$work/err"
+    pgrep -af "^ssh .*vmferry-$(basename "$(job_dir)")" >"$work/ssh"
     cat "$work/ssh" >>"$work/err"
     [ -s "$work/ssh" ] && ! grep -vqE -e "$3" "$work/ssh"
     ok $? "$4"
-    kill -TERM "$(pgrep -f "__job run $d\$")"
+    kill -TERM "$(job_pid)"
     wait $front
 }
 encrypts direct aes256-ctr ' -c aes256-ctr ' "the host's ssh has those that were asked for"

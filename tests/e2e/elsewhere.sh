@@ -9,8 +9,8 @@ lab_up
     skip "jobs are taken over" "all nodes of this lab are one host"
     done_testing
 }
-# who is silent for 3 s is gone
-VMFERRY_TEST_HASTE=20
+# who is silent for 6 s is gone
+VMFERRY_TEST_HASTE=10
 export VMFERRY_TEST_HASTE
 
 # machine N: from now on this is machine N, with a home and jobs of its own
@@ -21,20 +21,12 @@ machine() {
 records() {
     on beta b1 'find /var/lib/vmferry /root/.vmferry-mirror -type f 2>/dev/null'
 }
-# slow RATE: a move in the background, until it copies
+# slow: a move in the background, until it copies, and not as fast as that at the next machine
 slow() {
-    "$vmferry" move -c "$L/vmferry.conf" --yes --bwlimit "$1" alpha beta b1 local web1 \
-        >"$work/slow" 2>"$work/slow.err" </dev/null &
-    front=$!
-    i=0
-    until d=$(job_dir 2>/dev/null) && grep -q '"copy/scsi0"' "$d/journal.jsonl" 2>/dev/null; do
-        i=$((i + 1))
-        [ $i -lt 300 ] || break
-        sleep 0.1
-    done
+    begin move -c "$L/vmferry.conf" --yes --bwlimit 1 alpha beta b1 local web1
     dir=$(job_dir)
     id=$(basename "$dir")
-    process=$(pgrep -f "__job [a-z]* $dir\$")
+    process=$(job_pid)
 }
 # at EXIT TEXT ARGUMENT…: vmferry resume --at beta
 at() {
@@ -42,14 +34,12 @@ at() {
     shift 2
     run "$want" "$text" resume -c "$L/vmferry.conf" --at beta "$@"
 }
-# gone: until nobody believes any more that it lives
-gone() {
-    i=0
-    until "$vmferry" resume -c "$L/vmferry.conf" --at beta --check >"$work/out" 2>"$work/err"; do
-        i=$((i + 1))
-        [ $i -lt 60 ] || break
-        sleep 0.3
-    done
+# silent: until nobody believes any more that it lives
+believed() {
+    "$vmferry" resume -c "$L/vmferry.conf" --at beta --check >"$work/out" 2>"$work/err"
+}
+silent() {
+    until_true believed
 }
 dumps() {
     for c in alpha beta; do
@@ -64,7 +54,7 @@ again() {
 }
 
 machine 1
-slow 60
+slow
 records >"$work/out"
 says out "^/var/lib/vmferry/mirror/$id/plan.cfg" "a job keeps a record on the target's host"
 is "$(on beta b1 "stat -c %a /var/lib/vmferry/mirror/$id /var/lib/vmferry/mirror/$id/*" | sort -u | tr '\n' ' ')" \
@@ -87,7 +77,7 @@ says err 'resume --at CLUSTER' "and is told where to look"
 at 3 "while it is worked on it cannot be had" --yes
 says out '^web1 is DOWN since' "the first line says how the service is"
 says err "held by .*@.* \(process $process, since .*; last sign of life" "who holds it is said, and since when"
-says err 'when nothing was heard of that one for 3.0 s' "and when it could be had"
+says err 'when nothing was heard of that one for 6.0 s' "and when it could be had"
 [ ! -d "$XDG_STATE_HOME/vmferry/jobs/$id" ]
 ok $? "nothing of it is here"
 at 2 "a VM that is not moved there is none of its jobs" web9
@@ -97,9 +87,13 @@ says err "$id  web1: alpha -> beta" "those that there are, are listed"
 machine 1
 kill -STOP "$process"
 machine 2
-gone
+silent
 says out 'It can go on' "nothing is heard of it for a while: it can be taken over"
-at 0 "the second machine takes it over and ends it" --yes web1
+"$vmferry" resume -c "$L/vmferry.conf" --at beta --yes web1 >"$work/out" 2>"$work/err" </dev/null &
+second=$!
+until_true fast
+wait $second
+is $? 0 "the second machine takes it over and ends it"
 says out 'Report: web1, alpha -> beta/b1: done' "with the report of a move"
 is "$(records)" "" "the record is gone"
 vmid=$(sed -n 's/.*"target_vmid":\([0-9]*\).*/\1/p' "$(job_dir)/journal.jsonl" | tail -n 1)
@@ -130,19 +124,14 @@ KILLAT_WHERE=asleep KILLAT_WRITE=cloning:intent \
     LD_PRELOAD=$top_builddir/tests/e2e/killat.so "$vmferry" move -c "$L/vmferry.conf" --yes \
     alpha beta b1 local web1 >"$work/slow" 2>"$work/slow.err" </dev/null &
 front=$!
-i=0
-process=
-until [ "$process" ] && grep -q '^State:.*T' "/proc/$process/status"; do
-    i=$((i + 1))
-    [ $i -lt 300 ] || break
-    sleep 0.1
-    process=$(pgrep -f "__job [a-z]* $(job_dir)\$")
-done
-grep -q '^State:.*T' "/proc/$process/status"
+sleeps() {
+    process=$(job_pid) && grep -q '^State:.*T' "/proc/$process/status"
+}
+until_true sleeps
 ok $? "a machine falls asleep when the source is to be renamed"
 dir=$(job_dir) id=$(basename "$(job_dir)")
 machine 2
-gone
+silent
 at 0 "another ends the move" --yes web1
 snapshot "$work/before"
 # the thread that keeps the record would notice at once, if its host answered
@@ -158,18 +147,18 @@ machine 1
 # --- lost for good in the middle, and undone from elsewhere
 again
 snapshot "$work/before"
-slow 60
+slow
 kill -9 "$process"
 wait $front
 machine 2
-gone
+silent
 at 0 "a lost job can be undone from elsewhere" --yes --undo
 unchanged "after which all is as it was before"
 snapshot "$work/before"
 
 # --- the host that knows does not answer
 machine 3
-slow 60
+slow
 kill -9 "$process"
 wait $front
 ctl beta sshd b1 stop
@@ -204,23 +193,20 @@ unchanged "and nothing is left of it either"
 # neither of both is to be asked, but the source carries the mark of the second
 if [ "${ELSEWHERE-}" = all ]; then
     machine 4
-    slow 60
+    slow
     kill -STOP "$process"
     first=$front second=$process
     machine 5
-    gone
+    silent
     "$vmferry" resume -c "$L/vmferry.conf" --at beta --yes >"$work/two" 2>&1 </dev/null &
     front=$!
-    i=0
-    until grep -q takeover "$XDG_STATE_HOME"/vmferry/jobs/*/journal.jsonl 2>/dev/null &&
-        ctl alpha dump | grep -q "vmferry-job: $id (1)"; do
-        i=$((i + 1))
-        [ $i -lt 300 ] || break
-        sleep 0.1
-    done
-    ctl alpha dump | grep -q "vmferry-job: $id (1)"
+    taken_over() {
+        grep -q takeover "$XDG_STATE_HOME"/vmferry/jobs/*/journal.jsonl &&
+            ctl alpha dump | grep -q "vmferry-job: $id (1)"
+    }
+    until_true taken_over
     ok $? "the source says that it was taken over"
-    kill -9 "$(pgrep -f "__job [a-z]* $(job_dir)\$")"
+    kill -9 "$(job_pid)"
     wait $front
     ctl beta sshd b1 stop
     on beta b1 "pkill -f '[s]shd: '"
@@ -235,7 +221,11 @@ if [ "${ELSEWHERE-}" = all ]; then
     says out 'no longer carries the mark of this job' "and says why"
     ctl beta sshd b1 start
     machine 5
-    run 0 "the second goes on" resume --yes
+    "$vmferry" resume --yes >"$work/out" 2>"$work/err" </dev/null &
+    front=$!
+    until_true fast
+    wait $front
+    is $? 0 "the second goes on"
     again
     snapshot "$work/before"
 fi

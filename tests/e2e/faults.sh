@@ -14,14 +14,8 @@ count() {
 taken() {
     is "$(ctl "$1" fault list)" "" "$2"
 }
-# journal PATTERN: waits until the newest job's journal has a line that matches
-journal() {
-    i=0
-    until d=$(job_dir 2>/dev/null) && grep -qE "$1" "$d/journal.jsonl" 2>/dev/null; do
-        i=$((i + 1))
-        [ $i -lt 300 ] || return 1
-        sleep 0.1
-    done
+all_taken() {
+    [ -z "$(ctl "$1" fault list)" ]
 }
 
 # --- one move through all that it can cope with, in this order
@@ -77,11 +71,7 @@ hang() { # CLUSTER TASK KEY VM ARGUMENT…: interrupted once the journal has KEY
     "$vmferry" move -c "$L/vmferry.conf" --yes "$@" >"$work/out" 2>"$work/err" </dev/null &
     front=$!
     journal "$key"
-    i=0
-    until [ -z "$(ctl "$c" fault list)" ] || [ $i = 300 ]; do
-        i=$((i + 1))
-        sleep 0.1
-    done
+    until_true all_taken "$c"
     kill -INT $front
     wait $front
 }

@@ -19,8 +19,7 @@ keys y Enter
 sees 'Begin to move web1' "yes goes on"
 keys n Enter
 sees 'exit=1' "until it is not begun"
-seen
-says out 'is ejected before the migration' "the plan says what will be done"
+sees 'is ejected before the migration' "the plan says what will be done"
 # --- replication, of a VM that is copied
 run 0 "a VM with replication" move -c "$conf" -n alpha beta b1 local big1
 says out 'warning: replication job 105-0: it copies the same disks to a2' "is warned about"

@@ -17,8 +17,7 @@ conf=$L/bare.conf
 cp "$conf" "$work/bare.conf"
 mkdir "$work/home"
 wizard() {
-    at_terminal "env HOME=$work/home $vmferry -c $conf"
-    tmux -L "$screen" resize-window -x 80 -y 24
+    at_terminal "env HOME=$work/home $vmferry -c $conf" 80 24
     sees 'Import VMs' "the wizard, without a host"
     keys Down Enter
     sees '> Add a host' "one is added"

@@ -58,7 +58,7 @@ ok $? "in its plan"
 vm web debian11-64 2 </dev/null
 imported 0 web 301
 says out 'kind  modern: VirtIO' "as a modern one"
-says out 'afterwards .*ens18' "it is told what its card is called"
+says out ' - .*ens18' "it is told what its card is called"
 same "$work/vms/web/web_1.vmdk" "$(image beta b1 local:301/vm-301-disk-1.raw)" "its second disk"
 is_config 301 'bios: seabios
 boot: order=scsi0;scsi1;ide3
@@ -78,7 +78,7 @@ sockets: 2' "VirtIO"
 
 vm old debian7 5 </dev/null
 imported 0 old 302
-says out 'afterwards .*qm set 302 --net0 e1000=00:50:56:AA:BB:CC,bridge=vmbr1$' "how it is connected is told"
+says out ' - .*qm set 302 --net0 e1000=00:50:56:AA:BB:CC,bridge=vmbr1$' "how it is connected is told"
 says out 'fstrim -v /' "and how it is trimmed"
 is_config 302 'bios: seabios
 boot: order=ide0;ide1;ide2;sata0;sata1;ide3

@@ -5,36 +5,12 @@
 lab_up
 snapshot "$work/before"
 
-# journal PATTERN: waits until the newest job's journal has a line that matches
-journal() {
-    i=0
-    until d=$(job_dir 2>/dev/null) && grep -qE "$1" "$d/journal.jsonl" 2>/dev/null; do
-        i=$((i + 1))
-        [ $i -lt 300 ] || return 1
-        sleep 0.1
-    done
-}
-job_pid() {
-    pgrep -f "__job [a-z]* $(job_dir)\$"
-}
-# slow ARGUMENT…: a move in the background that copies for some 10 s
 slow() {
-    rm -rf "$XDG_STATE_HOME"
-    "$vmferry" move -c "$L/vmferry.conf" --yes --bwlimit 80 "$@" >"$work/slow" 2>"$work/slow.err" </dev/null &
-    front=$!
-    journal '"copy/scsi0"'
-}
-gone() { # PID
-    i=0
-    while kill -0 "$1" 2>/dev/null; do
-        i=$((i + 1))
-        [ $i -lt 300 ] || return 1
-        sleep 0.1
-    done
+    begin move -c "$L/vmferry.conf" --yes --bwlimit 1 alpha beta b1 local web1
 }
 
 # --- a front end that dies does not take the job with it
-slow alpha beta b1 local web1
+slow
 ok $? "a move is copying"
 pid=$(job_pid)
 kill -9 $front
@@ -47,12 +23,7 @@ run 1 "rolling back a running job is refused" rollback
 says err 'running already' "and says why"
 "$vmferry" attach >"$work/attach" 2>&1 </dev/null &
 front=$!
-i=0
-until grep -q 'Copy the disks' "$work/attach" || [ $i = 50 ]; do
-    i=$((i + 1))
-    sleep 0.1
-done
-grep -q 'Copy the disks' "$work/attach"
+until_true grep -q 'Copy the disks' "$work/attach"
 ok $? "attach shows what was done and goes on"
 
 # --- ^C at the front end: asks the job to put everything back
@@ -61,7 +32,7 @@ wait $front
 is $? 1 "interrupted, it ends as failed and undone"
 cp "$work/attach" "$work/out"
 says out 'cancelled by the operator' "and says why"
-gone "$pid"
+until_true gone "$pid"
 ok $? "the job's process has ended"
 is "$(status alpha a1 100)" running "the source runs again"
 unchanged "and everything is put back"
@@ -69,14 +40,14 @@ run 0 "it is listed" jobs
 says out ' failed .*web1' "as failed"
 
 # --- TERM to the job itself
-slow alpha beta b1 local web1
+slow
 kill -TERM "$(job_pid)"
 wait $front
 is $? 1 "a job that is told to end puts everything back"
 unchanged "really everything"
 
 # --- killed: nothing can be put back but by the next process
-slow alpha beta b1 local web1
+slow
 kill -9 "$(job_pid)"
 wait $front
 is $? 4 "a killed job is said to be interrupted"
@@ -96,8 +67,9 @@ run 0 "nor has the job named anything left to undo" rollback "$(basename "$(job_
 unchanged "really none"
 
 # --- a mover dies: a new one goes on
-slow alpha beta b1 local web1
+slow
 on beta b1 "kill -9 \$(pgrep -f 'vmferry-mover serve --job $(basename "$(job_dir)")')" >/dev/null 2>&1
+fast
 wait $front
 is $? 0 "a mover that is killed does not end the move"
 

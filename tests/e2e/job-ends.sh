@@ -13,26 +13,17 @@ snapshot "$work/before"
 contents "$work/contents"
 set -- move -c "$L/vmferry.conf" --yes --stop-timeout 5 alpha beta b1 local web1
 
-job_pid() {
-    pgrep -f "__job [a-z]* $(job_dir)\$"
+no_job() {
+    [ -z "$(job_pid)" ]
 }
 id() {
     basename "$(job_dir)"
 }
-# begin ARGUMENT...: vmferry in the background, with a journal of its own
-begin() {
+# starts ARGUMENT...: vmferry in the background, with a journal of its own
+starts() {
     rm -rf "$XDG_STATE_HOME"
     "$vmferry" "$@" >"$work/slow" 2>"$work/slow.err" </dev/null &
     front=$!
-}
-# journal PATTERN: waits until the newest job's journal has a line that matches
-journal() {
-    i=0
-    until d=$(job_dir 2>/dev/null) && grep -qE "$1" "$d/journal.jsonl" 2>/dev/null; do
-        i=$((i + 1))
-        [ $i -lt 1000 ] || return 1
-        sleep 0.03
-    done
 }
 not_both() {
     both=$(status alpha a1 100)$(status beta b1 101 2>/dev/null)
@@ -68,11 +59,11 @@ moved
 as_before
 
 # --- killed at random times, wherever that is; then on, or back
-seed=${VMFERRY_TEST_SEED-$(date +%s)}
+seed=${VMFERRY_TEST_SEED-1}
 echo "# VMFERRY_TEST_SEED=$seed"
 for try in $(seq "${KILL_POINTS:-1}"); do
     after=$(awk -v s="$seed$try" -v ms=$ms 'BEGIN { srand(s); print int(rand() * ms) }')
-    begin "$@"
+    starts "$@"
     sleep $((after / 1000)).$(printf %03d $((after % 1000)))
     pid=$(job_pid)
     [ -z "$pid" ] || kill -9 "$pid"
@@ -93,7 +84,7 @@ done
 # --- signals to the job's own process: INT and TERM put everything back while that is possible
 move() {
     rm -rf "$XDG_STATE_HOME"
-    "$vmferry" move -c "$L/vmferry.conf" --yes --stop-timeout 5 --bwlimit 200 alpha beta b1 local web1 \
+    "$vmferry" move -c "$L/vmferry.conf" --yes --stop-timeout 5 --bwlimit 100 alpha beta b1 local web1 \
         >"$work/slow" 2>"$work/slow.err" </dev/null &
     front=$!
 }
@@ -142,11 +133,7 @@ for pair in $pairs; do
         codes="$codes $?"
     done
     not_both "after $pair at once ($codes)"
-    i=0 # who was told may have gone before who works
-    while [ -n "$(job_pid)" ] && [ $i -lt 300 ]; do
-        i=$((i + 1))
-        sleep 0.1
-    done
+    until_true no_job # who was told may have gone before who works
     run 0 "its list is whole" jobs
     case $(grep -c ' done ' "$work/out") in
     0) grep -q 'rolled back' "$work/out" || run 0 "what it left can be undone" rollback ;;

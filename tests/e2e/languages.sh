@@ -39,8 +39,7 @@ in_english() {
 way() {
     language=$1 vm=$2
     shift
-    at_terminal "LANGUAGE=$language $vmferry -c $conf"
-    tmux -L "$screen" resize-window -x 80 -y 24
+    at_terminal "LANGUAGE=$language $vmferry -c $conf" 80 24
     sees "$2" "$language: the start page"
     uncut "start page"
     in_english "start page"

@@ -57,6 +57,25 @@ says() {
     ok $? "$3"
 }
 
+# until_true COMMAND…: waits for it, as long as a slow machine may need; once one waited in vain, not so
+# long any more
+patience=120
+until_true() {
+    deadline=$(($(date +%s) + patience))
+    until "$@" >/dev/null 2>&1; do
+        [ "$(date +%s)" -lt $deadline ] || {
+            patience=10
+            return 1
+        }
+        sleep 0.1
+    done
+}
+
+# gone PID: that process has ended
+gone() {
+    ! kill -0 "$1" 2>/dev/null
+}
+
 # no_violations: no request to either API had parameters that real servers of its version would refuse;
 # $provoked (a pattern) names those that a test wants refused
 no_violations() {
@@ -204,6 +223,35 @@ same() {
 # The last job's directory.
 job_dir() {
     ls -d "$XDG_STATE_HOME"/vmferry/jobs/* | tail -n 1
+}
+
+# The process of that job: the oldest, for children that it begins bear its name for a moment.
+job_pid() {
+    pgrep -of "__job [a-z]* $(job_dir)\$"
+}
+
+# in_journal PATTERN: the newest job's journal has a line that matches
+in_journal() {
+    journal=$(job_dir 2>/dev/null)/journal.jsonl
+    [ -e "$journal" ] && grep -qE -- "$1" "$journal"
+}
+
+# journal PATTERN: waits for it
+journal() {
+    until_true in_journal "$1"
+}
+
+# begin ARGUMENT…: vmferry in the background, with jobs of its own, until it copies; its output in
+# $work/slow and slow.err. It copies 128 KB a second and needs a quarter of an hour, so that no test has to
+# be quick; fast lets it end.
+begin() {
+    rm -rf "$XDG_STATE_HOME"
+    "$vmferry" "$@" >"$work/slow" 2>"$work/slow.err" </dev/null &
+    front=$!
+    journal '"copy/scsi0"'
+}
+fast() {
+    "$vmferry" limit "$(basename "$(job_dir)")" none >/dev/null 2>&1 </dev/null
 }
 
 # snapshot FILE: all that a move could leave behind: both clusters, and the hosts' files

@@ -5,28 +5,9 @@
 . "${top_srcdir:-.}/tests/e2e/lib.sh"
 lab_up
 
-# within SECONDS COMMAND…: until it is true
-within() {
-    i=$(($1 * 10))
-    shift
-    until "$@"; do
-        i=$((i - 1))
-        [ $i -gt 0 ] || return 1
-        sleep 0.1
-    done
-}
 copying() {
-    d=$(job_dir 2>/dev/null) && grep -q '"copy/scsi0"' "$d/journal.jsonl" 2>/dev/null &&
+    in_journal '"copy/scsi0"' &&
         grep -q '"type":"progress".*"stage":"copy"' "$work/json"
-}
-ended() {
-    ! kill -0 "$1" 2>/dev/null
-}
-journal() {
-    cat "$(job_dir)/journal.jsonl"
-}
-job_pid() {
-    pgrep -f "__job [a-z]* $(job_dir)\$"
 }
 # mover SIGNAL: to the source's mover (brackets: the shell that looks for it is none)
 mover() {
@@ -38,7 +19,7 @@ slow() {
     "$vmferry" move -c "$L/vmferry.conf" --yes --bwlimit 1 --progress=json alpha beta b1 local "$1" \
         >"$work/json" 2>"$work/err" </dev/null &
     front=$!
-    within 30 copying
+    until_true copying
 }
 
 # --- what it refuses
@@ -57,13 +38,13 @@ slow web1
 ok $? "a slow move copies"
 run 0 "another limit" limit 2
 says out 'at most 2 Mbit/s' "is said"
-journal | grep -q '"type":"rate",.*"rate":250000'
+in_journal '"type":"rate",.*"rate":250000'
 ok $? "and in the journal"
-within 10 grep -q '"type":"rate",.*"rate":250000' "$work/json"
+until_true grep -q '"type":"rate",.*"rate":250000' "$work/json"
 ok $? "whoever follows the job gets it"
 run 0 "no limit, for the job by its name" limit "$(basename "$(job_dir)")" none
 says out 'no limit' "is said"
-within 60 ended $front
+until_true gone $front
 ok $? "the copy goes on as fast as it can"
 wait $front
 is $? 0 "and the move is done"
@@ -75,7 +56,7 @@ rm -rf "$XDG_STATE_HOME"
 VMFERRY_TEST_HASTE=10 "$vmferry" move -c "$L/vmferry.conf" --yes --bwlimit 8 --progress=json alpha beta b1 \
     local big1 >"$work/json" 2>"$work/err" </dev/null &
 front=$!
-within 30 copying
+until_true copying
 ok $? "a slow move copies"
 sent() {
     sed -n 's/.*"type":"progress".*"all":{\([^}]*\)}.*/\1/p' "$work/json" | tail -n 1 |
@@ -83,22 +64,26 @@ sent() {
 }
 run 0 "pause" pause
 says out 'paused; go on with vmferry continue' "is said"
-sleep 2 # what was begun is ended
-first=$(sent)
+still() { # what was begun is ended
+    first=$(sent)
+    sleep 2
+    [ "$(sent)" = "$first" ]
+}
+until_true still
 sleep 7
 is "$(sent)" "$first" "nothing is sent any more"
 tail -n 1 "$work/json" | grep -q '"paused":true'
 ok $? "the progress tells why"
 "$vmferry" attach >"$work/attach" 2>&1 </dev/null &
 viewer=$!
-within 10 grep -q 'Copying: paused' "$work/attach"
+until_true grep -q 'Copying: paused' "$work/attach"
 ok $? "and who comes now is told"
 run 0 "a limit meanwhile" limit none
 sleep 1
 is "$(sent)" "$first" "does not end the pause"
 run 0 "continue" continue
 says out 'copies again' "is said"
-within 120 ended $front
+until_true gone $front
 ok $? "it does"
 wait $front
 is $? 0 "the move is done"
@@ -122,9 +107,37 @@ is $? 4 "the job is interrupted"
 mover KILL
 "$vmferry" __job run "$(job_dir)"
 ok $? "it goes on"
-within 60 grep -q '"type":"end"' "$(job_dir)/journal.jsonl"
+until_true grep -q '"type":"end"' "$(job_dir)/journal.jsonl"
 ok $? "without the limit"
-is "$(journal | sed -n 's/.*"type":"end".*"exit":\([0-9]*\).*/\1/p')" 0 "and is done"
+is "$(sed -n 's/.*"type":"end".*"exit":\([0-9]*\).*/\1/p' "$(job_dir)/journal.jsonl")" 0 "and is done"
 run 0 "who comes then" attach
 says out 'Copying: no limit' "is told the limit"
+
+# --- of all VMs of a batch together
+rm -rf "$XDG_STATE_HOME"
+"$vmferry" move -c "$L/vmferry.conf" --yes --bwlimit 2 --parallel-guests 2 --no-precopy --skip-start \
+    alpha beta b1 local clone1 stubborn old1 >"$work/several" 2>"$work/several.err" </dev/null &
+front=$!
+says_batch() {
+    [ "$(grep -c "$1" "$work/several")" -ge "$2" ]
+}
+within 60 says_batch ': Copy the disks' 2
+ok $? "two of three copy"
+batch=$(basename "$(ls -d "$XDG_STATE_HOME"/vmferry/batches/batch-*)")
+run 0 "all of a batch are paused" pause "$batch"
+is "$(grep -c ': paused; go on' "$work/out")" 2 "each is told"
+within 10 says_batch 'Copying: paused' 2
+ok $? "and does so"
+run 0 "what runs is one batch: it need not be named" limit 8
+is "$(grep -c ': at most 4 Mbit/s' "$work/out")" 2 "each of two gets half of a limit"
+run 0 "none at all" limit "${batch#batch-}" none
+is "$(cat "$XDG_STATE_HOME/vmferry/batches/$batch/limit")" 0 "also for the one that has not begun"
+run 0 "they are continued" continue "$batch"
+is "$(grep -c ': copies again' "$work/out")" 2 "both"
+within 120 ended $front
+ok $? "which ends all of them soon"
+wait $front
+is $? 0 "as moved"
+run 1 "of a batch that has ended" pause "$batch"
+says err "no job of $batch runs" "nothing can be paused"
 done_testing

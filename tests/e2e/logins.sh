@@ -109,10 +109,9 @@ sees 'exit=0' "is as good"
 dry_at_terminal
 sees '\(2 left\)' "once"
 for i in 1 2 3; do
-    sees 'authenticator app' "asked"
+    sees_times $i 'authenticator app' "asked, time $i"
     keys -l 1111-2222-3333-4444
     keys Enter
-    sleep 0.3
 done
 sees 'exit=1' "then it is refused, three times at most"
 

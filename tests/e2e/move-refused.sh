@@ -100,11 +100,7 @@ if [ "$namespaces" ]; then
     snapshot "$work/before"
     "$vmferry" move -c "$L/vmferry.conf" --yes alpha beta b1 small big1 >"$work/out" 2>"$work/err" </dev/null &
     front=$!
-    i=0
-    until grep -q 'storage small of b1 is full' "$work/out" || [ $i = 300 ]; do
-        i=$((i + 1))
-        sleep 0.1
-    done
+    until_true grep -q 'storage small of b1 is full' "$work/out"
     says out 'warning: storage small of b1 is full: make room' "a target that fills up while it is written"
     kill -INT $front
     wait $front
@@ -140,11 +136,7 @@ if [ "$namespaces" ]; then
     ctl beta set-space small 10000000000
     "$vmferry" move -c "$L/vmferry.conf" --yes alpha beta b1 small big1 >"$work/out" 2>"$work/err" </dev/null &
     front=$!
-    i=0
-    until grep -q 'storage small of b1 is full' "$work/out" || [ $i = 300 ]; do
-        i=$((i + 1))
-        sleep 0.1
-    done
+    until_true grep -q 'storage small of b1 is full' "$work/out"
     on beta b1 'mount -o remount,size=300M /mnt/pve/small'
     wait $front
     is $? 0 "a copy goes on by itself when there is room again"

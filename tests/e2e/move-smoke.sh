@@ -43,12 +43,7 @@ says out "uuid=$uuid" "so is the UUID"
 is "$(grep '^description:' "$work/out")" "$description" "and the description, whatever its characters"
 target=$(sed -n 's/^scsi0: \([^,]*\).*/\1/p' "$work/out")
 says out "^scsi0: .*discard=on" "and the disk's options"
-i=0
-until grep -q 'vmferry guest up' "$L/beta/b1/serial-$vmid.log" 2>/dev/null || [ $i = 600 ]; do
-    i=$((i + 1))
-    sleep 0.1
-done
-grep -q 'vmferry guest up' "$L/beta/b1/serial-$vmid.log"
+until_true grep -q 'vmferry guest up' "$L/beta/b1/serial-$vmid.log"
 ok $? "the guest boots from its copied disk"
 same "$(image alpha a1 "$source")" "$(image beta b1 "$target")" "the disk is the same"
 keys_on alpha a1 >"$work/out"

@@ -7,40 +7,27 @@ export VMFERRY_TEST_HASTE
 . "${top_srcdir:-.}/tests/e2e/lib.sh"
 lab_up
 
-# within SECONDS COMMAND…: until it is true
-within() {
-    i=$(($1 * 10))
-    shift
-    until "$@"; do
-        i=$((i - 1))
-        [ $i -gt 0 ] || return 1
-        sleep 0.1
-    done
-}
 marked() {
     d=$(job_dir 2>/dev/null) && ls "$d"/copy-*.mark >/dev/null 2>&1
 }
 said() {
     grep -q "$1" "$work/out"
 }
-ended() {
-    ! kill -0 "$1" 2>/dev/null
-}
 starts() { # of movers, so far
     grep -c '"key":"hosts","state":"intent"' "$(job_dir)/journal.jsonl"
 }
-# slow VM: a move of it in the background, which has copied something
+# slow VM [MBPS]: a move of it in the background, which has copied something
 slow() {
     rm -rf "$XDG_STATE_HOME"
-    "$vmferry" move -c "$L/vmferry.conf" --yes --bwlimit 8 alpha beta b1 local "$1" \
+    "$vmferry" move -c "$L/vmferry.conf" --yes --bwlimit "${2-8}" alpha beta b1 local "$1" \
         >"$work/out" 2>"$work/err" </dev/null &
     front=$!
-    within 60 marked
+    until_true marked
 }
 # finished NODE VMID SLOT TEXT: the move ends well, and the disk of alpha's VM is the same at beta
 finished() {
     "$vmferry" limit none >/dev/null 2>&1
-    within 90 ended $front
+    until_true gone $front
     wait $front
     is $? 0 "$4"
     vmid=$(sed -n 's/.*target VM .*VMID \([0-9]*\).*/\1/p' "$work/out")
@@ -56,7 +43,7 @@ slow web1
 ok $? "a move copies"
 ctl alpha offline a1
 ctl beta offline b1
-within 30 said 'connection lost'
+until_true said 'connection lost'
 ok $? "both hosts go away, which is said"
 ctl alpha online a1
 ctl beta online b1
@@ -77,10 +64,20 @@ ok $? "which go on where the others were"
 # --- the machine of the operator sleeps: the hosts copy on
 slow old1
 ok $? "a third move copies"
-pid=$(pgrep -f "__job [a-z]* $(job_dir)\$")
+pid=$(job_pid)
 d=$(job_dir)
 # there is nothing to wait for but the time: nobody says that a peer was silent for too long
 kill -STOP "$pid" && sleep 5 && kill -CONT "$pid"
 finished a2 102 ide0 "the job sleeps for longer than its peers wait for it, and the move is done"
+is "$(starts)" 1 "by the movers that it began with"
+
+# --- the same, and the copy is whole before the hosts miss it: that it is was told nobody who heard
+run 0 "it is taken back" rollback --return old1 --remove-target "$(basename "$(job_dir)")"
+slow old1 40
+ok $? "a fourth move copies"
+pid=$(job_pid)
+d=$(job_dir)
+kill -STOP "$pid" && sleep 5 && kill -CONT "$pid"
+finished a2 102 ide0 "the job sleeps while its copy ends, and the move is done"
 is "$(starts)" 1 "by the movers that it began with"
 done_testing

@@ -27,12 +27,7 @@ goes_on() {
     while has_written $((last + 1)); do
         last=$((last + 1))
     done
-    i=0
-    until has_written $((last + 3)) || [ $i = 200 ]; do
-        i=$((i + 1))
-        sleep 0.1
-    done
-    [ $i -lt 200 ]
+    until_true has_written $((last + 3))
 }
 # number KEY STEP: of the step's result
 number() {
@@ -58,14 +53,10 @@ ok $? "has no outage"
 
 # --- stopped while it copies
 snapshot "$work/before"
-"$vmferry" move -c "$L/vmferry.conf" --yes --progress=json --bwlimit 8 alpha beta b1 local db1 \
+"$vmferry" move -c "$L/vmferry.conf" --yes --progress=json --bwlimit 2 alpha beta b1 local db1 \
     >"$work/out" 2>"$work/err" </dev/null &
 pid=$!
-i=0
-until grep -q '"type": *"progress"' "$work/out" || [ $i = 300 ]; do
-    i=$((i + 1))
-    sleep 0.1
-done
+until_true grep -q '"type": *"progress"' "$work/out"
 kill -INT $pid
 wait $pid
 is $? 1 "a move that is stopped while it copies ahead"
@@ -105,12 +96,10 @@ says out 'warning: scsi0 is not copied while the VM runs, only afterwards: .* no
 [ "$(shutdowns)" -gt 0 ]
 ok $? "when it was shut down"
 is "$(status alpha a1 101)" running "and as it is another one then too, the VM runs again"
-i=0
-while [ "$(first)" = "$was" ] && [ $i -lt 200 ]; do
-    i=$((i + 1))
-    sleep 0.1
-done
-[ $i -lt 200 ]
+changed() {
+    [ "$(first)" != "$was" ]
+}
+until_true changed
 ok $? "and writes"
 rm -r "$L/alpha/a1/vz/other"
 cp "$work/good.conf" "$L/vmferry.conf"

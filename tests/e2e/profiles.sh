@@ -38,9 +38,9 @@ run 0 "what it becomes is checked" check -c "$conf" "$work/db1.plan"
 says out 'kind  old: i440fx, IDE disks, e1000 cards$' "and told"
 says out 'wait  you are asked whether its console is fine' "with the question to come"
 run 0 "an old VM" run -c "$conf" --yes "$work/db1.plan"
-says out 'afterwards .*its cards are disconnected.*on b1: qm set 301 --net0 e1000=02:AA:BB:CC:DD:01,bridge=vmbr0,tag=20,firewall=1$' \
+says out ' - .*its cards are disconnected.*on b1: qm set 301 --net0 e1000=02:AA:BB:CC:DD:01,bridge=vmbr0,tag=20,firewall=1$' \
     "the report says how they are connected"
-says out 'afterwards .*never start it while this VM runs' "and what of the source"
+says out ' - .*never start it while this VM runs' "and what of the source"
 says out 'fstrim -v /' "and of its disks"
 is "$(status beta b1 301)" running "it runs"
 is_config 301 "agent: 1

@@ -118,8 +118,7 @@ on alpha a1 'qm start 100' >"$work/out" 2>&1
 is "$(status alpha a1 100)" running "somebody starts the source"
 keys 1 Enter
 sees 'exit=[0-9]' "the target is to start"
-seen
-says out 'exit=[1345]' "which is refused"
+sees 'exit=[1345]' "which is refused"
 new=$(on alpha a2 'qm list' | sed -n 's/^ *\([0-9]*\) web1.*/\1/p')
 [ -z "$new" ] || [ "$(status alpha a2 "$new")" = stopped ]
 ok $? "while the source runs the target does not"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # The host that keeps a job's record takes a command and never ends it: the job ends all the same.
 . "${top_srcdir:-.}/tests/e2e/lib.sh"
-VMFERRY_TEST_HASTE=50
+VMFERRY_TEST_HASTE=30
 export VMFERRY_TEST_HASTE
 lab_up
 if [ ! "$namespaces" ]; then
@@ -11,19 +11,13 @@ if [ ! "$namespaces" ]; then
     exit 0
 fi
 copying() {
-    d=$(job_dir 2>/dev/null) && grep -q '"copy/scsi0"' "$d/journal.jsonl" 2>/dev/null &&
+    in_journal '"copy/scsi0"' &&
         grep -q '"type":"progress".*"stage":"copy"' "$work/json"
 }
 "$vmferry" move -c "$L/vmferry.conf" --yes --bwlimit 1 --progress=json alpha beta b1 local web1 \
     >"$work/json" 2>"$work/err" </dev/null &
 front=$!
-i=0
-until copying; do
-    i=$((i + 1))
-    [ $i -lt 300 ] || break
-    sleep 0.1
-done
-copying
+until_true copying
 ok $? "a move copies"
 bin=$(dirname "$(on beta b1 'command -v qm')")
 on beta b1 "printf '#!/bin/sh\nsleep 600\n' >$bin/flock && chmod +x $bin/flock"
@@ -35,13 +29,7 @@ is $? 0 "the move ends well"
 left() {
     grep -q 'record of this job is left on b1.*vmferry cleanup' "$(job_dir)/log"
 }
-i=0
-until left; do
-    i=$((i + 1))
-    [ $i -lt 600 ] || break
-    sleep 0.1
-done
-left
+until_true left
 ok $? "what it left is in its log"
 on beta b1 "rm $bin/flock; pkill -f '[s]leep 600'"
 run 0 "cleanup finds it" cleanup -c "$L/vmferry.conf" --yes

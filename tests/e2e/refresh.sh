@@ -14,13 +14,8 @@ volume() { # CLUSTER NODE VMID SLOT
 passes() {
     grep '"key": *"precopy/scsi0"' "$(job_dir)/journal.jsonl" | grep -c "\"state\": *\"$1\""
 }
-# until_passes N STATE
-until_passes() {
-    i=0
-    until [ "$(passes "$2")" -ge "$1" ] || [ $i = 300 ]; do
-        i=$((i + 1))
-        sleep 0.1
-    done
+# has_passed N STATE
+has_passed() {
     [ "$(passes "$2")" -ge "$1" ]
 }
 raw=$(image alpha a1 "$(volume alpha a1 101 scsi0)")
@@ -30,10 +25,10 @@ on alpha a1 'qm start 101' # its guest writes all the time
 # --- refreshed on one terminal, interrupted in another refresh, resumed, refreshed, shut down
 at_terminal "'$vmferry' move -c '$conf' --yes --wait-before-stop --skip-start alpha beta b1 local db1"
 sees 'Ready to shut down db1' "the job waits for the word"
-says out 'scsi0: 64 MiB, copied .* ago; .* were sent in' "it says what is copied, and since when"
-says out 'scsi1: .* copied after the shutdown' "and what is not"
-says out 'Expected downtime: about ' "and how long it would be down"
-says out '4  copy what has changed' "and that it can copy again"
+sees 'scsi0: 64 MiB, copied .* ago; .* were sent in' "it says what is copied, and since when"
+sees 'scsi1: .* copied after the shutdown' "and what is not"
+sees 'Expected downtime: about ' "and how long it would be down"
+sees '4  copy what has changed' "and that it can copy again"
 is "$(passes done)" 1 "the raw disk was copied once"
 keys 4 Enter
 sees 'copied again .* ago; .* had changed' "it copies again, and asks again"
@@ -47,9 +42,9 @@ sees 'Ready to shut down db1' "who comes back finds the same question"
 # so slow that the refresh is still under way when the job's process dies
 run 0 "a limit is set" limit "$(basename "$(job_dir)")" 1
 keys 4 Enter
-until_passes 3 intent
+until_true has_passed 3 intent
 ok $? "a third pass begins"
-kill -9 "$(sed -n 's/.*"type": *"start".*"pid": *\([0-9]*\).*/\1/p; s/.*"pid": *\([0-9]*\).*"type": *"start".*/\1/p' "$(job_dir)/journal.jsonl" | tail -n 1)"
+kill -9 "$(job_pid)"
 wait $front 2>/dev/null
 is "$(status alpha a1 101)" running "the job's process is killed in it: the VM runs"
 run 0 "the job" jobs
@@ -60,9 +55,8 @@ is "$(passes done)" 3 "which was the third pass"
 run 0 "the limit is lifted" limit "$(basename "$(job_dir)")" none
 keys 1 Enter
 sees 'exit=0' "and then it is moved"
-seen
-says out 'sent while it ran' "the report has what was sent before"
-says out 'by hand +start db1 at beta' "and what is left to do"
+sees 'sent while it ran' "the report has what was sent before"
+sees 'by hand +start db1 at beta' "and what is left to do"
 grep -q '"forecast_downtime": [1-9]' "$(job_dir)/report.json"
 ok $? "and report.json the outage that was expected"
 cp "$work/out" "$work/shown"
@@ -82,21 +76,17 @@ snapshot "$work/before"
 "$vmferry" move -c "$conf" --yes --stop-timeout 2 alpha beta b1 local stubborn \
     </dev/null >"$work/move" 2>"$work/move.err" &
 front=$!
-i=0
-until grep -q 'The job waits. Come back with' "$work/move.err" || [ $i = 300 ]; do
-    i=$((i + 1))
-    sleep 0.1
-done
+until_true grep -q 'The job waits. Come back with' "$work/move.err"
 cp "$work/move.err" "$work/err"
 says err 'The job waits. Come back with' "--yes forces no stop, and nobody else does: the job waits"
 is "$(status alpha a2 103)" running "the VM still runs"
-kill -9 "$(sed -n 's/.*"type": *"start".*"pid": *\([0-9]*\).*/\1/p; s/.*"pid": *\([0-9]*\).*"type": *"start".*/\1/p' "$(job_dir)/journal.jsonl" | tail -n 1)"
+kill -9 "$(job_pid)"
 wait $front 2>/dev/null
 is "$(status alpha a2 103)" running "its process is killed: the VM runs on"
 at_terminal "'$vmferry' resume --yes"
 sees 'stubborn did not shut down. What now' "resumed, the guest is asked again, then the operator"
-says out '2  stop \(hard\)' "who may stop it hard"
-says out '4  not yet.*  \(Enter\)' "or wait, as Enter does"
+sees '2  stop \(hard\)' "who may stop it hard"
+sees '4  not yet.*  \(Enter\)' "or wait, as Enter does"
 keys Enter
 sees 'The job waits. Come back with' "the question is left open"
 at_terminal "'$vmferry' attach --plain"
@@ -111,9 +101,8 @@ at_terminal "'$vmferry' move -c '$conf' --yes --stop-timeout 2 alpha beta b1 loc
 sees 'What now' "once more"
 on alpha a2 'qm stop 103'
 sees 'exit=0' "somebody else stops it: the job goes on by itself"
-seen
-says out 'No answer is needed any more' "the question is taken back"
-says out 'has shut down after all' "which is said"
+sees 'No answer is needed any more' "the question is taken back"
+sees 'has shut down after all' "which is said"
 
 id=$(on beta b1 'qm list' | awk '$2 == "stubborn" {print $1}')
 has beta b1 "$id" "name: stubborn" "it is at the target"

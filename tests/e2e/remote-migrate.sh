@@ -17,14 +17,12 @@ with() {
 restore() {
     cp "$good" "$conf"
 }
-# journal PATTERN: waits until the newest job's journal, or log, has a line that matches
-journal() {
-    i=0
-    until d=$(job_dir 2>/dev/null) && grep -qE "$1" "$d/journal.jsonl" "$d/log" 2>/dev/null; do
-        i=$((i + 1))
-        [ $i -lt 300 ] || return 1
-        sleep 0.1
-    done
+# logged PATTERN: waits until the newest job's log has a line that matches
+in_log() {
+    grep -qE "$1" "$(job_dir)/log"
+}
+logged() {
+    until_true in_log "$1"
 }
 # hangs PHASE [ARGUMENT...]: a migration in the background that stops there
 hangs() {
@@ -33,9 +31,6 @@ hangs() {
     shift
     "$vmferry" move -c "$conf" --yes $native "$@" >"$work/slow" 2>"$work/slow.err" </dev/null &
     front=$!
-}
-job_pid() {
-    pgrep -f "__job [a-z]* $(job_dir)\$"
 }
 
 # --- what is refused beforehand, each with its cure
@@ -104,7 +99,7 @@ done
 
 # --- ^C in the middle
 hangs mirror alpha beta b1 local web1
-journal 'drive-scsi0: transferred .*, ready'
+logged 'drive-scsi0: transferred .*, ready'
 kill -INT $front
 wait $front
 is $? 1 "interrupted while disks are copied, it ends as failed and undone"
@@ -113,14 +108,14 @@ unchanged "and everything is put back"
 
 # --- the node's worker is killed: nobody cleans up but us, over ssh at the target
 hangs memory alpha beta b1 local web1
-journal 'migration active'
+logged 'migration active'
 ctl alpha kill-task qmigrate
 wait $front
 is $? 1 "a worker that is killed ends it"
 is "$(status alpha a1 100)" running "the source runs on"
 unchanged "and what it left is removed: locks, target VM and disks"
 hangs config alpha beta b1 local web1
-journal "is 'local:101/vm-101-disk-0.qcow2' on the target"
+logged "is 'local:101/vm-101-disk-0.qcow2' on the target"
 ctl alpha kill-task qmigrate
 wait $front
 is $? 1 "so does one that is killed before the target has a configuration"
@@ -128,7 +123,7 @@ unchanged "and its disks, which no configuration names, are removed too"
 
 # --- the job is killed: rollback finds the task again
 hangs mirror alpha beta b1 local web1
-journal 'drive-scsi0: transferred .*, ready'
+logged 'drive-scsi0: transferred .*, ready'
 kill -9 "$(job_pid)"
 wait $front
 is $? 4 "a killed job is said to be interrupted"

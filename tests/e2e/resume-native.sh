@@ -8,23 +8,18 @@ sed -i -E '/^ *token = /d; s/^( *)(secret-file = "[^"]*)token-beta/\1user = "roo
     "$L/vmferry.conf"
 ctl alpha set-config 100 ide2 none,media=cdrom
 
-# until_said PATTERN: the newest job's journal, or log, has a line that matches
-until_said() {
-    i=0
-    until d=$(job_dir 2>/dev/null) && grep -qE "$1" "$d/journal.jsonl" "$d/log" 2>/dev/null; do
-        i=$((i + 1))
-        [ $i -lt 300 ] || return 1
-        sleep 0.1
-    done
+# said N PATTERN: the newest job's log has N lines that match
+said() {
+    [ "$(grep -cE "$2" "$(job_dir)/log")" -ge "$1" ]
 }
 
 ctl alpha fault hang qmigrate/mirror
 "$vmferry" move -c "$L/vmferry.conf" --yes --method=remote-migrate alpha beta b1 local web1 \
     >"$work/slow" 2>&1 </dev/null &
 front=$!
-until_said 'drive-scsi0: transferred .*, ready'
+until_true said 1 'drive-scsi0: transferred .*, ready'
 ok $? "a migration copies its disks"
-kill -9 "$(pgrep -f "__job run $(job_dir)\$")"
+kill -9 "$(job_pid)"
 wait $front
 is $? 4 "its job is killed"
 token=$(sed -n 's/.*"key":"token.target".*"name":"\([^"]*\)".*/\1/p' "$(job_dir)/journal.jsonl")
@@ -35,12 +30,7 @@ run 0 "it can go on" resume --check
 says out '^web1 runs at the source' "and runs at the source"
 "$vmferry" resume --yes >"$work/slow" 2>&1 </dev/null &
 front=$!
-i=0
-until [ "$(grep -c 'drive-scsi0: transferred .*, ready' "$(job_dir)/log")" -ge 2 ] || [ $i = 300 ]; do
-    i=$((i + 1))
-    sleep 0.1
-done
-[ $i -lt 300 ]
+until_true said 2 'drive-scsi0: transferred .*, ready'
 ok $? "resumed, the job watches the same migration"
 ctl beta requests | grep '"method":"DELETE"' | grep -c "token/$token" >"$work/out"
 is "$(cat "$work/out")" 0 "whose token is left to it"

@@ -59,29 +59,27 @@ run 0 "when it is back the rest is undone" rollback
 unchanged "and all is as before"
 
 # --- killed while a task that it began still runs at the cluster
+taken() {
+    [ -z "$(ctl beta fault list)" ]
+}
 # hang TASK: until the job of a move waits for it; then the job is killed
 hang() {
     rm -rf "$XDG_STATE_HOME"
     ctl beta fault hang "$1"
     "$vmferry" move -c "$L/vmferry.conf" --yes alpha beta b1 local web1 >"$work/slow" 2>&1 </dev/null &
     front=$!
-    i=0
-    until [ "$(ctl beta fault list)" = "" ] || [ $i = 300 ]; do
-        i=$((i + 1))
-        sleep 0.1
-    done
-    kill -9 "$(pgrep -f "__job run $(job_dir)\$")"
+    until_true taken
+    kill -9 "$(job_pid)"
     wait $front
     is $? 4 "killed while $1 runs"
 }
 hang qmcreate
 "$vmferry" resume --yes >"$work/slow" 2>&1 </dev/null &
 front=$!
-i=0
-until ctl beta requests | grep -q '"typefilter":"qmcreate"' || [ $i = 300 ] || ! kill -0 $front; do
-    i=$((i + 1))
-    sleep 0.1
-done
+asked() {
+    ctl beta requests | grep -q '"typefilter":"qmcreate"' || gone $front
+}
+until_true asked
 ctl beta requests | grep -q '"typefilter":"qmcreate"' &&
     ! grep -q '"key":"create","state":"done"' "$(job_dir)/journal.jsonl"
 ok $? "resumed, the job waits for that task"

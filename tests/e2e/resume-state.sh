@@ -6,43 +6,28 @@
 lab_up
 snapshot "$work/before"
 
-# journal PATTERN: waits until the newest job's journal has a line that matches
-journal() {
-    i=0
-    until d=$(job_dir 2>/dev/null) && grep -qE "$1" "$d/journal.jsonl" 2>/dev/null; do
-        i=$((i + 1))
-        [ $i -lt 300 ] || return 1
-        sleep 0.1
-    done
-}
-# begin COMMAND…: vmferry in the background, until its job copies
-begin() {
-    "$vmferry" "$@" >"$work/slow" 2>"$work/slow.err" </dev/null &
-    front=$!
-    journal '"copy/scsi0"'
-}
-job_pid() {
-    pgrep -f "__job [a-z]* $(job_dir)\$"
-}
 
 # --- two at one job
-begin move -c "$L/vmferry.conf" --yes --bwlimit 80 alpha beta b1 local web1
+begin move -c "$L/vmferry.conf" --yes --bwlimit 1 alpha beta b1 local web1
 id=$(basename "$(job_dir)")
 pid=$(job_pid)
 run 0 "a check of a running job says who works on it" resume --check
 says err "Job $id is being worked on already \(process $pid, since 20" "by process and time"
 run 1 "a rollback is refused" rollback
 says err "process $pid on this machine, since 20" "and says the same"
-timeout 60 "$vmferry" resume --yes >"$work/out" 2>"$work/err" </dev/null &
+timeout 300 "$vmferry" resume --yes >"$work/out" 2>"$work/err" </dev/null &
 second=$!
-i=0
-until grep -q 'Copy the disks' "$work/out" || [ $i = 100 ]; do
-    i=$((i + 1))
-    sleep 0.1
-done
-is "$(pgrep -fc "__job run $(job_dir)\$")" 1 "a second resume starts no second process"
+until_true grep -q 'Copy the disks' "$work/out"
+one_process() { # but for children that are about to be programs of their own
+    [ "$(pgrep -fc "__job run $(job_dir)\$")" = 1 ]
+}
+until_true one_process
+ok $? "a second resume starts no second process"
 
 # --- killed while it copies, and again
+copies_again() {
+    tail -n +$((lines + 1)) "$(job_dir)/journal.jsonl" | grep -q '"copy/scsi0"'
+}
 for n in 1 2 3; do
     kill -9 "$(job_pid)"
     wait $front
@@ -52,17 +37,16 @@ for n in 1 2 3; do
         lines=$(wc -l <"$(job_dir)/journal.jsonl")
         "$vmferry" resume --yes >"$work/slow" 2>"$work/slow.err" </dev/null &
         front=$!
-        i=0
-        until tail -n +$((lines + 1)) "$(job_dir)/journal.jsonl" | grep -q '"copy/scsi0"' || [ $i = 300 ]; do
-            i=$((i + 1))
-            sleep 0.1
-        done
-        [ $i -lt 300 ]
+        until_true copies_again
         ok $? "resumed, it copies again"
         sleep 0.$((n * 3)) # anywhere in it
     }
 done
-run 0 "resumed at last it ends well" resume --yes
+"$vmferry" resume --yes >"$work/out" 2>"$work/err" </dev/null &
+front=$!
+until_true fast
+wait $front
+is $? 0 "resumed at last it ends well"
 file=$(job_dir)/journal.jsonl
 vmid=$(sed -n 's/.*"target_vmid":\([0-9]*\).*/\1/p' "$(job_dir)/journal.jsonl" | tail -n 1)
 source=$(config alpha a1 100 | sed -n 's/^scsi0: \([^,]*\).*/\1/p')
@@ -142,11 +126,7 @@ full() {
 }
 # free: takes it away, once the job's process has let go of it
 free() {
-    i=0
-    until umount "$XDG_STATE_HOME" 2>/dev/null || [ $i = 100 ]; do
-        i=$((i + 1))
-        sleep 0.1
-    done
+    until_true umount "$XDG_STATE_HOME"
 }
 trap 'umount -l "$XDG_STATE_HOME" 2>/dev/null; finish' EXIT
 full 200

@@ -63,8 +63,7 @@ keys web1 Enter
 sees 'did not shut down' "the target does not go down by itself: a person decides"
 keys 3 Enter
 sees 'exit=1' "who gives up"
-seen
-says out 'target: in service as it was; source: not touched' "finds the target in service"
+sees 'target: in service as it was; source: not touched' "finds the target in service"
 snapshot "$work/after"
 diff "$work/moved" "$work/after" >"$work/out"
 ok $? "really all of it"

@@ -15,17 +15,6 @@ trap 'tmux -L "$screen" kill-server 2>/dev/null
 jobs=$XDG_STATE_HOME/vmferry/jobs
 T=$(date -u +%Y-%m-%dT%H:%M) # when all began; messages are of another time
 
-# within SECONDS COMMAND…: until it is true
-within() {
-    i=$(($1 * 20))
-    shift
-    until "$@"; do
-        i=$((i - 1))
-        [ $i -gt 0 ] || return 1
-        sleep 0.05
-    done
-}
-
 # ---- jobs
 
 # fake JOB VM: a job, from now on $D
@@ -44,13 +33,13 @@ run_fake() {
     echo '{"type":"start","time":"'$T':00Z","mode":"run","pid":1}' >>"$D/journal.jsonl"
     "$top_builddir/tests/e2e/fake-job" "$D" &
     fakes="$fakes $!"
-    within 10 test -S "$D/ctl" || echo "# no fake job at $D"
+    until_true test -S "$D/ctl" || echo "# no fake job at $D"
 }
 # stop_fake: it has ended, as its last line says
 stop_fake() {
     tail -n 1 "$D/events" >>"$D/journal.jsonl"
     : >"$D/stop"
-    within 10 test ! -e "$D/ctl"
+    until_true test ! -e "$D/ctl"
 }
 # tell LINE…: $D says it
 tell() {
@@ -75,8 +64,8 @@ progress() {
         ',"zero":9663676416,"wire":19327352832,"idle":0,'"$rates${2-}"'}}')"
 }
 copying() {
-    step preflight 'Check both clusters' begin 0
-    step preflight 'Check both clusters' done 1.2
+    step preflight 'Check source and target' begin 0
+    step preflight 'Check source and target' done 1.2
     note info 'disk data goes a1 -> b1 direct'
     step shutdown 'Shut the source VM down' begin 0
     step shutdown 'Shut the source VM down' done 5
@@ -105,10 +94,7 @@ end() {
 
 # at ROWS COLUMNS COMMAND: on a terminal of that size, which COMMAND finds so
 at() {
-    tmux -L "$screen" kill-server 2>/dev/null
-    screens=$((${screens:-0} + 1))
-    screen=vmferry-e2e-$$-$screens
-    tmux -L "$screen" -f /dev/null new-session -d -x "$2" -y "$1" "$3; echo exit=\$?; sleep 60"
+    at_terminal "$3" "$2" "$1"
 }
 # What differs from one time to the next: clocks, what goes on now, the graph.
 masked() {
@@ -128,7 +114,7 @@ shot() {
         masked
         cp "$work/out" "$want"
     fi
-    within 20 same_as "$want"
+    until_true same_as "$want"
     status=$?
     [ $status = 0 ] || diff "$want" "$work/out" >"$work/err"
     ok $status "$2"
@@ -142,15 +128,18 @@ whole() {
     esac
 }
 # focused PATTERN TEXT: the cursor is seen, and stands on a row with that
-focused() {
+cursor_on() {
     row=$(tmux -L "$screen" display-message -p '#{cursor_flag} #{cursor_y}')
     tmux -L "$screen" capture-pane -p | sed -n "$((${row#* } + 1))p" >"$work/out"
     [ "${row% *}" = 1 ] && grep -qE -- "$1" "$work/out"
+}
+focused() {
+    until_true cursor_on "$1"
     ok $? "$2"
 }
 # sent PATTERN TEXT: the job $D was told so
 sent() {
-    within 10 grep -qE -- "$1" "$D/commands"
+    until_true grep -qE -- "$1" "$D/commands"
     ok $? "$2"
 }
 title_is() {
@@ -164,7 +153,7 @@ copying
 run_fake
 at 24 80 "$vmferry attach $R"
 shot run "a job that copies"
-within 10 title_is 'web1: 62 % - vmferry'
+until_true title_is 'web1: 62 % - vmferry'
 ok $? "the terminal's title says how far it is"
 keys i
 shot run-details "i: a second line for each disk"
@@ -228,7 +217,7 @@ variant() {
 }
 variant 80x24 24 80 ''
 D=$A
-within 10 title_is 'web1: FAILED - vmferry'
+until_true title_is 'web1: FAILED - vmferry'
 ok $? "a job that failed is in the title"
 variant 60x16 16 60 ''
 variant 132x43 43 132 ''
@@ -250,15 +239,12 @@ ok $? "there are some"
 at 24 80 "$vmferry attach ${A##*/}"
 D=$A
 sees '> 3  not yet' "a question, the harmless answer in front"
-within 10 title_is 'web1: waits for an answer - vmferry'
+until_true title_is 'web1: waits for an answer - vmferry'
 ok $? "the title says so"
 pid=$(tmux -L "$screen" display-message -p '#{pane_pid}')
 pid=$(pgrep -P "$pid")
 tmux -L "$screen" kill-server
-gone() {
-    ! kill -0 "$pid" 2>/dev/null
-}
-within 10 gone
+until_true gone "$pid"
 ok $? "a terminal that is lost takes the screen along"
 at 24 80 "stty -g >$work/stty1; $vmferry attach ${A##*/}; code=\$?; stty -g >$work/stty2; (exit \$code)"
 sees '> 3  not yet' "it waits after the terminal was lost"
@@ -293,6 +279,7 @@ sent '"ask": *7, *"text": *"refresh"' "an answer is sent"
 at 24 80 "TERM=xterm-256color $vmferry attach --mouse ${A##*/}"
 sees '> 3  not yet' "with a mouse"
 is "$(tmux -L "$screen" display-message -p '#{mouse_any_flag}')" 1 "which is asked for"
+sees '4  give up' "its other answers"
 line=$(tmux -L "$screen" capture-pane -p | grep -n '4  give up' | sed 's/:.*//')
 click=$(printf '\033[<0;20;%dM\033[<0;20;%dm' "$line" "$line")
 keys -l "$click"
@@ -386,7 +373,7 @@ keys Escape
 D=$jobs/20261121-021405-000003
 ask_stop mail
 shot several-ask "one asks"
-within 10 title_is 'mail: waits for an answer - vmferry'
+until_true title_is 'mail: waits for an answer - vmferry'
 ok $? "also in the title"
 keys Down Enter
 sees 'db1: alpha -> beta' "Enter opens the one in front"

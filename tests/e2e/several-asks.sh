@@ -13,8 +13,8 @@ sees '[Pp]assword.*root@pam' "the password is asked for"
 keys -l "$(cat "$L/secret-alpha")"
 keys Enter
 sees 'Begin to move these 2 VMs' "then once whether to begin"
-says out 'Move web1 ' "after the plan of the one"
-says out 'Move stubborn ' "and of the other"
+sees 'Move web1 ' "after the plan of the one"
+sees 'Move stubborn ' "and of the other"
 keys y Enter
 sees 'Ready to shut down (web1|stubborn)' "one of them asks"
 first=$(sed -n 's/.*Ready to shut down \([a-z0-9]*\).*/\1/p' "$work/out" | head -n 1)
@@ -24,9 +24,8 @@ sees "Ready to shut down $second" "then the other"
 is "$(count_of 'Password of root@pam')" 1 "the password was asked for once for all"
 keys 2 Enter
 sees 'exit=4' "both wait, and nobody need stay"
-seen
-says out 'those that wait will begin. Come back with: vmferry attach batch-' "which is said"
-says out "^  web1 +running +vmferry attach" "of each"
+sees 'those that wait will begin. Come back with: vmferry attach batch-' "which is said"
+sees "^  web1 +running +vmferry attach" "of each"
 is "$(status alpha a1 100)$(status alpha a2 103)" runningrunning "both run still"
 batch=$(ls "$XDG_STATE_HOME/vmferry/batches")
 
@@ -34,8 +33,7 @@ at_terminal "'$vmferry' attach --plain '$batch'"
 sees 'Ready to shut down (web1|stubborn)' "who comes back is asked again"
 keys C-c
 sees 'exit=1' "^C in a question stops all of them"
-seen
-says out '^  web1 +stopped, put back' "the one"
-says out '^  stubborn +stopped, put back' "and the other"
+sees '^  web1 +stopped, put back' "the one"
+sees '^  stubborn +stopped, put back' "and the other"
 unchanged "and everything is put back"
 done_testing

@@ -7,21 +7,16 @@
 lab_up
 conf=$L/vmferry.conf
 
-# said_to_wait TEXT: what runs in the background says within half a minute that the job waits
+# said_to_wait TEXT: what runs in the background says that the job waits
 said_to_wait() {
-    i=0
-    until grep -q 'The job waits. Come back with' "$work/move.err" || [ $i = 300 ]; do
-        i=$((i + 1))
-        sleep 0.1
-    done
-    grep -q 'The job waits. Come back with' "$work/move.err"
+    until_true grep -q 'The job waits. Come back with' "$work/move.err"
     ok $? "$1"
 }
 
 # --- the terminal is lost, nobody is there, not yet, then go
 at_terminal "'$vmferry' move -c '$conf' --yes --wait-before-stop --wait-before-start alpha beta b1 local web1"
 sees 'Ready to shut down web1' "--yes does not answer whether it may be shut down"
-says out 'you are asked before it is shut down' "which was told"
+sees 'you are asked before it is shut down' "which was told"
 is "$(status alpha a1 100)" running "it runs still"
 on beta b1 'qm list' >"$work/out"
 says out 'web1--CREATING' "all that comes before is done"
@@ -39,8 +34,7 @@ at_terminal "'$vmferry' attach --plain"
 sees 'Ready to shut down web1' "who comes back is asked again"
 keys 2 Enter
 sees 'exit=4' "not yet: the job is left waiting"
-seen
-says out 'The job waits. Come back with' "and says how to come back"
+sees 'The job waits. Come back with' "and says how to come back"
 is "$(status alpha a1 100)" running "and it runs still"
 at_terminal "'$vmferry' attach --plain"
 sees 'Ready to shut down web1' "the question is still open"
@@ -92,7 +86,7 @@ keys 3 Enter
 sees 'exit=1' "the second one gives up"
 second=$screen screen=$first
 sees 'exit=1' "the first one needs no Enter to see it"
-says out 'No answer is needed' "and is told"
+sees 'No answer is needed' "and is told"
 tmux -L "$second" kill-server
 wait $front
 
@@ -102,4 +96,31 @@ move 0 "a VM that is stopped is not asked about" --wait-before-stop --wait-befor
 move 3 "a live migration has no start to wait for" --method=remote-migrate --wait-before-start \
     alpha beta b1 local web1
 says out 'STOP: --wait-before-start' "and says so"
+
+# --- paused while it waits: the VM is not down for as long as that lasts
+ctl alpha ha vm:100 started
+at_terminal "'$vmferry' move -c '$conf' --yes --wait-before-stop alpha beta b1 local web1"
+sees 'Ready to shut down web1' "a job waits"
+run 0 "it is paused meanwhile" pause
+keys 1 Enter
+sees 'web1 is not shut down: the job is paused' "the word to shut it down is not enough then"
+sees 'end the pause, and shut it down now' "the question tells what more it would mean"
+is "$(status alpha a1 100)" running "it runs still"
+ctl alpha fault slow PUT /cluster/ha/resources 4000
+keys 1 Enter
+until_true() {
+    i=0
+    until "$@"; do
+        i=$((i + 1))
+        [ $i -lt 300 ] || return 1
+        sleep 0.1
+    done
+}
+until_true grep -q '"key":"ha","state":"intent"' "$(job_dir)/journal.jsonl"
+ok $? "so it goes on"
+run 0 "paused once more, just before the shutdown" pause
+sees 'web1 is not shut down while the job is paused' "it is not shut down either"
+is "$(status alpha a1 100)" running "really"
+run 0 "it is continued" continue
+sees 'exit=0' "and comes to its end"
 done_testing

@@ -7,8 +7,7 @@
 lab_up
 conf=$L/vmferry.conf
 wizard() {
-    at_terminal "$vmferry -c $conf $*"
-    tmux -L "$screen" resize-window -x 80 -y 24
+    at_terminal "$vmferry -c $conf $*" 80 24
 }
 snapshot "$work/before"
 
@@ -89,20 +88,15 @@ keys Enter
 sees 'Are these right' "with a plan for each"
 sees 'clone1' "this one"
 sees 'move these 2 now' "and what there is to say when both are checked"
-i=0
-until seen; ! grep -q 'checking' "$work/out" || [ $i = 100 ]; do
-    i=$((i + 1))
-    sleep 0.1
-done
+sees_no 'checking' "once they are"
 keys Home Enter
 sees 'Move these 2' "which is asked about"
 keys 1 Enter
 sees 'old1' "both are followed"
-i=0
-until [ "$("$vmferry" jobs | grep -cE ' (done|moved) .*(clone1|old1)')" = 2 ] || [ $i = 100 ]; do
-    i=$((i + 1))
-    sleep 0.3
-done
+both_moved() {
+    [ "$("$vmferry" jobs | grep -cE ' (done|moved) .*(clone1|old1)')" = 2 ]
+}
+until_true both_moved
 "$vmferry" jobs >"$work/out" 2>&1
 is "$(grep -cE '(done|moved) .*(clone1|old1)' "$work/out")" 2 "and moved"
 tmux -L "$screen" kill-server

@@ -13,21 +13,14 @@ raw=$(image alpha a1 "$(config alpha a1 101 | sed -n 's/^scsi0: \([^,]*\).*/\1/p
 printf '\1' | dd of="$raw" bs=1 seek=3 conv=notrunc status=none
 on alpha a1 'qm start 101' # its guest writes all the time
 
-at_terminal "$vmferry -c $conf"
-tmux -L "$screen" resize-window -x 80 -y 24
+at_terminal "$vmferry -c $conf" 80 24
 sees '> Move VMs' "the first page"
 keys Enter
 sees '> alpha' "the source"
 keys Enter
 sees 'allthings' "its VMs"
 for vm in clone1 db1 old1; do
-    i=0
-    keys Home
-    until seen; grep -qE "^ *>.?.?$vm " "$work/out" || [ $i = 20 ]; do
-        keys Down
-        i=$((i + 1))
-        sleep 0.2
-    done
+    down_to "$vm " "$vm" # in the order of the list
     keys Space
 done
 sees '3 marked' "three are marked"
@@ -40,28 +33,15 @@ sees 'To which storage' "one storage"
 keys Enter
 sees 'Are these right' "each has a plan"
 sees 'vmbr1 +-> vmbr1' "with the networks of all"
-i=0
-until seen; ! grep -q 'checking' "$work/out" || [ $i = 150 ]; do
-    i=$((i + 1))
-    sleep 0.1
-done
-i=0
-until seen; grep -qE '^ *>.*vmbr1 +-> ' "$work/out" || [ $i = 25 ]; do
-    keys Down
-    i=$((i + 1))
-    sleep 0.2
-done
+sees_no 'checking' "once they are checked"
+down_to 'vmbr1 +-> ' "each has a row"
 keys Enter
 sees 'ridge' "one of which is changed"
 keys /
 keys -l vnet10
 keys Enter
 sees 'vmbr1 +-> vnet10' "for all of them"
-i=0
-until seen; ! grep -q 'checking' "$work/out" || [ $i = 150 ]; do
-    i=$((i + 1))
-    sleep 0.1
-done
+sees_no 'checking' "which are checked again"
 keys Home Enter
 sees 'Move these 3' "the start is asked about"
 keys 1 Enter
@@ -74,11 +54,10 @@ keys 4 Enter
 sees 'copied again .* ago' "which is done while it runs"
 is "$(status alpha a1 101)" running "still"
 keys 1 Enter
-i=0
-until [ "$("$vmferry" jobs | grep -cE ' (done|moved) ')" = 3 ] || [ $i = 200 ]; do
-    i=$((i + 1))
-    sleep 0.3
-done
+all_moved() {
+    [ "$("$vmferry" jobs | grep -cE ' (done|moved) ')" = 3 ]
+}
+until_true all_moved
 "$vmferry" jobs >"$work/out" 2>&1
 is "$(grep -cE ' (done|moved) .*(clone1|db1|old1)' "$work/out")" 3 "all three are moved"
 for vm in clone1 db1 old1; do

@@ -13,8 +13,7 @@ snapshot "$work/before"
 
 wizard() {
     presses=0
-    at_terminal "$vmferry -c $conf"
-    tmux -L "$screen" resize-window -x 80 -y 24
+    at_terminal "$vmferry -c $conf" 80 24
 }
 # instead TEXT: types it instead of what stands there
 instead() {
@@ -76,7 +75,7 @@ sees 'Network card net0' "each of which can be set"
 press Down Down Enter
 sees 'a new one' "its MAC address"
 choice 'a new one'
-sees 'MAC address +another one: [0-9A-F:]+' "becomes a new one"
+sees 'MAC address +another one: ([0-9A-F]{2}:){5}[0-9A-F]{2}' "becomes a new one"
 mac=$(sed -n 's/.*another one: \([0-9A-F:]*\).*/\1/p' "$work/out")
 press Escape
 sees 'vmbr0 tag 20: to which' "back"

@@ -9,8 +9,7 @@ snapshot "$work/before"
 conf=$L/vmferry.conf
 # wizard [OPTION…]: a terminal of 80 columns with the wizard on it
 wizard() {
-    at_terminal "stty -g >$work/stty1; $vmferry -c $conf $*; code=\$?; stty -g >$work/stty2; (exit \$code)"
-    tmux -L "$screen" resize-window -x 80 -y 24
+    at_terminal "stty -g >$work/stty1; $vmferry -c $conf $*; code=\$?; stty -g >$work/stty2; (exit \$code)" 80 24
 }
 
 wizard

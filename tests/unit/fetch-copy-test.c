@@ -48,9 +48,13 @@ static bool open_fetch(struct pair *p)
 
 static void set_faults(const char *text)
 {
-    vf_autofree char *path = path_of("faults");
+    vf_autofree char *path = path_of("faults"), *seen = path_of("faults.seen");
     vf_replace_file(path, text, strlen(text), 0600, NULL);
-    usleep(30000); /* it is looked at all the time */
+    for (int64_t end = vf_clock_ms() + 60000; vf_clock_ms() < end; usleep(2000)) {
+        vf_autofree char *now = vf_read_file(seen, 4096, NULL, NULL);
+        if (now && vf_streq(now, text))
+            break;
+    }
 }
 
 static void add_part(struct vf_recipe *r, bool remote, const char *name, uint64_t offset,
@@ -267,8 +271,6 @@ static void test_resume(void)
     set_faults("every 7 slow 20");
     /* the target commits what it has after a while, or when the pass fails */
     for (int change = 0; p.route && change < 2; change++) {
-        struct later l = {0};
-        (void)l;
         set_faults("down");
         ok(vf_copy_run(c, p.route, &r, &e) < 0 && vf_error_is_transient(e), "a host that is away");
         show(e);
@@ -393,9 +395,10 @@ static void test_carrier(void)
     ok(vf_streq(vf_route_text(vf_carrier_route(j.carrier)), "esxi -> b2 local"),
        "the data goes from here");
     struct vf_progress progress = {0};
+    _Atomic uint64_t rate = 3 * MIB; /* little is read until the kill, however late that comes */
     struct vf_copy_opts c = {.source = {recipe, "recipe", 0},
                              .target = {to, "raw", 0},
-                             .rate = 24 * MIB,
+                             .rate_now = &rate,
                              .verify = true,
                              .target_fresh = true,
                              .compress = OFF};
@@ -403,11 +406,12 @@ static void test_carrier(void)
     pthread_t t;
     pid_t pid = j.source->proc.pid; /* the thread may change it */
     pthread_create(&t, NULL, ride_main, &x);
-    int64_t end = vf_clock_ms() + 30000;
+    int64_t end = vf_clock_ms() + 60000;
     while (!progress.done && vf_clock_ms() < end)
         usleep(5000);
     uint64_t done = progress.done;
     kill(pid, SIGKILL);
+    rate = 0;
     pthread_join(t, NULL);
     show(x.e);
     ok(done && x.status == 0 && j.lost > 0 && j.logins == 2,
@@ -460,7 +464,8 @@ int main(void)
     vf_autofree char *built = vf_asprintf("%s/tests/unit/fake-fetch", build ? build : ".");
     fetch = realpath(built, NULL);
     conf = path_of("vmferry.conf");
-    vf_autofree char *ds = path_of("ds"), *faults = path_of("faults");
+    vf_autofree char *ds = path_of("ds"), *faults = path_of("faults"),
+                     *seen = path_of("faults.seen");
     static const char text[] =
         "clusters = ( { name = \"lab\"; type = \"esxi\"; url = \"https://192.0.2.1\"; } );\n";
     if (!fetch || mkdir(ds, 0700) < 0 ||
@@ -476,6 +481,7 @@ int main(void)
     drop_files();
     rmdir(ds);
     unlink(faults);
+    unlink(seen);
     unlink(conf);
     free(noted);
     free(conf);

@@ -236,7 +236,7 @@ static void test_limits(void)
 
     ok(ask(h, "GET", url, "/big", NULL, &text) == VF_E_CORRUPT, "an answer over the cap");
     ok(ask(h, "GET", url, "/headers", NULL, NULL) != VF_OK, "headers without end");
-    struct vf_http *impatient = open_http((struct vf_http_conf){.stall_ms = 1000}, NULL);
+    struct vf_http *impatient = open_http((struct vf_http_conf){.stall_ms = 3000}, NULL);
     site.posts = 0;
     ok(ask(impatient, "POST", url, "/hang", &a, NULL) == VF_E_NET && a.sent && site.posts == 1,
        "a silent server");

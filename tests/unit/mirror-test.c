@@ -7,8 +7,10 @@
 #include "xfer/mirror.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tap.h"
@@ -113,8 +115,12 @@ static void test_holder(void)
     ok(take(ours, 1000, false, false) == VF_MIRROR_OURS, "its holder takes it anew");
     put(ours, 19, NULL, &size, NULL);
     ok(is_left(), "silent for long enough, it is left");
-    put(ours, 19, NULL, &size, NULL);
-    ok(take(theirs, 60000, false, true) == VF_MIRROR_OTHER, "unless it speaks again");
+    enum vf_mirror_word word = VF_MIRROR_LEFT;
+    for (int i = 0; i < 20 && word == VF_MIRROR_LEFT; i++) { /* each may take longer than that */
+        put(ours, 19, NULL, &size, NULL);
+        word = take(theirs, 60000, false, false);
+    }
+    ok(word == VF_MIRROR_OTHER, "unless it speaks again");
     ok(is_left() && take(theirs, 60000, false, true) == VF_MIRROR_OURS, "then another may take it");
     ok(put(ours, 19, "mine\n", &size, NULL) == VF_MIRROR_OTHER, "which the first one notices");
     vf_autofree char *text = content("journal.jsonl");
@@ -130,8 +136,14 @@ static void test_holder(void)
 /* The host was booted since: it has been silent for as long as that is up. */
 static void test_boot(void)
 {
-    ok(take(ours, 1000 * 1000 * 1000, false, false) == VF_MIRROR_OURS,
-       "one who may be silent long");
+    struct timespec up;
+    clock_gettime(CLOCK_BOOTTIME, &up);
+    if (up.tv_sec > INT_MAX / 1000 - 60) {
+        skip("silent since the host was booted", "that is too long ago");
+        vf_mirror_release(NULL, job, ours, NULL, NULL);
+        return (void)take(theirs, 60000, false, true);
+    }
+    ok(take(ours, INT_MAX, false, false) == VF_MIRROR_OURS, "one who may be silent long");
     vf_autofree char *text = content("holder"), *path = vf_asprintf("%s/holder", dir);
     char *boot = strchr(strchr(text, ' ') + 1, ' ') + 1;
     boot[0] = boot[0] == 'a' ? 'b' : 'a';

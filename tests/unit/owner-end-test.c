@@ -61,21 +61,25 @@ static bool start_owner(const char *job, const char *epoch, const char *where, s
     return access(sock, F_OK) == 0;
 }
 
-/* The older start of the job found no room in /run, say. */
+/* The older start of the job found no room in /run, say. One that outranks us is left alone. */
 static void test_elsewhere(void)
 {
     vf_autofree char *job = vf_asprintf("elsewhere-%d", (int)getpid());
     struct {
-        const char *base;
+        const char *base, *epoch;
         bool ends;
         char *dir;
         struct vf_proc p;
-    } v[] = {{"/var/tmp", true, NULL, {0}}, {"/tmp", true, NULL, {0}}, {"/tmp", false, NULL, {0}}};
+    } v[] = {{"/var/tmp", "1", true, NULL, {0}},
+             {"/tmp", "1", true, NULL, {0}},
+             {"/tmp", "1", false, NULL, {0}},
+             {"/tmp", "3", false, NULL, {0}}};
     for (size_t i = 0; i < VF_COUNT(v); i++) {
         /* what another job's name only begins with is none of ours */
-        v[i].dir =
-            vf_asprintf("%s/vmferry-%s%s-1-%08zx", v[i].base, job, v[i].ends ? "" : "-other", i);
-        ok(start_owner(job, "1", v[i].dir, &v[i].p), "an owner in %s", v[i].dir);
+        bool other = !v[i].ends && vf_streq(v[i].epoch, "1");
+        v[i].dir = vf_asprintf("%s/vmferry-%s%s-%s-%08zx", v[i].base, job, other ? "-other" : "",
+                               v[i].epoch, i);
+        ok(start_owner(job, v[i].epoch, v[i].dir, &v[i].p), "an owner in %s", v[i].dir);
     }
     struct vf_mover_opts o = {.job = job, .epoch = 2, .mover = mover};
     vf_autoerror struct vf_error *e = NULL;

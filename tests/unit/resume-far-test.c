@@ -15,9 +15,35 @@ static void kill_all_logins(struct rig *r)
     signal_logins((const char *const[]){r->job, ""}, SIGKILL);
 }
 
+/* Sends SIGNAL to all that stands between the movers: the other host's sshd and its logins. */
+static void signal_link(int signal)
+{
+    DIR *d = opendir("/proc");
+    for (struct dirent *e; d && (e = readdir(d));) {
+        pid_t pid = (pid_t)strtol(e->d_name, NULL, 10), up = pid;
+        vf_autofree char *comm = pid > 1 ? of_process(pid, "comm") : vf_strdup("");
+        while (vf_starts(comm, "sshd") && up > 1 && up != node.sshd.pid)
+            up = parent_of(up);
+        if (up > 1 && up == node.sshd.pid)
+            kill(pid, signal);
+    }
+    if (d)
+        closedir(d);
+}
+
+/* The link is down, two times as long as a peer may be silent: nothing is refused or closed, it
+ * only does not arrive; then it goes on where it was, with what nobody waits for any more. */
+static void cut_link(struct rig *r)
+{
+    signal_link(SIGSTOP);
+    usleep((useconds_t)vf_clock_limit(VF_T_PEER_SILENCE) * 2000);
+    signal_link(SIGCONT);
+}
+
 static const struct kind kinds[] = {
     {"the session is killed", kill_session, true, true, false, KILLS},
     {"all connections are killed", kill_all_logins, true, false, true, FEW_KILLS},
+    {"the link is cut", cut_link, true, false, true, 1},
 };
 
 static unsigned routes_of(struct rig *r)

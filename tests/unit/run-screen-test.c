@@ -96,9 +96,9 @@ static void tell_start(struct vf_watch *w)
         "{\"type\":\"job\",\"time\":\"2026-11-21T02:14:00Z\",\"job\":\"20261121-021400-8d2a3e\","
         "\"vm\":\"web1\",\"source\":\"alpha\",\"target\":\"beta\"}",
         "{\"type\":\"phase\",\"time\":\"2026-11-21T02:14:00Z\",\"step\":\"preflight\","
-        "\"title\":\"Check both clusters\",\"state\":\"begin\",\"seconds\":0}",
+        "\"title\":\"Check source and target\",\"state\":\"begin\",\"seconds\":0}",
         "{\"type\":\"phase\",\"time\":\"2026-11-21T02:14:01Z\",\"step\":\"preflight\","
-        "\"title\":\"Check both clusters\",\"state\":\"done\",\"seconds\":1.2}",
+        "\"title\":\"Check source and target\",\"state\":\"done\",\"seconds\":1.2}",
         "{\"type\":\"note\",\"time\":\"2026-11-21T02:14:02Z\",\"level\":\"info\","
         "\"text\":\"disk data goes a1 -> b1 direct\"}",
         "{\"type\":\"phase\",\"time\":\"2026-11-21T02:14:03Z\",\"step\":\"shutdown\","

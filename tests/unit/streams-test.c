@@ -62,7 +62,7 @@ static bool stop(pid_t pid)
 
 static void *go_on(void *arg)
 {
-    usleep(200 * 1000);
+    usleep(1000 * 1000); /* whoever asks for the echo may be late */
     kill(*(pid_t *)arg, SIGCONT);
     return NULL;
 }

@@ -143,7 +143,7 @@ static void test_vm(void)
     is_str(vm->nics[2].model, "pcnet", "the tenth behind the second");
     is_str(vm->nics[1].model, "e1000", "what there is no such card of");
     ok(says(vm, "ethernet2.virtualDev", false) && says(vm, "serial0", false) &&
-           says(vm, "vtpm", false) && says(vm, "nvram", false) && !says(vm, "floppy0", false),
+           says(vm, "TPM", false) && says(vm, "nvram", false) && !says(vm, "floppy0", false),
        "what stays behind is listed");
 }
 
@@ -176,10 +176,35 @@ static void test_refused(void)
     stops("scsi0:0.present = \"FALSE\"\nscsi0:0.fileName = \"\"", NULL);
     stops("pciPassthru0.present = \"TRUE\"", "pciPassthru0");
     stops("checkpoint.vmState = \"\"", NULL);
-    stops("checkpoint.vmState = \"x.vmss\"", "checkpoint.vmState");
-    stops("encryption.keySafe = \"vmware:key\"", "encryption.keySafe");
+    stops("checkpoint.vmState = \"x.vmss\"", "x");
+    stops("encryption.keySafe = \"vmware:key\"", "x");
     stops("floppy0.present = \"TRUE\"\nparallel0.present = \"TRUE\"", NULL);
     stops("numvcpus = \"3\"\ncpuid.coresPerSocket = \"2\"", NULL);
+}
+
+/* Each card has a word that a bridge can be chosen for. */
+static void test_networks(void)
+{
+    static const char text[] =
+        "displayName = \"x\"\n"
+        "ethernet0.present = \"TRUE\"\nethernet0.networkName = \"VM Network\"\n"
+        "ethernet1.present = \"TRUE\"\nethernet1.opaqueNetwork.id = \"3f2a7c1e-11d2\"\n"
+        "ethernet1.opaqueNetwork.type = \"nsx.LogicalSwitch\"\n"
+        "ethernet2.present = \"TRUE\"\nethernet2.connectionType = \"nat\"\n"
+        "ethernet3.present = \"TRUE\"\n";
+    static const char *const names[] = {"VM Network", "3f2a7c1e-11d2", "nat", "bridged"};
+    vf_auto(vf_vmx_free) struct vf_vmx *x = parse(text);
+    vf_auto(vf_vm_free) struct vf_vm *vm = vf_esxi_describe(x, NULL);
+    ok(vm->n_nics == VF_COUNT(names), "all cards");
+    for (size_t i = 0; i < VF_COUNT(names) && i < vm->n_nics; i++)
+        is_str(vm->nics[i].bridge, names[i], "a card's network");
+    ok(!says(vm, "net0", false) && says(vm, "net1", false) && says(vm, "net2", false) &&
+           says(vm, "net3", false),
+       "what has no name is told of");
+    bool nsx = false;
+    for (size_t i = 0; i < vm->n_left_out; i++)
+        nsx = nsx || (strstr(vm->left_out[i].why, "NSX") && vm->left_out[i].there);
+    ok(nsx, "that it is of NSX, as something that will be there");
 }
 
 static void test_systems(void)
@@ -227,6 +252,7 @@ int main(void)
     test_encodings();
     test_vm();
     test_refused();
+    test_networks();
     test_systems();
     return done_testing();
 }

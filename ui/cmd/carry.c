@@ -143,7 +143,8 @@ static enum vf_exit begin(const struct vf_conf *conf, const struct vf_carry *o,
                           char **id, bool *stopped)
 {
     vf_autoerror struct vf_error *err = NULL;
-    vf_autofree char *question = vf_asprintf(_("Begin to move %s?"), p->plan->vm_name);
+    vf_autofree char *question = vf_asprintf(
+        p->source->guest ? _("Begin to import %s?") : _("Begin to move %s?"), p->plan->vm_name);
     if (!o->yes && !vf_tty_there()) {
         vf_say(stderr, _("vmferry: there is no terminal to ask on: give --yes\n"));
         return VF_EXIT_USAGE;
@@ -194,8 +195,9 @@ enum vf_exit vf_carry_out(const struct vf_conf *conf, const struct vf_carry *o,
         return VF_EXIT_DONE;
     if (o->only_check || o->dry_run) {
         if (!json)
-            puts(o->only_check ? _("Nothing stops this move; nothing was changed.")
-                               : _("Dry run: nothing was changed."));
+            puts(!o->only_check     ? _("Dry run: nothing was changed.")
+                 : p->source->guest ? _("Nothing stops this import; nothing was changed.")
+                                    : _("Nothing stops this move; nothing was changed."));
         return VF_EXIT_DONE;
     }
     return begin(conf, o, p, vm, cache, id ? id : &own, stopped);

@@ -12,6 +12,7 @@
 
 struct table {
     size_t columns; /* of the terminal; 0: none */
+    bool imports;   /* from another hypervisor */
     uint64_t speed;
     unsigned vms, movable, blocked;
     uint64_t bytes; /* of those that can be moved */
@@ -140,7 +141,15 @@ static void begin(void *opaque, const char *node, const char *storage)
 {
     struct table *t = opaque;
     vf_say(stdout, _("To node %s, storage %s; nothing is changed.\n"), node, storage);
-    put_row(t, _("VMID"), _("NAME"), _("HOW"), _("SIZE"), _("TIME"), _("WHAT BLOCKS A COPY"));
+    put_row(t, t->imports ? _("NO.") : _("VMID"), _("NAME"), _("HOW"), _("SIZE"), _("TIME"),
+            _("WHAT BLOCKS A COPY"));
+}
+
+/* Is SOURCE no Proxmox VE? */
+static bool is_import(const struct vf_conf *conf, const char *source)
+{
+    const struct vf_cluster_conf *c = vf_conf_cluster(conf, source, NULL);
+    return c && !vf_streq(c->type, "pve");
 }
 
 enum vf_exit vf_check_all(const struct vf_carry *o, const struct vf_move *move, uint64_t speed)
@@ -153,6 +162,7 @@ enum vf_exit vf_check_all(const struct vf_carry *o, const struct vf_move *move, 
     struct vf_asker asker = vf_tty_cache_asker(cache);
     struct table t = {.columns = vf_columns(1),
                       .speed = speed,
+                      .imports = is_import(conf, move->source),
                       .conf = o->forecast ? conf : NULL,
                       .asker = &asker};
     const struct vf_check_fns fns = {begin, on_vm, &t};
@@ -169,7 +179,8 @@ enum vf_exit vf_check_all(const struct vf_carry *o, const struct vf_move *move, 
     if (t.bytes > avail)
         vf_say(stdout, _("They do not all fit there.\n"));
     vf_say(stdout,
-           _("copy: shut down and copied; live: --method=remote-migrate. All of it for one: "
-             "vmferry move -n\n"));
+           t.imports ? _("copy: shut down and copied. All of it for one: vmferry import -n\n")
+                     : _("copy: shut down and copied; live: --method=remote-migrate. All of it for "
+                         "one: vmferry move -n\n"));
     return t.blocked ? VF_EXIT_STOPPED : VF_EXIT_DONE;
 }

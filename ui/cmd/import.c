@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/str.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -155,8 +156,14 @@ static enum vf_exit find_source(struct import *i, const char *word)
     i->source = realpath(word, NULL);
     if (i->source)
         return VF_EXIT_DONE;
-    vf_say(stderr, _("vmferry: %s is no file or directory, and no cluster of vmferry.conf\n"),
-           word);
+    bool path = strchr(word, '/');
+    vf_say(stderr,
+           path
+               ? _("vmferry: %s cannot be read (%s); nothing was changed. Give the path of a .vmx, "
+                   ".ovf or .ova file, or of a directory with some\n")
+               : _("vmferry: there is no %s in this directory (%s), and vmferry.conf has no such "
+                   "host; nothing was changed\n"),
+           word, strerror(errno));
     return VF_EXIT_USAGE;
 }
 

@@ -11,6 +11,7 @@
 #include "job/client.h"
 #include "job/job.h"
 #include "job/job_text.h"
+#include "job/stage.h"
 #include "job/state.h"
 #include "base/i18n.h"
 #include "base/str.h"
@@ -72,6 +73,7 @@ int vf_cmd_jobs(int argc, char **argv)
     }
     if (argc > 1)
         return show_report(argv[1]);
+    vf_stage_tidy();
     vf_autostrv char **ids = vf_job_ids(), **batches = vf_batch_ids();
     if (!ids[0])
         puts(_("There are no jobs."));

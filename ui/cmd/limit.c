@@ -4,6 +4,7 @@
 #include "ui/cmd/cmd.h"
 #include "ui/plain.h"
 #include "ui/say.h"
+#include "job/batch.h"
 #include "job/client.h"
 #include "job/job.h"
 #include "job/state.h"
@@ -15,50 +16,124 @@
 enum { ANSWER_MS = 10 * 1000 };
 
 static const char usage[] =
-    N_("usage: vmferry limit [JOB] MBPS|none\n\n"
+    N_("usage: vmferry limit [JOB|BATCH] MBPS|none\n\n"
        "Changes how fast a running job copies: at most MBPS Mbit/s, or as fast as it\n"
-       "goes. The job keeps it when it is interrupted and goes on later. JOB is an ID or\n"
-       "its beginning, and may be left out when only one job runs.\n");
+       "goes. The job keeps it when it is interrupted and goes on later. Of a batch it is\n"
+       "for all its jobs together, also those that have not begun. JOB and BATCH are an ID\n"
+       "or its beginning, and may be left out when only one job, or one batch, runs.\n");
 
-/* The one job that runs, or NULL with *err; caller frees. */
-static char *only_running(struct vf_error **err)
+/* What a command is about. */
+struct subject {
+    char *job, *batch; /* one of both */
+};
+
+static void subject_clear(struct subject *s)
 {
-    vf_autostrv char **ids = vf_job_ids();
-    char *found = NULL;
-    for (size_t i = 0; ids[i]; i++) {
-        vf_autofree char *dir = vf_job_dir(ids[i]);
-        if (!vf_job_is_locked(dir, NULL, NULL))
-            continue;
-        if (found) {
-            free(found);
-            vf_fail(err, VF_E_CONFLICT, _("several jobs run; name one (vmferry jobs lists them)"));
-            return NULL;
-        }
-        found = vf_strdup(ids[i]);
+    free(s->job);
+    free(s->batch);
+}
+
+#define autosubject __attribute__((cleanup(subject_clear)))
+
+static bool runs(const char *job)
+{
+    vf_autofree char *dir = vf_job_dir(job);
+    return vf_job_is_locked(dir, NULL, NULL);
+}
+
+/* The one job that runs, or the one batch of all that do. */
+static int only_running(struct subject *out, struct vf_error **err)
+{
+    vf_autostrv char **ids = vf_job_ids(), **running = vf_strv_new();
+    for (size_t i = 0; ids[i]; i++)
+        if (runs(ids[i]))
+            vf_strv_add(&running, ids[i]);
+    if (!running[0])
+        return vf_fail(err, VF_E_NOTFOUND, _("no job runs"));
+    vf_autofree char *batch = running[1] ? vf_batch_of(running[0]) : NULL;
+    for (size_t i = 1; running[i]; i++) {
+        vf_autofree char *other = vf_batch_of(running[i]);
+        if (!vf_streq(batch, other))
+            return vf_fail(err, VF_E_CONFLICT,
+                           _("several jobs run; name one (vmferry jobs lists them)"));
     }
-    if (!found)
-        vf_fail(err, VF_E_NOTFOUND, _("no job runs"));
-    return found;
+    if (batch)
+        out->batch = VF_STEAL(batch);
+    else
+        out->job = vf_strdup(running[0]);
+    return 0;
+}
+
+/* What REF names; NULL: what runs. */
+static int find(const char *ref, struct subject *out, struct vf_error **err)
+{
+    if (!ref)
+        return only_running(out, err);
+    vf_autoerror struct vf_error *why = NULL;
+    out->batch = vf_batch_resolve(ref, &why);
+    if (!out->batch && !why)
+        out->job = vf_job_resolve(ref, &why);
+    return why ? vf_fail_with(err, VF_STEAL(why)) : 0;
 }
 
 /* The socket of job ID, which has to run. */
 static struct vf_client *reach(const char *id, struct vf_error **err)
 {
-    vf_autofree char *dir = vf_job_dir(id);
-    if (vf_job_is_locked(dir, NULL, NULL))
+    if (runs(id))
         return vf_client_open(id, err);
     vf_fail(err, VF_E_NOTFOUND, _("job %s does not run"), id);
     return NULL;
 }
 
-static int set_rate(const char *id, uint64_t rate, struct vf_error **err)
+/* What is to become of a job: its rate, or its pause. */
+struct change {
+    int (*apply)(const struct change *c, const char *job, struct vf_error **err);
+    uint64_t rate;
+    bool pause;
+};
+
+/* All that run of BATCH; one that cannot be reached does not keep the others from it. One that ends
+ * meanwhile needs nothing any more. */
+static int change_batch(const char *batch, const struct change *c, struct vf_error **err)
 {
-    vf_auto(vf_client_free) struct vf_client *c = reach(id, err);
-    if (!c || vf_client_rate(c, rate, ANSWER_MS, err) < 0)
+    struct vf_batch_entry *v;
+    size_t n, found = 0;
+    bool begins;
+    int r = 0;
+    if (vf_batch_read(batch, &v, &n, &begins, err) < 0)
         return -1;
-    vf_autofree char *text = vf_plain_limit(rate);
+    for (size_t i = 0; i < n; i++) {
+        vf_autoerror struct vf_error *why = NULL;
+        if (v[i].state != VF_BATCH_RUNS)
+            continue;
+        found++;
+        if (c->apply(c, v[i].job, &why) < 0 && runs(v[i].job) && r == 0) {
+            vf_fail_with(err, VF_STEAL(why));
+            r = vf_fail_prefix(err, "%s", v[i].vm);
+        }
+    }
+    vf_batch_entries_free(v, n);
+    return found || r < 0 ? r : vf_fail(err, VF_E_NOTFOUND, _("no job of %s runs"), batch);
+}
+
+static int apply_rate(const struct change *c, const char *id, struct vf_error **err)
+{
+    vf_auto(vf_client_free) struct vf_client *client = reach(id, err);
+    if (!client || vf_client_rate(client, c->rate, ANSWER_MS, err) < 0)
+        return -1;
+    vf_autofree char *text = vf_plain_limit(c->rate);
     vf_say(stdout, "%s: %s\n", id, text);
     return 0;
+}
+
+static int set_rate(const struct subject *s, uint64_t rate, struct vf_error **err)
+{
+    struct change c = {.apply = apply_rate, .rate = rate};
+    if (s->job)
+        return apply_rate(&c, s->job, err);
+    /* first for those that begin from now on, so that none is missed */
+    return vf_batch_set_limit(s->batch, rate, &c.rate, err) < 0 ? -1
+                                                                : change_batch(s->batch, &c, err);
 }
 
 int vf_cmd_limit(int argc, char **argv)
@@ -76,28 +151,29 @@ int vf_cmd_limit(int argc, char **argv)
         return VF_EXIT_USAGE;
     }
     vf_autoerror struct vf_error *err = NULL;
-    vf_autofree char *id = argc == 3 ? vf_job_resolve(argv[1], &err) : only_running(&err);
-    if (!id || set_rate(id, mbps * VF_MBPS, &err) < 0) {
-        vf_plain_error(err);
-        return id ? VF_EXIT_FAILED : VF_EXIT_USAGE;
-    }
-    return VF_EXIT_DONE;
+    autosubject struct subject s = {0};
+    bool found = find(argc == 3 ? argv[1] : NULL, &s, &err) == 0;
+    if (found && set_rate(&s, mbps * VF_MBPS, &err) == 0)
+        return VF_EXIT_DONE;
+    vf_plain_error(err);
+    return found ? VF_EXIT_FAILED : VF_EXIT_USAGE;
 }
 
 static const char pause_usage[] =
-    N_("usage: vmferry pause [JOB]\n"
-       "       vmferry continue [JOB]\n\n"
-       "Copies nothing more until it is continued; all else stays as it is, also a VM that\n"
-       "is shut down. A job that is interrupted and goes on later copies again. JOB is an\n"
-       "ID or its beginning, and may be left out when only one job runs.\n");
+    N_("usage: vmferry pause [JOB|BATCH]\n"
+       "       vmferry continue [JOB|BATCH]\n\n"
+       "Copies nothing more until it is continued, and shuts no VM down; all else stays as\n"
+       "it is, also a VM that is shut down already. A job that is interrupted and goes on\n"
+       "later copies again. Of a batch all jobs that run. JOB and BATCH are an ID or its\n"
+       "beginning, and may be left out when only one job, or one batch, runs.\n");
 
-static int set_pause(const char *id, bool pause, struct vf_error **err)
+static int apply_pause(const struct change *c, const char *id, struct vf_error **err)
 {
-    vf_auto(vf_client_free) struct vf_client *c = reach(id, err);
-    if (!c || vf_client_pause(c, pause, ANSWER_MS, err) < 0)
+    vf_auto(vf_client_free) struct vf_client *client = reach(id, err);
+    if (!client || vf_client_pause(client, c->pause, ANSWER_MS, err) < 0)
         return -1;
-    vf_say(stdout, pause ? _("%s: paused; go on with vmferry continue\n") : _("%s: copies again\n"),
-           id);
+    vf_say(stdout,
+           c->pause ? _("%s: paused; go on with vmferry continue\n") : _("%s: copies again\n"), id);
     return 0;
 }
 
@@ -109,11 +185,13 @@ static int pause_command(int argc, char **argv, bool pause)
         return help ? VF_EXIT_DONE : VF_EXIT_USAGE;
     }
     vf_autoerror struct vf_error *err = NULL;
-    vf_autofree char *id = argc == 2 ? vf_job_resolve(argv[1], &err) : only_running(&err);
-    if (id && set_pause(id, pause, &err) == 0)
+    autosubject struct subject s = {0};
+    const struct change c = {.apply = apply_pause, .pause = pause};
+    bool found = find(argc == 2 ? argv[1] : NULL, &s, &err) == 0;
+    if (found && (s.job ? apply_pause(&c, s.job, &err) : change_batch(s.batch, &c, &err)) == 0)
         return VF_EXIT_DONE;
     vf_plain_error(err);
-    return id ? VF_EXIT_FAILED : VF_EXIT_USAGE;
+    return found ? VF_EXIT_FAILED : VF_EXIT_USAGE;
 }
 
 int vf_cmd_pause(int argc, char **argv)

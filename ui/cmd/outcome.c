@@ -41,6 +41,8 @@ static const char *result(const struct vf_outcome *o)
         return _("was moved already");
     if (o->waits)
         return _("waiting");
+    if (o->taken)
+        return _("taken over");
     if (o->code == VF_EXIT_INTERRUPTED && dir && vf_job_is_locked(dir, NULL, NULL))
         return _("running");
     if (o->test && o->code == VF_EXIT_DONE)
@@ -58,6 +60,8 @@ static char *next(const struct vf_outcome *o)
     vf_autofree char *dir = o->job ? vf_job_dir(o->job) : NULL;
     if (o->before)
         return vf_strdup("");
+    if (o->taken)
+        return vf_strdup(_("another machine has it"));
     if (o->waits) {
         vf_autofree char *batch = vf_batch_of(o->job);
         return vf_asprintf("vmferry attach %s", batch ? batch : o->job);
@@ -95,6 +99,7 @@ int vf_outcome_of_batch(const char *id, bool stopped, struct vf_outcome **v, siz
         o->vm = o->own;
         o->job = VF_STEAL(e->job);
         o->test = e->test;
+        o->taken = e->taken;
         o->waits = e->state == VF_BATCH_WAITS;
         o->code = e->state == VF_BATCH_ENDED  ? (int)e->code
                   : e->state == VF_BATCH_RUNS ? VF_EXIT_INTERRUPTED
@@ -122,6 +127,7 @@ json_t *vf_outcome_event(const struct vf_outcome *v, size_t n)
         json_object_set_new(vm, "result",
                             json_string(v[i].before     ? "moved before"
                                         : v[i].waits    ? "waiting"
+                                        : v[i].taken    ? "taken over"
                                         : v[i].code < 0 ? "not begun"
                                                         : "ended"));
         if (v[i].test)

@@ -15,6 +15,7 @@ struct vf_outcome {
     bool before;    /* it was moved already */
     bool test;      /* a rehearsal: what is done is no move */
     bool waits;     /* not begun, but it will be */
+    bool taken;     /* another machine has it now */
 };
 void vf_outcomes_free(struct vf_outcome *v, size_t n);
 

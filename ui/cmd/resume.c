@@ -189,7 +189,7 @@ static int no_way(const char *id, const struct vf_standing *s, bool undo)
     }
     if (s->unseen) {
         vf_autofree char *why = vf_escape(s->unseen);
-        vf_say(stderr, _("vmferry: %s\nNothing was changed; resume when both clusters answer.\n"),
+        vf_say(stderr, _("vmferry: %s\nNothing was changed; resume when source and target answer.\n"),
                why);
         return VF_EXIT_INTERRUPTED;
     }
@@ -379,7 +379,7 @@ static int show_interrupted(const struct vf_batch_entry *v, size_t n, const stru
     for (size_t i = 0; i < n; i++) {
         vf_autoerror struct vf_error *err = NULL;
         struct vf_standing s;
-        if (v[i].state != VF_BATCH_ENDED || v[i].code != VF_EXIT_INTERRUPTED)
+        if (v[i].state != VF_BATCH_ENDED || v[i].code != VF_EXIT_INTERRUPTED || v[i].taken)
             continue;
         vf_tty_cache_rewind(cache);
         if (vf_job_look(v[i].job, &asker, &s, &err) < 0) {

@@ -210,7 +210,7 @@ static int undo_batch(const char *batch, const struct options *o, struct vf_tty_
         if (v[i].state == VF_BATCH_RUNS)
             vf_say(stderr, _("%s: runs, and is left alone: vmferry attach %s\n"), v[i].vm,
                    v[i].job);
-        if (v[i].state != VF_BATCH_ENDED || v[i].code != VF_EXIT_INTERRUPTED)
+        if (v[i].state != VF_BATCH_ENDED || v[i].code != VF_EXIT_INTERRUPTED || v[i].taken)
             continue;
         vf_say(stdout, _("%s: undoing job %s\n"), v[i].vm, v[i].job);
         int code = undo(v[i].job, o, cache);

@@ -30,6 +30,7 @@ struct member {
     enum vf_batch_state state;
     enum vf_exit code;
     bool test;       /* a rehearsal */
+    bool taken;      /* by another machine */
     struct run *run; /* NULL: not reached */
     char *down;      /* how long the VM was down; NULL: not read yet */
 };
@@ -80,6 +81,7 @@ static void update(struct vf_overview *o, struct member *m, const struct vf_batc
     m->state = e->state;
     m->code = e->code;
     m->test = e->test;
+    m->taken = e->taken;
     if (m->state == VF_BATCH_RUNS)
         reach(o, m);
 }
@@ -376,6 +378,8 @@ static const char *state_text(const struct member *m)
         return _("not begun");
     if (is_done(m) && m->test)
         return _("tested");
+    if (m->state == VF_BATCH_ENDED && m->taken)
+        return _("taken over");
     if (m->state == VF_BATCH_ENDED)
         return (size_t)m->code < VF_COUNT(ends) ? _(ends[m->code]) : _("NEEDS A PERSON");
     if (w && w->ask)
@@ -534,7 +538,8 @@ int vf_overview_farewell(const struct vf_overview *o)
         int code = m->state == VF_BATCH_ENDED     ? (int)m->code
                    : m->state == VF_BATCH_SKIPPED ? -1
                                                   : VF_EXIT_INTERRUPTED;
-        v[i] = (struct vf_outcome){.vm = m->vm, .job = m->job, .code = code, .test = m->test};
+        v[i] = (struct vf_outcome){
+            .vm = m->vm, .job = m->job, .code = code, .test = m->test, .taken = m->taken};
         worst = code > worst ? code : worst;
     }
     if (o->over) {

@@ -85,8 +85,13 @@ static void put_verified(struct vf_buf *b, const json_t *r)
         const json_t *d = json_array_get(disks, i);
         vf_autofree char *text = vf_asprintf("%s: %s", vf_json_str(d, "slot"),
                                              vf_verified_text(vf_json_str(d, "verified_how")));
-        if (vf_json_true(d, "copied"))
-            put(b, i ? "" : _("verified"), text);
+        const json_t *check = json_object_get(d, "source_check");
+        vf_autofree char *proof = check ? vf_source_check_text(check) : NULL;
+        if (!vf_json_true(d, "copied"))
+            continue;
+        put(b, i ? "" : _("verified"), text);
+        if (proof)
+            put(b, "", proof);
     }
 }
 
@@ -100,6 +105,15 @@ static void put_list(struct vf_buf *b, const char *label, const json_t *list)
             put(b, i ? "" : label, json_string_value(json_array_get(list, i)));
 }
 
+/* What is to be done in it, one thing after the other. */
+static void put_checklist(struct vf_buf *b, const json_t *list)
+{
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        vf_autofree char *text = vf_asprintf("- %s", json_string_value(json_array_get(list, i)));
+        put(b, i ? "" : _("afterwards"), text);
+    }
+}
+
 /* What a person has to do, and what was left out. */
 static void put_by_hand(struct vf_buf *b, const json_t *r)
 {
@@ -111,7 +125,7 @@ static void put_by_hand(struct vf_buf *b, const json_t *r)
         put(b, i ? "" : _("not carried over"), text);
     }
     put_list(b, _("do by hand now"), all ? all : json_object_get(r, "todo"));
-    put_list(b, _("afterwards"), json_object_get(r, "checklist"));
+    put_checklist(b, json_object_get(r, "checklist"));
 }
 
 /* What of the service's ports was tried again at the target. */

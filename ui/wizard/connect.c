@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A cluster, or an ESXi host, is added: a form, a login, and whether it is to be kept. */
 #include "config.h"
+#include "ui/plan_text.h"
 #include "ui/wizard/parts.h"
 #include "conf/added.h"
 #include "base/i18n.h"
@@ -290,7 +291,7 @@ static void ask_keep(struct vf_wizard *w, const char *way)
     vf_autofree char *title = vf_asprintf(w->form_esxi ? _("Logged in. Keep the host %s?")
                                                        : _("Logged in. Keep the cluster %s?"),
                                           c->name);
-    vf_autofree char *safe = way ? vf_escape(way) : NULL;
+    vf_autofree char *safe = vf_way_shown(way, true);
     vf_autofree char *went = safe ? vf_asprintf(_("The login went %s.\n"), safe) : vf_strdup("");
     vf_autofree char *detail = vf_asprintf(_("%sIt is added to %s; what is there stays as it is."),
                                            went, w->hands.conf_path);

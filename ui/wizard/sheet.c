@@ -110,11 +110,10 @@ static void add_data(const struct vf_sheet *s, struct vf_list *l)
 {
     const struct vf_prepared *p = &s->seen->prepared;
     vf_autofree char *node = vf_escape(s->plan->target_node);
-    vf_autofree char *way = p->way ? vf_escape(p->way) : NULL;
-    vf_autofree char *short_way = way ? vf_strndup(way, strcspn(way, ":")) : NULL;
+    vf_autofree char *way = vf_way_shown(p->way, false);
     vf_sheet_add(l, VF_ROW(ROW_DATA, 0), _("Data"),
-                 vf_asprintf(_("via this machine%s%s; fastest on %s"), short_way ? ", " : "",
-                             short_way ? short_way : "", node));
+                 vf_asprintf(_("via this machine%s%s; fastest on %s"), way ? ", " : "",
+                             way ? way : "", node));
 }
 
 static void add_disk(const struct vf_sheet *s, struct vf_list *l, size_t i)
@@ -134,6 +133,23 @@ static void add_disk(const struct vf_sheet *s, struct vf_list *l, size_t i)
         vf_asprintf("-> %s %s%s%s", d->storage, d->format,
                     vf_streq(slot, d->slot) ? "" : _(", as "), vf_streq(slot, d->slot) ? "" : slot);
     r->cells[3] = vf_escape(to);
+}
+
+/* What the firmware remembers, and what Windows is shown: nothing is copied to those. */
+static void add_fresh(const struct vf_sheet *s, struct vf_list *l)
+{
+    vf_auto(vf_vm_free) struct vf_vm *vm =
+        vf_sheet_imports(s) ? vf_plan_apply(s->plan, vf_sheet_source(s), NULL, NULL) : NULL;
+    for (size_t i = 0; vm && i < vm->n_disks; i++) {
+        const struct vf_disk *d = &vm->disks[i];
+        if (!d->fresh)
+            continue;
+        vf_autofree char *size = vf_format_bytes(d->size), *to = vf_escape(d->storage);
+        struct vf_list_row *r = vf_list_add(l, VF_ROW(ROW_FRESH, i));
+        r->cells[0] = vf_asprintf(_("Disk %s"), d->slot);
+        r->cells[2] = vf_asprintf(_("%s, empty, made there"), size);
+        r->cells[3] = vf_asprintf("-> %s", to);
+    }
 }
 
 /* "vmbr5", "vmbr5 tag 20" */
@@ -229,6 +245,7 @@ void vf_sheet_fill(struct vf_wizard *w, struct vf_list *l, const struct vf_surve
     add_target(s, l);
     for (size_t i = 0; i < s->plan->n_disks; i++)
         add_disk(s, l, i);
+    add_fresh(s, l);
     for (size_t i = 0; i < s->plan->n_nics; i++)
         if (vf_sheet_first(s, i) == i)
             add_net(s, l, i);

@@ -2,6 +2,7 @@
 /* What is asked on the plan's page: new values, a file to save it in, the start. */
 #include "config.h"
 #include "ui/wizard/sheet.h"
+#include "ui/plan_text.h"
 #include "base/buf.h"
 #include "base/i18n.h"
 #include "base/str.h"
@@ -75,7 +76,7 @@ static void add_finding(struct vf_buf *b, const struct vf_finding *f)
 
 static void explain_data(struct vf_buf *b, const struct vf_sheet *s)
 {
-    vf_autofree char *way = s->seen->prepared.way ? vf_escape(s->seen->prepared.way) : NULL;
+    vf_autofree char *way = vf_way_shown(s->seen->prepared.way, true);
     vf_autofree char *node = vf_escape(s->plan->target_node);
     if (way)
         vf_buf_printf(b, _("The source is looked at %s.\n\n"), way);
@@ -105,7 +106,8 @@ void vf_sheet_explain(struct vf_wizard *w, size_t tag)
             &b, "%s\n\n%s\n", text,
             vf_sheet_imports(s)
                 ? _("Down is the time from the shutdown until the VM starts at the target. Disks "
-                    "of other hypervisors are read while the VM is down.")
+                    "of other hypervisors are read while the VM is down; how long that takes "
+                    "shows then.")
                 : _("Down is the time from the shutdown until the VM starts at the target. Raw "
                     "disks of a running VM are copied before the shutdown, and only what has "
                     "changed since is sent while it is down; disks of other formats are "

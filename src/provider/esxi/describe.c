@@ -27,14 +27,16 @@ enum {
     LAST_DRIVE = 3, /* ide3 */
 };
 
-static void VF_PRINTF(4, 5)
+static struct vf_left_out *VF_PRINTF(4, 5)
     leave_out(struct vf_vm *vm, bool stop, const char *what, const char *why, ...)
 {
     va_list ap;
     va_start(ap, why);
     vf_autofree char *text = vf_vasprintf(why, ap);
     va_end(ap);
-    vf_vm_leave_out(vm, what, text)->stop = stop;
+    struct vf_left_out *l = vf_vm_leave_out(vm, what, text);
+    l->stop = stop;
+    return l;
 }
 
 /* ---- name, processors, firmware ---- */
@@ -95,7 +97,8 @@ static void describe_processors(const struct vf_vmx *x, struct vf_vm *vm)
             vf_asprintf("%u processors are no whole number of sockets with %u cores each: it "
                         "gets %u sockets",
                         cpus, cores, cpus);
-        vf_vm_leave_out(vm, "cpuid.coresPerSocket", why)->minor = true;
+        struct vf_left_out *l = vf_vm_leave_out(vm, "cpuid.coresPerSocket", why);
+        l->minor = l->there = true;
     }
     vm->memory = vf_vmx_number(x, MOST_MEMORY, DEFAULT_MEMORY, "memSize") << 20;
 }
@@ -107,13 +110,14 @@ static void describe_firmware(const struct vf_vmx *x, struct vf_vm *vm)
     vf_opts_set(&vm->opts, "bios", efi ? "ovmf" : "seabios");
     if (efi)
         leave_out(vm, false, "nvram",
-                  "the firmware's boot entries stay behind: should it not boot, choose the "
-                  "loader in the firmware's menu once");
+                  N_("the firmware's boot entries stay behind: should it not boot, choose the "
+                     "loader in the firmware's menu once"))
+            ->there = true;
     vm->secure_boot = efi && vf_vmx_true(x, false, "uefi.secureBoot.enabled");
     if (vm->secure_boot)
-        leave_out(vm, false, "uefi.secureBoot.enabled",
-                  "Secure Boot is on with Microsoft's keys; keys of your own are to be enrolled "
-                  "again");
+        leave_out(vm, false, "Secure Boot",
+                  N_("it is on with Microsoft's keys; keys of your own are to be enrolled again"))
+            ->there = true;
 }
 
 /* ---- disks and drives ---- */
@@ -141,13 +145,14 @@ static const char *refused(const struct vf_vmx *x, const struct unit *u)
     const char *shared = vf_vmx_get(x, "%s%u.sharedBus", u->bus, u->controller);
     const char *sharing = vf_vmx_get(x, "%s.sharing", u->name);
     if (says(type, "rawDisk") || says(type, "scsi-passthru"))
-        return "a raw device mapping: its data is on a LUN, not in a file; attach the LUN to the "
-               "new VM, or turn the disk into a virtual one first";
+        return N_(
+            "a raw device mapping: its data is on a LUN, not in a file; attach the LUN to the "
+            "new VM, or turn the disk into a virtual one first");
     if ((shared && !says(shared, "none")) || says(sharing, "multi-writer"))
-        return "shared with other VMs: a copy would part from theirs";
+        return N_("shared with other VMs: a copy would part from theirs");
     if (says(vf_vmx_get(x, "%s.mode", u->name), "independent-nonpersistent"))
-        return "it forgets what is written at each power off (independent-nonpersistent): make "
-               "it persistent first, knowing what is on it";
+        return N_("it forgets what is written at each power off (independent-nonpersistent): make "
+                  "it persistent first, knowing what is on it");
     return NULL;
 }
 
@@ -162,9 +167,9 @@ static void add_disk(const struct vf_vmx *x, const struct unit *u, const char *d
     const char *file = vf_vmx_get(x, "%s.fileName", u->name);
     const char *why = refused(x, u);
     if (vm->n_disks > LAST_SLOT)
-        why = "Proxmox VE has room for 31 SCSI disks";
+        why = N_("Proxmox VE has room for 31 SCSI disks");
     if (!file || !*file)
-        why = why ? why : "the VM has this disk, but its file is not named";
+        why = why ? why : N_("the VM has this disk, but its file is not named");
     if (why) {
         leave_out(vm, true, u->name, "%s", why);
         return;
@@ -180,7 +185,7 @@ static void add_drive(const struct vf_vmx *x, const struct unit *u, struct vf_vm
     const char *file = vf_vmx_get(x, "%s.fileName", u->name);
     bool image = says(vf_vmx_get(x, "%s.deviceType", u->name), "cdrom-image");
     if (vm->n_cdroms > LAST_DRIVE) {
-        leave_out(vm, false, u->name, "one CD drive too many for the IDE bus");
+        leave_out(vm, false, u->name, N_("one CD drive too many for the IDE bus"));
         return;
     }
     struct vf_cdrom *c = vf_vm_add_cdrom(vm);
@@ -225,6 +230,33 @@ static char *upper(const char *s)
     return copy;
 }
 
+/* Each card has some word for its network, for a bridge is to be chosen for it. */
+static void describe_network(const struct vf_vmx *x, unsigned i, struct vf_vm *vm, struct vf_nic *n)
+{
+    /* of a distributed switch's port group only the key is here; vCenter knows the name */
+    static const char *const names[] = {"dvs.portgroupId", "networkName"};
+    vf_autofree char *what = vf_asprintf("net%u", n->index);
+    for (size_t k = 0; k < VF_COUNT(names) && !n->bridge; k++) {
+        const char *name = vf_vmx_get(x, "ethernet%u.%s", i, names[k]);
+        n->bridge = name && *name ? vf_strdup(name) : NULL;
+    }
+    const char *nsx = vf_vmx_get(x, "ethernet%u.opaqueNetwork.id", i);
+    if (!n->bridge && nsx && *nsx) {
+        n->bridge = vf_strdup(nsx);
+        leave_out(vm, false, what,
+                  N_("its network is one of NSX, known here by its ID alone: nothing tells which "
+                     "bridge and VLAN it was; choose them"))
+            ->there = true;
+    }
+    if (n->bridge)
+        return;
+    /* VMware Workstation's have kinds instead of names */
+    const char *kind = vf_vmx_get(x, "ethernet%u.connectionType", i);
+    n->bridge = vf_strdup(kind && *kind ? kind : "bridged");
+    leave_out(vm, false, what, N_("its network has no name there: choose its bridge"))->there =
+        true;
+}
+
 static void describe_cards(const struct vf_vmx *x, struct vf_vm *vm)
 {
     for (unsigned i = 0; i < MOST_NICS; i++) {
@@ -243,12 +275,11 @@ static void describe_cards(const struct vf_vmx *x, struct vf_vm *vm)
         if (!n->model) {
             n->model = vf_strdup("e1000");
             vf_autofree char *what = vf_asprintf("ethernet%u.virtualDev", i);
-            leave_out(vm, false, what, "there is no card like %s: it gets an e1000", device);
+            leave_out(vm, false, what, "there is no card like %s: it gets an e1000", device)
+                ->there = true;
         }
         n->mac = upper((fixed || !made) && given ? given : made);
-        /* of a distributed switch's port group only the key is here; vCenter knows the name */
-        const char *key = vf_vmx_get(x, "ethernet%u.dvs.portgroupId", i);
-        n->bridge = vf_strdup(key && *key ? key : vf_vmx_get(x, "ethernet%u.networkName", i));
+        describe_network(x, i, vm, n);
         n->link_down = !vf_vmx_true(x, true, "ethernet%u.startConnected", i);
     }
 }
@@ -285,14 +316,15 @@ static void describe_devices(const struct vf_vmx *x, struct vf_vm *vm)
         if (n++ < SERIAL_PORTS)
             vf_opts_set(&vm->opts, port, "socket");
         leave_out(vm, false, what,
-                  n > SERIAL_PORTS ? "Proxmox VE has four serial ports"
-                                   : "it becomes a socket at the target node");
+                  n > SERIAL_PORTS ? N_("Proxmox VE has four serial ports")
+                                   : N_("it becomes a socket at the target node"))
+            ->there = n <= SERIAL_PORTS;
     }
     vm->tpm = vf_vmx_true(x, false, "vtpm.present");
     if (vm->tpm)
-        leave_out(vm, false, "vtpm",
-                  "what the TPM holds stays behind: have the recovery keys at hand (BitLocker), "
-                  "or suspend the protection before the move");
+        leave_out(vm, false, "TPM",
+                  N_("what it holds stays behind: have the recovery keys at hand (BitLocker), or "
+                     "suspend the protection while it still runs there"));
 }
 
 /* Nothing of such a VM is what its next start would see. */
@@ -302,12 +334,11 @@ static void describe_state(const struct vf_vmx *x, struct vf_vm *vm)
                                             "encryption.data", "dataFileKey"};
     const char *memory = vf_vmx_get(x, "checkpoint.vmState");
     if (memory && *memory)
-        leave_out(vm, true, "checkpoint.vmState",
-                  "it is suspended: resume it and shut it down first");
+        leave_out(vm, true, vm->name, N_("it is suspended: resume it and shut it down first"));
     for (size_t i = 0; i < VF_COUNT(encrypted); i++)
         if (vf_vmx_get(x, "%s", encrypted[i])) {
-            leave_out(vm, true, encrypted[i],
-                      "it is encrypted: decrypt it at the host first (storage policy)");
+            leave_out(vm, true, vm->name,
+                      N_("it is encrypted: decrypt it at the host first (storage policy)"));
             return;
         }
 }

@@ -87,7 +87,7 @@ int vf_esxi_vms(struct vf_provider *p, struct vf_vm ***out, size_t *n, struct vf
 int vf_esxi_outline(struct vf_provider *p, const struct vf_vm *listed, struct vf_outline *out,
                     struct vf_error **err);
 struct vf_vm *vf_esxi_describe_vm(struct vf_provider *p, unsigned id, struct vf_error **err);
-char *vf_esxi_notes(struct vf_provider *p, unsigned id, struct vf_error **err);
+char *vf_esxi_notes(struct vf_provider *p, unsigned id, char **digest, struct vf_error **err);
 int vf_esxi_state(struct vf_provider *p, const char *node, unsigned id, enum vf_vm_state *out,
                   struct vf_error **err);
 int vf_esxi_addresses(struct vf_provider *p, const struct vf_vm *vm, char ***out,
@@ -107,5 +107,9 @@ int vf_esxi_volume(struct vf_provider *p, const char *node, const char *volume,
                    struct vf_volume *out, struct vf_error **err);
 char *vf_esxi_hash(struct vf_provider *p, const char *node, const char *volume, uint64_t n,
                    uint64_t offset, bool *by_host, struct vf_error **err);
+
+/* holes.c: as in provider.h. */
+char *vf_esxi_without_holes(struct vf_provider *p, const char *node, const char *volume,
+                            const char *path, uint64_t *bytes);
 
 #endif

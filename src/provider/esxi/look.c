@@ -113,14 +113,16 @@ int vf_esxi_vms(struct vf_provider *p, struct vf_vm ***out, size_t *n, struct vf
 
 /* ---- one VM ---- */
 
-static void VF_PRINTF(4, 5)
+static struct vf_left_out *VF_PRINTF(4, 5)
     leave_out(struct vf_vm *vm, bool stop, const char *what, const char *why, ...)
 {
     va_list ap;
     va_start(ap, why);
     vf_autofree char *text = vf_vasprintf(why, ap);
     va_end(ap);
-    vf_vm_leave_out(vm, what, text)->stop = stop;
+    struct vf_left_out *l = vf_vm_leave_out(vm, what, text);
+    l->stop = stop;
+    return l;
 }
 
 static struct vf_vm *read_vmx(struct vf_esxi *e, const struct vf_esxi_row *row,
@@ -143,6 +145,14 @@ static const struct vf_esxi_portgroup *group_of(const struct vf_esxi_portgroup *
     return NULL;
 }
 
+static bool is_told(const struct vf_vm *vm, const char *what)
+{
+    for (size_t i = 0; i < vm->n_left_out; i++)
+        if (vf_streq(vm->left_out[i].what, what))
+            return true;
+    return false;
+}
+
 /* Names of port groups of distributed switches, and VLAN tags, are not in a VMX file. */
 static void tag_cards(struct vf_esxi *e, struct vf_vm *vm)
 {
@@ -163,21 +173,26 @@ static void tag_cards(struct vf_esxi *e, struct vf_vm *vm)
         }
         vf_autofree char *what = vf_asprintf("net%u", nic->index);
         vf_autofree char *group = vf_escape(nic->bridge ? nic->bridge : "?");
+        if (is_told(vm, what)) /* it is no port group */
+            continue;
         if (vlan == ALL_VLANS)
             leave_out(vm, false, what,
                       "port group %s brings it all VLANs: a bridge that is VLAN-aware does the "
                       "same, without a tag",
-                      group);
+                      group)
+                ->there = true;
         else if (!g && nic->bridge && vf_starts(nic->bridge, "dvportgroup-"))
             leave_out(vm, false, what,
                       "its network is port group %s of a distributed switch, whose name and VLAN "
                       "only vCenter knows: choose the bridge by this key, and set the tag when it "
                       "needs one",
-                      group);
+                      group)
+                ->there = true;
         else
             leave_out(vm, false, what,
                       "the VLAN of port group %s is not known: set the tag when it needs one",
-                      group);
+                      group)
+                ->there = true;
     }
     vf_esxi_portgroups_free(v, n);
 }
@@ -269,13 +284,15 @@ int vf_esxi_outline(struct vf_provider *p, const struct vf_vm *listed, struct vf
 
 /* ---- what is true of it now ---- */
 
-char *vf_esxi_notes(struct vf_provider *p, unsigned id, struct vf_error **err)
+char *vf_esxi_notes(struct vf_provider *p, unsigned id, char **digest, struct vf_error **err)
 {
     struct vf_esxi_way *w = vf_esxi_of(p)->way;
     struct vf_esxi_now now = {0};
     char *text = NULL;
     if (w->ops->now(w, id, &now, err) == 0)
         text = now.annotation ? VF_STEAL(now.annotation) : vf_strdup("");
+    if (text && digest)
+        *digest = VF_STEAL(now.digest);
     vf_esxi_now_clear(&now);
     return text;
 }

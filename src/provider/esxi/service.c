@@ -12,20 +12,28 @@ static bool by_api(const struct vf_esxi *e)
     return vf_streq(e->way->ops->name, "api");
 }
 
+/* Both halves are translated where they are shown: see vf_way_shown(). */
+static char *with_why(const struct vf_esxi *e, const char *why)
+{
+    const char *way = by_api(e) ? N_("by the API") : N_("by SSH");
+    return why ? vf_asprintf("%s: %s", way, why) : vf_strdup(way);
+}
+
 char *vf_esxi_way_text(struct vf_provider *p)
 {
     struct vf_esxi *e = vf_esxi_of(p);
     const char *version = e->way->ops->version(e->way);
     if (p->conf->way)
-        return vf_strdup(by_api(e) ? "by the API: as configured" : "by SSH: as configured");
+        return with_why(e, N_("as configured"));
     if (!by_api(e))
-        return vf_strdup("by SSH: its API does not answer");
+        return with_why(e, N_("its API does not answer"));
     if (e->way->ops->lacks(e->way))
-        return vf_strdup("by the API: its licence lets nobody change anything that way");
+        return with_why(e, N_("its licence lets nobody change anything that way"));
     /* "VMware ESXi 7.0.3 build-21424296": the build helps nobody choose a VM */
     const char *build = version ? strstr(version, " build") : NULL;
     size_t n = build ? (size_t)(build - version) : version ? strlen(version) : 0;
-    return n ? vf_asprintf("by the API: %.*s", (int)n, version) : vf_strdup("by the API");
+    vf_autofree char *name = n ? vf_strndup(version, n) : NULL;
+    return with_why(e, name);
 }
 
 int vf_esxi_ssh_service(struct vf_provider *p, const char *node, struct vf_error **err)

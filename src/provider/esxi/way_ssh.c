@@ -166,7 +166,7 @@ int vf_esxi_ssh_fail(const struct vf_esxi_said *said, const char *what, struct v
 /* What the host is and has, looked at once. */
 static int look(struct vf_esxi_ssh *s, struct vf_error **err)
 {
-    static const char script[] = "for t in vim-cmd dd stat sha256sum md5sum; do\n"
+    static const char script[] = "for t in vim-cmd dd stat sha256sum md5sum vmkfstools; do\n"
                                  "    if command -v $t >/dev/null 2>&1; then echo \"has $t\"; fi\n"
                                  "done\n"
                                  "echo \"node $(hostname 2>/dev/null)\"\n"
@@ -179,6 +179,7 @@ static int look(struct vf_esxi_ssh *s, struct vf_error **err)
     vf_esxi_said_free(&said);
     l->sha256 = vf_strv_has(lines, "has sha256sum");
     l->md5 = vf_strv_has(lines, "has md5sum");
+    l->vmkfstools = vf_strv_has(lines, "has vmkfstools");
     for (char **k = lines; *k; k++) {
         if (vf_starts(*k, "version ") && (*k)[8])
             l->version = vf_escape(*k + 8);
@@ -290,6 +291,7 @@ static const struct vf_esxi_way_ops ops = {
     .stat = vf_esxi_ssh_stat,
     .read = vf_esxi_ssh_read,
     .sha256 = vf_esxi_ssh_sha256,
+    .holes = vf_esxi_ssh_holes,
     .lacks = ssh_lacks,
     .power = vf_esxi_ssh_power,
     .annotate = no_annotate,

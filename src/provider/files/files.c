@@ -6,6 +6,7 @@
 #include "provider/absent.h"
 #include "disk/recipe.h"
 #include "base/buf.h"
+#include "base/i18n.h"
 #include "base/log.h"
 #include "base/str.h"
 
@@ -210,12 +211,12 @@ static void add_words(const struct vf_package *p, struct vf_vm *vm)
 {
     if (p->ovf && !p->manifest)
         vf_vm_leave_out(vm, base_of(p->path),
-                        "it has no checksums (no .mf file): nothing tells whether its files are as "
-                        "they were exported")
+                        N_("it has no checksums (no .mf file): nothing tells whether its files are "
+                           "as they were exported"))
             ->there = true;
     if (p->certified) {
         struct vf_left_out *l =
-            vf_vm_leave_out(vm, base_of(p->path), "its signature (.cert) is not checked");
+            vf_vm_leave_out(vm, base_of(p->path), N_("its signature (.cert) is not checked"));
         l->minor = l->there = true;
     }
 }
@@ -240,7 +241,7 @@ static struct vf_vm *describe(struct vf_provider *p, unsigned id, struct vf_erro
     return vm;
 }
 
-static char *notes(struct vf_provider *p, unsigned id, struct vf_error **err)
+static char *notes(struct vf_provider *p, unsigned id, char **digest, struct vf_error **err)
 {
     const struct entry *e = entry_of(p, id, err);
     const char *text = e && e->vm ? e->vm->description : NULL;

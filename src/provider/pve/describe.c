@@ -141,7 +141,7 @@ int vf_pve_outline(struct vf_provider *p, const struct vf_vm *listed, struct vf_
     return 0;
 }
 
-char *vf_pve_notes(struct vf_provider *p, unsigned id, struct vf_error **err)
+char *vf_pve_notes(struct vf_provider *p, unsigned id, char **digest, struct vf_error **err)
 {
     struct vf_pve_client *c = vf_pve_of(p);
     vf_autojson json_t *entry = vf_pve_find(c, id, err);
@@ -154,5 +154,7 @@ char *vf_pve_notes(struct vf_provider *p, unsigned id, struct vf_error **err)
     vf_autofree char *path = vf_pve_path(vf_json_text(entry, "node"), "/qemu/%u/config", id);
     vf_autojson json_t *config = vf_pve_object(c, path, err);
     const char *text = vf_json_text(config, "description");
+    if (digest)
+        *digest = vf_strdup(vf_json_text(config, "digest"));
     return config ? vf_strdup(text ? text : "") : NULL;
 }

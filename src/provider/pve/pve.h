@@ -49,7 +49,7 @@ int vf_pve_free_id(struct vf_provider *p, unsigned wanted, unsigned *out, struct
 struct vf_vm *vf_pve_describe(struct vf_provider *p, unsigned id, struct vf_error **err);
 int vf_pve_outline(struct vf_provider *p, const struct vf_vm *listed, struct vf_outline *out,
                    struct vf_error **err);
-char *vf_pve_notes(struct vf_provider *p, unsigned id, struct vf_error **err);
+char *vf_pve_notes(struct vf_provider *p, unsigned id, char **digest, struct vf_error **err);
 /* pending.c: each change that waits for the VM's next start, as something that stops a move. */
 int vf_pve_note_pending(struct vf_pve_client *c, struct vf_vm *vm, struct vf_error **err);
 /* fit.c */

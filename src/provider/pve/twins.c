@@ -12,10 +12,18 @@
 
 enum { MAX_LOOKED_AT = 2000 };
 
-static void add(struct vf_twins *t, const json_t *guest, const struct vf_nic *nic,
-                const char *bridge, const char *tag)
+/* Of one that was made a moment ago the list has no name yet. */
+static const char *name_of(const json_t *guest, const json_t *config)
 {
     const char *name = vf_json_text(guest, "name");
+    name = name ? name : vf_json_text(config, "name");
+    return name ? name : vf_json_text(config, "hostname"); /* a container's */
+}
+
+static void add(struct vf_twins *t, const json_t *guest, const json_t *config,
+                const struct vf_nic *nic, const char *bridge, const char *tag)
+{
+    const char *name = name_of(guest, config);
     struct vf_twin *x = vf_grow(&t->v, &t->n, sizeof *t->v);
     uint64_t vlan = 0;
     if (tag)
@@ -30,14 +38,15 @@ static void add(struct vf_twins *t, const json_t *guest, const struct vf_nic *ni
 
 /* "virtio=MAC,bridge=…" of a VM, "name=eth0,hwaddr=MAC,…" of a container. */
 static void compare_nic(struct vf_twins *t, const struct vf_vm *vm, const json_t *guest,
-                        const char *value)
+                        const json_t *config, const char *value)
 {
     struct vf_opts o = {0};
     if (vf_propstr_parse(value, "model", &o, NULL) == 0)
         for (size_t i = 0; i < vm->n_nics; i++)
             for (size_t k = 0; vm->nics[i].mac && k < o.n; k++)
                 if (!strcasecmp(o.v[k].value, vm->nics[i].mac))
-                    add(t, guest, &vm->nics[i], vf_opts_get(&o, "bridge"), vf_opts_get(&o, "tag"));
+                    add(t, guest, config, &vm->nics[i], vf_opts_get(&o, "bridge"),
+                        vf_opts_get(&o, "tag"));
     vf_opts_free(&o);
 }
 
@@ -48,11 +57,11 @@ static void compare(struct vf_twins *t, const struct vf_vm *vm, const json_t *gu
     json_t *value;
     json_object_foreach ((json_t *)config, key, value)
         if (vf_starts(key, "net") && key[3] >= '0' && key[3] <= '9' && json_is_string(value))
-            compare_nic(t, vm, guest, json_string_value(value));
+            compare_nic(t, vm, guest, config, json_string_value(value));
     struct vf_opts o = {0};
     if (vm->uuid && smbios && vf_propstr_parse(smbios, NULL, &o, NULL) == 0 &&
         vf_opts_get(&o, "uuid") && !strcasecmp(vf_opts_get(&o, "uuid"), vm->uuid))
-        add(t, guest, NULL, NULL, NULL);
+        add(t, guest, config, NULL, NULL, NULL);
     vf_opts_free(&o);
 }
 
