@@ -220,6 +220,7 @@ static void add_disks(struct vf_buf *b, const json_t *disks)
                 {"zero", N_("skipped (zeroes)"), false},
                 {"unread", N_("of these not read"), true},
                 {"same", N_("there already"), false},
+                {"again", N_("compared again"), true},
                 {"verified", N_("verified"), false}};
     uint64_t total[VF_COUNT(sums)] = {0};
     size_t n = json_array_size(disks), copied = 0;

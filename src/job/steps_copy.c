@@ -81,11 +81,12 @@ int vf_job_source_down(struct vf_job *job, struct vf_error **err)
 
 static json_t *result_json(const struct vf_copy_result *r, double seconds)
 {
-    return json_pack("{s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s?, s:s?, s:s?}", "seconds",
-                     seconds, "size", (json_int_t)r->size, "read", (json_int_t)r->read, "sent",
-                     (json_int_t)r->sent, "zero", (json_int_t)r->zero, "same", (json_int_t)r->same,
-                     "committed", (json_int_t)r->committed, "verified", (json_int_t)r->verified,
-                     "wire", (json_int_t)r->wire, "source_hash", r->source_hash, "target_hash",
+    return json_pack("{s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s?, s:s?, s:s?}",
+                     "seconds", seconds, "again", (json_int_t)r->again, "size", (json_int_t)r->size,
+                     "read", (json_int_t)r->read, "sent", (json_int_t)r->sent, "zero",
+                     (json_int_t)r->zero, "same", (json_int_t)r->same, "committed",
+                     (json_int_t)r->committed, "verified", (json_int_t)r->verified, "wire",
+                     (json_int_t)r->wire, "source_hash", r->source_hash, "target_hash",
                      r->target_hash, "verified_how", r->verified_how);
 }
 
@@ -245,6 +246,12 @@ static int after_copy(struct disk_copy *c, struct vf_error **err)
         vf_job_done(job, c->key, result_json(r, seconds), err) < 0)
         return -1;
     vf_copy_forget(c->mark);
+    vf_autofree char *again = vf_format_bytes(r->again);
+    if (r->again)
+        vf_job_note(job, "info",
+                    _("%s: %s that were copied before have been compared again: nothing told that "
+                      "the source was still the same (it was written to, or read another way)"),
+                    job->disks[c->i].slot, again);
     if (c->live)
         return 0;
     vf_autofree char *sent = vf_format_bytes(r->sent), *zero = vf_format_bytes(r->zero);

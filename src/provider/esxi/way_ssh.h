@@ -26,6 +26,7 @@ struct vf_esxi_ssh {
     struct vf_esxi_way way; /* first */
     struct vf_esxi_login *login;
     struct vf_cancel *cancel; /* borrowed; NULL: none */
+    int silence_ms;           /* how long a command may say nothing; 0: the usual */
 };
 
 struct vf_esxi_said {
