@@ -197,6 +197,8 @@ int vf_copy_start(struct vf_copy *c, const struct vf_route *route, struct vf_err
         vf_copy_reset_side(&c->source);
         vf_copy_reset_side(&c->target);
         vf_copy_forget(c->o.mark);
+        if (c->mark.done > c->again)
+            c->again = c->mark.done;
         c->mark.done = 0;
         c->mark.delta = true;
         vf_error_free(VF_STEAL(e));
