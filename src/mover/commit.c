@@ -2,7 +2,6 @@
 /* The committer of a target: flush a group, read it back, compare, ask again for what differs, tell
  * the source how far it is safe. */
 #include "config.h"
-#include "mover/reads.h"
 #include "mover/target.h"
 #include "base/clock.h"
 #include "base/log.h"

@@ -4,7 +4,6 @@
  * source has seen that: what is told is never what this pass has written. */
 #include "config.h"
 #include "mover/parts.h"
-#include "mover/reads.h"
 #include "mover/target.h"
 #include "base/str.h"
 

@@ -126,12 +126,30 @@ int vf_stream_came(struct owner *o, uint32_t id, struct vf_error **err);
 /* Ends the children of all streams. */
 void vf_streams_end(struct owner *o);
 
-/* owner.c: a frame of a stream for whatever pass it names; false when nobody waits for it. */
+/* passes.c: a frame of a stream for whatever pass it names; false when nobody waits for it. */
 bool vf_owner_frame(struct owner *o, struct vf_link *link, const struct vf_frame *f);
 /* Fails the passes that use LINK. */
 void vf_owner_link_ended(struct owner *o, struct vf_link *link, const struct vf_error *why);
 
-/* To the program, if it is there; B is cleared. */
+/* What runs for copy ID, or NULL; and adds P. Both under the lock, under which P was started, too:
+ * the answer to its first frame must find it. */
+struct running *vf_passes_find(struct owner *o, uint32_t id);
+void vf_passes_add(struct owner *o, struct vf_pass *p);
+/* Tells the program of those that have ended, and frees them. */
+void vf_passes_reap(struct owner *o);
+/* Tells the program how far P is; those of which nothing was told for a while. */
+void vf_passes_tell(struct owner *o, struct vf_pass *p);
+void vf_passes_report(struct owner *o);
+/* Ends all and waits for them, but not for ever. */
+void vf_passes_end(struct owner *o);
+
+/* commands.c: runs a command and answers it. */
+void vf_command_run(struct owner *o, const struct vf_frame *f);
+/* Answers for what had to be waited for: streams, the echo. */
+void vf_answer_awaited(struct owner *o);
+void vf_answer_echo(struct owner *o);
+
+/* owner.c: to the program, if it is there; B is cleared. */
 void vf_owner_reply(struct owner *o, uint8_t type, uint8_t flags, uint32_t id, struct vf_buf *b);
 
 /* control.c: takes the descriptors over. */
@@ -161,8 +179,11 @@ bool vf_outcome_repeat(struct owner *o, uint32_t id);
  * where nothing proves that it has not changed. Caller frees. */
 char *vf_image_identity(const char *path, const char *format);
 
+enum { VF_TICK_MS = 125 }; /* looks around as often while something runs */
 /* Has the main thread look around; from any thread. */
 void vf_owner_wake(struct owner *o);
+/* It does. */
+void vf_owner_woken(struct owner *o);
 
 /* echo.c: sends ECHO over stream ID. */
 int vf_echo_ask(struct owner *o, uint32_t id, struct vf_error **err);

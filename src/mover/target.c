@@ -320,17 +320,16 @@ static int write_range(struct target *t, const struct piece *c, size_t at, size_
 /* Makes a chunk of parts: what is there, with the parts in it. */
 static int complete(struct target *t, struct piece *c, struct vf_error **err)
 {
-    void *parts = c->buf, *own = t->own ? t->own : vf_disk_buffer();
-    t->own = own;
-    struct vf_disk *d = t->pass.disk;
-    int r = t->verify ? vf_disk_read_back(d, own, (size_t)c->len, c->offset, err)
-                      : vf_disk_read(d, own, (size_t)c->len, c->offset, err);
-    if (r < 0)
-        return -1;
-    vf_parts_spread(own, (size_t)c->len, c->map, parts);
-    c->buf = own;
-    t->own = parts;
-    return 0;
+    uint64_t offset;
+    size_t n;
+    void *there;
+    int r = vf_reads_take(t->reads, &offset, &n, &there, err);
+    if (r == 0) {
+        vf_parts_spread(there, n, c->map, c->buf);
+        memcpy(c->buf, there, n);
+    }
+    vf_reads_done(t->reads);
+    return r;
 }
 
 static int write_piece(struct target *t, struct piece *c, struct record *r, struct vf_error **err)
@@ -401,6 +400,18 @@ static bool due(const struct group *g)
            (g->n && vf_clock_ms() - g->began >= vf_clock_limit(GROUP_MS));
 }
 
+/* Under the lock: what is there of chunks that parts have come of is read by the time it is their
+ * turn. */
+static void read_ahead(struct target *t)
+{
+    for (struct piece *c = t->pieces; c && !vf_reads_full(t->reads); c = c->next) {
+        if (c->kind != PIECE_PARTS || c->asked)
+            continue;
+        c->asked = true;
+        vf_reads_begin(t->reads, c->offset, (size_t)c->len);
+    }
+}
+
 /* The next piece; NULL when none came within a quarter of a second or the pass has failed. */
 static struct piece *next_piece(struct target *t)
 {
@@ -417,6 +428,7 @@ static struct piece *next_piece(struct target *t)
         ;
     struct piece *c = p->error ? NULL : t->pieces;
     if (c) {
+        read_ahead(t);
         t->pieces = c->next;
         if (!t->pieces)
             t->tail = &t->pieces;
@@ -478,6 +490,7 @@ static void *writer_main(void *arg)
     struct group g = {0};
     struct vf_error *e = NULL;
     bool last = false;
+    t->reads = vf_reads_new(t->pass.disk, t->verify);
     while (!last && !vf_pass_failed(&t->pass)) {
         struct piece *c = next_piece(t);
         int r = c ? write_one(t, c, &g, &e) : 0;
@@ -490,6 +503,7 @@ static void *writer_main(void *arg)
         if (due(&g))
             hand_over(t, &g);
     }
+    vf_reads_free(t->reads);
     vf_group_clear(&g);
     return NULL;
 }
@@ -510,7 +524,6 @@ static void target_free(struct vf_pass *p)
     vf_piece_free(t, t->again);
     vf_group_clear(&t->ready);
     free(t->early);
-    free(t->own);
     vf_known_free(t->known);
     vf_hasher_free(t->hasher);
     vf_pass_clear(p);

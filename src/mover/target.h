@@ -5,6 +5,7 @@
 
 #include "mover/known.h"
 #include "mover/pass.h"
+#include "mover/reads.h"
 
 enum piece_kind { PIECE_DATA, PIECE_PARTS, PIECE_ZERO, PIECE_SAME, PIECE_END };
 
@@ -16,6 +17,7 @@ struct piece {
     struct vf_hash hash;            /* SAME: of each of its chunks */
     void *buf;                      /* DATA, PARTS: a chunk's buffer */
     unsigned char map[VF_WIRE_MAP]; /* PARTS */
+    bool asked;                     /* PARTS: what is there is being read */
 };
 
 /* What was written of it. */
@@ -66,8 +68,8 @@ struct target {
     /* writer only: records that wait for the one in front of them, in order */
     struct record *early;
     size_t n_early;
-    uint64_t written; /* where the next record of a group must start */
-    void *own;        /* a chunk of ours that parts are put into; NULL: none yet */
+    uint64_t written;       /* where the next record of a group must start */
+    struct vf_reads *reads; /* of chunks that parts are put into */
     /* committer only */
     struct vf_hasher *hasher;
 };
