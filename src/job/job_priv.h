@@ -186,6 +186,9 @@ int vf_job_changes(struct vf_job *job, const struct vf_vm *now, const struct vf_
 int vf_job_take_up(struct vf_job *job, const struct vf_vm *now, struct vf_error **err);
 /* What of VM is compared, as {"memory":"2 GiB",...}; a new reference. */
 json_t *vf_vm_settings(const struct vf_vm *vm);
+/* lacks.c: what VM is called in a sentence: "VM 105"; of another hypervisor, whose numbers nobody
+ * knows, its name. Caller frees. */
+char *vf_vm_called(const struct vf_vm *vm);
 /* lacks.c: what cannot be changed at a source (VF_LACKS_...); of a job, as it was when it claimed
  * it or would have. */
 unsigned vf_source_lacks(struct vf_provider *src);

@@ -23,6 +23,11 @@ bool vf_job_fetches(const struct vf_job *job)
     return job->source_pve && job->source_pve->ops->disks == VF_DISKS_FETCHED;
 }
 
+char *vf_vm_called(const struct vf_vm *vm)
+{
+    return vm->guest && vm->name ? vf_strdup(vm->name) : vf_asprintf(_("VM %u"), vm->id);
+}
+
 /* A platform without a migration of its own has no locks of one either. */
 int vf_job_glimpse(struct vf_provider *p, const char *node, unsigned id, struct vf_glimpse *out,
                    struct vf_error **err)

@@ -83,7 +83,7 @@ run 0 "what would be done" import -c "$conf" -n --to beta --node b1 --storage lo
 says out 'warning: web.ovf: it has no checksums' "no checksums are told"
 import 0 "an OVF is imported" --vmid 301 --bridge 'VM Network=vmbr0' --bridge DMZ=vmbr1 --vlan DMZ=7 \
     "$X/web.ovf"
-says out 'source VM +left as it is' "its files are left as they are"
+says out 'source VM +the exported files, left as they are' "its files are left as they are"
 same "$X/a.raw" "$(disk 301 scsi0)" "its first disk"
 same "$X/b.raw" "$(disk 301 scsi1)" "its second disk"
 is_config 301 "bios: seabios
