@@ -157,7 +157,7 @@ static void on_ask(struct vf_follow *f, const json_t *e)
             vf_say(stderr, _("\nNo answer is needed any more.\n"));
         return; /* no answer of ours: the job waits for one, from here or another terminal */
     }
-    if (q.waits && vf_streq(a.text, q.safe)) {
+    if (q.waits && !a.secret && vf_streq(a.text, q.safe)) {
         left_open(f);
         vf_answer_clear(&a);
         return;

@@ -55,6 +55,8 @@ static size_t hang(const char *s, size_t n, size_t columns)
         at = bracket ? i + 2 : i + strspn(s + i, " ");
         break;
     }
+    if (at + 1 < n && s[at] == '-' && s[at + 1] == ' ') /* of a list */
+        at += 2;
     return at < n && width(s, at) <= columns / 2 ? width(s, at) : lead + 2;
 }
 

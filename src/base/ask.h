@@ -39,7 +39,8 @@ struct vf_ask {
     const struct vf_ask_key *key; /* about a host key; NULL: about something else */
     const char *safe; /* the answer that harms nothing; NULL: none, the worker fails without one */
     bool once;        /* what is typed is good for one time: not to be kept for who asks later */
-    bool waits; /* it may stay open for hours: where nobody is, SAFE is not given for an answer */
+    /* It may stay open for hours: where nobody is, SAFE (or nothing) is not given for an answer. */
+    bool waits;
     /* Looked at every few seconds while the question is open, by the thread that asks: has it
      * settled itself? Then there is no answer (empty *OUT, 0). NULL: it does not. */
     bool (*settled)(void *opaque);

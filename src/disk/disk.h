@@ -47,6 +47,8 @@ struct vf_disk {
     char *identity; /* equal: it has not changed; "": nobody can tell; NULL: see vf_image_identity()
                      */
     uint32_t unit;  /* allocation unit, bytes: smaller runs of zeroes are not worth skipping */
+    unsigned at_once; /* reads of it that gain from being under way at once; 0, 1: they would only
+                         wait for each other */
     bool writable;
     bool zero_when_fresh; /* never written, it reads back as zeroes */
     bool media;           /* read_back() passes the page cache */

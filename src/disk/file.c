@@ -15,6 +15,8 @@
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 
+enum { AT_ONCE = 8 }; /* more are of no use to any storage we know of */
+
 struct file {
     struct vf_disk disk;
     int fd;
@@ -208,6 +210,7 @@ static int measure(struct file *f, const char *path, struct vf_error **err)
     if (fstat(f->fd, &st) < 0)
         return vf_fail_errno(err, errno, "%s", path);
     f->disk.unit = VF_DISK_ALIGN;
+    f->disk.at_once = AT_ONCE;
     if (S_ISREG(st.st_mode)) {
         f->disk.size = (uint64_t)st.st_size;
         f->disk.zero_when_fresh = true;

@@ -129,6 +129,17 @@ static int qcow2_head(int fd, uint64_t size, const char *path, struct vf_image_h
 
 /* ---- vmdk ---- */
 
+struct vmdk_fd {
+    int fd;
+    const char *path;
+};
+
+static int read_vmdk(void *opaque, void *buf, size_t n, uint64_t offset, struct vf_error **err)
+{
+    const struct vmdk_fd *f = opaque;
+    return read_at(f->fd, buf, n, offset, f->path, err);
+}
+
 /* Which files, as QEMU finds them: vmdk.c says where it is read otherwise. */
 static int vmdk_head(int fd, uint64_t size, const char *path, struct vf_image_head *out,
                      struct vf_error **err)
@@ -141,6 +152,14 @@ static int vmdk_head(int fd, uint64_t size, const char *path, struct vf_image_he
     if (!d)
         return -1;
     out->unit = (uint32_t)d->grain;
+    if (d->whole) {
+        struct vmdk_fd f = {fd, path};
+        struct vf_vmdk_file file = {path, size, read_vmdk, &f};
+        struct vf_vmdk_reach used;
+        if (vf_vmdk_reach(&file, &used, err) < 0)
+            return -1;
+        out->least = used.end;
+    }
     for (size_t i = 0; i < d->n_extents; i++) {
         const struct vf_vmdk_extent *x = &d->extents[i];
         if (d->whole)

@@ -93,6 +93,7 @@ struct vf_disk *vf_disk_new_memory(uint64_t size)
         .name = vf_strdup("memory"),
         .size = size,
         .unit = VF_DISK_ALIGN,
+        .at_once = 4,
         .writable = true,
         .zero_when_fresh = true,
     };

@@ -22,6 +22,7 @@ void vf_recipe_free(struct vf_recipe *r)
         free(r->parts[i].path);
     }
     free(r->parts);
+    free(r->holes);
     free(r->name);
     free(r->image);
     free(r);
@@ -37,8 +38,13 @@ char *vf_recipe_text(const struct vf_recipe *r)
                                         p->datastore, "path", p->path, "offset",
                                         (json_int_t)p->offset, "length", (json_int_t)p->length));
     }
-    json_t *o = json_pack("{s:s, s:I, s:s*, s:o}", "name", r->name, "size", (json_int_t)r->size,
-                          "image", r->image, "parts", parts);
+    json_t *holes = r->n_holes ? json_array() : NULL;
+    for (size_t i = 0; i < r->n_holes; i++) {
+        json_array_append_new(holes, json_integer((json_int_t)r->holes[i].start));
+        json_array_append_new(holes, json_integer((json_int_t)r->holes[i].length));
+    }
+    json_t *o = json_pack("{s:s, s:I, s:s*, s:o, s:o*}", "name", r->name, "size",
+                          (json_int_t)r->size, "image", r->image, "parts", parts, "holes", holes);
     char *text = o ? json_dumps(o, JSON_COMPACT | JSON_PRESERVE_ORDER) : NULL;
     json_decref(o);
     if (!text)
@@ -72,16 +78,39 @@ static bool complete(const struct vf_recipe *r)
     return r->image ? r->n_parts > 0 : sum == r->size;
 }
 
+/* Starts and lengths in turn. */
+static bool read_holes(const json_t *list, struct vf_recipe *r)
+{
+    size_t n = json_array_size(list);
+    uint64_t end = 0;
+    if (!list)
+        return true;
+    if (!json_is_array(list) || n % 2 || (n && r->image))
+        return false;
+    r->holes = vf_xcalloc(n / 2 + 1, sizeof *r->holes);
+    for (size_t i = 0; i < n; i += 2) {
+        const json_t *start = json_array_get(list, i), *length = json_array_get(list, i + 1);
+        struct vf_recipe_hole h = {(uint64_t)json_integer_value(start),
+                                   (uint64_t)json_integer_value(length)};
+        if (!json_is_integer(start) || !json_is_integer(length) || h.start > r->size ||
+            h.start < end || !h.length || h.length > r->size - h.start)
+            return false;
+        r->holes[r->n_holes++] = h;
+        end = h.start + h.length;
+    }
+    return true;
+}
+
 struct vf_recipe *vf_recipe_parse(const char *text, struct vf_error **err)
 {
     struct vf_recipe *r = vf_xcalloc(1, sizeof *r);
     json_t *o = json_loads(text, 0, NULL);
     const char *name = NULL, *image = NULL;
     json_int_t size = 0;
-    json_t *parts = NULL;
+    json_t *parts = NULL, *holes = NULL;
     bool ok = o &&
-              json_unpack(o, "{s:s, s:I, s?s, s:o}", "name", &name, "size", &size, "image", &image,
-                          "parts", &parts) == 0 &&
+              json_unpack(o, "{s:s, s:I, s?s, s:o, s?o}", "name", &name, "size", &size, "image",
+                          &image, "parts", &parts, "holes", &holes) == 0 &&
               size > 0 && json_is_array(parts);
     for (size_t i = 0; ok && i < json_array_size(parts); i++)
         ok = read_part(json_array_get(parts, i), vf_recipe_add(r)) == 0;
@@ -89,7 +118,7 @@ struct vf_recipe *vf_recipe_parse(const char *text, struct vf_error **err)
         r->name = vf_strdup(name);
         r->image = vf_strdup(image);
         r->size = (uint64_t)size;
-        ok = complete(r);
+        ok = complete(r) && read_holes(holes, r);
     }
     json_decref(o);
     if (ok)

@@ -16,6 +16,11 @@ struct vf_recipe_part {
     uint64_t offset, length;
 };
 
+/* Bytes of the disk that are zero, so that nobody has to read them. */
+struct vf_recipe_hole {
+    uint64_t start, length;
+};
+
 struct vf_recipe {
     char *name;    /* for messages: "[datastore1] web/web.vmdk" */
     uint64_t size; /* bytes the guest sees */
@@ -23,12 +28,16 @@ struct vf_recipe {
                       that format, the others are the files that it names, in its order */
     struct vf_recipe_part *parts;
     size_t n_parts;
+    struct vf_recipe_hole *holes; /* in order, apart, none with IMAGE: what was never written to, by
+                                     what who has the files says of them */
+    size_t n_holes;
 };
 
 struct vf_recipe_part *vf_recipe_add(struct vf_recipe *r); /* valid until the next is added */
 /* JSON in one line; caller frees. */
 char *vf_recipe_text(const struct vf_recipe *r);
-/* CORRUPT when it is none, or its parts are not SIZE bytes together (without IMAGE). */
+/* CORRUPT when it is none, or its parts are not SIZE bytes together (without IMAGE), or its holes
+ * are no holes in that. */
 struct vf_recipe *vf_recipe_parse(const char *text, struct vf_error **err);
 void vf_recipe_free(struct vf_recipe *r);
 VF_DEFINE_CLEANUP(struct vf_recipe *, vf_recipe_free)

@@ -134,6 +134,8 @@ static int read_extent(struct vf_vmdk *d, const char *line, const char *name, st
                                                                      : NULL;
     if (why || !strcasecmp(type, "VMFSSPARSE") || !strcasecmp(type, "SESPARSE"))
         return fail(err, VF_E_UNSUPPORTED, name, why ? why : a_delta);
+    if (n == 4 && vf_streq(type, "FLAT"))
+        return fail(err, VF_E_CORRUPT, name, "is damaged: it does not tell where a part begins");
     bool flat = n >= 4 && (vf_streq(type, "FLAT") || vf_streq(type, "VMFS"));
     bool sparse = n >= 4 && vf_streq(type, "SPARSE"), zero = n >= 3 && vf_streq(type, "ZERO");
     if ((!flat && !sparse && !zero) || !vf_streq(access, "RW")) {

@@ -42,6 +42,22 @@ struct vf_vmdk *vf_vmdk_parse(const void *data, size_t len, const char *name,
 void vf_vmdk_free(struct vf_vmdk *d);
 VF_DEFINE_CLEANUP(struct vf_vmdk *, vf_vmdk_free)
 
+/* A file, or what stands for one: SIZE bytes. */
+struct vf_vmdk_file {
+    const char *name; /* for messages */
+    uint64_t size;
+    int (*read)(void *opaque, void *buf, size_t n, uint64_t offset, struct vf_error **err);
+    void *opaque;
+};
+/* Behind its header and descriptor, bytes that a sparse disk uses of its file. */
+struct vf_vmdk_reach {
+    uint64_t begin, end;
+};
+/* Reads all its tables: OUT's end is behind FILE's size when that was cut off, in which case QEMU
+ * reads zeroes for what is missing. CORRUPT: header or footer make no sense. */
+int vf_vmdk_reach(const struct vf_vmdk_file *file, struct vf_vmdk_reach *out,
+                  struct vf_error **err);
+
 /* The file that X is in, when the descriptor is PATH: beside that or deeper. UNSUPPORTED for a name
  * that leads elsewhere. Caller frees; NULL without *err: X has none of its own. */
 char *vf_vmdk_beside(const char *path, const struct vf_vmdk_extent *x, struct vf_error **err);

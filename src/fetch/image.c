@@ -43,8 +43,10 @@ static int read_slice(void *opaque, void *buf, size_t n, uint64_t offset, struct
 
 /* ---- headers ---- */
 
-/* A sparse file that is all there is of its disk, or a part of one: what QEMU makes of it is read
- * before it sees it. */
+static const char misplaced[] =
+    "%s: a part has its tables where nobody expects them: make one file of the disk first "
+    "(vmware-vdiskmanager -r, or qemu-img convert)";
+
 /* One of several files has no descriptor, without which QEMU opens none: it is shown one, where the
  * redundant grain directory is (which is then said not to be there). Offsets in the header are
  * those of VMware's SparseExtentHeader. */
@@ -55,10 +57,7 @@ static int make_front(struct vf_fetch_slice *s, const char *head, uint64_t size,
     uint64_t directory, one = htole64(1), room = htole64(FRONT / SECTOR - 1), none = 0;
     memcpy(&directory, head + DIRECTORY, sizeof directory);
     if (s->length < FRONT || le64toh(directory) < FRONT / SECTOR)
-        return vf_fail(err, VF_E_UNSUPPORTED,
-                       "%s: a part has its grain directory where nobody expects it: make one file "
-                       "of the disk first (vmware-vdiskmanager -r, or qemu-img convert)",
-                       name);
+        return vf_fail(err, VF_E_UNSUPPORTED, misplaced, name);
     s->front = vf_xcalloc(1, FRONT);
     memcpy(s->front, head, SECTOR);
     s->front[FLAGS] &= (unsigned char)~2U;
@@ -69,6 +68,24 @@ static int make_front(struct vf_fetch_slice *s, const char *head, uint64_t size,
              "# Disk DescriptorFile\nversion=1\nCID=fffffffe\nparentCID=ffffffff\n"
              "createType=\"monolithicSparse\"\nRW %llu SPARSE \"part\"\n",
              (unsigned long long)(size / SECTOR));
+    return 0;
+}
+
+/* A sparse file that is all there is of its disk, or a part of one: what QEMU makes of it is read
+ * before it sees it. Is all of it there, and nothing where QEMU is shown something else? */
+static int check_reach(struct vf_fetch_slice *s, bool several, const char *name,
+                       struct vf_error **err)
+{
+    struct vf_vmdk_file file = {name, s->length, read_slice, s};
+    struct vf_vmdk_reach used;
+    if (vf_vmdk_reach(&file, &used, err) < 0)
+        return -1;
+    if (used.end > s->length)
+        return vf_fail(err, VF_E_CORRUPT,
+                       "%s is cut off: a sparse file of it has %llu bytes and needs %llu", name,
+                       (unsigned long long)s->length, (unsigned long long)used.end);
+    if (several && used.begin < FRONT)
+        return vf_fail(err, VF_E_UNSUPPORTED, misplaced, name);
     return 0;
 }
 
@@ -87,7 +104,9 @@ static int check_head(struct vf_fetch_slice *s, bool several, const char *name, 
             err, VF_E_UNSUPPORTED,
             "%s is no sparse VMDK by itself: it names other files, which are not followed", name);
     *size = d->size;
-    return several ? make_front(s, head, d->size, name, err) : 0;
+    return check_reach(s, several, name, err) < 0 ? -1
+           : several                              ? make_front(s, head, d->size, name, err)
+                                                  : 0;
 }
 
 /* Of several parts the first is the descriptor, which nobody is shown. */
@@ -106,12 +125,40 @@ static int check_parts(const struct vf_recipe *r, struct vf_error **err)
     return 0;
 }
 
-static int check_heads(const struct vf_recipe *r, struct vf_fetch_image *i, struct vf_error **err)
+/* The descriptor of several; *D NULL: there is none, for there is one file. */
+static int read_descriptor(const struct vf_recipe *r, struct vf_parts *parts, size_t n,
+                           struct vf_vmdk **d, struct vf_error **err)
+{
+    const struct vf_recipe_part *p = &r->parts[0];
+    *d = NULL;
+    if (r->n_parts == 1)
+        return 0;
+    size_t len = p->length < VF_VMDK_TEXT ? (size_t)p->length : VF_VMDK_TEXT;
+    vf_autofree char *text = vf_xmalloc(len);
+    if (vf_parts_read(parts, text, len, 0, err) < 0 ||
+        !(*d = vf_vmdk_parse(text, len, r->name, err)))
+        return -1;
+    return (*d)->n_extents == n
+               ? 0
+               : vf_fail(err, VF_E_CORRUPT, "%s: its descriptor names %zu parts, not %zu", r->name,
+                         (*d)->n_extents, n);
+}
+
+/* Each of several is as long as the descriptor says: else all behind it would be elsewhere. */
+static int check_heads(const struct vf_recipe *r, struct vf_parts *parts, struct vf_fetch_image *i,
+                       struct vf_error **err)
 {
     uint64_t sum = 0, size = 0;
+    vf_auto(vf_vmdk_free) struct vf_vmdk *d = NULL;
+    if (read_descriptor(r, parts, i->n, &d, err) < 0)
+        return -1;
     for (size_t k = 0; k < i->n; k++) {
         if (check_head(&i->slices[k], r->n_parts > 1, r->name, &size, err) < 0)
             return -1;
+        if (d && d->extents[k].length != size)
+            return vf_fail(
+                err, VF_E_CORRUPT, "%s: part %zu has %llu bytes, and the descriptor says %llu",
+                r->name, k + 1, (unsigned long long)size, (unsigned long long)d->extents[k].length);
         i->slices[k].at = sum;
         if ((sum += size) > INT64_MAX)
             return vf_fail(err, VF_E_CORRUPT, "%s: its header tells a size that cannot be",
@@ -189,7 +236,7 @@ int vf_fetch_image_open(const struct vf_recipe *r, struct vf_parts *parts,
     if (check_parts(r, err) < 0)
         return -1;
     make_slices(r, parts, i);
-    if (check_heads(r, i, err) < 0)
+    if (check_heads(r, parts, i, err) < 0)
         return -1;
     const char *socket = r->parts[0].datastore || i->slices[0].front ? path : NULL;
     if (socket && !(i->server = vf_nbd_server_new(socket, i->exports, i->n, err)))

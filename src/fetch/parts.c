@@ -23,11 +23,11 @@ struct source {
 
 struct vf_parts {
     const struct vf_recipe *recipe;
-    struct vf_ahead_run *runs; /* one a part */
+    struct vf_ahead_run *runs; /* one a part, and more where it has holes */
     struct source *sources;    /* in order; as many as there are parts, at most */
-    size_t *source_of;         /* of each part; SIZE_MAX: zeroes */
-    size_t n, n_sources;
-    struct vf_ahead *ahead; /* NULL: all is here */
+    size_t *source_of;         /* of each run; SIZE_MAX: zeroes */
+    size_t n, n_sources;       /* N: runs */
+    struct vf_ahead *ahead;    /* NULL: all is here */
 };
 
 static bool is_zero(const struct vf_recipe_part *p)
@@ -62,11 +62,10 @@ static bool same_file(const struct vf_recipe_part *a, const struct vf_recipe_par
            vf_streq(a->path, b->path);
 }
 
-/* Opens the file of part I, unless it is that of the one before. */
-static int open_source(struct vf_parts *p, size_t i, struct vf_fetch_pool *pool,
-                       struct vf_cancel *cancel, struct vf_error **err)
+/* Opens the file of PART, unless it is that of the one before: the last of the sources. */
+static int open_source(struct vf_parts *p, const struct vf_recipe_part *part,
+                       struct vf_fetch_pool *pool, struct vf_cancel *cancel, struct vf_error **err)
 {
-    const struct vf_recipe_part *part = &p->recipe->parts[i];
     struct source *s = p->n_sources ? &p->sources[p->n_sources - 1] : NULL;
     if (!s || !same_file(s->part, part)) {
         s = &p->sources[p->n_sources++];
@@ -74,7 +73,6 @@ static int open_source(struct vf_parts *p, size_t i, struct vf_fetch_pool *pool,
         if ((part->datastore ? open_remote(s, pool, cancel, err) : open_local(s, err)) < 0)
             return -1;
     }
-    p->source_of[i] = (size_t)(s - p->sources);
     if (part->offset > s->size || part->length > s->size - part->offset)
         return vf_fail(err, VF_E_CORRUPT,
                        "%s is cut off: it has %llu bytes, and %llu at %llu belong to the disk",
@@ -83,34 +81,76 @@ static int open_source(struct vf_parts *p, size_t i, struct vf_fetch_pool *pool,
     return 0;
 }
 
+static void add_run(struct vf_parts *p, const struct vf_recipe_part *part, bool zero, uint64_t at,
+                    uint64_t length, uint64_t into)
+{
+    const struct source *s = p->n_sources ? &p->sources[p->n_sources - 1] : NULL;
+    p->source_of[p->n] = zero ? SIZE_MAX : p->n_sources - 1;
+    p->runs[p->n++] = (struct vf_ahead_run){
+        .start = at,
+        .length = length,
+        .file = !zero && part->datastore ? &s->file : NULL,
+        .offset = part->offset + into,
+    };
+}
+
+/* PART, which begins at AT of the row, without the holes in it; *HOLE is the first of the recipe's
+ * that ends behind AT. */
+static void add_runs(struct vf_parts *p, const struct vf_recipe_part *part, uint64_t at,
+                     size_t *hole)
+{
+    const struct vf_recipe *r = p->recipe;
+    uint64_t end = at + part->length, from = at;
+    for (; !is_zero(part) && from < end && *hole < r->n_holes; (*hole)++) {
+        const struct vf_recipe_hole *h = &r->holes[*hole];
+        uint64_t first = h->start > from ? h->start : from, last = h->start + h->length;
+        if (first >= end)
+            break;
+        if (first > from)
+            add_run(p, part, false, from, first - from, from - at);
+        from = last < end ? last : end;
+        add_run(p, part, true, first, from - first, first - at);
+        if (last > end)
+            return; /* goes on in the next part */
+    }
+    if (from < end)
+        add_run(p, part, is_zero(part), from, end - from, from - at);
+}
+
+/* Where reading it shows best how fast it is read. */
+static const struct vf_ahead_run *longest(const struct vf_parts *p)
+{
+    const struct vf_ahead_run *best = NULL;
+    for (size_t i = 0; i < p->n; i++)
+        if (p->runs[i].file && (!best || p->runs[i].length > best->length))
+            best = &p->runs[i];
+    return best;
+}
+
 static int open_all(struct vf_parts *p, struct vf_fetch_pool *pool, struct vf_cancel *cancel,
                     struct vf_error **err)
 {
     uint64_t at = 0;
-    const struct vf_ahead_run *data = NULL;
-    bool local = false;
-    for (size_t i = 0; i < p->n; i++) {
+    size_t hole = 0;
+    bool local = false, remote = false;
+    for (size_t i = 0; i < p->recipe->n_parts; i++) {
         const struct vf_recipe_part *part = &p->recipe->parts[i];
-        p->runs[i] =
-            (struct vf_ahead_run){.start = at, .length = part->length, .offset = part->offset};
-        at += part->length;
-        p->source_of[i] = SIZE_MAX;
-        if (is_zero(part))
-            continue;
-        if (open_source(p, i, pool, cancel, err) < 0)
+        if (!is_zero(part) && open_source(p, part, pool, cancel, err) < 0)
             return -1;
-        if (part->datastore) {
-            p->runs[i].file = &p->sources[p->source_of[i]].file;
-            data = data ? data : &p->runs[i];
-        } else {
-            local = true;
-        }
+        local = local || (!is_zero(part) && !part->datastore);
+        remote = remote || part->datastore;
+        while (hole < p->recipe->n_holes &&
+               p->recipe->holes[hole].start + p->recipe->holes[hole].length <= at)
+            hole++;
+        add_runs(p, part, at, &hole);
+        at += part->length;
     }
-    if (!data)
-        return 0;
-    if (local)
+    if (local && remote)
         return vf_fail(err, VF_E_UNSUPPORTED, "%s lies partly here and partly in a datastore",
                        p->recipe->name);
+    const struct vf_ahead_run *data = longest(p);
+    if (!data)
+        return 0;
     if (vf_ways_choose(vf_fetch_pool_ways(pool), data->file, data->offset, data->length, cancel,
                        err) < 0)
         return -1;
@@ -124,10 +164,10 @@ struct vf_parts *vf_parts_open(const struct vf_recipe *recipe, struct vf_fetch_p
 {
     vf_auto(vf_parts_close) struct vf_parts *p = vf_xcalloc(1, sizeof *p);
     p->recipe = recipe;
-    p->n = recipe->n_parts;
-    p->runs = vf_xcalloc(p->n, sizeof *p->runs);
-    p->sources = vf_xcalloc(p->n, sizeof *p->sources);
-    p->source_of = vf_xcalloc(p->n, sizeof *p->source_of);
+    size_t most = 2 * recipe->n_parts + 2 * recipe->n_holes;
+    p->runs = vf_xcalloc(most, sizeof *p->runs);
+    p->sources = vf_xcalloc(recipe->n_parts, sizeof *p->sources);
+    p->source_of = vf_xcalloc(most, sizeof *p->source_of);
     return open_all(p, pool, cancel, err) < 0 ? NULL : VF_STEAL(p);
 }
 

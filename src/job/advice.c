@@ -232,6 +232,9 @@ static char *driver_text(const struct vf_advised *a)
 
 static char *source_text(const struct vf_advised *a)
 {
+    if (*a->plan->source == '/')
+        return vf_strdup(_("what it was exported from has the same MAC and IP addresses: never run "
+                           "it while this VM runs"));
     return vf_asprintf(_("the source is %s at %s: never start it while this VM runs, both have the "
                          "same MAC and IP addresses"),
                        a->source_name, a->plan->source);

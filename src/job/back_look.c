@@ -93,12 +93,12 @@ static int check_source(struct vf_job *job, struct vf_vm **out, struct vf_error 
         const struct vf_disk *d = vf_vm_disk(now, was->disks[i].slot);
         same = same && d && vf_streq(d->volume, was->disks[i].volume);
     }
-    vf_autofree char *owner = vf_marker_find(now->description);
+    vf_autofree char *owner = vf_marker_find(now->description), *called = vf_vm_called(was);
     if (!same || (owner && !vf_streq(owner, job->id)))
         return vf_fail(err, VF_E_CONFLICT,
-                       _("VM %u at %s is not, or no longer, the one that was moved: there is "
-                         "nothing to go back to"),
-                       was->id, job->plan->source);
+                       _("%s at %s is not, or no longer, the one that was moved: there is nothing "
+                         "to go back to"),
+                       called, job->plan->source);
     if (now->lock)
         return vf_fail(err, VF_E_CONFLICT,
                        _("VM %u at %s is locked (%s): take that off first (`qm unlock %u` on its "
@@ -178,12 +178,16 @@ static void describe(struct vf_job *job, const struct vf_vm *source, const struc
                              first, target->id, target->node)
                : vf_asprintf(_("%sVM %u on %s does not start at boot any more, and is kept as %s"),
                              first, target->id, target->node, kept);
-    out->source =
-        vf_asprintf(job->source->state == VF_VM_STOPPED
-                        ? _("VM %u on %s gets back its name and settings, and stays stopped")
-                        : _("VM %u on %s gets back its name and settings, and is started with its "
-                            "disks as they were when it was moved"),
-                    source->id, source->node);
+    vf_autofree char *called = vf_vm_called(source);
+    if (*job->plan->source == '/')
+        out->source = vf_strdup(_("The exported files stay as they are, nothing runs from them"));
+    else
+        out->source =
+            vf_asprintf(job->source->state == VF_VM_STOPPED
+                            ? _("%s on %s gets back its name and settings, and stays stopped")
+                            : _("%s on %s gets back its name and settings, and is started with its "
+                                "disks as they were when it was moved"),
+                        called, source->node);
 }
 
 int vf_job_loss(const char *id, const struct vf_asker *asker, bool remove, struct vf_loss *out,

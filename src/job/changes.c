@@ -39,9 +39,10 @@ static int check_owner(struct scene *s, struct vf_findings *f, struct vf_error *
 {
     const struct vf_plan *p = s->job->plan;
     vf_autofree char *owner = vf_marker_find(s->source.description);
+    vf_autofree char *called = vf_vm_called(s->job->source);
     if (!s->source.there)
         vf_finding_add(f, VF_STOP, p->vm_name, _("find out where it is"),
-                       _("VM %u is no longer on node %s of %s"), p->vm_id, s->job->source->node,
+                       _("%s is no longer on node %s of %s"), called, s->job->source->node,
                        p->source);
     else if (owner && !vf_streq(owner, s->job->id))
         vf_finding_add(f, VF_STOP, p->vm_name, _("let that job end first"),

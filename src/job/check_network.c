@@ -28,9 +28,8 @@ static const struct vf_nic *source_nic(const struct vf_view *v, unsigned index)
 static void unmapped(const struct vf_view *v, const struct vf_plan_nic *n, const char *what,
                      struct vf_findings *f)
 {
-    vf_autofree char *cure = vf_asprintf(_("choose one: --bridge '%s=BRIDGE', or for all networks "
-                                           "--bridge '*=BRIDGE'"),
-                                         n->bridge);
+    vf_autofree char *cure =
+        vf_asprintf(_("choose one (--bridge '%s=BRIDGE', or '*=BRIDGE' for all)"), n->bridge);
     vf_finding_add(f, vf_start_severity(v), what, cure,
                    _("no bridge of node %s is chosen for its network %s"), v->plan->target_node,
                    n->bridge);

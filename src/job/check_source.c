@@ -87,7 +87,7 @@ VF_CHECK(vm_name)
     if (v->plan->vm_name && !vf_streq(s->name, v->plan->vm_name))
         vf_finding_add(f, VF_STOP, v->plan->vm_name,
                        _("make a new plan, or put its name into vm-name if it is the same VM"),
-                       _("VM %u is called %s now: it may be another one"), s->id, s->name);
+                       _("it is called %s now: it may be another one"), s->name);
     return 0;
 }
 
@@ -118,9 +118,10 @@ VF_CHECK(leftover_names)
             vf_autofree char *name = vf_name_with(v->source->name, suffixes[k]);
             if (x->id == v->source->id || x->container || !vf_streq(x->name, name))
                 continue;
+            vf_autofree char *called = v->source->guest ? vf_strdup(x->name) : vf_vm_called(x);
             vf_finding_add(f, VF_WARN, name,
                            _("look at it, and remove or rename it when nobody needs it"),
-                           _("VM %u at %s is what another move of a VM of this name left"), x->id,
+                           _("%s at %s is what another move of a VM of this name left"), called,
                            v->plan->source);
         }
     return 0;

@@ -214,12 +214,15 @@ static void mac_finding(const struct vf_plan *plan, const struct vf_vm *vm, bool
     vf_autofree char *what = vf_asprintf("net%d", t->nic);
     bool same_net = nic && vf_streq(nic->bridge, t->bridge) && nic->tag == t->tag;
     /* a card that is disconnected meets nobody: that of a test VM, above all */
-    bool stop = starts && t->running && same_net && !t->link_down && !nic->link_down;
+    bool stop = starts && t->running && same_net && !t->disconnected && !nic->link_down;
     vf_finding_add(f, stop ? VF_STOP : VF_WARN, what,
                    stop ? _("give this one new addresses: --mac new; or shut that VM down")
                         : _("never let both run in one network, or use --mac new"),
-                   t->running ? _("VM %u (%s) runs at %s with the same MAC address %s")
-                              : _("VM %u (%s) at %s has the same MAC address %s; it is stopped"),
+                   t->running && t->disconnected
+                       ? _("VM %u (%s) runs at %s with the same MAC address %s, its card "
+                           "disconnected")
+                   : t->running ? _("VM %u (%s) runs at %s with the same MAC address %s")
+                                : _("VM %u (%s) at %s has the same MAC address %s; it is stopped"),
                    t->id, t->name, plan->target, nic ? nic->mac : "?");
 }
 

@@ -167,6 +167,9 @@ bool vf_job_logs_in_by_password(const struct vf_job *job);
 int vf_job_target_is_ours(struct vf_job *job, unsigned id, struct vf_error **err);
 /* 0 while the source is stopped; CONFLICT when somebody started it. */
 int vf_job_source_down(struct vf_job *job, struct vf_error **err);
+/* Bytes of a disk that were not read because the source's host calls them zeroes; none of it is
+ * proven before all of the disk was compared with the source. */
+uint64_t vf_job_unread(const struct vf_job *job, const char *slot);
 
 /* The job in DIR; READ_ONLY: to look at it only. Caller frees with vf_job_free(). */
 struct vf_job *vf_job_load(const char *dir, bool read_only, struct vf_error **err);
@@ -204,6 +207,10 @@ const struct vf_record *vf_job_written(const struct vf_job *job);
  * outages of whatever length, do not belong together then. */
 int vf_job_check_written(struct vf_job *job, struct vf_error **err);
 bool vf_job_drops_snapshots(const struct vf_job *job);
+/* Has an earlier process begun that, and not seen its end? The host goes on by itself: END waits
+ * for it, and sees to what is left to be done. Until then its disks cannot be told. */
+bool vf_job_drops_still(const struct vf_job *job);
+int vf_job_end_snapshots(struct vf_job *job, struct vf_error **err);
 
 /* The newest start of the source that its cluster knows of, NULL without *err: none, or none that
  * this login is shown. Caller frees. */

@@ -120,6 +120,27 @@ bool vf_job_drops_snapshots(const struct vf_job *job)
            (job->source->snapshots || vf_journal_find(job->journal, "snapshots"));
 }
 
+bool vf_job_drops_still(const struct vf_job *job)
+{
+    const struct vf_record *r = vf_journal_find(job->journal, "snapshots");
+    return r && r->state == VF_REC_INTENT && job->source_pve->ops->drop_snapshots;
+}
+
+int vf_job_end_snapshots(struct vf_job *job, struct vf_error **err)
+{
+    struct vf_provider *p = job->source_pve;
+    if (!vf_job_drops_still(job))
+        return 0;
+    vf_job_note(
+        job, "info",
+        _("the removal of %s's snapshots was begun before: waiting until the host has ended "
+          "it"),
+        job->source->name);
+    return p->ops->drop_snapshots(p, job->source->id, err) < 0
+               ? vf_fail_prefix(err, _("removing the snapshots of %s"), job->source->name)
+               : 0;
+}
+
 /* Its disks are read as they are without; going back does not bring them back, which was said. */
 int vf_step_snapshots(struct vf_job *job, struct vf_error **err)
 {

@@ -177,7 +177,7 @@ static int describe_again(struct vf_job *job, struct vf_error **err)
 {
     vf_autofindings struct vf_findings f = {0};
     vf_autoerror struct vf_error *why = NULL;
-    if (vf_job_load_source(job, err) < 0)
+    if (vf_job_load_source(job, err) < 0 || vf_job_end_snapshots(job, err) < 0)
         return -1;
     vf_auto(vf_vm_free) struct vf_vm *now =
         vf_describe_whole(job->source_pve, job->source->id, &why);

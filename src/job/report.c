@@ -42,6 +42,8 @@ static json_t *disks_json(const struct vf_job *job)
         if (job->disks[i].volume)
             json_object_set_new(o, "target", json_string(job->disks[i].volume));
         json_object_set_new(o, "copied", json_boolean(r != NULL));
+        if (vf_job_unread(job, d->slot))
+            json_object_set_new(o, "unread", json_integer((json_int_t)vf_job_unread(job, d->slot)));
         vf_autofree char *proof = vf_asprintf("source-hash/%s", d->slot);
         const struct vf_record *check = vf_job_was_done(job, proof);
         if (check)
@@ -216,7 +218,9 @@ static void add_disks(struct vf_buf *b, const json_t *disks)
                 {"sent", N_("sent"), false},
                 {"wire", N_("on the network"), false},
                 {"zero", N_("skipped (zeroes)"), false},
+                {"unread", N_("of these not read"), true},
                 {"same", N_("there already"), false},
+                {"again", N_("compared again"), true},
                 {"verified", N_("verified"), false}};
     uint64_t total[VF_COUNT(sums)] = {0};
     size_t n = json_array_size(disks), copied = 0;
@@ -269,13 +273,26 @@ static void add_line(struct vf_buf *b, const char *label, const char *text)
     vf_buf_printf(b, "  %-*s %s\n", vf_pad(label, 17), label, text);
 }
 
+static bool is_import(const json_t *report)
+{
+    const char *type = vf_json_str(report, "source_type"); /* older reports have none */
+    return type && !vf_streq(type, "pve");
+}
+
+static bool is_of_files(const json_t *report)
+{
+    return vf_streq(vf_json_str(report, "source_type"), "files");
+}
+
 /* How the source was left; other hypervisors know their VMs by name. */
 static char *source_text(const json_t *r, const char *name, unsigned lacks)
 {
     bool alone = lacks & VF_LACKS_ONBOOT;
+    if (is_of_files(r))
+        return vf_strdup(_("the exported files, left as they are"));
     if (lacks & VF_LACKS_RENAME && lacks & VF_LACKS_POWER)
         return vf_strdup(_("left as it is"));
-    if (vf_json_str(r, "source_type") && !vf_streq(vf_json_str(r, "source_type"), "pve"))
+    if (is_import(r))
         return vf_asprintf(alone ? _("%s at %s, stopped; whether it starts with the host was left "
                                      "alone")
                                  : _("%s at %s, stopped, does not start with the host"),
@@ -302,7 +319,11 @@ static void add_ending(struct vf_buf *b, const json_t *r)
             lacks & VF_LACKS_RENAME ? vf_strdup(vm) : vf_name_with(vm, VF_MIGRATED);
         vf_autofree char *source = source_text(r, name, (unsigned)lacks);
         vf_autofree char *next = vf_asprintf(
-            _("when all is well, remove the source by hand; to go back: vmferry rollback %s"), job);
+            is_of_files(r)
+                ? _("when all is well, nobody needs the exported files; to go back: vmferry "
+                    "rollback %s")
+                : _("when all is well, remove the source by hand; to go back: vmferry rollback %s"),
+            job);
         add_line(b, _("source VM"), source);
         add_line(b, _("next"), next);
     } else if (vf_streq(result, "rolled back")) {
@@ -361,7 +382,7 @@ char *vf_report_text(const json_t *r)
     for (size_t i = 0; i < json_array_size(steps); i++) {
         const json_t *s = json_array_get(steps, i);
         vf_autofree char *t = vf_format_duration(vf_json_num(s, "seconds"));
-        vf_buf_printf(&b, "  %17s %s\n", t, vf_json_str(s, "title"));
+        vf_buf_printf(&b, "  %17s %s\n", t, _(vf_json_str(s, "title")));
     }
     if (vf_json_str(r, "route"))
         vf_buf_printf(&b, "  %-*s %s\n", vf_pad(_("route"), 17), _("route"),
@@ -451,13 +472,15 @@ static const char *const returning[][2] = {
                         N_("never run both; vmferry rollback tries the rest again")},
 };
 
-static char *header(const char *result, const char *vm, const char *target)
+static char *header(const json_t *report, const char *result, const char *vm, const char *target)
 {
     if (vf_streq(result, "not returned"))
         return vf_asprintf(_("FAILED: returning %s from %s"), vm, target);
     if (vf_streq(result, "not rolled back"))
         return vf_asprintf(_("FAILED: undoing the move of %s to %s"), vm, target);
-    return vf_asprintf(_("FAILED: moving %s to %s"), vm, target);
+    return vf_asprintf(is_import(report) ? _("FAILED: importing %s to %s")
+                                         : _("FAILED: moving %s to %s"),
+                       vm, target);
 }
 
 /* What failed, why, in which state both VMs are, what next. A rollback that is refused (the target
@@ -486,7 +509,7 @@ char *vf_failure_text(const json_t *end)
         states = returning[code][0];
         next = returning[code][1];
     }
-    vf_autofree char *head = header(result, vm ? vm : "?", target ? target : "?");
+    vf_autofree char *head = header(report, result, vm ? vm : "?", target ? target : "?");
     vf_buf_printf(&b, "\n%s\n", head);
     vf_buf_printf(&b, "  %-*s %s\n", vf_pad(_("why:"), 7), _("why:"), vf_json_str(error, "text"));
     bool waits = code == VF_EXIT_INTERRUPTED;

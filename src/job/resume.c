@@ -136,6 +136,13 @@ static int ask_clusters(struct vf_job *job, struct vf_standing *out, struct vf_e
         return -1;
     vf_str_set(&out->service, NULL);
     out->service = vf_service_text(job->journal, source, target);
+    if (vf_job_drops_still(job)) {
+        vf_finding_add(
+            &out->changes, VF_WARN, job->plan->vm_name, NULL,
+            _("the removal of its snapshots was begun: when the job is resumed, it first "
+              "waits until the host has ended that"));
+        return 0;
+    }
     vf_auto(vf_vm_free) struct vf_vm *now =
         vf_describe_whole(job->source_pve, job->source->id, &why);
     if (vf_error_is_transient(why))

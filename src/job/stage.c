@@ -57,11 +57,12 @@ int vf_stage_show(const char *stage, struct vf_error **err)
 
 void vf_stage_forget(const char *dir)
 {
-    static const char *const files[] = {"plan.cfg", "journal.jsonl", "batch.json", "limit"};
-    for (size_t i = 0; i < VF_COUNT(files); i++) {
-        vf_autofree char *file = vf_asprintf("%s/%s", dir, files[i]);
-        unlink(file);
-    }
+    DIR *d = opendir(dir);
+    /* all of it is ours, half written files too; unlinkat() removes no folder */
+    for (struct dirent *e; d && (e = readdir(d));)
+        unlinkat(dirfd(d), e->d_name, 0);
+    if (d)
+        closedir(d);
     rmdir(dir);
 }
 

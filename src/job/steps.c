@@ -175,7 +175,7 @@ const struct vf_step vf_steps[] = {
      NULL},
     {"copy", N_("Copy the disks"), copies_down, vf_step_copy, vf_undo_with_target},
     {"verify", N_("Check that every disk was verified"), copies_down, vf_step_verify, NULL},
-    {"source-hash", N_("Compare the disks with the source once more"), proves, vf_step_source_hash,
+    {"source-hash", N_("Compare with the source once more"), proves, vf_step_source_hash,
      vf_undo_with_target},
     {"attach", N_("Attach the disks to the target VM"), is_copy, vf_step_attach,
      vf_undo_with_target},

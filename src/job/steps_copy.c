@@ -81,11 +81,12 @@ int vf_job_source_down(struct vf_job *job, struct vf_error **err)
 
 static json_t *result_json(const struct vf_copy_result *r, double seconds)
 {
-    return json_pack("{s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s?, s:s?, s:s?}", "seconds",
-                     seconds, "size", (json_int_t)r->size, "read", (json_int_t)r->read, "sent",
-                     (json_int_t)r->sent, "zero", (json_int_t)r->zero, "same", (json_int_t)r->same,
-                     "committed", (json_int_t)r->committed, "verified", (json_int_t)r->verified,
-                     "wire", (json_int_t)r->wire, "source_hash", r->source_hash, "target_hash",
+    return json_pack("{s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s?, s:s?, s:s?}",
+                     "seconds", seconds, "again", (json_int_t)r->again, "size", (json_int_t)r->size,
+                     "read", (json_int_t)r->read, "sent", (json_int_t)r->sent, "zero",
+                     (json_int_t)r->zero, "same", (json_int_t)r->same, "committed",
+                     (json_int_t)r->committed, "verified", (json_int_t)r->verified, "wire",
+                     (json_int_t)r->wire, "source_hash", r->source_hash, "target_hash",
                      r->target_hash, "verified_how", r->verified_how);
 }
 
@@ -102,9 +103,10 @@ struct disk_copy {
     struct vf_cancel *cancel;
     char *key, *from, *to, *mark;
     struct vf_volume source, target;
-    bool first;    /* nothing was ever written */
-    bool done;     /* by an earlier start */
-    int64_t begun; /* ms */
+    uint64_t unread; /* bytes of zeroes, by what the source's host says */
+    bool first;      /* nothing was ever written */
+    bool done;       /* by an earlier start */
+    int64_t begun;   /* ms */
 };
 
 static void clear_ends(struct disk_copy *c)
@@ -120,6 +122,23 @@ static void clear_copy(struct disk_copy *c)
     clear_ends(c);
     free(c->key);
     free(c->mark);
+}
+
+/* What the host says is zero is not read where all that is copied is compared with the host's own
+ * hashes afterwards. */
+static void leave_holes_out(struct disk_copy *c)
+{
+    struct vf_job *job = c->job;
+    struct vf_provider *p = job->source_pve;
+    const char *volume = job->plan->disks[c->i].volume;
+    c->unread = 0;
+    if (c->live || !p->ops->without_holes || !vf_job_hashes_source(job))
+        return;
+    char *path = p->ops->without_holes(p, job->source->node, volume, c->from, &c->unread);
+    if (!path)
+        return;
+    free(c->from);
+    c->from = path;
 }
 
 static int look_up(struct disk_copy *c, struct vf_error **err)
@@ -139,6 +158,7 @@ static int look_up(struct disk_copy *c, struct vf_error **err)
                        _("volume %s at the target is not the one this job made: nothing is "
                          "written"),
                        volume);
+    leave_holes_out(c);
     return 0;
 }
 
@@ -170,6 +190,37 @@ static int patiently(struct disk_copy *c, int (*what)(struct disk_copy *c, struc
     }
 }
 
+uint64_t vf_job_unread(const struct vf_job *job, const char *slot)
+{
+    vf_autofree char *key = vf_asprintf("copy/%s", slot);
+    const struct vf_record *r = vf_journal_find(job->journal, key);
+    return r ? (uint64_t)vf_json_int(r->intent, "unread") : 0;
+}
+
+/* What an earlier start left unread stands at the target, too. */
+static int intend(struct disk_copy *c, struct vf_error **err)
+{
+    struct vf_job *job = c->job;
+    const struct vf_plan_disk *d = &job->plan->disks[c->i];
+    uint64_t before = c->live ? 0 : vf_job_unread(job, d->slot);
+    json_t *data =
+        json_pack("{s:s, s:s}", "from", vf_job_fetches(job) ? d->volume : c->from, "to", c->to);
+    if (c->unread > before)
+        before = c->unread;
+    if (before)
+        json_object_set_new(data, "unread", json_integer((json_int_t)before));
+    if (vf_job_intend(job, c->key, data, err) < 0)
+        return -1;
+    vf_autofree char *bytes = vf_format_bytes(c->unread);
+    if (c->unread)
+        vf_job_note(
+            job, "info",
+            _("%s: %s of it were never written to, by what the host says: they are not "
+              "read, and all of the disk is compared with the host's own hashes afterwards"),
+            d->slot, bytes);
+    return 0;
+}
+
 static int before_copy(struct disk_copy *c, struct vf_error **err)
 {
     struct vf_job *job = c->job;
@@ -183,14 +234,7 @@ static int before_copy(struct disk_copy *c, struct vf_error **err)
     if (c->done)
         return 0;
     c->first = !vf_journal_find(job->journal, live) && !vf_journal_find(job->journal, down);
-    return patiently(c, look_up, err) < 0
-               ? -1
-               : vf_job_intend(
-                     job, c->key,
-                     json_pack("{s:s, s:s}", "from",
-                               vf_job_fetches(job) ? job->plan->disks[c->i].volume : c->from, "to",
-                               c->to),
-                     err);
+    return patiently(c, look_up, err) < 0 ? -1 : intend(c, err);
 }
 
 static int after_copy(struct disk_copy *c, struct vf_error **err)
@@ -202,6 +246,12 @@ static int after_copy(struct disk_copy *c, struct vf_error **err)
         vf_job_done(job, c->key, result_json(r, seconds), err) < 0)
         return -1;
     vf_copy_forget(c->mark);
+    vf_autofree char *again = vf_format_bytes(r->again);
+    if (r->again)
+        vf_job_note(job, "info",
+                    _("%s: %s that were copied before have been compared again: nothing told that "
+                      "the source was still the same (it was written to, or read another way)"),
+                    job->disks[c->i].slot, again);
     if (c->live)
         return 0;
     vf_autofree char *sent = vf_format_bytes(r->sent), *zero = vf_format_bytes(r->zero);

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/i18n.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "xfer/host.h"
 
@@ -45,6 +46,7 @@ struct proof {
     char *key, *path, *format;
     uint64_t seed, done, agreed, compared; /* bytes compared, pieces */
     bool by_host, known;                   /* known: whether by_host */
+    bool all; /* parts of it were copied unread: nothing but a comparison of all of it will do */
     struct piece pieces[AT_ONCE];
     size_t n;
     bool far_failed; /* it was the target that could not be asked */
@@ -153,11 +155,16 @@ static int hash_source(struct proof *p, struct vf_error **err)
 
 static int differ(const struct proof *p, const struct piece *x, struct vf_error **err)
 {
-    vf_autofree char *length = vf_format_bytes(x->length);
+    vf_autofree char *length = vf_format_bytes(x->length), *at = vf_format_bytes(x->offset);
+    vf_info("proof",
+            "%s: %" PRIu64 " bytes at %" PRIu64 ": SHA-256 %s at the source, %s at the "
+            "target",
+            p->disk->slot, x->length, x->offset, x->source, x->target);
     return vf_fail(err, VF_E_CORRUPT,
-                   _("disk %s at the target is not what the source has: the %s at %" PRIu64
-                     " have SHA-256 %s at the source and %s at the target"),
-                   p->disk->slot, length, x->offset, x->source, x->target);
+                   _("disk %s at the target is not what the source has: of the %s at %s SHA-256 is "
+                     "%.8s... at the source and %.8s... at the target. Something changed what "
+                     "went over, or a disk fails; should it come again, look at both hosts"),
+                   p->disk->slot, length, at, x->source, x->target);
 }
 
 /* One batch: 0 it agrees. */
@@ -236,8 +243,12 @@ static int keep(struct proof *p, struct vf_error **err)
     int64_t now = vf_clock_unix();
     if (now - p->said >= SAY_EVERY && p->done < p->disk->size) {
         vf_autofree char *done = vf_format_bytes(p->done), *size = vf_format_bytes(p->disk->size);
-        vf_job_note(job, "info", _("%s: %s of %s agree with the source host's own SHA-256"),
-                    p->disk->slot, done, size);
+        if (p->by_host)
+            vf_job_note(job, "info", _("%s: %s of %s agree with the source host's own SHA-256"),
+                        p->disk->slot, done, size);
+        else
+            vf_job_note(job, "info", _("%s: %s of %s agree with what is read a second time"),
+                        p->disk->slot, done, size);
         p->said = now;
     }
     if (now - p->kept < KEEP_EVERY)
@@ -297,7 +308,7 @@ static int prove(struct proof *p, struct vf_error **err)
     add_sample(p, 0);
     if (compare_patiently(p, err) < 0)
         return -1;
-    if (p->by_host)
+    if (p->by_host || p->all)
         return prove_all(p, err);
     count(p);
     return prove_sample(p, err);
@@ -341,11 +352,12 @@ static int prove_disk(struct vf_job *job, size_t i, struct vf_error **err)
     struct proof p = {
         .job = job, .disk = &job->plan->disks[i], .volume = job->plan->disks[i].volume};
     p.key = vf_asprintf("source-hash/%s", p.disk->slot);
+    p.all = vf_job_unread(job, p.disk->slot) > 0;
     int rc = 0;
     if (!vf_job_was_done(job, p.key)) {
         vf_autoerror struct vf_error *e = NULL;
         rc = begin(&p, i, err) < 0 ? -1 : prove(&p, &e);
-        bool cannot = rc < 0 && vf_error_code(e) == VF_E_UNSUPPORTED;
+        bool cannot = rc < 0 && vf_error_code(e) == VF_E_UNSUPPORTED && !p.all;
         if (e && !cannot)
             vf_fail_with(err, VF_STEAL(e));
         if (rc == 0 || cannot) {

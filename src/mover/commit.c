@@ -2,6 +2,7 @@
 /* The committer of a target: flush a group, read it back, compare, ask again for what differs, tell
  * the source how far it is safe. */
 #include "config.h"
+#include "mover/reads.h"
 #include "mover/target.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -9,6 +10,17 @@
 
 #include <string.h>
 #include <time.h>
+
+/* A group that was flushed and is read back, several chunks at once: those that are to be read have
+ * been asked for up to AT of the record NEXT. */
+struct check {
+    struct target *t;
+    struct vf_reads *reads;
+    struct group *g;
+    size_t next;
+    uint64_t at;
+    struct vf_extent extent; /* of the zeroes that NEXT is */
+};
 
 /* Waits for the chunk at OFFSET that was asked for again; NULL when the pass has failed. */
 static struct piece *wait_again(struct target *t, uint64_t offset)
@@ -34,7 +46,7 @@ static int differs(struct target *t, const struct record *r, const char *how, st
 }
 
 /* Second try for one chunk: sent, written whole, flushed, read back. */
-static int repair(struct target *t, struct record *r, void *buf, struct vf_error **err)
+static int repair(struct target *t, struct record *r, struct vf_error **err)
 {
     struct vf_pass *p = &t->pass;
     vf_warn("mover", "%s: the chunk at %llu %s; asking for it again", p->disk->name,
@@ -59,27 +71,15 @@ static int repair(struct target *t, struct record *r, void *buf, struct vf_error
     else if (vf_disk_write(p->disk, c->buf, c->len, c->offset, err) < 0 ||
              vf_disk_flush(p->disk, err) < 0)
         result = -1;
-    vf_piece_free(t, c);
+    if (result == 0 && t->verify)
+        result = vf_disk_read_back(p->disk, c->buf, r->len, r->offset, err);
     if (result == 0 && t->verify) {
-        if (vf_disk_read_back(p->disk, buf, r->len, r->offset, err) < 0)
-            return -1;
-        got = vf_hash_chunk(buf, r->len);
+        got = vf_hash_chunk(c->buf, r->len);
         if (memcmp(&got, &r->hash, sizeof got) != 0)
             result = differs(t, r, "reads back differently", err);
     }
+    vf_piece_free(t, c);
     return result;
-}
-
-static int check_data(struct target *t, struct record *r, void *buf, struct vf_error **err)
-{
-    if (r->bad)
-        return repair(t, r, buf, err);
-    if (!t->verify)
-        return 0;
-    if (vf_disk_read_back(t->pass.disk, buf, r->len, r->offset, err) < 0)
-        return -1;
-    struct vf_hash got = vf_hash_chunk(buf, r->len);
-    return memcmp(&got, &r->hash, sizeof got) ? repair(t, r, buf, err) : 0;
 }
 
 /* Zeroes that are not: written once more, then it is the storage's fault. */
@@ -99,34 +99,91 @@ static int rezero(struct target *t, uint64_t offset, size_t n, void *buf, struct
     return 0;
 }
 
-/* Reads back what does not say itself that it is zero. */
-static int check_zeroes(struct target *t, const struct record *r, void *buf, struct vf_error **err)
+/* What was the same was read to be compared, from behind a flush. */
+static bool is_read_back(const struct target *t, const struct record *r)
 {
-    struct vf_disk *d = t->pass.disk;
-    uint64_t at = r->offset, end = r->offset + r->len;
-    struct vf_extent e;
-    while (t->verify && at < end && !vf_pass_failed(&t->pass)) {
-        if (vf_disk_extent(d, at, &e, err) < 0)
+    return t->verify && !r->same && !r->bad;
+}
+
+/* From c->at on, up to END, leaves out what says itself that it is zero; *STOP is where the rest
+ * ends. */
+static int skip_zeroes(struct check *c, uint64_t end, uint64_t *stop, struct vf_error **err)
+{
+    for (; c->at < end && !vf_pass_failed(&c->t->pass); c->at = *stop) {
+        if (c->at >= c->extent.end && vf_disk_extent(c->t->pass.disk, c->at, &c->extent, err) < 0)
             return -1;
-        uint64_t stop = e.end < end ? e.end : end;
-        while (!e.zero && at < stop) {
-            size_t n = stop - at < VF_DISK_CHUNK ? (size_t)(stop - at) : VF_DISK_CHUNK;
-            if (vf_disk_read_back(d, buf, n, at, err) < 0)
-                return -1;
-            if (!vf_all_zero(buf, n) && rezero(t, at, n, buf, err) < 0)
-                return -1;
-            at += n;
+        *stop = c->extent.end < end ? c->extent.end : end;
+        if (!c->extent.zero)
+            return 0;
+    }
+    *stop = c->at;
+    return 0;
+}
+
+/* The next chunk of R to be read back is *N bytes at c->at; 0: there is none. */
+static int next_chunk(struct check *c, const struct record *r, size_t *n, struct vf_error **err)
+{
+    uint64_t stop = r->offset + r->len;
+    *n = 0;
+    if (!is_read_back(c->t, r))
+        return 0;
+    if (r->zero && skip_zeroes(c, stop, &stop, err) < 0)
+        return -1;
+    *n = stop - c->at < VF_DISK_CHUNK ? (size_t)(stop - c->at) : VF_DISK_CHUNK;
+    return 0;
+}
+
+/* Asks for as much as may be under way. */
+static int ask(struct check *c, struct vf_error **err)
+{
+    while (c->next < c->g->n && !vf_reads_full(c->reads)) {
+        size_t n;
+        if (next_chunk(c, &c->g->records[c->next], &n, err) < 0)
+            return -1;
+        if (n) {
+            vf_reads_begin(c->reads, c->at, n);
+            c->at += n;
+        } else if (++c->next < c->g->n) {
+            c->at = c->g->records[c->next].offset;
+            c->extent = (struct vf_extent){0};
         }
-        at = stop;
     }
     return 0;
 }
 
-static int check(struct target *t, struct record *r, void *buf, struct vf_error **err)
+static int check_chunk(struct check *c, struct record *r, struct vf_error **err)
 {
-    if (r->same)
-        return 0; /* it was read back to be compared, from behind a flush */
-    return r->zero ? check_zeroes(t, r, buf, err) : check_data(t, r, buf, err);
+    uint64_t offset;
+    size_t n;
+    void *buf;
+    int result = vf_reads_take(c->reads, &offset, &n, &buf, err);
+    if (result == 0 && r->zero) {
+        if (!vf_all_zero(buf, n))
+            result = rezero(c->t, offset, n, buf, err);
+    } else if (result == 0) {
+        struct vf_hash got = vf_hash_chunk(buf, n);
+        if (memcmp(&got, &r->hash, sizeof got) != 0)
+            result = repair(c->t, r, err);
+    }
+    vf_reads_done(c->reads);
+    return result;
+}
+
+static int check(struct check *c, struct record *r, struct vf_error **err)
+{
+    struct target *t = c->t;
+    if (r->bad)
+        return repair(t, r, err);
+    if (ask(c, err) < 0)
+        return -1;
+    if (!is_read_back(t, r) || vf_pass_failed(&t->pass))
+        return 0;
+    if (!r->zero)
+        return check_chunk(c, r, err);
+    while (vf_reads_next_in(c->reads, r->offset, r->len) && !vf_pass_failed(&t->pass))
+        if (check_chunk(c, r, err) < 0 || ask(c, err) < 0)
+            return -1;
+    return 0;
 }
 
 /* DONE and the state belong together: both or none are seen. Behind the last, short chunk no pass
@@ -142,7 +199,7 @@ static void publish(struct target *t, uint64_t done)
     pthread_mutex_unlock(&t->pass.lock);
 }
 
-static int commit(struct target *t, struct group *g, void *buf, struct vf_error **err)
+static int commit(struct target *t, struct group *g, struct vf_reads *reads, struct vf_error **err)
 {
     struct vf_pass *p = &t->pass;
     if (vf_disk_flush(p->disk, err) < 0)
@@ -150,15 +207,15 @@ static int commit(struct target *t, struct group *g, void *buf, struct vf_error 
     if (g->last && t->verify)
         p->counters.stage = VF_PASS_VERIFY;
     uint64_t end = p->counters.done;
-    for (size_t i = 0; i < g->n && !vf_pass_failed(p); i++) {
+    struct check c = {.t = t, .reads = reads, .g = g, .at = g->n ? g->records[0].offset : 0};
+    for (size_t i = 0; i < g->n; i++) {
         struct record *r = &g->records[i];
-        if (r->tail) {
-            if (check_zeroes(t, r, buf, err) < 0)
-                return -1;
-            continue;
-        }
-        if (check(t, r, buf, err) < 0)
+        if (check(&c, r, err) < 0)
             return -1;
+        if (vf_pass_failed(p)) /* it may have been left out */
+            return 0;
+        if (r->tail)
+            continue;
         if (r->zero)
             vf_hasher_add_zeroes(t->hasher, r->len);
         else
@@ -168,8 +225,6 @@ static int commit(struct target *t, struct group *g, void *buf, struct vf_error 
         p->counters.verified += t->verify ? r->len : 0;
         p->counters.done = end;
     }
-    if (vf_pass_failed(p))
-        return 0;
     publish(t, end);
     vf_autobuf struct vf_buf b = {0};
     vf_field_u64(&b, VF_TAG_OFFSET, end);
@@ -218,19 +273,20 @@ static int finish(struct target *t, const struct vf_hash *source, struct vf_erro
 void *vf_committer_main(void *target)
 {
     struct target *t = target;
-    vf_autofree void *buf = vf_disk_buffer();
+    struct vf_reads *reads = vf_reads_new(t->pass.disk, true);
     struct vf_error *e = NULL;
     struct group g = {0};
     bool last = false;
     int r = 0;
     while (!last && r == 0 && take_group(t, &g)) {
-        r = commit(t, &g, buf, &e);
+        r = commit(t, &g, reads, &e);
         last = g.last;
         if (r == 0 && last && !vf_pass_failed(&t->pass))
             r = finish(t, &g.source_hash, &e);
         vf_group_clear(&g);
         group_done(t);
     }
+    vf_reads_free(reads);
     if (r < 0) /* a broken line has its cause elsewhere */
         vf_pass_abort(&t->pass, e, t->pass.n_links && t->pass.links[0]->broken);
     pthread_join(t->writer, NULL);

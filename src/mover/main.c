@@ -4,6 +4,7 @@
 #include "mover/owner.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "base/tmpdir.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -138,14 +139,18 @@ static int run_hash(const struct words *w, struct vf_error **err)
     vf_autofree char *path = realpath(w->rest[0], NULL);
     if (!path)
         return vf_fail_errno(err, errno, "%s", w->rest[0]);
-    char dir[] = "/tmp/vmferry-hash.XXXXXX"; /* for the socket of qemu-nbd */
-    if (!mkdtemp(dir))
-        return vf_fail_errno(err, errno, "%s", dir);
-    struct vf_disk_spec spec = {.path = path, .format = w->format ? w->format : "raw", .dir = dir};
+    struct vf_tmpdir tmp; /* for the socket of qemu-nbd */
+    if (vf_tmpdir_make("/tmp", "vmferry-hash.", &tmp) < 0) {
+        int why = errno;
+        vf_tmpdir_remove(&tmp);
+        return vf_fail_errno(err, why, "a directory in /tmp");
+    }
+    struct vf_disk_spec spec = {
+        .path = path, .format = w->format ? w->format : "raw", .dir = tmp.path};
     struct vf_disk *d = vf_disk_open(&spec, err);
     int r = d ? (w->n_pieces ? hash_pieces : hash_whole)(d, w, err) : -1;
     vf_disk_free(d);
-    vf_fence_remove_dir(dir);
+    vf_tmpdir_remove(&tmp);
     return r;
 }
 

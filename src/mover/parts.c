@@ -30,6 +30,13 @@ void vf_parts_sums(const void *chunk, size_t n, unsigned char *sums)
         sum((const char *)chunk + i * VF_WIRE_PART, length(n, i), sums + i * VF_WIRE_SUM);
 }
 
+void vf_parts_zero_sums(size_t n, unsigned char *sums)
+{
+    static const char zeroes[VF_WIRE_PART];
+    for (size_t i = 0; i < vf_parts_of(n); i++)
+        sum(zeroes, length(n, i), sums + i * VF_WIRE_SUM);
+}
+
 static bool differs(const char *part, size_t n, const unsigned char *theirs)
 {
     unsigned char ours[VF_WIRE_SUM];

@@ -15,6 +15,8 @@ static inline size_t vf_parts_of(size_t n)
 
 /* VF_WIRE_SUM bytes for each part of the N bytes at CHUNK. */
 void vf_parts_sums(const void *chunk, size_t n, unsigned char *sums);
+/* Those of N zero bytes. */
+void vf_parts_zero_sums(size_t n, unsigned char *sums);
 /* Marks in MAP (VF_WIRE_MAP bytes) the parts that have other sums; SUMS NULL: that are not zero.
  * Returns their bytes. */
 size_t vf_parts_differing(const void *chunk, size_t n, const unsigned char *sums,

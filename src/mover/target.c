@@ -322,7 +322,10 @@ static int complete(struct target *t, struct piece *c, struct vf_error **err)
 {
     void *parts = c->buf, *own = t->own ? t->own : vf_disk_buffer();
     t->own = own;
-    if (vf_target_read(t, own, (size_t)c->len, c->offset, err) < 0)
+    struct vf_disk *d = t->pass.disk;
+    int r = t->verify ? vf_disk_read_back(d, own, (size_t)c->len, c->offset, err)
+                      : vf_disk_read(d, own, (size_t)c->len, c->offset, err);
+    if (r < 0)
         return -1;
     vf_parts_spread(own, (size_t)c->len, c->map, parts);
     c->buf = own;

@@ -76,9 +76,8 @@ struct target *vf_target_of(struct vf_pass *p);
 void vf_piece_free(struct target *t, struct piece *c);
 void vf_group_clear(struct group *g);
 void *vf_committer_main(void *target);
-/* delta.c: reads what was there, past the cache where what is written is verified. */
-int vf_target_read(struct target *t, void *buf, size_t n, uint64_t at, struct vf_error **err);
-/* Reads the disk and tells the source what is there. */
+/* delta.c: reads the disk, past the cache where what is written is verified, and tells the source
+ * what is there. */
 void *vf_teller_main(void *target);
 
 #endif

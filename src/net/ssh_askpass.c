@@ -6,6 +6,7 @@
 #include "base/fdio.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "base/tmpdir.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -39,31 +40,32 @@ static bool fit(const char *dir)
     return !(v.f_flag & ST_NOEXEC);
 }
 
-static char *make_dir(struct vf_error **err)
+static int make_dir(struct vf_tmpdir *out, struct vf_error **err)
 {
     const char *places[] = {getenv("XDG_RUNTIME_DIR"), "/tmp", "/var/tmp"};
     for (size_t i = 0; i < VF_COUNT(places); i++) {
         if (!fit(places[i]))
             continue;
-        vf_autofree char *dir = vf_asprintf("%s/vmferry-XXXXXX", places[i]);
-        if (mkdtemp(dir)) /* makes it 0700 */
-            return VF_STEAL(dir);
+        if (vf_tmpdir_make(places[i], "vmferry-", out) == 0)
+            return 0;
+        vf_tmpdir_remove(out);
     }
-    vf_fail(err, VF_E_PERMISSION,
-            "no directory for ssh's control socket: XDG_RUNTIME_DIR, /tmp and /var/tmp are not "
-            "writable or do not allow programs");
-    return NULL;
+    return vf_fail(err, VF_E_PERMISSION,
+                   "no directory for ssh's control socket: XDG_RUNTIME_DIR, /tmp and /var/tmp are "
+                   "not writable or do not allow programs");
 }
 
 struct vf_ssh_askpass *vf_ssh_askpass_new(const struct vf_ssh_target *t, struct vf_ssh_login *login,
                                           struct vf_error **err)
 {
-    char *dir = make_dir(err);
-    if (!dir)
+    struct vf_tmpdir tmp;
+    if (make_dir(&tmp, err) < 0)
         return NULL;
+    const char *dir = tmp.path;
     struct vf_ssh_askpass *a = vf_xcalloc(1, sizeof *a);
     vf_autofree char *hex = vf_random_hex(8);
-    *a = (struct vf_ssh_askpass){.dir = dir,
+    *a = (struct vf_ssh_askpass){.dir = tmp.path,
+                                 .tmp = tmp,
                                  .questions = -1,
                                  .answer = -1,
                                  .alias = vf_asprintf("vmferry-%s", hex),
@@ -81,19 +83,6 @@ struct vf_ssh_askpass *vf_ssh_askpass_new(const struct vf_ssh_target *t, struct 
     return a;
 }
 
-static void remove_dir(const char *dir)
-{
-    DIR *d = opendir(dir);
-    if (d) {
-        for (struct dirent *e; (e = readdir(d));)
-            if (!vf_streq(e->d_name, ".") && !vf_streq(e->d_name, ".."))
-                unlinkat(dirfd(d), e->d_name, 0);
-        closedir(d);
-    }
-    if (rmdir(dir) < 0)
-        vf_warn("ssh", "%s: %s", dir, strerror(errno));
-}
-
 void vf_ssh_askpass_free(struct vf_ssh_askpass *a)
 {
     if (!a)
@@ -102,8 +91,7 @@ void vf_ssh_askpass_free(struct vf_ssh_askpass *a)
         close(a->questions);
     if (a->answer >= 0)
         close(a->answer);
-    remove_dir(a->dir);
-    free(a->dir);
+    vf_tmpdir_remove(&a->tmp);
     free(a->alias);
     vf_buf_free(&a->in);
     free(a);

@@ -3,14 +3,16 @@
 #ifndef VF_NET_SSH_MASTER_H
 #define VF_NET_SSH_MASTER_H
 
+#include "base/tmpdir.h"
 #include <pthread.h>
 #include "net/ssh_int.h"
 
 /* A directory of our own, 0700: control socket, the verified host key, the askpass script. */
 struct vf_ssh_askpass {
-    char *dir;
-    int questions; /* the fifo askpass writes to */
-    int answer;    /* the fifo of the last answer, open until it was read */
+    struct vf_tmpdir tmp;
+    const char *dir; /* its path */
+    int questions;   /* the fifo askpass writes to */
+    int answer;      /* the fifo of the last answer, open until it was read */
     struct vf_buf in;
     char *alias; /* HostKeyAlias of the target: tells its prompts from those of a jump host */
     struct vf_ssh_login *login;

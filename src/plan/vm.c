@@ -94,6 +94,11 @@ struct vf_nic *vf_vm_add_nic(struct vf_vm *vm)
     return vf_grow(&vm->nics, &vm->n_nics, sizeof *vm->nics);
 }
 
+char *vf_vm_called(const struct vf_vm *vm)
+{
+    return vm->guest && vm->name ? vf_strdup(vm->name) : vf_asprintf(_("VM %u"), vm->id);
+}
+
 struct vf_cdrom *vf_vm_add_cdrom(struct vf_vm *vm)
 {
     return vf_grow(&vm->cdroms, &vm->n_cdroms, sizeof *vm->cdroms);

@@ -125,6 +125,9 @@ struct vf_vm *vf_vm_copy(const struct vf_vm *vm);
 void vf_vm_free(struct vf_vm *vm);
 VF_DEFINE_CLEANUP(struct vf_vm *, vf_vm_free)
 
+/* What it is called in a sentence: "VM 105"; of another hypervisor, whose numbers nobody knows, by
+ * its name. Caller frees. */
+char *vf_vm_called(const struct vf_vm *vm);
 struct vf_disk *vf_vm_add_disk(struct vf_vm *vm); /* valid until the next is added */
 struct vf_nic *vf_vm_add_nic(struct vf_vm *vm);
 struct vf_cdrom *vf_vm_add_cdrom(struct vf_vm *vm);

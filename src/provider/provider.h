@@ -77,10 +77,10 @@ struct vf_twin {
     unsigned id;
     char *name;
     bool running;
-    int nic; /* the other's network card; -1: the UUID */
+    int nic;           /* the other's network card; -1: the UUID */
+    bool disconnected; /* this one's card */
     char *bridge;
     unsigned tag;
-    bool link_down; /* its card is disconnected */
 };
 
 struct vf_twins {
@@ -129,6 +129,12 @@ struct vf_provider_ops {
      * second time. NULL in the table: the mover's hash is all there is. */
     char *(*hash)(struct vf_provider *p, const char *node, const char *volume, uint64_t n,
                   uint64_t offset, bool *by_host, struct vf_error **err);
+    /* PATH, which volume() told of a volume whose VM is shut down, with what its host says was never
+     * written to left out of what is read: *BYTES of zeroes. Caller frees; NULL: the host says
+     * nothing. A host can be wrong: only for who compares all of the volume by hash() afterwards.
+     * NULL in the table: it is seen while it is read. */
+    char *(*without_holes)(struct vf_provider *p, const char *node, const char *volume,
+                           const char *path, uint64_t *bytes);
     /* Reads all files of VM ID that came with checksums, *FILES of them, and compares: CORRUPT when
      * one is not as it was exported. PROGRESS (may be NULL) is told bytes, and of how many. NULL in
      * the table: nothing comes with checksums. */

@@ -43,12 +43,13 @@ struct vf_copy {
     struct vf_copy_opts o;
     struct vf_progress *progress, unseen;
     struct counts before;
-    uint32_t id;   /* of the pass */
-    uint64_t rate; /* the limit that the source was told */
-    bool begun;    /* a pass was started: the target is not fresh any more */
-    bool looked;   /* for a mark of an earlier process */
-    bool full;     /* see vf_copy_is_full() */
-    bool unsaved;  /* the mark has grown since it was written */
+    uint32_t id;    /* of the pass */
+    uint64_t rate;  /* the limit that the source was told */
+    bool begun;     /* a pass was started: the target is not fresh any more */
+    bool looked;    /* for a mark of an earlier process */
+    bool full;      /* see vf_copy_is_full() */
+    bool unsaved;   /* the mark has grown since it was written */
+    uint64_t again; /* up to where a mark was that does not count */
     struct vf_copy_mark mark;
     struct side source, target;
     bool at_source; /* where it fails */
@@ -164,6 +165,8 @@ static void find_start(struct vf_copy *c)
         vf_copy_mark_clear(&now);
         return;
     }
+    if (c->mark.done > c->again)
+        c->again = c->mark.done;
     vf_copy_forget(c->o.mark);
     vf_copy_mark_clear(&c->mark);
     c->mark = now;
@@ -570,6 +573,7 @@ static int result(struct vf_copy *c, struct vf_copy_result *out, struct vf_error
         .zero = p->zero,
         .same = p->same,
         .committed = p->committed,
+        .again = c->again < c->source.size ? c->again : c->source.size,
         .verified = p->verified,
         .wire = p->wire,
         .source_hash = hash_of(&c->source),

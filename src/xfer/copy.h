@@ -110,7 +110,9 @@ struct vf_copy_result {
     uint64_t size, read, sent, zero, same, committed, verified, wire; /* bytes */
     char *source_hash, *target_hash; /* XXH3-128 over chunk hashes, hex; equal or the copy failed */
     const char *verified_how;        /* "media", "through cache", "none" */
-    bool at_source;                  /* it failed, and that was the cause */
+    uint64_t again; /* bytes that were copied before, and compared again because nothing tells that
+                       the source is still the same: it changed, or was read another way */
+    bool at_source; /* it failed, and that was the cause */
 };
 
 /* A copy of one disk: it is copied, flushed, verified. Errors name the side. Several threads may

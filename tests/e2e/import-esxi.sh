@@ -89,6 +89,12 @@ for refused in 'bad-rdm:raw device mapping' 'bad-snapshot:it has snapshots' \
     cat "$work/err" >>"$work/out"
     says out "${refused#*:}" "and it is said why"
 done
+run 3 "a template" import -n -c "$conf" --to beta --node b1 --storage local esx1 bad-template
+says out '^ *STOP: esx1: bad-template is a template' "is named once"
+run 1 "a VM that is not there" import -n -c "$conf" --to beta --node b1 --storage local esx1 nobody
+says err 'esx1 has no VM nobody' "is told"
+run 3 "without a bridge" import -n -c "$conf" --to beta --node b1 --storage local esx1 old-lenny
+says out "choose one .--bridge 'VM Network=BRIDGE'" "it is said how to choose one"
 run 2 "to an ESXi host nothing is moved" move -c "$conf" --yes alpha esx1 esx1 local web1
 
 # --- by SSH alone

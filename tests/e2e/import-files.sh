@@ -177,6 +177,8 @@ says out 'STOP: .*cut off' "and it is said"
 import 2 "no such file" "$X/nowhere.ova"
 says err 'cannot be read .No such file or directory.; nothing was changed' "is told"
 import 1 "no VM there" "$X/a.raw"
+import 1 "none of that name" "$X/web.ova" nobody
+says err 'there is no VM nobody in .*web.ova, but ' "those that there are are named"
 import 2 "a Proxmox VE cluster" alpha web1
 says err 'vmferry move' "is for vmferry move"
 import 2 "a host that nobody has told of, without a terminal" esx1.example.com web

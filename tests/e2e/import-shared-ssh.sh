@@ -31,6 +31,10 @@ id() {
         ! grep -q "\"vm\":\"$1\"" "$dir/journal.jsonl" || echo "${dir##*/}"
     done | tail -n 1
 }
+is_asleep() {
+    pid=$(sed -n 's/.*"pid":\([0-9]*\).*/\1/p' "$XDG_STATE_HOME/vmferry/jobs/$(id "$1")/journal.jsonl") &&
+        [ "$pid" ] && grep -q '^State:.T' "/proc/$pid/status"
+}
 # asleep VM [OPTION…]: its import runs, and is stopped before there are disks for it
 asleep() {
     name=$1
@@ -38,13 +42,7 @@ asleep() {
     KILLAT_WHERE=asleep KILLAT_WRITE=create:done ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0 \
         LD_PRELOAD=$top_builddir/tests/e2e/killat.so "$vmferry" $(vm "$@") >"$work/$name.out" 2>&1 </dev/null &
     eval "front_$(echo "$name" | tr - _)=$!"
-    i=0
-    until pid=$(sed -n 's/.*"pid":\([0-9]*\).*/\1/p' "$XDG_STATE_HOME/vmferry/jobs/$(id "$name")/journal.jsonl" 2>/dev/null) &&
-        [ "$pid" ] && grep -q '^State:.T' "/proc/$pid/status" 2>/dev/null || [ $i = 300 ]; do
-        i=$((i + 1))
-        sleep 0.1
-    done
-    [ $i -lt 300 ]
+    until_true is_asleep "$name"
     ok $? "$name runs"
 }
 # awake VM TEXT: it goes on, to its end

@@ -129,8 +129,10 @@ user totp@pve -e "s#https://$a1:8006\"#https://$url1:8006\", \"https://$url2:800
     s#(fingerprint = )\"($(cat "$L/fingerprint-a1"))\"#via = \"root@$a1:$port\"; \1[ \"\2\", \"$(cat "$L/fingerprint-a2")\" ]#"
 at_terminal "'$vmferry' move -c '$work/login.conf' --yes --stop-timeout 2 alpha beta b1 local stubborn"
 sees 'authenticator app' "an API behind a jump host"
-code=
-until code=$(ctl alpha totp totp@pve 2>/dev/null); do sleep 1; done
+fresh_code() { # none is good twice
+    code=$(ctl alpha totp totp@pve)
+}
+until_true fresh_code
 keys -l "$code"
 keys Enter
 sees 'What now' "the job waits for an answer"
@@ -159,6 +161,46 @@ ok $? "the token is gone"
 [ "$secret" ] && ! grep -rqF -- "$secret" "$XDG_STATE_HOME"
 ok $? "its secret was written nowhere"
 
+# --- a second factor that is wanted again while the VM is down: asked for, and waited for
+user totp@pve
+ctl alpha fault fail POST '/access/users/.*/token/.*' 403 'Permission check failed'
+at_terminal "'$vmferry' move -c '$work/login.conf' --yes --stop-timeout 2 --wait-before-start alpha beta b1 local web1"
+sees 'authenticator app' "a login with a second factor, that may not make a token"
+keys -l aaaa-bbbb-cccc-dddd
+keys Enter
+sees 'Ready to start web1' "the VM is down"
+tmux -L "$screen" kill-server
+ctl alpha expire-tickets
+at_terminal "'$vmferry' attach --plain"
+sees 'Ready to start web1' "when the login has expired"
+keys 1 Enter
+sees 'authenticator app' "another code is asked for"
+tmux -L "$screen" kill-server
+"$vmferry" attach >"$work/watch" 2>"$work/watch.err" </dev/null &
+viewer=$!
+i=0
+until grep -q 'The job waits. Come back with' "$work/watch.err" || [ $i = 300 ]; do
+    i=$((i + 1))
+    sleep 0.1
+done
+grep -q 'The job waits. Come back with' "$work/watch.err"
+ok $? "where nobody is to be asked the job waits"
+kill -9 $viewer
+wait $viewer 2>/dev/null
+at_terminal "'$vmferry' attach --plain"
+for i in 1 2 3 4; do
+    sees 'authenticator app' "who comes is asked"
+    keys -l 1111-2222-3333-4444
+    keys Enter
+    sleep 0.3
+done
+sees 'authentication failure' "what is wrong is asked for again"
+keys -l 0f0f-1e1e-2d2d-3c3c
+keys Enter
+sees 'exit=0' "and the job goes on to its end"
+new=$(on beta b1 'qm list' | sed -n 's/^ *\([0-9]*\) web1 .*/\1/p')
+is "$(status beta b1 "$new")" running "the VM runs at the target"
+
 # --- the token in other endings (killed jobs: crash-points.sh, cancelled ones: prompts.sh)
 snapshot "$work/before"
 ctl beta fault fail PUT '/nodes/b1/qemu/[0-9]+/config' 500 'out of luck'
@@ -170,6 +212,6 @@ run 0 "a user who may not make tokens, at the second of two addresses" \
     move -c "$work/login.conf" --yes alpha beta b1 local db1
 says out 'cannot make the API token .*Permission check failed.*goes on without' "goes on without"
 ctl alpha fault fail DELETE '/access/users/.*/token/.*' 403 'Permission check failed'
-move 0 "a token that cannot be removed" --skip-disks alpha beta b1 local web1
+move 0 "a token that cannot be removed" --skip-disks alpha beta b1 local old1
 says out 'could not be removed: .*expires by itself.*pveum user token remove .root@pam. vmferry-' "is said, with what to do"
 done_testing

@@ -96,4 +96,31 @@ move 0 "a VM that is stopped is not asked about" --wait-before-stop --wait-befor
 move 3 "a live migration has no start to wait for" --method=remote-migrate --wait-before-start \
     alpha beta b1 local web1
 says out 'STOP: --wait-before-start' "and says so"
+
+# --- paused while it waits: the VM is not down for as long as that lasts
+ctl alpha ha vm:100 started
+at_terminal "'$vmferry' move -c '$conf' --yes --wait-before-stop alpha beta b1 local web1"
+sees 'Ready to shut down web1' "a job waits"
+run 0 "it is paused meanwhile" pause
+keys 1 Enter
+sees 'web1 is not shut down: the job is paused' "the word to shut it down is not enough then"
+sees 'end the pause, and shut it down now' "the question tells what more it would mean"
+is "$(status alpha a1 100)" running "it runs still"
+ctl alpha fault slow PUT /cluster/ha/resources 4000
+keys 1 Enter
+until_true() {
+    i=0
+    until "$@"; do
+        i=$((i + 1))
+        [ $i -lt 300 ] || return 1
+        sleep 0.1
+    done
+}
+until_true grep -q '"key":"ha","state":"intent"' "$(job_dir)/journal.jsonl"
+ok $? "so it goes on"
+run 0 "paused once more, just before the shutdown" pause
+sees 'web1 is not shut down while the job is paused' "it is not shut down either"
+is "$(status alpha a1 100)" running "really"
+run 0 "it is continued" continue
+sees 'exit=0' "and comes to its end"
 done_testing

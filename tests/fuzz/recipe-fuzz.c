@@ -23,6 +23,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     if (!r->image && sum != r->size)
         abort();
+    uint64_t end = 0;
+    for (size_t i = 0; i < r->n_holes; i++) {
+        const struct vf_recipe_hole *h = &r->holes[i];
+        if (r->image || h->start < end || !h->length || h->start > r->size ||
+            h->length > r->size - h->start)
+            abort();
+        end = h->start + h->length;
+    }
     vf_autofree char *once = vf_recipe_text(r);
     vf_auto(vf_recipe_free) struct vf_recipe *again = vf_recipe_parse(once, NULL);
     vf_autofree char *twice = again ? vf_recipe_text(again) : NULL;

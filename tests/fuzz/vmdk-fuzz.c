@@ -37,6 +37,20 @@ static void check_recipe(const struct vf_vmdk *d)
             abort();
 }
 
+struct memory {
+    const uint8_t *data;
+    size_t size;
+};
+
+static int read_memory(void *opaque, void *buf, size_t n, uint64_t offset, struct vf_error **err)
+{
+    const struct memory *m = opaque;
+    if (offset > m->size || n > m->size - offset)
+        abort();
+    memcpy(buf, m->data + offset, n);
+    return 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     vf_autoerror struct vf_error *err = NULL;
@@ -45,6 +59,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     if (!d)
         return 0;
+    struct memory memory = {data, size};
+    struct vf_vmdk_file file = {"f.vmdk", size, read_memory, &memory};
+    struct vf_vmdk_reach used;
+    vf_autoerror struct vf_error *why = NULL;
+    if (d->whole && (vf_vmdk_reach(&file, &used, &why) < 0) != !!why)
+        abort();
     uint64_t sum = 0;
     for (size_t i = 0; i < d->n_extents; i++) {
         const struct vf_vmdk_extent *x = &d->extents[i];

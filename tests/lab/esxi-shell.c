@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The shell of an ESXi host: a root of its own with busybox (and of that what ESXi has), vim-cmd
- * and esxcli that ask the simulator, the datastores under /vmfs, and an sshd that wants the
- * password by keyboard-interactive, from PAM, which asks the simulator too. Everything that is not
- * ESXi's lies in /lab there. */
+/* The shell of an ESXi host: a root of its own with busybox (and of that what ESXi has), vim-cmd,
+ * esxcli and vmkfstools that ask the simulator, the datastores under /vmfs, and an sshd that wants
+ * the password by keyboard-interactive, from PAM, which asks the simulator too. Everything that is
+ * not ESXi's lies in /lab there. */
 #include "config.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -67,7 +67,7 @@ static int write_text(const char *dir, const char *name, const char *text, mode_
 
 static int make_commands(const char *bin, struct vf_error **err)
 {
-    static const char *const asking[] = {"vim-cmd", "esxcli", "vmware"};
+    static const char *const asking[] = {"vim-cmd", "esxcli", "vmkfstools", "vmware"};
     for (size_t i = 0; i < VF_COUNT(applets); i++) {
         vf_autofree char *path = vf_asprintf("%s/%s", bin, applets[i]);
         if (symlink("/lab/busybox", path))

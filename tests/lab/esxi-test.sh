@@ -129,8 +129,8 @@ ok $? "but not their descriptors"
 test "$(file web-modern/web-modern-flat.vmdk -I)" = "200 application/octet-stream"
 ok $? "whose size can be seen"
 soap esx1 ShutdownGuest VirtualMachine 1 ''
-i=0; until test "$(file web-modern/web-modern-flat.vmdk -r 0-9)" = "206 application/octet-stream" || test $i -gt 100; do i=$((i + 1)); sleep 0.1; done
-test $i -le 100; ok $? "until it has shut down"
+i=0; until test "$(file web-modern/web-modern-flat.vmdk -r 0-9)" = "206 application/octet-stream" || test $i -gt 1200; do i=$((i + 1)); sleep 0.1; done
+test $i -le 1200; ok $? "until it has shut down"
 test "$(file nothing/there.vmdk)" = "404 text/html; charset=utf-8"; ok $? "what is not there"
 test "$(file old-lenny/new -X PUT -d x)" = "403 text/html; charset=utf-8"; ok $? "nothing is written"
 test "$(curl -s -m 30 -o "$work/out" -w '%{http_code}' --cacert "$L/esx1/cert.pem" "$(url esx1)/folder/old-lenny/old-lenny.vmx?dsName=datastore1")" = 401

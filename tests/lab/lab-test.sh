@@ -96,7 +96,7 @@ ok $? "qm status"
 image=$(ctl alpha pvesm a1 path local:100/vm-100-disk-0.qcow2)
 ! ctl alpha node a1 exec qemu-img info "$image" >/dev/null 2>&1
 ok $? "the running VM holds its image's lock"
-wait_for() { i=0; until "$@" 2>/dev/null; do i=$((i + 1)); [ $i -lt 200 ] || return 1; sleep 0.1; done; }
+wait_for() { i=0; until "$@" 2>/dev/null; do i=$((i + 1)); [ $i -lt 1200 ] || return 1; sleep 0.1; done; }
 wait_for grep -q 'vmferry guest up' "$one/alpha/a1/serial-100.log"
 ok $? "its guest has booted from that disk"
 

@@ -3,9 +3,10 @@
  * The jobs are this program: VM "NAME-N" waits until the file NAME is there and ends with N (9:
  * without an end). */
 #include "config.h"
-#include "job/batch.h"
+#include "job/batch_priv.h"
 #include "job/detach.h"
 #include "job/journal.h"
+#include "job/stage.h"
 #include "job/state.h"
 #include "base/cancel.h"
 #include "base/clock.h"
@@ -16,7 +17,9 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { PATIENCE_MS = 60000 };
@@ -312,6 +315,147 @@ static void test_foreign(void)
     vf_plan_free(plan);
 }
 
+/* Another machine goes on with it: how it ended is not known here, and it does not wait to be
+ * resumed. */
+static void test_taken(void)
+{
+    vf_autofree char *id = make("r-9 s-0", 2, false);
+    struct vf_batch_entry *v;
+    size_t n, interrupted, waiting;
+    bool runs;
+    go("r");
+    go("s");
+    spawn(id);
+    becomes(id, "40", "one is cut off, one is moved");
+    if (vf_batch_read(id, &v, &n, &runs, NULL) < 0)
+        abort();
+    vf_batch_left(v, n, &interrupted, &waiting);
+    ok(interrupted == 1 && !v[0].taken, "the first is left to be resumed");
+    json_t *e = vf_event_new("taken-over");
+    json_object_set_new(e, "text", json_string("another machine has it"));
+    note(v[0].job, e);
+    vf_batch_look(&v[0]);
+    vf_batch_left(v, n, &interrupted, &waiting);
+    ok(v[0].taken && interrupted == 0 && waiting == 0,
+       "taken over, nothing is left to be done here");
+    spawn(id);
+    becomes(id, "40", "and going on with the batch does not touch it");
+    note(v[0].job, vf_event_new("mirror"));
+    vf_batch_look(&v[0]);
+    ok(!v[0].taken, "unless it is taken back");
+    vf_batch_entries_free(v, n);
+}
+
+/* For jobs that begin later. */
+static void test_limit(void)
+{
+    vf_autofree char *id = make("t-0", 3, false);
+    uint64_t each = 7;
+    vf_batch_limit(id, &each);
+    ok(each == 7, "a batch to which no limit was given has none");
+    ok(vf_batch_set_limit(id, 3000, &each, NULL) == 0 && each == 1000, "each gets its part");
+    each = 0;
+    vf_batch_limit(id, &each);
+    ok(each == 1000, "which is kept");
+    ok(vf_batch_set_limit(id, 0, &each, NULL) == 0 && each == 0, "none at all");
+    each = 5;
+    vf_batch_limit(id, &each);
+    ok(each == 0, "is kept, too");
+    vf_batch_limit(NULL, &each);
+    ok(vf_batch_set_limit("batch-none", 1, &each, NULL) < 0, "of no batch there is no limit");
+}
+
+/* ---- dying while it is made ---- */
+
+static int renames_left = -1; /* then this process dies; < 0: it does not */
+
+/* In place of libc's: each file and folder gets its name by this. */
+int rename(const char *from, const char *to)
+{
+    if (renames_left == 0)
+        kill(getpid(), SIGKILL);
+    int r = renameat(AT_FDCWD, from, AT_FDCWD, to);
+    if (renames_left > 0 && --renames_left == 0 && strstr(from, "/.batch-"))
+        kill(getpid(), SIGKILL); /* right behind those that show something, too */
+    return r;
+}
+
+/* Is what is to be found nothing, or all of the batch of three? */
+static bool whole(const char *root)
+{
+    vf_stage_tidy();
+    vf_autostrv char **jobs = vf_job_ids(), **batches = vf_batch_ids();
+    size_t n = vf_strv_len(jobs);
+    if (!batches[0])
+        return n == 0;
+    vf_autofree char *stands = standing(batches[0]);
+    return n == 3 && !strcmp(stands, "WWW") && !batches[1];
+}
+
+/* Stages whose makers are gone are swept when they are old. */
+static bool swept(const char *root)
+{
+    const char *const age[] = {"find", root,          "-mindepth", "2",     "-maxdepth",
+                               "2",    "-name",       ".*",        "-exec", "touch",
+                               "-d",   "2 hours ago", "{}",        "+",     NULL};
+    const char *const look[] = {"find", root, "-mindepth", "2", "-name", ".*", NULL};
+    struct vf_proc_result r = {0};
+    bool good = vf_proc_run(age, NULL, 0, 4096, NULL, &r, NULL) == 0 && r.status == 0;
+    vf_proc_result_free(&r);
+    vf_stage_tidy();
+    r = (struct vf_proc_result){0};
+    good = good && vf_proc_run(look, NULL, 0, 4096, NULL, &r, NULL) == 0 && !r.out.len;
+    vf_proc_result_free(&r);
+    return good;
+}
+
+static void test_dying(const char *top)
+{
+    bool died = true, all = true, none_left = true;
+    int points = 0;
+    for (int i = 0; died && i < 50; i++) {
+        vf_autofree char *root = vf_asprintf("%s/dying-%d", top, i),
+                         *state = vf_asprintf("%s/vmferry", root);
+        setenv("XDG_STATE_HOME", root, 1);
+        pid_t pid = fork();
+        if (pid == 0) {
+            struct vf_plan plan = {.vm_name = (char *)"x",
+                                   .source = (char *)"a",
+                                   .target = (char *)"b",
+                                   .target_node = (char *)"b1"};
+            struct vf_plan *three[] = {&plan, &plan, &plan};
+            renames_left = i;
+            char *id = vf_batch_create(three, 3, 1, false, "/dev/null", NULL);
+            _exit(id ? 0 : 1);
+        }
+        int status = 0;
+        if (waitpid(pid, &status, 0) < 0)
+            abort();
+        died = WIFSIGNALED(status);
+        points += died;
+        if (!died)
+            ok(WEXITSTATUS(status) == 0, "undisturbed it is made");
+        if (!whole(state)) {
+            printf("# "
+                   "dying at name %d leaves a part"
+                   "\n",
+                   i);
+            all = false;
+        }
+        if (!swept(state)) {
+            printf("# "
+                   "what dying at name %d leaves is not swept"
+                   "\n",
+                   i);
+            none_left = false;
+        }
+    }
+    ok(points > 6, "who makes a batch dies at each name it gives (%d)", points);
+    ok(all, "then all of it is there, or nothing");
+    ok(none_left, "and what was not finished is swept one day");
+    setenv("XDG_STATE_HOME", top, 1);
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 4 && !strcmp(argv[1], "__job"))
@@ -328,6 +472,9 @@ int main(int argc, char **argv)
     test_refused();
     test_return();
     test_foreign();
+    test_taken();
+    test_limit();
+    test_dying(dir);
     const char *const rm[] = {"rm", "-rf", dir, NULL};
     struct vf_proc_result r = {0};
     ok(vf_proc_run(rm, NULL, 0, 4096, NULL, &r, NULL) == 0 && r.status == 0, "nothing is left");

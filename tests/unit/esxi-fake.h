@@ -33,7 +33,10 @@ struct fake_host {
     bool licence;      /* free: the API refuses to write, which it learns by trying */
     bool licence_told; /* it has */
     unsigned logins[2], asked, forgot, notes, looks; /* LOOKS: at a file */
-    char *log;                                       /* what was changed */
+    struct vf_recipe_hole holes[4];                  /* by SSH, of any disk */
+    size_t n_holes;
+    unsigned maps;
+    char *log; /* what was changed */
     char password[32];
 };
 
@@ -219,6 +222,19 @@ static char *fake_sha256(struct vf_esxi_way *w, const struct vf_esxi_file *f, ui
     return NULL;
 }
 
+static int fake_holes(struct vf_esxi_way *w, const struct vf_esxi_file *f, uint64_t size,
+                      struct vf_recipe_hole **out, size_t *n, struct vf_error **err)
+{
+    struct fake_host *h = fake_of(w)->h;
+    if (!fake_of(w)->ssh || !h->n_holes)
+        return vf_fail(err, VF_E_UNSUPPORTED, "nobody tells");
+    h->maps++;
+    *n = h->n_holes;
+    *out = vf_xcalloc(*n, sizeof **out);
+    memcpy(*out, h->holes, *n * sizeof **out);
+    return fake_find(h, f, err) ? 0 : -1;
+}
+
 static unsigned fake_lacks(struct vf_esxi_way *w)
 {
     struct fake_way *f = fake_of(w);
@@ -284,10 +300,10 @@ static void fake_free(struct vf_esxi_way *w)
     {                                                                                              \
         .name = n, .is_vcenter = fake_is_vcenter, .vms = fake_vms, .now = fake_now,                \
         .portgroups = fake_portgroups, .datastore = fake_datastore, .text = fake_text,             \
-        .stat = fake_stat, .read = fake_read, .sha256 = fake_sha256, .lacks = fake_lacks,          \
-        .power = fake_power, .annotate = fake_annotate, .rename = fake_rename,                     \
-        .set_onboot = fake_onboot, .drop_snapshots = fake_drop, .set_cancel = fake_set_cancel,     \
-        .free = fake_free                                                                          \
+        .stat = fake_stat, .read = fake_read, .sha256 = fake_sha256, .holes = fake_holes,          \
+        .lacks = fake_lacks, .power = fake_power, .annotate = fake_annotate,                       \
+        .rename = fake_rename, .set_onboot = fake_onboot, .drop_snapshots = fake_drop,             \
+        .set_cancel = fake_set_cancel, .free = fake_free                                           \
     }
 static const struct vf_esxi_way_ops fake_api = FAKE_OPS("api"), fake_ssh = FAKE_OPS("ssh");
 

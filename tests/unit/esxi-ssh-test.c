@@ -86,6 +86,17 @@ static const char esxcli[] = "#!/bin/sh\n"
                              "Trünk               vSwitch1                     0     4095\n"
                              "E\n";
 
+static const char vmkfstools[] =
+    "#!/bin/sh\n"
+    "[ $# = 2 ] && [ \"$1\" = -t0 ] || exit 9\n"
+    "case $2 in\n"
+    "*locked*) echo \"Failed to open '$2': Failed to lock the file (16392).\" >&2; exit 255 ;;\n"
+    "*odd*) echo 'It is fine.'; exit 0 ;;\n"
+    "esac\n"
+    "echo \"Mapping for file $2 (3146428 bytes in size):\"\n"
+    "echo '[           0:     1048576] --> [VMFS -- LVID:5f3e/5f3e/1:(   3145728 -->   4194304)]'\n"
+    "echo '[     1048576:     2097852] --> [NOMP -- :(           0 -->     2097852)]'\n";
+
 static void fake(const char *name, const char *text, mode_t mode)
 {
     vf_autofree char *path = in_dir("%s", name);
@@ -122,6 +133,7 @@ static void make_host(void)
     fake("bin/vim-cmd", vim_cmd, 0755);
     fake("bin/esxcli", esxcli, 0755);
     fake("bin/vmware", "#!/bin/sh\necho 'VMware ESXi 7.0.3 build-21424296'\n", 0755);
+    fake("bin/vmkfstools", vmkfstools, 0755);
     fake("bin/vm/list", list, 0644);
     fake("bin/vm/summary-12", summary, 0644);
     fake("bin/vm/summary-13", summary, 0644);
@@ -431,6 +443,15 @@ static void test_files(struct vf_esxi_way *w, bool all)
     vf_error_free(VF_STEAL(e));
     ok(!w->ops->sha256(w, &busy, 512, 0, &e) && vf_error_code(e) == VF_E_CONFLICT, "its sum: %s",
        vf_error_text(e));
+    if (all) { /* once is enough: it takes its time */
+        vf_error_free(VF_STEAL(e));
+        fake("bin/dd", "#!/bin/sh\nexec sleep 20\n", 0755);
+        struct vf_esxi_ssh *way = (struct vf_esxi_ssh *)w;
+        way->silence_ms = 300;
+        int r = w->ops->read(w, &flat, buf, 512, 0, &e);
+        ok(r < 0 && vf_error_is_transient(e), "a datastore that hangs: %s", vf_error_text(e));
+        way->silence_ms = 0;
+    }
     rename(aside, real);
 }
 
@@ -447,6 +468,30 @@ static void test_sums(struct vf_esxi_way *w)
     vf_proc_result_free(&r);
     vf_autofree char *sum = w->ops->sha256(w, &flat, (2 << 20) + 88, 512, &e);
     is_str(sum, right, "the host's own sum of a range");
+}
+
+static void test_holes(struct vf_esxi_way *w)
+{
+    static const struct {
+        const char *path;
+        enum vf_error_code code;
+    } none[] = {{"locked/x.vmdk", VF_E_IO}, {"db/odd.vmdk", VF_E_CORRUPT}};
+    struct vf_esxi_file disk_file = {NULL, "data store", "it's \"db\" $x.vmdk"};
+    struct vf_recipe_hole *v;
+    size_t n;
+    vf_autoerror struct vf_error *e = NULL;
+    ok(w->ops->holes(w, &disk_file, DISK, &v, &n, &e) == 0 && n == 1 && v[0].start == 1 << 20 &&
+           v[0].length == DISK - (1 << 20),
+       "what the host says is not in use of a disk: %s", e ? vf_error_text(e) : "2 MiB");
+    free(v);
+    ok(w->ops->holes(w, &disk_file, DISK + 512, &v, &n, &e) < 0 && vf_error_code(e) == VF_E_CORRUPT,
+       "not of one of another size: %s", vf_error_text(e));
+    for (size_t i = 0; i < VF_COUNT(none); i++) {
+        struct vf_esxi_file f = {NULL, "data store", none[i].path};
+        vf_error_free(VF_STEAL(e));
+        ok(w->ops->holes(w, &f, DISK, &v, &n, &e) < 0 && vf_error_code(e) == none[i].code,
+           "nor of %s: %s", none[i].path, vf_error_text(e));
+    }
 }
 
 /* ---- twins ---- */
@@ -540,6 +585,12 @@ static void test_odd_host(void)
     ok(w && !w->ops->sha256(w, &flat, 512, 0, &e) && vf_error_code(e) == VF_E_UNSUPPORTED &&
            strstr(vf_error_text(e), "only md5sum"),
        "a host without sha256sum: %s", e ? vf_error_text(e) : "none");
+    vf_error_free(VF_STEAL(e));
+    struct vf_recipe_hole *holes;
+    size_t n_holes;
+    ok(w && w->ops->holes(w, &flat, DISK, &holes, &n_holes, &e) < 0 &&
+           vf_error_code(e) == VF_E_UNSUPPORTED,
+       "and its word on what is in use is not asked for, which could not be checked");
     if (w)
         vf_esxi_way_free(w);
     vf_error_free(VF_STEAL(e));
@@ -560,6 +611,8 @@ static void test_way(int transport, const char *name)
         is_str(vf_ssh_transport_name(((struct vf_esxi_ssh *)w)->login->ssh), name, "by");
         test_files(w, transport == VF_SSH_AUTO);
         test_sums(w);
+        test_holes(w);
+        test_holes(w);
     }
     if (w && transport == VF_SSH_AUTO) {
         test_twins(w);

@@ -220,6 +220,39 @@ static void test_vm(void)
     ok(!over && vf_error_code(err) == VF_E_UNSUPPORTED, "not across files");
 }
 
+/* What its host says was never written to, over SSH, though all else goes by the API. */
+static void test_without_holes(void)
+{
+    const char *web = "[ds1] web 01/web.vmdk", *two = "[ds2] data/two.vmdk";
+    struct fake_host h = healthy;
+    h.holes[0] = (struct vf_recipe_hole){0, 512};
+    h.holes[1] = (struct vf_recipe_hole){1 << 20, 2 << 20};
+    h.n_holes = 2;
+    vf_auto(vf_provider_free) struct vf_provider *p = must_log_in(&h);
+    struct vf_volume v = {0}, w = {0};
+    uint64_t bytes = 7;
+    ok(p->ops->volume(p, NULL, web, &v, NULL) == 0 && p->ops->volume(p, NULL, two, &w, NULL) == 0,
+       "two disks");
+    char *none = p->ops->without_holes(p, NULL, web, v.path, &bytes);
+    ok(!none && !bytes && h.maps == 1, "holes of less than 4 MiB are none");
+    h.holes[1] = (struct vf_recipe_hole){0, 4 << 20};
+    h.n_holes = 1;
+    h.holes[0] = h.holes[1];
+    vf_autofree char *path = p->ops->without_holes(p, NULL, web, v.path, &bytes);
+    vf_auto(vf_recipe_free) struct vf_recipe *r = path ? vf_recipe_parse(path, NULL) : NULL;
+    ok(r && bytes == 4 << 20 && r->n_holes == 1 && !r->holes[0].start &&
+           r->holes[0].length == 4 << 20 && r->n_parts == 1 && r->size == v.size,
+       "an empty disk is one");
+    ok(h.logins[1] == 1 && h.asked == 1, "without a question");
+    unsigned maps = h.maps;
+    ok(!p->ops->without_holes(p, NULL, two, w.path, &bytes) && !bytes && h.maps == maps,
+       "a disk of several files is read as a whole: pieces over their seam could not be hashed");
+    h.n_holes = 0;
+    ok(!p->ops->without_holes(p, NULL, web, v.path, &bytes) && !bytes, "a host that does not tell");
+    vf_volume_clear(&v);
+    vf_volume_clear(&w);
+}
+
 /* Two datacenters of a vCenter may have datastores of one name, with files of one name in them. */
 static void test_datacenters(void)
 {
@@ -469,6 +502,7 @@ int main(void)
     setenv("VMFERRY_TEST_HASTE", "1000", 1);
     test_ways();
     test_vm();
+    test_without_holes();
     test_datacenters();
     test_refused();
     test_outage();

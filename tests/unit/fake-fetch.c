@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* vmferry-fetch with the host of fake-way.h: VMFERRY_FAKE names the folder of its datastores. A
  * file "faults" there is looked at all the time: "down" (nothing can be read), "slow N"
- * (milliseconds a read), "every N" (each so manieth read fails). */
+ * (milliseconds a read), "every N" (each so manieth read fails). "faults.seen" is then the same. */
 #include "config.h"
 #include "fetch/fetch.h"
 #include "mover/owner.h"
@@ -18,10 +18,15 @@ void fake_faults(const char *root, const char *text);
 static void *watch(void *arg)
 {
     const char *root = arg;
-    vf_autofree char *path = vf_asprintf("%s/faults", root);
+    vf_autofree char *path = vf_asprintf("%s/faults", root), *seen = vf_asprintf("%s.seen", path);
+    vf_autofree char *before = NULL;
     for (;;) {
         vf_autofree char *text = vf_read_file(path, 4096, NULL, NULL);
         fake_faults(root, text ? text : "");
+        if (text && !vf_streq(text, before)) {
+            vf_replace_file(seen, text, strlen(text), 0600, NULL);
+            vf_str_set(&before, text);
+        }
         usleep(5000);
     }
     return NULL;

@@ -48,9 +48,13 @@ static bool open_fetch(struct pair *p)
 
 static void set_faults(const char *text)
 {
-    vf_autofree char *path = path_of("faults");
+    vf_autofree char *path = path_of("faults"), *seen = path_of("faults.seen");
     vf_replace_file(path, text, strlen(text), 0600, NULL);
-    usleep(30000); /* it is looked at all the time */
+    for (int64_t end = vf_clock_ms() + 60000; vf_clock_ms() < end; usleep(2000)) {
+        vf_autofree char *now = vf_read_file(seen, 4096, NULL, NULL);
+        if (now && vf_streq(now, text))
+            break;
+    }
 }
 
 static void add_part(struct vf_recipe *r, bool remote, const char *name, uint64_t offset,
@@ -189,6 +193,77 @@ static void test_images(void)
     close_pair(&p);
 }
 
+static void refused(struct pair *p, const char *recipe, const char *want, const char *what)
+{
+    vf_autofree char *to = make_target("to", "raw", BIG);
+    struct vf_copy_opts o = {.verify = true};
+    struct vf_copy_result res = {0};
+    vf_autoerror struct vf_error *e = NULL;
+    int r = copy(p, recipe, "recipe", to, "raw", &o, &res, &e);
+    ok(r < 0 && strstr(vf_error_text(e), want), "%s: refused: %s", what, want);
+    show(e);
+    vf_copy_result_free(&res);
+    unlink(to);
+}
+
+/* QEMU reads zeroes where a sparse file was cut off, and its check finds nothing when that was
+ * within the last grain. */
+static void test_cut_off(void)
+{
+    struct pair p;
+    ok(open_fetch(&p), "vmferry-fetch and a mover, for an image that was cut off");
+    vf_autofree char *raw = make_pattern("raw", 4 * MIB), *vmdk = path_of("ds/web.vmdk");
+    vf_autofd int fd = open(raw, O_WRONLY | O_CLOEXEC);
+    ok(fd >= 0 && vf_pwrite_full(fd, "the end", 7, 4 * MIB - 512) == 0, "a disk with an end");
+    const char *argv[] = {"qemu-img", "convert", "-f", "raw", "-O", "vmdk", raw, vmdk, NULL};
+    run(argv);
+    ok(truncate(vmdk, (off_t)size_of(vmdk) - 20000) == 0, "is cut off in its last grain");
+    const char *check[] = {"qemu-img", "check", "-q", vmdk, NULL};
+    ok(run(check) == 0, "which QEMU does not mind");
+    for (int remote = 0; p.route && remote < 2; remote++) {
+        vf_autofree char *recipe = recipe_of("web.vmdk", remote);
+        refused(&p, recipe, "is cut off", remote ? "there" : "here");
+    }
+    close_pair(&p);
+    unlink(raw);
+    drop_files();
+}
+
+/* Files of which one is longer and the other shorter than the descriptor says. */
+static void test_other_parts(void)
+{
+    struct pair p;
+    ok(open_fetch(&p), "vmferry-fetch and a mover, for parts of other lengths");
+    vf_autofree char *raw = make_pattern("raw", BIG), *vmdk = path_of("ds/web.vmdk");
+    const char *argv[] = {"qemu-img", "convert", "-f", "raw",
+                          "-O",       "vmdk",    "-o", "subformat=twoGbMaxExtentSparse",
+                          raw,        vmdk,      NULL};
+    run(argv);
+    vf_autofree char *text = vf_read_file(vmdk, MIB, NULL, NULL);
+    vf_autobuf struct vf_buf b = {0};
+    for (const char *s = text ? text : ""; *s;) {
+        uint64_t sectors;
+        size_t n = strcspn(s, "\n") + 1;
+        vf_autofree char *line = vf_strndup(s, n - 1), *number = NULL;
+        if (vf_starts(line, "RW "))
+            number = vf_strndup(line + 3, strcspn(line + 3, " "));
+        if (number && vf_parse_u64(number, 1, UINT32_MAX, &sectors) == 0)
+            vf_buf_printf(
+                &b, "RW %llu%s\n",
+                (unsigned long long)(strstr(line, "s001") ? sectors - 128 : sectors + 128),
+                line + 3 + strlen(number));
+        else
+            vf_buf_printf(&b, "%s\n", line);
+        s += s[n - 1] ? n : n - 1;
+    }
+    vf_replace_file(vmdk, vf_buf_str(&b), b.len, 0600, NULL);
+    vf_autofree char *recipe = recipe_of("web.vmdk", false);
+    refused(&p, recipe, "and the descriptor says", "with the same sum");
+    close_pair(&p);
+    unlink(raw);
+    drop_files();
+}
+
 /* In the middle of another file, as in an OVA; and what is refused. */
 static void test_inside(void)
 {
@@ -267,8 +342,6 @@ static void test_resume(void)
     set_faults("every 7 slow 20");
     /* the target commits what it has after a while, or when the pass fails */
     for (int change = 0; p.route && change < 2; change++) {
-        struct later l = {0};
-        (void)l;
         set_faults("down");
         ok(vf_copy_run(c, p.route, &r, &e) < 0 && vf_error_is_transient(e), "a host that is away");
         show(e);
@@ -393,9 +466,10 @@ static void test_carrier(void)
     ok(vf_streq(vf_route_text(vf_carrier_route(j.carrier)), "esxi -> b2 local"),
        "the data goes from here");
     struct vf_progress progress = {0};
+    _Atomic uint64_t rate = 3 * MIB; /* little is read until the kill, however late that comes */
     struct vf_copy_opts c = {.source = {recipe, "recipe", 0},
                              .target = {to, "raw", 0},
-                             .rate = 24 * MIB,
+                             .rate_now = &rate,
                              .verify = true,
                              .target_fresh = true,
                              .compress = OFF};
@@ -403,11 +477,12 @@ static void test_carrier(void)
     pthread_t t;
     pid_t pid = j.source->proc.pid; /* the thread may change it */
     pthread_create(&t, NULL, ride_main, &x);
-    int64_t end = vf_clock_ms() + 30000;
+    int64_t end = vf_clock_ms() + 60000;
     while (!progress.done && vf_clock_ms() < end)
         usleep(5000);
     uint64_t done = progress.done;
     kill(pid, SIGKILL);
+    rate = 0;
     pthread_join(t, NULL);
     show(x.e);
     ok(done && x.status == 0 && j.lost > 0 && j.logins == 2,
@@ -460,7 +535,8 @@ int main(void)
     vf_autofree char *built = vf_asprintf("%s/tests/unit/fake-fetch", build ? build : ".");
     fetch = realpath(built, NULL);
     conf = path_of("vmferry.conf");
-    vf_autofree char *ds = path_of("ds"), *faults = path_of("faults");
+    vf_autofree char *ds = path_of("ds"), *faults = path_of("faults"),
+                     *seen = path_of("faults.seen");
     static const char text[] =
         "clusters = ( { name = \"lab\"; type = \"esxi\"; url = \"https://192.0.2.1\"; } );\n";
     if (!fetch || mkdir(ds, 0700) < 0 ||
@@ -471,11 +547,14 @@ int main(void)
     test_flat();
     test_images();
     test_inside();
+    test_cut_off();
+    test_other_parts();
     test_resume();
     test_carrier();
     drop_files();
     rmdir(ds);
     unlink(faults);
+    unlink(seen);
     unlink(conf);
     free(noted);
     free(conf);

@@ -197,6 +197,57 @@ static void test_flat(void)
     end_host(&g);
 }
 
+static struct vf_recipe *with_holes(void)
+{
+    static const struct vf_recipe_hole holes[] = {
+        {MIB, 2 * MIB}, {8 * MIB, 9 * MIB}, {29 * MIB, 12 * MIB}, {58 * MIB, MIB + 512}};
+    struct vf_recipe *r = three_parts(false);
+    r->size = 59 * MIB + 512;
+    r->name = r->name ? r->name : vf_strdup("holes");
+    r->holes = vf_xcalloc(VF_COUNT(holes), sizeof *holes);
+    memcpy(r->holes, holes, sizeof holes);
+    r->n_holes = VF_COUNT(holes);
+    /* as it is told */
+    vf_autofree char *text = vf_recipe_text(r);
+    vf_recipe_free(r);
+    return vf_recipe_parse(text, NULL);
+}
+
+/* Holes: inside of pieces, of several, over the zeroes between two files, at the end. */
+static void test_holes(void)
+{
+    static const uint64_t ends[] = {1, 3, 8, 17, 29}; /* MiB; data and none in turn */
+    struct rig g;
+    vf_autoerror struct vf_error *e = NULL;
+    new_host(&g, "api");
+    ok(open_parts(&g, with_holes(), &e), "parts with holes are opened");
+    show(e);
+    vf_autofree char *got = vf_xmalloc(MIB), *want = vf_xmalloc(MIB);
+    uint64_t end, at = 0, size = vf_parts_size(g.parts);
+    bool good = true;
+    for (size_t i = 0; i < VF_COUNT(ends); i++, at = end)
+        good = vf_parts_zero(g.parts, at, &end) == (i % 2 == 1) && end == ends[i] * MIB && good;
+    while (vf_parts_zero(g.parts, at, &end) && end < size)
+        at = end;
+    ok(good && at == 41 * MIB, "they are extents of zeroes (up to %llu)", (unsigned long long)at);
+    good = true;
+    for (at = 0; at < size && good; at += MIB) {
+        size_t n = size - at < MIB ? (size_t)(size - at) : MIB;
+        good = vf_parts_read(g.parts, got, n, at, &e) == 0;
+        expect(want, n, at);
+        for (size_t i = 0; i < g.recipe->n_holes; i++)
+            for (size_t k = 0; k < n; k++)
+                if (at + k >= g.recipe->holes[i].start &&
+                    at + k < g.recipe->holes[i].start + g.recipe->holes[i].length)
+                    want[k] = 0;
+        good = good && memcmp(got, want, n) == 0;
+    }
+    show(e);
+    ok(good, "which are read as zeroes, all else as it is");
+    ok(fake.bytes <= 35 * MIB, "and never asked for (%llu bytes)", (unsigned long long)fake.bytes);
+    end_host(&g);
+}
+
 static void test_random(void)
 {
     struct rig g;
@@ -420,6 +471,7 @@ int main(void)
     make_file("one", 31 * MIB, 1);
     make_file("two", 24 * MIB, 2);
     test_flat();
+    test_holes();
     test_random();
     test_transient();
     test_bad();

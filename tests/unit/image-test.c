@@ -314,7 +314,7 @@ static void test_target(void)
 static int start_vm(const char *image, const char *format)
 {
     return sh(
-        "echo quit | timeout 20 qemu-system-x86_64 -accel tcg -m 16 -nodefaults -display none "
+        "echo quit | timeout 120 qemu-system-x86_64 -accel tcg -m 16 -nodefaults -display none "
         "-S -monitor stdio -drive if=virtio,file=%s,format=%s",
         image, format);
 }

@@ -66,7 +66,7 @@ static void test_asleep(void)
         return;
     }
     vf_autofree char *from = make_dense("src.raw", size), *to = make_target("dst.raw", "raw", size);
-    struct vf_copy_opts o = options(&r, from, to, 8 * MIB);
+    struct vf_copy_opts o = options(&r, from, to, MIB);
     ok(rig_start(&r, &o) && rig_wait(&r, MIB), "a copy has begun");
     unsigned routes = routes_of(&r);
     ok(signal_logins((const char *const[]){r.job, " serve "}, SIGSTOP) > 0, "the session stops");

@@ -276,6 +276,38 @@ static void test_second_read(void)
     trial_end(&t);
 }
 
+/* Parts of it were not read because the host called them zeroes: a sample is not enough. */
+static void test_unread(void)
+{
+    struct trial t;
+    vf_autoerror struct vf_error *e = NULL;
+    make_disks(40 * MIB);
+    trial_begin(&t, 40 * MIB);
+    by_host = false;
+    ok(vf_job_intend(&t.job, "copy/scsi0", json_pack("{s:i}", "unread", 4 << 20), NULL) == 0 &&
+           vf_job_unread(&t.job, "scsi0") == 4 << 20 && !vf_job_unread(&t.job, "scsi1"),
+       "a disk of which some was not read");
+    ok(vf_step_source_hash(&t.job, &e) == 0 && bytes_asked == 41 * MIB,
+       "where the host has no hash any more, all of it is read again (%llu bytes)",
+       (unsigned long long)bytes_asked);
+    said(&t, "a second read of 40 MiB of 40 MiB agreed");
+    trial_end(&t);
+    flip(target, 33 * MIB + 5);
+    trial_begin(&t, 40 * MIB);
+    by_host = false;
+    vf_job_intend(&t.job, "copy/scsi0", json_pack("{s:i}", "unread", 4 << 20), NULL);
+    ok(vf_step_source_hash(&t.job, &e) < 0 && vf_error_code(e) == VF_E_CORRUPT,
+       "and what is different is found: %s", vf_error_text(e));
+    vf_error_free(VF_STEAL(e));
+    trial_end(&t);
+    trial_begin(&t, 40 * MIB);
+    speechless = true;
+    vf_job_intend(&t.job, "copy/scsi0", json_pack("{s:i}", "unread", 4 << 20), NULL);
+    ok(vf_step_source_hash(&t.job, &e) < 0 && !vf_job_was_done(&t.job, "source-hash/scsi0"),
+       "what cannot be compared at all is not done: %s", e ? vf_error_text(e) : "done");
+    trial_end(&t);
+}
+
 static void test_limits(void)
 {
     struct trial t;
@@ -367,6 +399,7 @@ int main(void)
     test_by_host();
     test_differences();
     test_second_read();
+    test_unread();
     test_limits();
     test_written_meanwhile();
     run((const char *[]){"rm", "-rf", dir, NULL});

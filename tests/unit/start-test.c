@@ -168,7 +168,7 @@ static void test_jobs(void)
     ok(press("\n") == VF_WIZARD_ATTACH && vf_streq(vf_wizard_job(w), "20261121-021400-8d2a3e"),
        "one that runs is looked at");
     press("}\n");
-    ok(shows("db1 is DOWN") && shows("Asking both clusters"), "one that was cut off is looked up");
+    ok(shows("db1 is DOWN") && shows("Asking source and target"), "one that was cut off is looked up");
     give_standing(VF_WAY_BOTH, NULL, false);
     screen("start-job", 24, 80);
     screen("start-job-60x16", 16, 60);

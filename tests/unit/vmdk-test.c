@@ -57,6 +57,15 @@ static void test_flat(void)
        "one that is shorter is refused");
 }
 
+/* It would be read from the beginning. */
+static void test_no_offset(void)
+{
+    vf_autoerror struct vf_error *e = NULL;
+    vf_auto(vf_vmdk_free) struct vf_vmdk *d = parse(BASE "RW 8 FLAT \"a.vmdk\" x16\n", &e);
+    ok(!d && vf_error_code(e) == VF_E_CORRUPT, "a flat part that does not tell where: %s",
+       vf_error_text(e));
+}
+
 /* Extents in a row, holes between them, two of them in one file. */
 static void test_parts(void)
 {
@@ -209,6 +218,7 @@ static void test_names(void)
 
 int main(void)
 {
+    test_no_offset();
     test_flat();
     test_parts();
     test_sparse();

@@ -189,7 +189,7 @@ static int no_way(const char *id, const struct vf_standing *s, bool undo)
     }
     if (s->unseen) {
         vf_autofree char *why = vf_escape(s->unseen);
-        vf_say(stderr, _("vmferry: %s\nNothing was changed; resume when both clusters answer.\n"),
+        vf_say(stderr, _("vmferry: %s\nNothing was changed; resume when source and target answer.\n"),
                why);
         return VF_EXIT_INTERRUPTED;
     }

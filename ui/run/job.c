@@ -99,7 +99,7 @@ static bool reading(const struct run *r)
 static void answer_job(struct run *r, const struct vf_answer *a)
 {
     int64_t number = vf_json_int(r->question.ask, "ask");
-    bool later = vf_json_true(r->question.ask, "waits") &&
+    bool later = vf_json_true(r->question.ask, "waits") && !a->secret &&
                  vf_streq(a->text, vf_json_str(r->question.ask, "safe"));
     if (!later) /* else it stays open, put aside */
         vf_client_answer(r->client, number, a->text, a->secret, NULL);

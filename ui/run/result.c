@@ -85,8 +85,13 @@ static void put_verified(struct vf_buf *b, const json_t *r)
         const json_t *d = json_array_get(disks, i);
         vf_autofree char *text = vf_asprintf("%s: %s", vf_json_str(d, "slot"),
                                              vf_verified_text(vf_json_str(d, "verified_how")));
-        if (vf_json_true(d, "copied"))
-            put(b, i ? "" : _("verified"), text);
+        const json_t *check = json_object_get(d, "source_check");
+        vf_autofree char *proof = check ? vf_source_check_text(check) : NULL;
+        if (!vf_json_true(d, "copied"))
+            continue;
+        put(b, i ? "" : _("verified"), text);
+        if (proof)
+            put(b, "", proof);
     }
 }
 

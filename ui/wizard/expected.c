@@ -35,10 +35,11 @@ char *vf_sheet_expected(const struct vf_sheet *s, bool measuring)
     const struct vf_prepared *p = &s->seen->prepared;
     vf_autofree char *down = outage(s), *size = vf_format_bytes(p->bytes);
     vf_autofree char *time = vf_forecast_text(p->forecast_seconds);
+    if (vf_sheet_imports(s) && !time && !measuring) /* that shows when they are read */
+        return vf_asprintf("%s; %s", size, down);
     return vf_asprintf("%s: %s; %s", size,
-                       time                  ? time
-                       : measuring           ? _("being measured")
-                       : vf_sheet_imports(s) ? _("how long shows while they are read")
-                                             : _("time not known"),
+                       time        ? time
+                       : measuring ? _("being measured")
+                                   : _("time not known"),
                        down);
 }

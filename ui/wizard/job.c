@@ -28,7 +28,7 @@ void vf_job_ask(struct vf_wizard *w, struct vf_survey_question *q)
 
 char *vf_job_looking(const struct vf_wizard *w)
 {
-    return vf_strdup(_("Asking both clusters how it stands ..."));
+    return vf_strdup(_("Asking source and target how it stands ..."));
 }
 
 /* Why it cannot go on; NULL: it can. */
@@ -61,7 +61,7 @@ void vf_job_fill(struct vf_wizard *w, struct vf_list *l, const struct vf_survey_
     const struct {
         const char *text, *why_not;
     } rows[] = {{_("Continue"), no_way_on(s)},
-                {_("Start the source again (undo)"), no_way_back(s)},
+                {_("Put the source back as it was (undo)"), no_way_back(s)},
                 {_("Details"), NULL}};
     for (size_t i = 0; i < VF_COUNT(rows); i++) {
         struct vf_list_row *r = vf_list_add(l, TAG_ON + i);

@@ -2,6 +2,7 @@
 #include "config.h"
 #include "ui/wizard/settings.h"
 #include "plan/service.h"
+#include "base/ciphers.h"
 #include "base/i18n.h"
 #include "base/str.h"
 #include "job/event.h"
@@ -387,6 +388,37 @@ static const char *set_ports(struct vf_sheet *s, const char *value)
     return NULL;
 }
 
+static char *get_addresses(const struct vf_sheet *s)
+{
+    return vf_strdup(s->plan->service_addresses);
+}
+
+static const char *set_addresses(struct vf_sheet *s, const char *value)
+{
+    if (*value && vf_addresses_check(value))
+        return _("IP addresses with commas between them, such as 192.0.2.5,2001:db8::5.");
+    vf_str_set(&s->plan->service_addresses, *value ? value : NULL);
+    return NULL;
+}
+
+static bool tests_ports(const struct vf_sheet *s)
+{
+    return s->plan->service_ports != NULL;
+}
+
+static char *get_ciphers(const struct vf_sheet *s)
+{
+    return vf_strdup(s->plan->ciphers);
+}
+
+static const char *set_ciphers(struct vf_sheet *s, const char *value)
+{
+    if (*value && vf_ciphers_check(value))
+        return _("Names of ciphers of OpenSSH with commas between them; or \"-\".");
+    vf_str_set(&s->plan->ciphers, *value ? value : NULL);
+    return NULL;
+}
+
 static const struct vf_setting option_settings[] = {
     {N_("Rehearse"), N_("Is it to be a test migration?"),
      N_("A copy named NAME--TEST is made at the target, with its networks disconnected; the source "
@@ -395,6 +427,12 @@ static const struct vf_setting option_settings[] = {
     {N_("Service test"), N_("Which TCP ports are to be tried before and after?"),
      N_("Such as 22,443, or \"common\". Empty: none."), .get = get_ports, .set = set_ports,
      .none = N_("none")},
+    {N_("Test address"), N_("At which addresses are the ports to be tried?"),
+     N_("Such as 192.0.2.5, several with commas. Empty: those that the guest's agent tells."),
+     .get = get_addresses, .set = set_addresses, .applies = tests_ports,
+     .none = N_("those the guest's agent tells"),
+     .of_import = N_("Such as 192.0.2.5, several with commas. Empty: those that VMware Tools "
+                     "tell.")},
     {N_("Copy before"), N_("Are raw disks to be copied before the shutdown?"),
      N_("Then only what has changed since is sent while the VM is down. Disks of other formats are "
         "copied while it is down."),
@@ -407,6 +445,11 @@ static const struct vf_setting option_settings[] = {
     {N_("Connections"), N_("How many connections between the hosts?"),
      N_("1 to 8. Empty: as many as are of use."), .get = get_streams, .set = set_streams,
      .applies = copies, .none = N_("as many as are of use")},
+    {N_("Ciphers"), N_("Which ciphers are the SSH connections to use?"),
+     N_("Names as OpenSSH has them, with commas. \"-\": those that ssh has by itself. Empty: the "
+        "fastest for the processor."),
+     .get = get_ciphers, .set = set_ciphers, .applies = copies,
+     .none = N_("the fastest for the processor")},
     {N_("Processor"), N_("Which processor type is it to have at the target?"),
      N_("Such as \"host\" or \"x86-64-v2-AES\". Empty: as at the source."), .get = get_cpu,
      .set = set_cpu, .applies = copies, .none = N_("as at the source")},

@@ -232,7 +232,9 @@ void vf_several_fill(struct vf_wizard *w, struct vf_list *l, const struct vf_sur
     static const char *const names[] = {"", "", N_("Source"), N_("Target")};
     vf_page_heads(l, names, VF_COUNT(names), 0);
     vf_sheet_add(l, VF_ROW(ROW_START, 0), _("Start"),
-                 vf_asprintf(_("move these %zu now, one after another"), w->n_vms))
+                 vf_asprintf(w->imports ? _("import these %zu now, one after another")
+                                        : _("move these %zu now, one after another"),
+                             w->n_vms))
         ->why_not = not_yet(w);
     for (size_t i = 0; i < w->n_vms; i++)
         add_vm(w, l, i);

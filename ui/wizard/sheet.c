@@ -135,6 +135,23 @@ static void add_disk(const struct vf_sheet *s, struct vf_list *l, size_t i)
     r->cells[3] = vf_escape(to);
 }
 
+/* What the firmware remembers, and what Windows is shown: nothing is copied to those. */
+static void add_fresh(const struct vf_sheet *s, struct vf_list *l)
+{
+    vf_auto(vf_vm_free) struct vf_vm *vm =
+        vf_sheet_imports(s) ? vf_plan_apply(s->plan, vf_sheet_source(s), NULL, NULL) : NULL;
+    for (size_t i = 0; vm && i < vm->n_disks; i++) {
+        const struct vf_disk *d = &vm->disks[i];
+        if (!d->fresh)
+            continue;
+        vf_autofree char *size = vf_format_bytes(d->size), *to = vf_escape(d->storage);
+        struct vf_list_row *r = vf_list_add(l, VF_ROW(ROW_FRESH, i));
+        r->cells[0] = vf_asprintf(_("Disk %s"), d->slot);
+        r->cells[2] = vf_asprintf(_("%s, empty, made there"), size);
+        r->cells[3] = vf_asprintf("-> %s", to);
+    }
+}
+
 /* "vmbr5", "vmbr5 tag 20" */
 char *vf_sheet_network(const char *bridge, unsigned tag)
 {
@@ -228,6 +245,7 @@ void vf_sheet_fill(struct vf_wizard *w, struct vf_list *l, const struct vf_surve
     add_target(s, l);
     for (size_t i = 0; i < s->plan->n_disks; i++)
         add_disk(s, l, i);
+    add_fresh(s, l);
     for (size_t i = 0; i < s->plan->n_nics; i++)
         if (vf_sheet_first(s, i) == i)
             add_net(s, l, i);

@@ -14,9 +14,10 @@ enum vf_sheet_row {
     ROW_IMPORT, /* index of vf_import_settings */
     ROW_DATA,   /* which way the data goes */
     ROW_TARGET,
-    ROW_DISK, /* of the plan */
-    ROW_NET,  /* first card of a network */
-    ROW_PLAN, /* index of vf_plan_settings */
+    ROW_DISK,  /* of the plan */
+    ROW_FRESH, /* a disk that the target makes, empty */
+    ROW_NET,   /* first card of a network */
+    ROW_PLAN,  /* index of vf_plan_settings */
     ROW_OPTIONS,
     ROW_SAVE,
     ROW_FINDING, /* one that belongs to no other row */

@@ -106,7 +106,8 @@ void vf_sheet_explain(struct vf_wizard *w, size_t tag)
             &b, "%s\n\n%s\n", text,
             vf_sheet_imports(s)
                 ? _("Down is the time from the shutdown until the VM starts at the target. Disks "
-                    "of other hypervisors are read while the VM is down.")
+                    "of other hypervisors are read while the VM is down; how long that takes "
+                    "shows then.")
                 : _("Down is the time from the shutdown until the VM starts at the target. Raw "
                     "disks of a running VM are copied before the shutdown, and only what has "
                     "changed since is sent while it is down; disks of other formats are "

@@ -201,17 +201,21 @@ static void add_row(struct vf_wizard *w, struct vf_list *l, const struct seen_vm
     vf_autofree char *size =
         v->seen.vm && vf_vm_disks(v->seen.vm) ? vf_format_bytes(vf_vm_disks(v->seen.vm)) : NULL;
     r->cells[0] = vf_escape(vm->name ? vm->name : "");
-    r->cells[4] = size ? vf_asprintf("%zu", v->seen.vm->n_disks) : NULL;
-    r->cells[5] = vf_strdup(size);
-    r->cells[6] = vf_vm_flags(v);
     r->why_not = cannot_move(v);
+    vf_autofree char *disks = size ? vf_asprintf("%zu", v->seen.vm->n_disks) : NULL;
     if (w->imports) { /* what Proxmox knows nothing of: which system it is */
         const char *system = vf_vm_system(v);
         r->cells[1] = vf_strdup(state_word(v));
         r->cells[2] = system ? vf_escape(system) : NULL;
-        r->cells[3] = vm->memory ? vf_format_bytes(vm->memory) : NULL;
+        r->cells[3] = vf_vm_flags(v);
+        r->cells[4] = VF_STEAL(disks);
+        r->cells[5] = VF_STEAL(size);
+        r->cells[6] = vm->memory ? vf_format_bytes(vm->memory) : NULL;
         return;
     }
+    r->cells[4] = VF_STEAL(disks);
+    r->cells[5] = VF_STEAL(size);
+    r->cells[6] = vf_vm_flags(v);
     r->cells[1] = vf_asprintf("%u", vm->id);
     r->cells[2] = vf_escape(vm->node ? vm->node : "");
     r->cells[3] = vf_strdup(state_word(v));
@@ -222,13 +226,13 @@ static void set_heads(const struct vf_wizard *w, struct vf_list *l)
 {
     static const char *const names[] = {N_("Name"),  N_("VMID"), N_("Node"),  N_("State"),
                                         N_("Disks"), N_("Size"), N_("Flags"), N_("Tags")};
-    static const char *const imports[] = {N_("Name"),  N_("State"), N_("System"), N_("Memory"),
-                                          N_("Disks"), N_("Size"),  N_("Flags")};
+    static const char *const imports[] = {N_("Name"),  N_("State"), N_("System"), N_("Flags"),
+                                          N_("Disks"), N_("Size"),  N_("Memory")};
     if (w->imports)
-        vf_page_heads(l, imports, VF_COUNT(imports), 1 << 3 | 1 << 4 | 1 << 5);
+        vf_page_heads(l, imports, VF_COUNT(imports), 1 << 4 | 1 << 5 | 1 << 6);
     else
         vf_page_heads(l, names, VF_COUNT(names), 1 << 1 | 1 << 4 | 1 << 5);
-    l->spare = 1;
+    l->spare = w->imports ? 3 : 1;
 }
 
 /* The rows anew: cursor and marks stay with their VMs. */
@@ -351,8 +355,11 @@ char *vf_vms_status(const struct vf_wizard *w)
     size_t n = n_marked(&w->lists[PAGE_VM]);
     vf_autofree char *size = vf_format_bytes(marked_bytes(w));
     vf_autofree char *went = vf_way_shown(w->seen_way, true);
-    return n ? vf_asprintf(_("%zu marked, disks of %s: Enter moves these, all to one target."), n,
-                           size)
+    return n ? vf_asprintf(
+                   w->imports
+                       ? _("%zu marked, disks of %s: Enter imports these, all to one target.")
+                       : _("%zu marked, disks of %s: Enter moves these, all to one target."),
+                   n, size)
            : went ? vf_asprintf(_("Looked at %s. Space marks several."), went)
                   : vf_asprintf(_("Sorted by %s. Space marks several."), _(sorts[w->sort].name));
 }

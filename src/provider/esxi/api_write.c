@@ -65,19 +65,16 @@ static int look_at_task(struct vf_esxi_api *a, const struct vf_moref *task, stru
     return vf_fail_prefix(err, "%s", a->way.conf->name);
 }
 
-/* Waits for the task that a call answered with; LIMIT_MS 0: as long as it takes. An outage is
- * ridden out: the task goes on without us. */
-static int wait_for_task(struct vf_esxi_api *a, const struct vf_soap *call,
-                         const struct vf_moref *vm, int limit_ms, struct vf_error **err)
+/* Waits for the task TASK; LIMIT_MS 0: as long as it takes. An outage is ridden out: the task goes
+ * on without us. */
+static int wait_for(struct vf_esxi_api *a, const struct vf_moref *task, const struct vf_moref *vm,
+                    int limit_ms, struct vf_error **err)
 {
-    struct vf_moref task;
-    if (!vf_moref_read(call->result, &task))
-        return vf_fail(err, VF_E_CORRUPT, "%s: the host began no task", a->way.conf->name);
     int64_t start = vf_clock_awake_ms(), good = start;
     int pause = FIRST_LOOK_MS, r = 0;
     while (r == 0) {
         vf_autoerror struct vf_error *why = NULL;
-        r = look_at_task(a, &task, &why);
+        r = look_at_task(a, task, &why);
         if (r == 0 && pause >= MOST_LOOK_MS)
             r = check_question(a, vm, &why);
         int64_t now = vf_clock_awake_ms();
@@ -95,8 +92,69 @@ static int wait_for_task(struct vf_esxi_api *a, const struct vf_soap *call,
             r = -1;
         pause = pause * 2 < MOST_LOOK_MS ? pause * 2 : MOST_LOOK_MS;
     }
-    vf_moref_clear(&task);
     return r < 0 ? -1 : 0;
+}
+
+/* The task that a call answered with. */
+static int wait_for_task(struct vf_esxi_api *a, const struct vf_soap *call,
+                         const struct vf_moref *vm, int limit_ms, struct vf_error **err)
+{
+    struct vf_moref task;
+    if (!vf_moref_read(call->result, &task))
+        return vf_fail(err, VF_E_CORRUPT, "%s: the host began no task", a->way.conf->name);
+    int r = wait_for(a, &task, vm, limit_ms, err);
+    vf_moref_clear(&task);
+    return r;
+}
+
+/* Is TASK one that writes a VM's snapshots into its disks, and has it not ended? One that the host
+ * has forgotten has. */
+static int consolidates(struct vf_esxi_api *a, const struct vf_moref *task, struct vf_error **err)
+{
+    static const char *const paths[] = {"info.state", "info.descriptionId", NULL};
+    static const char *const words[] = {"removeSnapshot", "removeAllSnapshots", "consolidateDisks"};
+    vf_autosoap struct vf_soap answer = {0};
+    vf_autoerror struct vf_error *why = NULL;
+    const xmlNode *props = NULL;
+    if (vf_api_properties(a, task, paths, &answer, &props, &why) < 0)
+        return vf_error_is_transient(why) || vf_error_code(why) == VF_E_CANCELLED
+                   ? vf_fail_with(err, VF_STEAL(why))
+                   : 0;
+    vf_autofree char *state = vf_api_text(props, "info.state");
+    vf_autofree char *what = vf_api_text(props, "info.descriptionId");
+    bool ours = false;
+    for (size_t i = 0; i < VF_COUNT(words); i++)
+        ours = ours || (what && strcasestr(what, words[i]));
+    return ours && (vf_streq(state, "running") || vf_streq(state, "queued"));
+}
+
+/* A task that somebody began before, who may be gone: while it runs the host does nothing else with
+ * the VM, and its disks are not what they will be. How it ends shows in what comes next. */
+static int settle(struct vf_esxi_api *a, const struct vf_moref *vm, struct vf_error **err)
+{
+    static const char *const paths[] = {"recentTask", NULL};
+    vf_autosoap struct vf_soap answer = {0};
+    const xmlNode *props = NULL;
+    if (vf_api_properties(a, vm, paths, &answer, &props, err) < 0)
+        return -1;
+    const xmlNode *list = vf_api_value(props, "recentTask");
+    for (const xmlNode *n = vf_xml_child(list, NULL); n; n = vf_xml_next(n, NULL)) {
+        struct vf_moref task;
+        vf_autoerror struct vf_error *why = NULL;
+        if (!vf_moref_read(n, &task))
+            continue;
+        int r = consolidates(a, &task, err);
+        if (r > 0) {
+            vf_info("esxi", "%s: waiting for a task that removes snapshots", a->way.conf->name);
+            if (wait_for(a, &task, vm, 0, &why) < 0 &&
+                (vf_error_is_transient(why) || vf_error_code(why) == VF_E_CANCELLED))
+                r = vf_fail_with(err, VF_STEAL(why));
+        }
+        vf_moref_clear(&task);
+        if (r < 0)
+            return -1;
+    }
+    return 0;
 }
 
 static int run_task(struct vf_esxi_api *a, const struct vf_moref *vm, const char *method,
@@ -168,7 +226,9 @@ int vf_api_power(struct vf_esxi_way *w, unsigned id, enum vf_esxi_power what, un
     if (vf_api_vm(a, id, &vm, err) < 0)
         return -1;
     vf_autoerror struct vf_error *why = NULL;
-    int r = what == VF_ESXI_SHUTDOWN ? shut_down(a, &vm, timeout, &why)
+    int r = what == VF_ESXI_ON ? settle(a, &vm, &why) : 0;
+    if (r == 0)
+        r = what == VF_ESXI_SHUTDOWN ? shut_down(a, &vm, timeout, &why)
                                      : run_task(a, &vm, calls[what], "", VF_T_TASK, &why);
     if (r < 0 && vf_streq(a->fault, "InvalidPowerState") && is_in(a, &vm, wanted))
         r = 0;
@@ -248,7 +308,9 @@ int vf_api_drop_snapshots(struct vf_esxi_way *w, unsigned id, struct vf_error **
     if (vf_api_vm(a, id, &vm, err) < 0)
         return -1;
     /* writing the changes back into a large disk takes hours */
-    int r = run_task(a, &vm, "RemoveAllSnapshots_Task", "<consolidate>true</consolidate>", 0, err);
+    int r = settle(a, &vm, err);
+    if (r == 0)
+        r = run_task(a, &vm, "RemoveAllSnapshots_Task", "<consolidate>true</consolidate>", 0, err);
     vf_moref_clear(&vm);
     return r;
 }

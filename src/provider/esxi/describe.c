@@ -324,7 +324,7 @@ static void describe_devices(const struct vf_vmx *x, struct vf_vm *vm)
     if (vm->tpm)
         leave_out(vm, false, "TPM",
                   N_("what it holds stays behind: have the recovery keys at hand (BitLocker), or "
-                     "suspend the protection before the import"));
+                     "suspend the protection while it still runs there"));
 }
 
 /* Nothing of such a VM is what its next start would see. */

@@ -77,7 +77,12 @@ static int read_head(struct vf_esxi *e, const struct vf_esxi_file *f, struct hea
         return -1;
     if (out->size < VF_VMDK_TEXT) {
         out->data = vf_esxi_text(e, f, VF_VMDK_TEXT, &out->len, err);
-        return out->data ? 0 : -1;
+        if (!out->data || out->len == out->size)
+            return out->data ? 0 : -1;
+        vf_autofree char *shown = vf_escape(f->path); /* half a descriptor is a smaller disk */
+        return vf_fail(err, VF_E_CORRUPT,
+                       "[%s] %s has %" PRIu64 " bytes, and the host sends %zu of it", f->datastore,
+                       shown, out->size, out->len);
     }
     out->len = VF_VMDK_HEAD;
     out->data = vf_xcalloc(1, out->len + 1);

@@ -169,6 +169,7 @@ static const struct vf_provider_ops ops = {
     .ssh_service = vf_esxi_ssh_service,
     .set_ssh_service = vf_esxi_set_ssh_service,
     .hash = vf_esxi_hash,
+    .without_holes = vf_esxi_without_holes,
     .drop_snapshots = drop_snapshots,
     VF_ABSENT_LOOKS,
     VF_ABSENT_TARGET,

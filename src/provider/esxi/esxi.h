@@ -108,4 +108,8 @@ int vf_esxi_volume(struct vf_provider *p, const char *node, const char *volume,
 char *vf_esxi_hash(struct vf_provider *p, const char *node, const char *volume, uint64_t n,
                    uint64_t offset, bool *by_host, struct vf_error **err);
 
+/* holes.c: as in provider.h. */
+char *vf_esxi_without_holes(struct vf_provider *p, const char *node, const char *volume,
+                            const char *path, uint64_t *bytes);
+
 #endif

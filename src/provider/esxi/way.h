@@ -7,6 +7,7 @@
 
 #include "base/ask.h"
 #include "conf/conf.h"
+#include "disk/recipe.h"
 #include "plan/vm.h"
 
 struct vf_esxi_way;
@@ -91,6 +92,13 @@ struct vf_esxi_way_ops {
      * has no means. */
     char *(*sha256)(struct vf_esxi_way *w, const struct vf_esxi_file *f, uint64_t n,
                     uint64_t offset, struct vf_error **err);
+
+    /* Which parts of the disk that F, a descriptor, describes, SIZE bytes, were never written to:
+     * *OUT in order, caller frees. Any failure means that all of it is to be read; UNSUPPORTED also
+     * where the host could not hash it afterwards, because nothing else would show that it was
+     * wrong. NULL in the table: it has no means. */
+    int (*holes)(struct vf_esxi_way *w, const struct vf_esxi_file *f, uint64_t size,
+                 struct vf_recipe_hole **out, size_t *n, struct vf_error **err);
 
     /* Bits of what it cannot do here: SSH has no means, a free licence forbids the API to write. */
     unsigned (*lacks)(struct vf_esxi_way *w);

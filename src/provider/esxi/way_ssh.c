@@ -49,14 +49,24 @@ static void take(int *fd, char *buf, size_t room, size_t *got, struct vf_buf *b)
     }
 }
 
+/* A datastore that is gone lets dd wait for ever, in a connection that lives: of data a minute
+ * without a byte is too long, of other commands what takes the host long to tell. */
 static int listen_to(struct vf_esxi_ssh *s, struct vf_ssh_child *c, char *buf, size_t n,
                      size_t *got, struct vf_esxi_said *out, struct vf_error **err)
 {
+    const int usual = vf_clock_limit(buf ? VF_T_PEER_SILENCE : VF_T_COMMAND);
+    const int most = s->silence_ms ? s->silence_ms : usual;
     size_t complaints = 0;
     while (c->out >= 0 || c->err >= 0) {
         struct pollfd fds[2] = {{.fd = c->out, .events = POLLIN}, {.fd = c->err, .events = POLLIN}};
-        if (vf_cancel_poll(s->cancel, fds, 2, -1, err) < 0)
+        int ready = vf_cancel_poll(s->cancel, fds, 2, most, err);
+        if (ready < 0)
             return -1;
+        if (!ready)
+            return vf_fail(err, VF_E_NET,
+                           "%s: a command there says nothing for %d s: look whether the host and "
+                           "its datastores are well",
+                           s->way.conf->name, most / 1000);
         if (fds[0].revents)
             take(&c->out, buf, n, got, &out->out);
         if (fds[1].revents)
@@ -166,7 +176,7 @@ int vf_esxi_ssh_fail(const struct vf_esxi_said *said, const char *what, struct v
 /* What the host is and has, looked at once. */
 static int look(struct vf_esxi_ssh *s, struct vf_error **err)
 {
-    static const char script[] = "for t in vim-cmd dd stat sha256sum md5sum; do\n"
+    static const char script[] = "for t in vim-cmd dd stat sha256sum md5sum vmkfstools; do\n"
                                  "    if command -v $t >/dev/null 2>&1; then echo \"has $t\"; fi\n"
                                  "done\n"
                                  "echo \"node $(hostname 2>/dev/null)\"\n"
@@ -179,6 +189,7 @@ static int look(struct vf_esxi_ssh *s, struct vf_error **err)
     vf_esxi_said_free(&said);
     l->sha256 = vf_strv_has(lines, "has sha256sum");
     l->md5 = vf_strv_has(lines, "has md5sum");
+    l->vmkfstools = vf_strv_has(lines, "has vmkfstools");
     for (char **k = lines; *k; k++) {
         if (vf_starts(*k, "version ") && (*k)[8])
             l->version = vf_escape(*k + 8);
@@ -290,6 +301,7 @@ static const struct vf_esxi_way_ops ops = {
     .stat = vf_esxi_ssh_stat,
     .read = vf_esxi_ssh_read,
     .sha256 = vf_esxi_ssh_sha256,
+    .holes = vf_esxi_ssh_holes,
     .lacks = ssh_lacks,
     .power = vf_esxi_ssh_power,
     .annotate = no_annotate,

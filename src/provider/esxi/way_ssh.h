@@ -19,12 +19,14 @@ struct vf_esxi_login {
     unsigned running;         /* commands; under lock */
     struct vf_error *refused; /* it was let in no more: nothing is tried again; under lock */
     bool sha256, md5;         /* which sums the host can make */
+    bool vmkfstools;
 };
 
 struct vf_esxi_ssh {
     struct vf_esxi_way way; /* first */
     struct vf_esxi_login *login;
     struct vf_cancel *cancel; /* borrowed; NULL: none */
+    int silence_ms;           /* how long a command may say nothing; 0: the usual */
 };
 
 struct vf_esxi_said {
@@ -66,5 +68,7 @@ int vf_esxi_ssh_read(struct vf_esxi_way *w, const struct vf_esxi_file *f, void *
                      uint64_t offset, struct vf_error **err);
 char *vf_esxi_ssh_sha256(struct vf_esxi_way *w, const struct vf_esxi_file *f, uint64_t n,
                          uint64_t offset, struct vf_error **err);
+int vf_esxi_ssh_holes(struct vf_esxi_way *w, const struct vf_esxi_file *f, uint64_t size,
+                      struct vf_recipe_hole **out, size_t *n, struct vf_error **err);
 
 #endif

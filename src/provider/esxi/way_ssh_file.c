@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Files under /vmfs/volumes by cat, stat, dd and sha256sum. busybox's dd knows bs, skip and count,
- * no iflag. */
+/* Files under /vmfs/volumes by cat, stat, dd, sha256sum and vmkfstools. busybox's dd knows bs, skip
+ * and count, no iflag. */
 #include "config.h"
 #include "provider/esxi/way_ssh.h"
 #include "base/str.h"
+#include "provider/esxi/vmkfs.h"
 
 #include <inttypes.h>
 #include <string.h>
 
 #define MIB (UINT64_C(1) << 20)
+
+enum { MAX_MAP = 32 << 20 }; /* a line for each run, of a MiB at least where it is thin */
 
 static struct vf_esxi_ssh *ssh_way(struct vf_esxi_way *w)
 {
@@ -174,4 +177,23 @@ char *vf_esxi_ssh_sha256(struct vf_esxi_way *w, const struct vf_esxi_file *f, ui
     }
     vf_esxi_said_free(&said);
     return sum;
+}
+
+/* -t0 prints the disk's mapping and changes nothing; the disk of a running VM is locked. */
+int vf_esxi_ssh_holes(struct vf_esxi_way *w, const struct vf_esxi_file *f, uint64_t size,
+                      struct vf_recipe_hole **out, size_t *n, struct vf_error **err)
+{
+    struct vf_esxi_ssh *s = ssh_way(w);
+    vf_autofree char *path = path_of(f), *quoted = vf_shell_quote(path), *name = name_of(f);
+    vf_autofree char *command = vf_asprintf("vmkfstools -t0 %s", quoted);
+    struct vf_esxi_said said;
+    if (!s->login->vmkfstools || !s->login->sha256)
+        return vf_fail(err, VF_E_UNSUPPORTED, "%s has no %s", s->way.conf->name,
+                       s->login->sha256 ? "vmkfstools" : "sha256sum");
+    if (vf_esxi_ssh_run(s, command, NULL, MAX_MAP, NULL, &said, err) < 0)
+        return vf_fail_prefix(err, "%s", name);
+    int rc = said.status ? vf_esxi_ssh_fail(&said, name, err)
+                         : vf_vmkfs_map(vf_buf_str(&said.out), size, out, n, err);
+    vf_esxi_said_free(&said);
+    return rc < 0 && !said.status ? vf_fail_prefix(err, "vmkfstools -t0 %s", name) : rc;
 }

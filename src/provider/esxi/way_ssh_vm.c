@@ -336,6 +336,41 @@ static int await_state(struct vf_esxi_ssh *s, unsigned id, enum vf_vm_state want
     }
 }
 
+/* Does a task that removes snapshots of VM ID run? */
+static int removing(struct vf_esxi_ssh *s, unsigned id, struct vf_error **err)
+{
+    struct vf_esxi_said said;
+    vf_autofree char *command =
+        vf_asprintf("for t in $(vim-cmd vmsvc/get.tasklist %u 2>/dev/null | grep -o "
+                    "'haTask[^'\"\\'\"']*'); do\n"
+                    "    echo \"$t\"\n"
+                    "    vim-cmd vimsvc/task_info \"$t\" 2>/dev/null | grep ' state = '\n"
+                    "done\n",
+                    id);
+    if (vf_esxi_ssh_run(s, command, NULL, VF_ESXI_MAX_TEXT, NULL, &said, err) < 0)
+        return -1;
+    vf_autostrv char **lines = vf_strv_split(vf_buf_str(&said.out), "\r\n");
+    vf_esxi_said_free(&said);
+    bool ours = false, runs = false;
+    for (char **k = lines; *k; k++) {
+        if (vf_starts(*k, "haTask"))
+            ours = strcasestr(*k, "snapshot") != NULL;
+        else if (ours)
+            runs = runs || strstr(*k, "\"running\"") || strstr(*k, "\"queued\"");
+    }
+    return runs;
+}
+
+/* One that somebody began before, who may be gone: while it runs the host does nothing else with
+ * the VM. */
+static int settle(struct vf_esxi_ssh *s, unsigned id, struct vf_error **err)
+{
+    for (int runs; (runs = removing(s, id, err)) != 0;)
+        if (runs < 0 || vf_cancel_sleep(s->cancel, POLL_MS, err) < 0)
+            return -1;
+    return 0;
+}
+
 int vf_esxi_ssh_power(struct vf_esxi_way *w, unsigned id, enum vf_esxi_power what, unsigned timeout,
                       struct vf_error **err)
 {
@@ -351,6 +386,8 @@ int vf_esxi_ssh_power(struct vf_esxi_way *w, unsigned id, enum vf_esxi_power wha
         return -1;
     if (state == kinds[what].wanted)
         return 0;
+    if (what == VF_ESXI_ON && settle(s, id, err) < 0)
+        return -1;
     vf_autofree char *call = vf_asprintf("vmsvc/%s %u", kinds[what].call, id);
     vf_autofree char *text = vim_cmd(s, call, err);
     if (!text)
@@ -407,37 +444,12 @@ int vf_esxi_ssh_set_onboot(struct vf_esxi_way *w, unsigned id, bool onboot, stru
                    onboot ? "set the VM to start with it" : "take the VM out of autostart", line);
 }
 
-/* Does a task that removes snapshots of VM ID run? */
-static int removing(struct vf_esxi_ssh *s, unsigned id, struct vf_error **err)
-{
-    struct vf_esxi_said said;
-    vf_autofree char *command =
-        vf_asprintf("for t in $(vim-cmd vmsvc/get.tasklist %u 2>/dev/null | grep -o "
-                    "'haTask[^'\"\\'\"']*'); do\n"
-                    "    echo \"$t\"\n"
-                    "    vim-cmd vimsvc/task_info \"$t\" 2>/dev/null | grep ' state = '\n"
-                    "done\n",
-                    id);
-    if (vf_esxi_ssh_run(s, command, NULL, VF_ESXI_MAX_TEXT, NULL, &said, err) < 0)
-        return -1;
-    vf_autostrv char **lines = vf_strv_split(vf_buf_str(&said.out), "\r\n");
-    vf_esxi_said_free(&said);
-    bool ours = false, runs = false;
-    for (char **k = lines; *k; k++) {
-        if (vf_starts(*k, "haTask"))
-            ours = strcasestr(*k, "snapshot") != NULL;
-        else if (ours)
-            runs = runs || strstr(*k, "\"running\"") || strstr(*k, "\"queued\"");
-    }
-    return runs;
-}
-
 int vf_esxi_ssh_drop_snapshots(struct vf_esxi_way *w, unsigned id, struct vf_error **err)
 {
     struct vf_esxi_ssh *s = ssh_way(w);
     vf_autofree char *call = vf_asprintf("vmsvc/snapshot.removeall %u", id);
     vf_autofree char *look = vf_asprintf("vmsvc/snapshot.get %u", id);
-    vf_autofree char *text = vim_cmd(s, call, err);
+    vf_autofree char *text = settle(s, id, err) == 0 ? vim_cmd(s, call, err) : NULL;
     if (!text)
         return -1;
     for (int quiet = 0;;) {

@@ -45,6 +45,15 @@ static int damaged(const struct reader *r, const char *why, struct vf_error **er
                    why, (unsigned long long)r->at);
 }
 
+/* It may have become shorter since its size was asked for. */
+static int read_here(const struct reader *r, void *buf, size_t n, struct vf_error **err)
+{
+    ssize_t got = vf_pread_full(r->fd, buf, n, r->at);
+    if (got < 0)
+        return vf_fail_errno(err, errno, "reading %s", r->path);
+    return (size_t)got == n ? 0 : damaged(r, "it is cut off", err);
+}
+
 /* Octal digits, or base 256 where the first bit is set; -1: neither. */
 static int number(const unsigned char *p, size_t n, uint64_t *out)
 {
@@ -111,8 +120,8 @@ static int read_record(struct reader *r, char type, uint64_t len, struct vf_erro
     if (len > MAX_LONG)
         return damaged(r, "a name without end", err);
     vf_autofree char *text = vf_xcalloc(1, (size_t)len + 1);
-    if (vf_pread_full(r->fd, text, (size_t)len, r->at) < 0)
-        return vf_fail_errno(err, errno, "reading %s", r->path);
+    if (read_here(r, text, (size_t)len, err) < 0)
+        return -1;
     if (type == 'L')
         vf_str_set(&r->name, text);
     return type == 'x' ? read_pax(r, text, (size_t)len, err) : 0;
@@ -148,8 +157,8 @@ static int next_member(struct reader *r, struct vf_tar_member **out, size_t *n,
     uint64_t len;
     if (r->size - r->at < BLOCK)
         return r->at == r->size && *n ? 1 : damaged(r, "it is cut off", err);
-    if (vf_pread_full(r->fd, h, BLOCK, r->at) < 0)
-        return vf_fail_errno(err, errno, "reading %s", r->path);
+    if (read_here(r, h, BLOCK, err) < 0)
+        return -1;
     if (!h[0]) {
         static const unsigned char zeroes[BLOCK];
         return memcmp(h, zeroes, BLOCK) ? damaged(r, "no header", err) : 1;

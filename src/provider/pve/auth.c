@@ -38,7 +38,7 @@ bool vf_pve_is_root(const struct vf_pve_client *c)
 char **vf_pve_headers(const struct vf_pve_client *c, bool write)
 {
     char **v = vf_strv_new();
-    if (c->on_spare) {
+    if (c->on_spare && c->spare) {
         add_token(&v, c->spare_id, c->spare);
     } else if (c->conf->token && c->secret) {
         add_token(&v, c->conf->token, c->secret);
@@ -68,8 +68,11 @@ static struct vf_secret *ask_secret(struct vf_pve_client *c, const struct vf_err
     vf_autofree char *title =
         conf->token ? vf_asprintf("Secret of API token %s at cluster %s:", who, conf->name)
                     : vf_asprintf("Password of %s at cluster %s:", who, conf->name);
-    struct vf_ask q = {
-        .id = id, .kind = VF_ASK_SECRET, .title = title, .detail = why ? vf_error_text(why) : NULL};
+    struct vf_ask q = {.id = id,
+                       .kind = VF_ASK_SECRET,
+                       .title = title,
+                       .detail = why ? vf_error_text(why) : NULL,
+                       .waits = c->again};
     struct vf_answer answer = {0};
     if (!c->asker) {
         vf_fail(err, VF_E_AUTH,
@@ -223,7 +226,7 @@ static int log_in(struct vf_pve_client *c, struct vf_error **err)
         /* whoever gave up on the second factor has given the right password */
         if (vf_error_code(why) != VF_E_AUTH || c->second_factor)
             return vf_fail_with(err, VF_STEAL(why));
-        if (!c->typed || tries == TYPED)
+        if (!c->typed || (tries == TYPED && !c->again))
             return refused(c, VF_STEAL(why), err);
         vf_secret_free(VF_STEAL(c->secret));
     }
@@ -237,6 +240,13 @@ int vf_pve_login(struct vf_pve_client *c, struct vf_error **err)
 int vf_pve_login_again(struct vf_pve_client *c, struct vf_error **err)
 {
     vf_autoerror struct vf_error *why = NULL;
+    c->again = true;
+    if (c->on_spare) {
+        vf_info("pve", "%s: the API token %s is refused, logging in again", c->conf->name,
+                c->spare_id);
+        c->on_spare = false;
+        vf_secret_free(VF_STEAL(c->spare));
+    }
     if (!c->spare)
         return vf_pve_login(c, err);
     if (!c->second_factor && get_ticket(c, c->secret, false, &why) == 0)

@@ -154,7 +154,7 @@ json_t *vf_pve_call_all(struct vf_pve_client *c, const char *method, const char 
         r = vf_pve_renew(c, err);
     if (r == 0)
         r = send_once(c, method, path, form, &a, err);
-    if (r == 0 && a.status == 401 && !c->conf->token && !c->on_spare) {
+    if (r == 0 && a.status == 401 && !c->conf->token && !(c->on_spare && !c->spare)) {
         /* refused before anything was done (ticket lost its key, clock jumped): log in anew, once
          */
         vf_http_answer_clear(&a);

@@ -42,8 +42,9 @@ struct vf_pve_client {
     struct vf_secret *ticket, *csrf;
     char *spare_id; /* a token of the user's, for when no ticket can be had without a person … */
     struct vf_secret *spare;
-    bool on_spare;     /* … which is the case */
-    unsigned tries;    /* of a safe request at one URL; 0: as many as net/http thinks right */
+    bool on_spare;  /* … which is the case */
+    bool again;     /* it was logged in before: what hangs on it may be in the middle of a move */
+    unsigned tries; /* of a safe request at one URL; 0: as many as net/http thinks right */
     int64_t ticket_ms; /* when it was given, vf_clock_ms() */
     int64_t renew_ms;  /* its age at which it is renewed */
     int64_t task_ms;   /* how long a task may run */

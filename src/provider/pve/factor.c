@@ -97,7 +97,8 @@ static struct vf_secret *ask_code(struct vf_pve_client *c, const struct factor *
                        .kind = VF_ASK_SECRET,
                        .title = title,
                        .detail = why ? vf_error_text(why) : NULL,
-                       .once = true};
+                       .once = true,
+                       .waits = c->again};
     struct vf_answer a = {0};
     vf_autoerror struct vf_error *none = NULL;
     if (!c->asker || c->asker->ask(c->asker->opaque, &q, c->cancel, &a, &none) < 0) {
@@ -181,7 +182,7 @@ json_t *vf_pve_second_factor(struct vf_pve_client *c, const struct vf_secret *pa
             pass_on(c, data);
             return data;
         }
-        if (vf_error_code(why) != VF_E_AUTH || (!ticket && tries++ == TRIES)) {
+        if (vf_error_code(why) != VF_E_AUTH || (!ticket && tries++ == TRIES && !c->again)) {
             vf_fail_with(err, VF_STEAL(why));
             return NULL;
         }

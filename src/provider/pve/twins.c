@@ -20,12 +20,10 @@ static const char *name_of(const json_t *guest, const json_t *config)
     return name ? name : vf_json_text(config, "hostname"); /* a container's */
 }
 
-/* CARD: the other's NIC, NULL where it is about the UUID. */
 static void add(struct vf_twins *t, const json_t *guest, const json_t *config,
-                const struct vf_nic *nic, const struct vf_opts *card)
+                const struct vf_nic *nic, const struct vf_opts *o)
 {
-    const char *name = name_of(guest, config);
-    const char *tag = card ? vf_opts_get(card, "tag") : NULL;
+    const char *name = name_of(guest, config), *tag = o ? vf_opts_get(o, "tag") : NULL;
     struct vf_twin *x = vf_grow(&t->v, &t->n, sizeof *t->v);
     uint64_t vlan = 0;
     if (tag)
@@ -34,9 +32,9 @@ static void add(struct vf_twins *t, const json_t *guest, const json_t *config,
                           .name = vf_strdup(name ? name : "?"),
                           .running = vf_streq(vf_json_text(guest, "status"), "running"),
                           .nic = nic ? (int)nic->index : -1,
-                          .bridge = vf_strdup(card ? vf_opts_get(card, "bridge") : NULL),
-                          .tag = (unsigned)vlan,
-                          .link_down = card && vf_propval_true(vf_opts_get(card, "link_down"))};
+                          .disconnected = o && vf_streq(vf_opts_get(o, "link_down"), "1"),
+                          .bridge = vf_strdup(o ? vf_opts_get(o, "bridge") : NULL),
+                          .tag = (unsigned)vlan};
 }
 
 /* "virtio=MAC,bridge=…" of a VM, "name=eth0,hwaddr=MAC,…" of a container. */

@@ -12,6 +12,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -38,6 +39,7 @@ unlock                  forgets failed logins
 expire                  ends all sessions
 ssh on|off|cut          the service, as the API switches it; cut: ends what is open
 api on|off              nothing answers at the API's port
+consolidation MS        how long the removal of snapshots takes (0)
 licence free|full       a free licence refuses changes through the API
 vm NAME on|off|suspend|ask|snapshot|edit|tools|no-tools
 tool NAME on|off        a command of the shell
@@ -63,6 +65,7 @@ func init() {
 		{"unlock", func(h *host, _ []string) (int, string) { h.failures = 0; return 0, "" }},
 		{"expire", func(h *host, _ []string) (int, string) { h.sessions = map[string]bool{}; return 0, "" }},
 		{"licence", func(h *host, a []string) (int, string) { h.free = a[0] == "free"; return 0, "" }},
+		{"consolidation", ctlConsolidation},
 		{"fault", ctlFault},
 	}
 }
@@ -73,6 +76,18 @@ func ctlRequests(h *host, _ []string) (int, string) {
 		return 1, err.Error() + "\n"
 	}
 	return 0, string(text)
+}
+
+func ctlConsolidation(h *host, args []string) (int, string) {
+	if len(args) != 1 {
+		return 2, ctlHelp
+	}
+	ms, err := strconv.Atoi(args[0])
+	if err != nil || ms < 0 {
+		return 2, ctlHelp
+	}
+	h.consolidation = time.Duration(ms) * time.Millisecond
+	return 0, ""
 }
 
 func ctlFault(h *host, args []string) (int, string) {
@@ -106,6 +121,8 @@ func (h *host) command(args []string) (int, string) {
 	switch name {
 	case "vim-cmd", "esxcli":
 		return h.shell(name, rest)
+	case "vmkfstools":
+		return h.vmkfstools(rest)
 	case "vmware":
 		return 0, fmt.Sprintf("VMware ESXi %s build-%s\n", h.version, builds[h.version])
 	case "auth":

@@ -36,6 +36,8 @@ var faultKinds = []struct {
 	{"expire", "folder", "", "all sessions end before the request is looked at"},
 	{"sdk", "sdk", "FAULT", "the call (PATTERN) fails with that fault: NotAuthenticated, 503, cut …"},
 	{"vim-cmd", "vim-cmd", "TEXT", "the command (PATTERN) only prints that"},
+	{"map-lies", "vmkfstools", "", "vmkfstools -t0 calls data of the disk (PATTERN) not allocated"},
+	{"map", "vmkfstools", "TEXT", "vmkfstools -t0 only prints that; \\n ends a line"},
 }
 
 func (f *fault) String() string {

@@ -33,6 +33,7 @@ type vm struct {
 	name       string
 	annotation string
 	obj        *simulator.VirtualMachine
+	task       *simulator.Task // that removes its snapshots, while it runs
 }
 
 type host struct {

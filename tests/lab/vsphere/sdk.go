@@ -12,6 +12,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"sync"
 	"time"
 
@@ -25,17 +26,18 @@ const lockAfter = 5 // Security.AccountLockFailures of ESXi
 
 // front is the state of everything that is before the simulator.
 type front struct {
-	mu       sync.Mutex
-	sessions map[string]bool
-	logins   int // that were right
-	failures int // since the last right one
-	wrong    int // all of them
-	free     bool
-	apiOff   bool
-	faults   []*fault
-	reading  int // requests to /folder that are being answered
-	most     int
-	log      io.Writer
+	mu            sync.Mutex
+	sessions      map[string]bool
+	logins        int // that were right
+	failures      int // since the last right one
+	wrong         int // all of them
+	free          bool
+	apiOff        bool
+	faults        []*fault
+	reading       int // requests to /folder that are being answered
+	most          int
+	consolidation time.Duration // how long the removal of snapshots takes
+	log           io.Writer
 }
 
 // check is the one place where a password is looked at, whichever way it came.
@@ -86,6 +88,7 @@ var faultTexts = map[string]string{
 	"InvalidState":      "The operation is not allowed in the current state.",
 	"ToolsUnavailable":  "Cannot complete operation because VMware Tools is not running in this virtual machine.",
 	"InvalidPowerState": "The attempted operation cannot be performed in the current state (Powered off).",
+	"TaskInProgress":    "The operation cannot be completed because another task is in progress.",
 	"HostConfigFault":   "A general system error occurred.",
 }
 
@@ -174,7 +177,7 @@ func (h *host) answer(w http.ResponseWriter, r *http.Request, m *simulator.Metho
 	}
 	status, text := h.delegate(w, r, m, body, in)
 	if status == 200 {
-		h.follow(m, entry)
+		h.follow(m, body, entry)
 	}
 	return status, text
 }
@@ -188,7 +191,12 @@ func (h *host) ours(m *simulator.Method) (int, string) {
 	if power[m.Name] && v.obj.Runtime.Question != nil {
 		return faultXML("InvalidState")
 	}
+	if v.consolidates() && (power[m.Name] || m.Name == "RemoveAllSnapshots_Task") {
+		return faultXML("TaskInProgress")
+	}
 	switch m.Name {
+	case "RemoveAllSnapshots_Task":
+		return taskXML(m.Name, v.removeAll().Self)
 	case "ShutdownGuest":
 		if fault := v.shutdown(); fault != "" {
 			return faultXML(fault)
@@ -238,8 +246,10 @@ func (h *host) delegate(w http.ResponseWriter, r *http.Request, m *simulator.Met
 	return rec.Code, rec.Body.String()
 }
 
+var emptied = regexp.MustCompile(`<annotation>\s*</annotation>|<annotation\s*/>`)
+
 // follow does what on a host follows from a change.
-func (h *host) follow(m *simulator.Method, entry record) {
+func (h *host) follow(m *simulator.Method, body []byte, entry record) {
 	if !writes[m.Name] {
 		return
 	}
@@ -256,9 +266,10 @@ func (h *host) follow(m *simulator.Method, entry record) {
 	entry["vm"] = v.spec.name
 	simulator.Map.WithLock(v.obj, func() {
 		switch m.Name {
-		case "RemoveAllSnapshots_Task":
-			v.merge()
 		case "ReconfigVM_Task":
+			if emptied.Match(body) { // the simulator takes an empty text for none
+				v.obj.Config.Annotation = ""
+			}
 			v.changed()
 		default:
 			v.sync()
@@ -283,6 +294,9 @@ func (v *vm) shutdown() string {
 // power switches at once, as PowerOff does; "" or the fault.
 func (v *vm) power(on bool) string {
 	fault := ""
+	if v.consolidates() {
+		return "TaskInProgress"
+	}
 	if v.obj.Runtime.Question != nil {
 		return "InvalidState"
 	}

@@ -24,9 +24,8 @@ var vimCommands = []shellCommand{
 	{"vmsvc/get.summary", true, getSummary},
 	{"vmsvc/get.guest", true, getGuest},
 	{"vmsvc/get.config", true, getConfig},
-	{"vmsvc/get.tasklist", true, func(h *host, v *vm, args []string) (int, string) {
-		return 0, "(ManagedObjectReference) []\n"
-	}},
+	{"vmsvc/get.tasklist", true, taskList},
+	{"vimsvc/task_info", false, taskInfo},
 	{"vmsvc/power.getstate", true, getState},
 	{"vmsvc/power.on", true, powerOn},
 	{"vmsvc/power.off", true, powerOff},
@@ -267,14 +266,6 @@ func snapshotCreate(h *host, v *vm, args []string) (int, string) {
 	}
 	simulator.Map.WithLock(v.obj, func() { v.addSnapshot(name) })
 	return 0, "Create Snapshot:\n"
-}
-
-func snapshotRemoveAll(h *host, v *vm, _ []string) (int, string) {
-	simulator.Map.WithLock(v.obj, func() {
-		v.obj.RemoveAllSnapshotsTask(h.ctx, &types.RemoveAllSnapshots_Task{This: v.obj.Self})
-		v.merge()
-	})
-	return 0, "Remove All Snapshots:\n"
 }
 
 func message(h *host, v *vm, args []string) (int, string) {
