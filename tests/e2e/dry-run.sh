@@ -13,17 +13,19 @@ run 0 "a plan is made" move -c "$conf" --save-plan "$plan" alpha beta b1 local w
 files() {
     root=$1
     shift
-    (cd "$root" && for d; do find "$d" -xdev ! -path "*/vmferry-e2e-*/lab/*" \
+    (cd "$root" && for d; do find "$d" -xdev ! -path "*/vmferry-e2e-*/lab/*" ! -path "*${src#/}/*" ! -path "*${build#/}/*" \
         -printf '%y %m %u %s %T@ %p %l\n' 2>/dev/null; done | sort -k 6
-    for d; do find "$d" -xdev -type f ! -path "*/vmferry-e2e-*/lab/*" -size -64k -exec sha256sum {} + 2>/dev/null; done | sort -k 2)
+    for d; do find "$d" -xdev -type f ! -path "*/vmferry-e2e-*/lab/*" ! -path "*${src#/}/*" ! -path "*${build#/}/*" -size -64k -exec sha256sum {} + 2>/dev/null; done | sort -k 2)
 }
+# where this test is built and logged, should that be in the home directory of the nodes
+src=$(cd "$top_srcdir" && pwd) build=$(cd "$top_builddir" && pwd)
 # everything FILE: all that could be changed
 everything() {
     snapshot "$1"
     for n in alpha/a1 alpha/a2 beta/b1 beta/b2; do
         echo "== $n"
         if [ "$namespaces" ]; then
-            on "${n%/*}" "${n#*/}" "$(cat "$work/files.sh"); files / root etc/pve etc/ssh tmp run var/lib/vz var/tmp mnt/pve"
+            on "${n%/*}" "${n#*/}" "src='$src'; build='$build'; $(cat "$work/files.sh"); files / root etc/pve etc/ssh tmp run var/lib/vz var/tmp mnt/pve"
         else
             files "$L/$n" root vz tmp
         fi
