@@ -50,7 +50,7 @@ static unsigned find_vm(struct vf_provider *p, const char *cluster, const char *
             (unsigned)id; /* describing it says why it cannot be moved, or that it is not there */
     else if (!count && !n && p->ops->only_source)
         vf_fail(err, VF_E_NOTFOUND, _("%s shows no VMs to this login"), cluster);
-    else if (!count && !p->ops->login) {
+    else if (!count && p->ops->only_source && !p->ops->login) { /* files: no rights to be lacking */
         vf_autofree char *there = names_of(vms, n);
         vf_fail(err, VF_E_NOTFOUND, _("there is no VM %s in %s, but %s"), ref, cluster, there);
     } else if (!count && !n)
