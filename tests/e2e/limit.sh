@@ -140,4 +140,6 @@ wait $front
 is $? 0 "as moved"
 run 1 "of a batch that has ended" pause "$batch"
 says err "no job of $batch runs" "nothing can be paused"
+run 1 "nor" limit "$batch" 8
+says err "no job of $batch runs" "limited"
 done_testing

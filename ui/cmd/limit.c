@@ -18,9 +18,9 @@ enum { ANSWER_MS = 10 * 1000 };
 static const char usage[] =
     N_("usage: vmferry limit [JOB|BATCH] MBPS|none\n\n"
        "Changes how fast a running job copies: at most MBPS Mbit/s, or as fast as it\n"
-       "goes. The job keeps it when it is interrupted and goes on later. Of a batch it is\n"
-       "for all its jobs together, also those that have not begun. JOB and BATCH are an ID\n"
-       "or its beginning, and may be left out when only one job, or one batch, runs.\n");
+       "goes. The job keeps it when it is interrupted and goes on later. Of a batch it\n"
+       "is for all its jobs together, also those that have not begun. JOB and BATCH are\n"
+       "an ID or its beginning, and may be left out when only one of them runs.\n");
 
 /* What a command is about. */
 struct subject {
@@ -92,28 +92,41 @@ struct change {
     bool pause;
 };
 
-/* All that run of BATCH; one that cannot be reached does not keep the others from it. One that ends
- * meanwhile needs nothing any more. */
-static int change_batch(const char *batch, const struct change *c, struct vf_error **err)
+/* Jobs of a batch. */
+struct found {
+    size_t running, waiting;
+};
+
+static int none_runs(const char *batch, struct vf_error **err)
+{
+    return vf_fail(err, VF_E_NOTFOUND, _("no job of %s runs"), batch);
+}
+
+/* All that run of BATCH; one that cannot be reached does not keep the others from
+ * it. One that ends meanwhile needs nothing any more. */
+static int change_batch(const char *batch, const struct change *c, struct found *found,
+                        struct vf_error **err)
 {
     struct vf_batch_entry *v;
-    size_t n, found = 0;
+    size_t n;
     bool begins;
     int r = 0;
+    *found = (struct found){0};
     if (vf_batch_read(batch, &v, &n, &begins, err) < 0)
         return -1;
     for (size_t i = 0; i < n; i++) {
         vf_autoerror struct vf_error *why = NULL;
+        found->waiting += v[i].state == VF_BATCH_WAITS;
         if (v[i].state != VF_BATCH_RUNS)
             continue;
-        found++;
+        found->running++;
         if (c->apply(c, v[i].job, &why) < 0 && runs(v[i].job) && r == 0) {
             vf_fail_with(err, VF_STEAL(why));
             r = vf_fail_prefix(err, "%s", v[i].vm);
         }
     }
     vf_batch_entries_free(v, n);
-    return found || r < 0 ? r : vf_fail(err, VF_E_NOTFOUND, _("no job of %s runs"), batch);
+    return r;
 }
 
 static int apply_rate(const struct change *c, const char *id, struct vf_error **err)
@@ -131,9 +144,18 @@ static int set_rate(const struct subject *s, uint64_t rate, struct vf_error **er
     struct change c = {.apply = apply_rate, .rate = rate};
     if (s->job)
         return apply_rate(&c, s->job, err);
+    struct found found;
     /* first for those that begin from now on, so that none is missed */
-    return vf_batch_set_limit(s->batch, rate, &c.rate, err) < 0 ? -1
-                                                                : change_batch(s->batch, &c, err);
+    if (vf_batch_set_limit(s->batch, rate, &c.rate, err) < 0 ||
+        change_batch(s->batch, &c, &found, err) < 0)
+        return -1;
+    if (found.running)
+        return 0;
+    if (!found.waiting)
+        return none_runs(s->batch, err);
+    vf_autofree char *text = vf_plain_limit(rate);
+    vf_say(stdout, "%s: %s\n", s->batch, text);
+    return 0;
 }
 
 int vf_cmd_limit(int argc, char **argv)
@@ -162,10 +184,10 @@ int vf_cmd_limit(int argc, char **argv)
 static const char pause_usage[] =
     N_("usage: vmferry pause [JOB|BATCH]\n"
        "       vmferry continue [JOB|BATCH]\n\n"
-       "Copies nothing more until it is continued, and shuts no VM down; all else stays as\n"
-       "it is, also a VM that is shut down already. A job that is interrupted and goes on\n"
-       "later copies again. Of a batch all jobs that run. JOB and BATCH are an ID or its\n"
-       "beginning, and may be left out when only one job, or one batch, runs.\n");
+       "Copies nothing more until it is continued, and shuts no VM down; all else stays\n"
+       "as it is, also a VM that is shut down already. A job that is interrupted and\n"
+       "goes on later copies again. Of a batch all jobs that run. JOB and BATCH are an\n"
+       "ID or its beginning, and may be left out when only one of them runs.\n");
 
 static int apply_pause(const struct change *c, const char *id, struct vf_error **err)
 {
@@ -175,6 +197,16 @@ static int apply_pause(const struct change *c, const char *id, struct vf_error *
     vf_say(stdout,
            c->pause ? _("%s: paused; go on with vmferry continue\n") : _("%s: copies again\n"), id);
     return 0;
+}
+
+static int apply_to(const struct subject *s, const struct change *c, struct vf_error **err)
+{
+    struct found found;
+    if (s->job)
+        return c->apply(c, s->job, err);
+    if (change_batch(s->batch, c, &found, err) < 0)
+        return -1;
+    return found.running ? 0 : none_runs(s->batch, err);
 }
 
 static int pause_command(int argc, char **argv, bool pause)
@@ -188,7 +220,7 @@ static int pause_command(int argc, char **argv, bool pause)
     autosubject struct subject s = {0};
     const struct change c = {.apply = apply_pause, .pause = pause};
     bool found = find(argc == 2 ? argv[1] : NULL, &s, &err) == 0;
-    if (found && (s.job ? apply_pause(&c, s.job, &err) : change_batch(s.batch, &c, &err)) == 0)
+    if (found && apply_to(&s, &c, &err) == 0)
         return VF_EXIT_DONE;
     vf_plain_error(err);
     return found ? VF_EXIT_FAILED : VF_EXIT_USAGE;
