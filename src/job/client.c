@@ -13,7 +13,11 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { MAX_LINE = 4 * 1024 * 1024 };
+enum {
+    MAX_LINE = 4 * 1024 * 1024,
+    OPEN_MS = 5000, /* for what a process does between its lock and its socket, or the reverse */
+    OPEN_STEP_MS = 20,
+};
 
 struct vf_client {
     int fd; /* -1: the journal is read */
@@ -22,12 +26,27 @@ struct vf_client {
     size_t next;
 };
 
+/* The socket of the job's process; -1 and NOTFOUND when there is none, which a job that is held
+ * gets, or has just had. */
+static int reach(const char *dir, struct vf_error **err)
+{
+    for (int64_t end = vf_clock_ms() + OPEN_MS;;) {
+        vf_autoerror struct vf_error *why = NULL;
+        int fd = vf_server_connect(dir, &why);
+        if (fd >= 0 || vf_error_code(why) != VF_E_NOTFOUND || vf_clock_ms() >= end ||
+            !vf_job_is_locked(dir, NULL, NULL))
+            return fd >= 0 ? fd : vf_fail_with(err, VF_STEAL(why));
+        if (vf_cancel_sleep(NULL, OPEN_STEP_MS, err) < 0)
+            return -1;
+    }
+}
+
 struct vf_client *vf_client_open(const char *id, struct vf_error **err)
 {
     vf_autofree char *dir = vf_job_dir(id);
     vf_autoerror struct vf_error *why = NULL;
     struct vf_client *c = vf_xcalloc(1, sizeof *c);
-    c->fd = vf_server_connect(dir, &why);
+    c->fd = reach(dir, &why);
     if (c->fd >= 0) {
         vf_set_nonblock(c->fd, true);
         return c;

@@ -11,7 +11,7 @@
 
 struct vf_client;
 
-/* Follows job ID. */
+/* Follows job ID. Waits up to 5 s for a process that has only just begun. */
 struct vf_client *vf_client_open(const char *id, struct vf_error **err);
 void vf_client_free(struct vf_client *c);
 VF_DEFINE_CLEANUP(struct vf_client *, vf_client_free)

@@ -121,12 +121,12 @@ front=$!
 says_batch() {
     [ "$(grep -c "$1" "$work/several")" -ge "$2" ]
 }
-within 60 says_batch ': Copy the disks' 2
+until_true says_batch ': Copy the disks' 2
 ok $? "two copy"
 batch=$(basename "$(ls -d "$XDG_STATE_HOME"/vmferry/batches/batch-*)")
 run 0 "all of a batch are paused" pause "$batch"
 is "$(grep -c ': paused; go on' "$work/out")" 2 "each is told"
-within 10 says_batch 'Copying: paused' 2
+until_true says_batch 'Copying: paused' 2
 ok $? "and does so"
 run 0 "what runs is one batch: it need not be named" limit 8
 is "$(grep -c ': at most 4 Mbit/s' "$work/out")" 2 "each of two gets half of a limit"
@@ -134,7 +134,7 @@ run 0 "none at all" limit "${batch#batch-}" none
 is "$(cat "$XDG_STATE_HOME/vmferry/batches/$batch/limit")" 0 "also for the one that has not begun"
 run 0 "they are continued" continue "$batch"
 is "$(grep -c ': copies again' "$work/out")" 2 "both"
-within 120 ended $front
+until_true ended $front
 ok $? "which ends all of them soon"
 wait $front
 is $? 0 "as moved"

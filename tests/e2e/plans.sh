@@ -60,7 +60,7 @@ says out 'STOP: .*ide0 now has 33554432 bytes, it was planned with 33554433' "wi
 run 3 "and is not moved" run -c "$conf" --yes "$work/stale.plan"
 sed 's/vm-name = .*/vm-name = "other";/' "$plan" >"$work/other.plan"
 run 3 "another name stops" run -c "$conf" --yes "$work/other.plan"
-says out 'STOP: other: VM 102 is called old1 now' "with both names"
+says out 'STOP: other: it is called old1 now' "with both names"
 sed 's/vm-id = .*/vm-id = 999;/' "$plan" >"$work/gone.plan"
 run 1 "a VM that is gone is an error" run -c "$conf" --yes "$work/gone.plan"
 unchanged "nothing was changed by any of these either"

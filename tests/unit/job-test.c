@@ -2,6 +2,7 @@
 /* Journal, marker, bus: what a job's safety stands on. */
 #include "config.h"
 #include "job/bus.h"
+#include "job/client.h"
 #include "job/journal.h"
 #include "job/job_priv.h"
 #include "job/resume.h"
@@ -12,7 +13,9 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 
 static char dir[] = "/tmp/vmferry-job-test-XXXXXX";
 static char *path;
@@ -460,6 +463,52 @@ static void test_bus(void)
     vf_error_free(n.err);
 }
 
+/* A job's process that has its lock, and takes a while until it listens. */
+static void *listen_late(void *address)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    vf_cancel_sleep(NULL, 300, NULL);
+    if (fd < 0 || bind(fd, address, sizeof(struct sockaddr_un)) < 0 || listen(fd, 1) < 0)
+        abort();
+    return (void *)(intptr_t)fd;
+}
+
+static void test_client(void)
+{
+    vf_autofree char *jobs = vf_asprintf("%s/vmferry/jobs", dir),
+                     *job = vf_asprintf("%s/20261122-000000-aaaaaa", jobs);
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    struct vf_error *err = NULL;
+    pthread_t t;
+    void *server;
+    setenv("XDG_STATE_HOME", dir, 1);
+    if (vf_mkdirs(job, 0700, NULL) < 0)
+        abort();
+    snprintf(a.sun_path, sizeof a.sun_path, "%s/ctl", job);
+    int lock = vf_job_lock(job, NULL);
+    pthread_create(&t, NULL, listen_late, &a);
+    struct vf_client *c = vf_client_open("20261122-000000-aaaaaa", &err);
+    ok(c && vf_client_fd(c) >= 0, "a process that is not ready yet is waited for (%s)",
+       err ? err->text : "its journal was read");
+    pthread_join(t, &server);
+    vf_client_free(c);
+    close((int)(intptr_t)server);
+    close(lock);
+    c = vf_client_open("20261122-000000-aaaaaa", &err);
+    ok(!c && err, "one that is gone is not");
+    vf_client_free(c);
+    vf_error_free(err);
+    static const char *const left[] = {"ctl", "lock", ""};
+    for (size_t i = 0; i < VF_COUNT(left); i++) {
+        vf_autofree char *file = vf_asprintf("%s/%s", job, left[i]);
+        if (remove(file) < 0)
+            abort();
+    }
+    vf_autofree char *up = vf_asprintf("%s/vmferry", dir);
+    if (rmdir(jobs) < 0 || rmdir(up) < 0)
+        abort();
+}
+
 int main(void)
 {
     if (!mkdtemp(dir))
@@ -476,6 +525,7 @@ int main(void)
     test_rate();
     test_marker();
     test_bus();
+    test_client();
     vf_autofree char *lock = vf_asprintf("%s/lock", dir);
     unlink(lock);
     unlink(path);
