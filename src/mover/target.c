@@ -18,7 +18,7 @@ enum {
     GROUP_MOST = 4 * GROUP_RECORDS, /* see GROUP_LIMIT */
 };
 #define GROUP_BYTES ((uint64_t)64 << 20)  /* and when it holds */
-#define GROUP_LIMIT ((uint64_t)512 << 20) /* the writer waits for the committer beyond */
+#define GROUP_LIMIT ((uint64_t)128 << 20) /* the writer waits for the committer beyond */
 
 struct target *vf_target_of(struct vf_pass *p)
 {

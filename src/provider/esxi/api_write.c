@@ -107,6 +107,16 @@ static int wait_for_task(struct vf_esxi_api *a, const struct vf_soap *call,
     return r;
 }
 
+/* What a host does not tell this login (or has forgotten) keeps nothing from being done: 0. */
+static int unless_unknown(struct vf_error *why, struct vf_error **err)
+{
+    if (vf_error_is_transient(why) || vf_error_code(why) == VF_E_CANCELLED)
+        return vf_fail_with(err, why);
+    vf_info("esxi", "not known: %s", vf_error_text(why));
+    vf_error_free(why);
+    return 0;
+}
+
 /* Is TASK one that writes a VM's snapshots into its disks, and has it not ended? One that the host
  * has forgotten has. */
 static int consolidates(struct vf_esxi_api *a, const struct vf_moref *task, struct vf_error **err)
@@ -117,9 +127,7 @@ static int consolidates(struct vf_esxi_api *a, const struct vf_moref *task, stru
     vf_autoerror struct vf_error *why = NULL;
     const xmlNode *props = NULL;
     if (vf_api_properties(a, task, paths, &answer, &props, &why) < 0)
-        return vf_error_is_transient(why) || vf_error_code(why) == VF_E_CANCELLED
-                   ? vf_fail_with(err, VF_STEAL(why))
-                   : 0;
+        return unless_unknown(VF_STEAL(why), err);
     vf_autofree char *state = vf_api_text(props, "info.state");
     vf_autofree char *what = vf_api_text(props, "info.descriptionId");
     bool ours = false;
@@ -134,9 +142,10 @@ static int settle(struct vf_esxi_api *a, const struct vf_moref *vm, struct vf_er
 {
     static const char *const paths[] = {"recentTask", NULL};
     vf_autosoap struct vf_soap answer = {0};
+    vf_autoerror struct vf_error *unknown = NULL;
     const xmlNode *props = NULL;
-    if (vf_api_properties(a, vm, paths, &answer, &props, err) < 0)
-        return -1;
+    if (vf_api_properties(a, vm, paths, &answer, &props, &unknown) < 0)
+        return unless_unknown(VF_STEAL(unknown), err);
     const xmlNode *list = vf_api_value(props, "recentTask");
     for (const xmlNode *n = vf_xml_child(list, NULL); n; n = vf_xml_next(n, NULL)) {
         struct vf_moref task;
