@@ -158,6 +158,8 @@ static void test_relogin(void)
     vf_pve_of(p)->renew_ms = 0; /* neither ticket nor password are accepted now */
     ok(p->ops->rename(p, "a1", 101, "x", &err) < 0, "when that fails too");
     is_error(&err, VF_E_AUTH, "authentication failure", "it is an error");
+    unsigned logins = count(&f.cluster, "/access/ticket");
+    ok(logins > 5 && logins < 50, "after more tries than at the beginning, but not without end");
     vf_provider_free(p);
     drop(&f);
 }

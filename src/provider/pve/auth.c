@@ -9,8 +9,6 @@
 
 #include <string.h>
 
-enum { TYPED = 3 }; /* how often a person may try */
-
 /* A secret as "PREFIX" + text in one string that vf_pve_headers_free() wipes. */
 static void add_secret(char ***v, const char *prefix, const struct vf_secret *s)
 {
@@ -226,7 +224,7 @@ static int log_in(struct vf_pve_client *c, struct vf_error **err)
         /* whoever gave up on the second factor has given the right password */
         if (vf_error_code(why) != VF_E_AUTH || c->second_factor)
             return vf_fail_with(err, VF_STEAL(why));
-        if (!c->typed || (tries == TYPED && !c->again))
+        if (!c->typed || tries == vf_pve_tries(c))
             return refused(c, VF_STEAL(why), err);
         vf_secret_free(VF_STEAL(c->secret));
     }

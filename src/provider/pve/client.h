@@ -91,6 +91,13 @@ char *vf_pve_task_path(const char *upid, const char *what);
 int vf_pve_judge_task(struct vf_pve_client *c, const char *upid, const json_t *status,
                       struct vf_error **err);
 
+/* How often a password or code may be typed before the call fails. More often where a move may hang
+ * on it, but not without end: what answers may be no person, and what it types always wrong. */
+static inline int vf_pve_tries(const struct vf_pve_client *c)
+{
+    return c->again ? 20 : 3;
+}
+
 /* What kind of failure a status and Proxmox's words are. */
 enum vf_error_code vf_pve_error_code(int status, const char *text);
 /* What helps, where the words do not say: "; see …", or "". */

@@ -10,7 +10,6 @@
 #include <ctype.h>
 #include <string.h>
 
-enum { TRIES = 3 };
 static const char CHALLENGE[] = "PVE:!tfa!";
 
 struct factor {
@@ -182,7 +181,7 @@ json_t *vf_pve_second_factor(struct vf_pve_client *c, const struct vf_secret *pa
             pass_on(c, data);
             return data;
         }
-        if (vf_error_code(why) != VF_E_AUTH || (!ticket && tries++ == TRIES && !c->again)) {
+        if (vf_error_code(why) != VF_E_AUTH || (!ticket && tries++ == vf_pve_tries(c))) {
             vf_fail_with(err, VF_STEAL(why));
             return NULL;
         }
