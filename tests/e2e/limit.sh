@@ -134,7 +134,7 @@ run 0 "none at all" limit "${batch#batch-}" none
 is "$(cat "$XDG_STATE_HOME/vmferry/batches/$batch/limit")" 0 "also for the one that has not begun"
 run 0 "they are continued" continue "$batch"
 is "$(grep -c ': copies again' "$work/out")" 2 "both"
-until_true ended $front
+until_true gone $front
 ok $? "which ends all of them soon"
 wait $front
 is $? 0 "as moved"

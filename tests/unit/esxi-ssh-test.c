@@ -445,7 +445,7 @@ static void test_files(struct vf_esxi_way *w, bool all)
        vf_error_text(e));
     if (all) { /* once is enough: it takes its time */
         vf_error_free(VF_STEAL(e));
-        fake("bin/dd", "#!/bin/sh\nexec sleep 20\n", 0755);
+        fake("bin/dd", "#!/bin/sh\nexec /bin/sleep 20\n", 0755);
         struct vf_esxi_ssh *way = (struct vf_esxi_ssh *)w;
         way->silence_ms = 300;
         int r = w->ops->read(w, &flat, buf, 512, 0, &e);
