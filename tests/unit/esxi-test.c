@@ -461,6 +461,15 @@ static void test_changes(void)
     ok(s->ops->rename(s, NULL, 7, "y", &no2) < 0 && shut.logins[1] == 1,
        "a refused password is not tried again");
     ok(s->ops->lacks(s) == 15, "all of it is lacking");
+
+    struct fake_host closed = healthy;
+    closed.licence = true;
+    closed.ssh = VF_E_NET;
+    vf_autoerror struct vf_error *gone = NULL, *gone2 = NULL;
+    vf_auto(vf_provider_free) struct vf_provider *d = must_log_in(&closed);
+    ok(d->ops->rename(d, NULL, 7, "y", &gone) < 0, "no SSH: %s", vf_error_text(gone));
+    ok(d->ops->rename(d, NULL, 7, "y", &gone2) < 0 && closed.logins[1] == 1,
+       "is not dialled again for a while");
 }
 
 static void test_login(void)

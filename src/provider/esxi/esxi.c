@@ -153,6 +153,7 @@ static void free_provider(struct vf_provider *p)
     vf_esxi_way_free(e->way);
     vf_secret_free(e->password);
     vf_error_free(e->no_other);
+    vf_error_free(e->away);
     vf_esxi_rows_free(e->rows, e->n_rows);
     vf_recipe_free(e->hashed);
     free(e->hashed_volume);

@@ -46,6 +46,8 @@ struct vf_esxi {
     struct vf_esxi_way *way;    /* all is read through this one */
     struct vf_esxi_way *other;  /* NULL: not opened */
     struct vf_error *no_other;  /* why not, for good */
+    struct vf_error *away;      /* … for now, since AWAY_MS, vf_clock_ms() */
+    int64_t away_ms;
     vf_guard_fn *guard;
     void *guard_opaque;
     struct vf_esxi_row *rows; /* as they were listed last */

@@ -3,8 +3,11 @@
  * account, for a quarter of an hour as a rule, for everybody. */
 #include "config.h"
 #include "provider/esxi/esxi.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
+
+enum { AWAY_MS = 60 * 1000 }; /* so long a host that could not be reached is not dialled again */
 
 static bool is_way(const struct vf_esxi_way *w, const char *name)
 {
@@ -172,12 +175,22 @@ static int other_is(struct vf_esxi *e, struct vf_error **err)
     return 0;
 }
 
+/* Where packets are dropped each attempt takes the whole time for one, and there may be one for
+ * each piece of a disk, while its VM is down. */
+static bool is_away(const struct vf_esxi *e, struct vf_error **err)
+{
+    if (!e->away || vf_clock_ms() - e->away_ms > AWAY_MS)
+        return false;
+    vf_fail(err, e->away->code, "%s", e->away->text);
+    return true;
+}
+
 struct vf_esxi_way *vf_esxi_other(struct vf_esxi *e, bool may_ask, struct vf_error **err)
 {
     vf_autoerror struct vf_error *why = NULL;
     if (e->other)
         return e->other;
-    if (other_is(e, err) < 0)
+    if (other_is(e, err) < 0 || is_away(e, err))
         return NULL;
     e->mute = (struct vf_asker){.ask = decline, .opaque = e};
     e->would_ask = false;
@@ -186,8 +199,13 @@ struct vf_esxi_way *vf_esxi_other(struct vf_esxi *e, bool may_ask, struct vf_err
     if (e->other)
         return e->other;
     /* what a question or an outage kept from us may be had later; a refusal is never tried again */
-    if (!e->would_ask && vf_error_code(why) != VF_E_CANCELLED && !vf_error_is_transient(why))
+    if (!e->would_ask && vf_error_is_transient(why)) {
+        vf_error_free(e->away);
+        e->away = vf_error_copy(why);
+        e->away_ms = vf_clock_ms();
+    } else if (!e->would_ask && vf_error_code(why) != VF_E_CANCELLED) {
         e->no_other = vf_error_copy(why);
+    }
     vf_fail_with(err, VF_STEAL(why));
     return NULL;
 }

@@ -54,6 +54,7 @@ int vf_esxi_set_ssh_service(struct vf_provider *p, const char *node, bool on, st
         return vf_fail(err, VF_E_UNSUPPORTED, "%s is reached over SSH itself", p->conf->name);
     if (e->doors.set_ssh(e->way, node, on, &why) == 0) {
         vf_error_free(VF_STEAL(e->no_other)); /* it may be one by now */
+        vf_error_free(VF_STEAL(e->away));
         return 0;
     }
     if (vf_error_code(why) != VF_E_UNSUPPORTED)
