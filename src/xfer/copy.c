@@ -100,7 +100,7 @@ static char *hash_of(const struct side *s)
     return vf_buf_take(&b);
 }
 
-static int result(struct vf_copy *c, struct vf_copy_result *out, struct vf_error **err)
+int vf_copy_judge(struct vf_copy *c, struct vf_copy_result *out, struct vf_error **err)
 {
     const struct vf_progress *p = c->progress;
     *out = (struct vf_copy_result){
@@ -258,7 +258,7 @@ static int run_once(struct vf_copy *c, struct vf_route *route, bool for_good,
         c->progress->stage = VF_STAGE_FINISH;
         r = close_both(c, &e);
         if (r == 0)
-            r = result(c, out, &e);
+            r = vf_copy_judge(c, out, &e);
     } else {
         stop(c, for_good);
     }
