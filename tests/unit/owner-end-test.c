@@ -5,6 +5,7 @@
 #include "tests/unit/copy-fixture.h"
 #include "xfer/copy_int.h"
 
+#include <poll.h>
 #include <sys/wait.h>
 
 /* Waits until process PID, a child of ours, has ended; it is reaped later. */
@@ -146,8 +147,11 @@ static void test_elsewhere(void)
     show(e);
     for (size_t i = 0; i < VF_COUNT(v); i++) {
         siginfo_t info = {0};
-        bool dead = waitid(P_PID, (id_t)v[i].p.pid, &info, WEXITED | WNOWAIT | WNOHANG) == 0 &&
-                    info.si_pid == v[i].p.pid;
+        /* it has let go of its lock, and may need a moment more */
+        bool dead =
+            v[i].ends ? ends(v[i].p.pid)
+                      : waitid(P_PID, (id_t)v[i].p.pid, &info, WEXITED | WNOWAIT | WNOHANG) == 0 &&
+                            info.si_pid == v[i].p.pid;
         ok(dead == v[i].ends, "the one in %s %s", v[i].dir,
            v[i].ends ? "is dead by then" : "lives");
         ok((access(v[i].dir, F_OK) < 0) == v[i].ends, "its directory is %s",
@@ -185,6 +189,63 @@ static void test_size(void)
     show(f);
     close_pair(&p);
     unlink(from);
+}
+
+/* Sends a frame of B and waits for one of type WANT. */
+static bool asks(struct vf_link *l, uint8_t type, uint32_t id, struct vf_buf *b, uint8_t want)
+{
+    struct vf_frame f = {0};
+    vf_autoerror struct vf_error *e = NULL;
+    bool good = vf_link_send_fields(l, type, 0, id, b, &e) == 0;
+    while (good && f.type != want && f.type != VF_F_ERROR)
+        good = vf_link_recv(l, &f, 30000, NULL, &e) == 1;
+    show(e);
+    return good && f.type == want;
+}
+
+/* All that FD still says, within 30 s. */
+static bool comes_to_an_end(int fd)
+{
+    int64_t end = vf_clock_ms() + 30000;
+    char text[4096];
+    ssize_t n = 1;
+    while (n > 0 && vf_clock_ms() < end) {
+        struct pollfd p = {.fd = fd, .events = POLLIN};
+        n = poll(&p, 1, 1000) > 0 ? read(fd, text, sizeof text) : 1;
+    }
+    return n == 0;
+}
+
+/* The program is away while an owner copies. The owner lets go of all that the session had: sshd
+ * tells the program's machine of the session's end only once stderr has ended, too, and one that
+ * has slept would not know for a minute. */
+static void test_away(void)
+{
+    vf_autofree char *job = vf_asprintf("away-%d", (int)getpid());
+    vf_autofree char *where = vf_asprintf("/tmp/vmferry-%s-1-00000000", job);
+    vf_autofree char *to = make_target("away.raw", "raw", 4 * MIB);
+    struct vf_proc p;
+    struct vf_link l;
+    vf_autobuf struct vf_buf b = {0};
+    if (!ok(start_owner(job, "1", where, &p), "an owner in %s", where))
+        return;
+    vf_link_init(&l, VF_STEAL_FD(p.out), VF_STEAL_FD(p.in));
+    vf_hello_fields(&b, "program", job, 1);
+    bool good = asks(&l, VF_F_HELLO, 0, &b, VF_F_HELLO);
+    vf_field_str(&b, VF_TAG_PATH, to);
+    vf_field_str(&b, VF_TAG_FORMAT, "raw");
+    vf_field_u64(&b, VF_TAG_WRITE, 1);
+    vf_field_u64(&b, VF_TAG_OURS, 1);
+    good = good && asks(&l, VF_F_OPEN, 1, &b, VF_F_OPENED);
+    vf_field_u64(&b, VF_TAG_SIZE, 4 * MIB);
+    ok(good && asks(&l, VF_F_RECEIVE, 1, &b, VF_F_OK), "it waits for a source");
+    vf_link_free(&l); /* and with it the session, without a BYE */
+    ok(comes_to_an_end(p.err), "the program is gone: the owner's stderr ends");
+    siginfo_t info = {0};
+    ok(waitid(P_PID, (id_t)p.pid, &info, WEXITED | WNOWAIT | WNOHANG) == 0 && info.si_pid == 0,
+       "and it lives, for who comes back");
+    vf_proc_end(&p);
+    unlink(to);
 }
 
 /* COPIED, with HASH of 16 bytes. */
@@ -236,6 +297,7 @@ int main(void)
     test_elsewhere();
     test_callers();
     test_size();
+    test_away();
     test_confirmed();
     return end_copies();
 }
