@@ -250,8 +250,11 @@ begin() {
     front=$!
     journal '"copy/scsi0"'
 }
+let_go() {
+    "$vmferry" limit "$(basename "$(job_dir)")" none </dev/null || [ -z "$(job_pid)" ]
+}
 fast() {
-    "$vmferry" limit "$(basename "$(job_dir)")" none >/dev/null 2>&1 </dev/null
+    until_true let_go # a job that did not hear it would take its quarter of an hour
 }
 
 # snapshot FILE: all that a move could leave behind: both clusters, and the hosts' files
