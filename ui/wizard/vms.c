@@ -200,7 +200,8 @@ static void add_row(struct vf_wizard *w, struct vf_list *l, const struct seen_vm
     struct vf_list_row *r = vf_list_add(l, vm->id);
     vf_autofree char *size =
         v->seen.vm && vf_vm_disks(v->seen.vm) ? vf_format_bytes(vf_vm_disks(v->seen.vm)) : NULL;
-    r->cells[0] = vf_escape(vm->name ? vm->name : "");
+    const char *called = vm->called ? vm->called : vm->name;
+    r->cells[0] = vf_escape(called ? called : "");
     r->why_not = cannot_move(v);
     vf_autofree char *disks = size ? vf_asprintf("%zu", v->seen.vm->n_disks) : NULL;
     if (w->imports) { /* what Proxmox knows nothing of: which system it is */
