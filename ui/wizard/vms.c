@@ -354,6 +354,7 @@ bool vf_vms_press(struct vf_wizard *w, int key)
 char *vf_vms_status(const struct vf_wizard *w)
 {
     size_t n = n_marked(&w->lists[PAGE_VM]);
+    bool plain = w->lists[PAGE_VM].numbered;
     vf_autofree char *size = vf_format_bytes(marked_bytes(w));
     vf_autofree char *went = vf_way_shown(w->seen_way, true);
     return n ? vf_asprintf(
@@ -361,8 +362,12 @@ char *vf_vms_status(const struct vf_wizard *w)
                        ? _("%zu marked, disks of %s: Enter imports these, all to one target.")
                        : _("%zu marked, disks of %s: Enter moves these, all to one target."),
                    n, size)
-           : went ? vf_asprintf(_("Looked at %s. Space marks several."), went)
-                  : vf_asprintf(_("Sorted by %s. Space marks several."), _(sorts[w->sort].name));
+           : went ? vf_asprintf(plain ? _("Looked at %s. Several numbers (2 5) mark several.")
+                                      : _("Looked at %s. Space marks several."),
+                                went)
+                  : vf_asprintf(plain ? _("Sorted by %s. Several numbers (2 5) mark several.")
+                                      : _("Sorted by %s. Space marks several."),
+                                _(sorts[w->sort].name));
 }
 
 /* Moves that are not finished and nobody here began. */
