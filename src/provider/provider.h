@@ -76,7 +76,8 @@ struct vf_volume {
 struct vf_twin {
     unsigned id;
     char *name;
-    bool running;
+    bool running;      /* or nobody tells whether it does (UNKNOWN) */
+    bool unknown;
     int nic;           /* the other's network card; -1: the UUID */
     bool disconnected; /* this one's card */
     char *bridge;
