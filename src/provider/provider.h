@@ -187,6 +187,10 @@ struct vf_provider_ops {
     /* What hangs on VM beside its configuration: fills firewall, pool and ha, and leaves out what
      * belongs to its cluster. */
     int (*surroundings)(struct vf_provider *p, struct vf_vm *vm, struct vf_error **err);
+    /* The state asked of high availability for VM ID ("started" …; "unknown": it is under it),
+     * *STATE NULL: none. Caller frees. NULL in the table: the platform starts no VM by itself. */
+    int (*ha)(struct vf_provider *p, const char *node, unsigned id, char **state,
+              struct vf_error **err);
     struct vf_firewall *(*firewall)(struct vf_provider *p, const char *node, unsigned id,
                                     struct vf_error **err);
     /* What the cluster has under REF (vf_firewall_refs(); "switch": whether it filters at all, "on"

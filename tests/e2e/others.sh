@@ -60,6 +60,17 @@ is "$(states 901 | cut -d ' ' -f 1)" running "the source runs"
 is "$(ha_state alpha 100)" started "and is looked after again"
 unchanged "as before"
 
+# --- high availability of the source that is switched on just before the target is started ("enabled" the
+# lab's manager knows as little as one that has not looked yet: the source is down still)
+killed after rename:done move -c "$conf" --yes --stop-timeout 5 --vmid 903 alpha beta b1 local web1
+is $? 4 "a move is killed before it starts the target"
+ctl alpha ha vm:100 enabled
+run 1 "it goes on" resume --yes
+says err 'VM 100 at alpha is under high availability again .enabled.' "and does not start the target beside it"
+is "$(states 903 | cut -d ' ' -f 1)" running "the source runs"
+! on beta b1 'qm list' | grep -q ' 903 '
+ok $? "and nothing else does"
+
 # --- taken out of high availability altogether while it is elsewhere
 move 0 "a VM under high availability is moved" --stop-timeout 5 --vmid 901 alpha beta b1 local web1
 id=$(basename "$(job_dir)")

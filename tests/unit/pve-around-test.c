@@ -52,6 +52,8 @@ static void test_surroundings(void)
     ok(p->ops->surroundings(p, vm, &err) == 0, "surroundings: %s", err ? err->text : "read");
     is_str(vm->pool, "prod/web", "the pool");
     is_str(vm->ha, "started", "the state of high availability");
+    vf_autofree char *ha = NULL;
+    ok(p->ops->ha(p, "a1", 100, &ha, &err) == 0 && vf_streq(ha, "started"), "asked alone, too");
     ok(!vm->firewall && why_left(vm, "firewall of the VM"),
        "a firewall that may not be read is told");
     ok(why_left(vm, "snapshot before") && !why_left(vm, "snapshot current"), "snapshots are named");
