@@ -27,12 +27,19 @@ notes alpha 100 >"$work/out"
 says out '^ask jdoe first.nMoved to beta|^ask jdoe first.n.nMoved to beta' "the source's too, and where it went stands behind it"
 id=$(basename "$(job_dir)")
 
+# --- a return is killed where its mark is written, and what it wrote was another language
+killed torn return/mark:done rollback --return web1 "$id"
+is $? 4 "a return is killed when it has marked the target"
+other=$(notes beta 900 | sed 's/ went back to /, zur\&uuml;ck nach /')
+ctl beta set-config 900 description "$(printf '%b' "$other")"
+
 # --- the return: the target is put under high availability when it has gone down
-ctl beta fault after 2 do PUT '/nodes/b1/qemu/900/config' ha vm:900 started
-run 1 "a return" rollback --return web1 "$id"
+ctl beta fault after 1 do PUT '/nodes/b1/qemu/900/config' ha vm:900 started
+run 1 "it goes on" rollback --return web1 "$id"
 says err 'VM 900 at beta is under high availability again .started.' "is given up"
 says err 'ha-manager set vm:900 --state ignored' "and what has to be done is said"
 is "$(states)" "stopped running" "the target serves on, the source stays down"
+is "$(notes beta 900)" "ask mia first" "of what stood in its notes nothing is left, in whatever language"
 ctl beta ha vm:900 ignored
 ctl beta fault do PUT '/nodes/b1/qemu/900/config' set-config 900 description 'ask zoe now'
 run 0 "then it returns" rollback --return web1 "$id"
