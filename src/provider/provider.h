@@ -146,6 +146,10 @@ struct vf_provider_ops {
      * afterwards. NULL in the table: it is seen while it is read. */
     char *(*without_holes)(struct vf_provider *p, const char *node, const char *volume,
                            const char *path, uint64_t *bytes);
+    /* How fast the disk at PATH, which volume() told, is read the way that it is copied: bytes per
+     * second, from some of it, in some seconds. -1: not now (its VM runs), or it shows only when it
+     * is copied. NULL in the table: a mover at its host can tell. */
+    double (*try_read)(struct vf_provider *p, const char *path, struct vf_error **err);
     /* Reads all files of VM ID that came with checksums, *FILES of them, and compares: CORRUPT when
      * one is not as it was exported. PROGRESS (may be NULL) is told bytes, and of how many. NULL in
      * the table: nothing comes with checksums. */

@@ -253,6 +253,30 @@ static void test_without_holes(void)
     vf_volume_clear(&w);
 }
 
+/* How fast a disk is read is tried by both ways; nothing but reading. */
+static void test_try_read(void)
+{
+    struct fake_host h = healthy;
+    vf_autoerror struct vf_error *err = NULL;
+    vf_auto(vf_provider_free) struct vf_provider *p = must_log_in(&h);
+    struct vf_volume v = {0};
+    ok(p->ops->volume(p, NULL, "[ds1] web 01/web.vmdk", &v, &err) == 0, "a disk");
+    ok(p->ops->try_read(p, v.path, &err) > 0 && !err, "is read for a moment");
+    ok(h.reads[0] == 1 && h.reads[1] == 1 && !h.log, "by either way, and nothing is changed");
+    h.busy = true;
+    ok(p->ops->try_read(p, v.path, &err) < 0 && vf_error_code(err) == VF_E_CONFLICT,
+       "that of a running VM cannot be tried: %s", vf_error_text(err));
+    vf_error_free(VF_STEAL(err));
+    ok(p->ops->try_read(p,
+                        "{\"name\": \"x\", \"size\": 512, \"image\": \"vmdk\", \"parts\": "
+                        "[{\"datastore\": \"ds1\", \"path\": \"x\", \"offset\": 0, "
+                        "\"length\": 512}]}",
+                        &err) < 0 &&
+           vf_error_code(err) == VF_E_UNSUPPORTED,
+       "nor can an image: %s", vf_error_text(err));
+    vf_volume_clear(&v);
+}
+
 /* Two datacenters of a vCenter may have datastores of one name, with files of one name in them. */
 static void test_datacenters(void)
 {
@@ -512,6 +536,7 @@ int main(void)
     test_ways();
     test_vm();
     test_without_holes();
+    test_try_read();
     test_datacenters();
     test_refused();
     test_outage();

@@ -501,6 +501,7 @@ static const struct vf_provider_ops ops = {
     .notes = notes,
     .volume = volume_of,
     .hash = hash,
+    .try_read = vf_files_try_read,
     .vouch = vouch,
     .set_cancel = set_cancel,
     .free = free_files,

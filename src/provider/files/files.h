@@ -55,6 +55,9 @@ bool vf_package_same(const struct vf_package *p, const char *a, const char *b);
 int vf_package_vms(const struct vf_package *p, struct vf_vm ***out, size_t *n,
                    struct vf_error **err);
 
+/* sample.c: as in provider.h. */
+double vf_files_try_read(struct vf_provider *p, const char *path, struct vf_error **err);
+
 /* package_disks.c: the recipe of VOLUME, a disk of P. *WARNING as of vf_vmdk_recipe(); *USED (may
  * be NULL): bytes allocated. */
 struct vf_recipe *vf_package_recipe(const struct vf_package *p, const char *volume, char **warning,
