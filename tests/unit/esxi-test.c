@@ -187,7 +187,8 @@ static void test_vm(void)
     ok(r && r->n_parts == 2 && v.size == 2 << 20, "of two parts");
     is_str(r->parts[1].path, "data/two-f002.vmdk", "in their order");
     is_str(r->parts[0].dc, "ha-datacenter", "in the datacenter");
-    is_str(v.stamp, "Sat Sat", "with when they were written");
+    is_str(v.stamp, "Sat Sat CID fffffffe",
+           "with when they were written, and the name of what is in them");
     vf_volume_clear(&v);
     h.stats = 0;
     h.stat_fails = 4; /* descriptor, two extents, then */
