@@ -25,6 +25,7 @@ void vf_vmdk_free(struct vf_vmdk *d)
     free(d->extents);
     free(d->type);
     free(d->adapter);
+    free(d->cid);
     free(d);
 }
 
@@ -102,6 +103,7 @@ static char *value_of(const char *line, const char *key)
 static int read_key(struct vf_vmdk *d, const char *line, const char *name, struct vf_error **err)
 {
     vf_autofree char *type = value_of(line, "createType");
+    vf_autofree char *cid = value_of(line, "CID");
     vf_autofree char *parent = value_of(line, "parentCID");
     vf_autofree char *adapter = value_of(line, "ddb.adapterType");
     vf_autofree char *keys = value_of(line, "encryptionKeys");
@@ -110,6 +112,8 @@ static int read_key(struct vf_vmdk *d, const char *line, const char *name, struc
         d->type = VF_STEAL(type);
     if (adapter && !d->adapter)
         d->adapter = VF_STEAL(adapter);
+    if (cid && !d->cid)
+        d->cid = VF_STEAL(cid);
     if (parent && strcasecmp(parent, "ffffffff") != 0)
         return fail(err, VF_E_UNSUPPORTED, name, a_delta);
     if (keys || (filters && strcasestr(filters, "crypt")))

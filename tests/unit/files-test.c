@@ -634,6 +634,46 @@ static void test_ova(void)
     sh("rm -f bad.ova web.mf web.cert piece");
 }
 
+/* What of FILES the VM of web.ovf says WHY, in order; caller frees. */
+static char *told_of(const struct vf_vm *vm, const char *why)
+{
+    vf_autobuf struct vf_buf b = {0};
+    for (size_t i = 0; vm && i < vm->n_left_out; i++)
+        if (strstr(vm->left_out[i].why, why))
+            vf_buf_printf(&b, "%s;", vm->left_out[i].what);
+    return vf_buf_take(&b);
+}
+
+/* A manifest that is not about all files, and about others; lines end as at Windows, and the OVF
+ * encodes what the manifest does not. */
+static void test_odd_manifest(void)
+{
+    vf_autoerror struct vf_error *e = NULL, *wrong = NULL;
+    ok(sh("sed 's/href=\"web disk2/href=\"web%%20disk2/' web.ovf >odd.ovf && "
+          "for f in 'web disk2.vmdk' web-disk1.vmdk; do "
+          "printf 'SHA256(%%s)= %%s\\r\\n' \"$f\" \"$(sha256sum \"$f\" | cut -c1-64)\"; done "
+          ">odd.mf && grep -q 'web%%20disk2' odd.ovf && sed -i '$d' odd.mf && "
+          "printf 'SHA1(gone.nvram)= %%040d\\r\\n' 1 >>odd.mf") == 0,
+       "a manifest of other files");
+    struct vf_provider *p = open_path("odd.ovf", &e);
+    vf_auto(vf_vm_free) struct vf_vm *vm = p ? p->ops->describe(p, 1, &e) : NULL;
+    vf_autofree char *gone = told_of(vm, "it is not there"),
+                     *bare = told_of(vm, "has no checksum of it");
+    is_str(gone, "gone.nvram;", "what is named and not there is told");
+    is_str(bare, "odd.ovf;web-disk1.vmdk;tools.iso;", "so is what it does not vouch for, and nothing else");
+    unsigned files = 0;
+    ok(p && p->ops->vouch(p, 1, NULL, NULL, &files, &e) == 0 && files == 1,
+       "the rest is compared: a disk whose name is encoded");
+    vf_provider_free(p);
+    ok(sh("printf 'SHA256(web disk2.vmdk)= %%064d\\n' 0 >odd.mf") == 0, "another sum");
+    p = open_path("odd.ovf", &e);
+    ok(p && p->ops->vouch(p, 1, NULL, NULL, &files, &wrong) < 0 &&
+           vf_error_code(wrong) == VF_E_CORRUPT,
+       "is noticed: %s", vf_error_text(wrong));
+    vf_provider_free(p);
+    sh("rm -f odd.ovf odd.mf");
+}
+
 /* Archives in other formats, with the members in any order. */
 static void test_tars(void)
 {
@@ -973,6 +1013,7 @@ int main(void)
     make_disks();
     test_ovf();
     test_ova();
+    test_odd_manifest();
     test_tars();
     test_bad_ovf();
     test_by_hand();

@@ -171,6 +171,17 @@ int vf_package_find(const struct vf_package *p, const char *name, struct vf_plac
     return -1;
 }
 
+bool vf_package_same(const struct vf_package *p, const char *a, const char *b)
+{
+    struct vf_place x = {0}, y = {0};
+    bool same = vf_streq(a, b);
+    if (!same && vf_package_find(p, a, &x, NULL) == 0 && vf_package_find(p, b, &y, NULL) == 0)
+        same = vf_streq(x.path, y.path) && x.offset == y.offset;
+    vf_place_clear(&x);
+    vf_place_clear(&y);
+    return same;
+}
+
 /* ---- what it says of itself ---- */
 
 /* The whole of a small file of the package, LEN bytes with a NUL behind; caller frees. */
