@@ -91,7 +91,9 @@ int vf_keyfile_remove(const char *path, const char *mark, struct vf_error **err)
     vf_autofd int dir = open(up, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir < 0)
         return vf_fail_errno(err, errno, "%s", up);
-    flock(dir, LOCK_EX); /* against another job's mover; without it we go on */
+    /* against another job's mover; without it we go on: somebody may hold it for ever */
+    for (int i = 0; i < 100 && flock(dir, LOCK_EX | LOCK_NB) < 0; i++)
+        usleep(100 * 1000);
     struct stat st;
     if (lstat(path, &st) < 0)
         return errno == ENOENT ? 0 : vf_fail_errno(err, errno, "%s", path);

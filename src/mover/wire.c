@@ -141,7 +141,8 @@ int vf_wire_next(struct vf_wire *w, struct vf_frame *out, struct vf_error **err)
     size_t len = vf_get_u32(p + 12);
     if (len > VF_WIRE_MAX)
         return vf_fail(err, VF_E_CORRUPT, "a frame of %zu bytes is longer than any", len);
-    if (!w->greeted && (uint8_t)p[4] != VF_F_HELLO)
+    /* ERROR: who does not want this caller says why */
+    if (!w->greeted && (uint8_t)p[4] != VF_F_HELLO && (uint8_t)p[4] != VF_F_ERROR)
         return vf_fail(err, VF_E_CORRUPT, "the first frame is %s, not HELLO",
                        vf_frame_name((uint8_t)p[4]));
     if (w->end - w->start < VF_WIRE_HEADER + len)

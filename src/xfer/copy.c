@@ -110,7 +110,7 @@ static char *hash_of(const struct side *s)
     return vf_buf_take(&b);
 }
 
-static int result(struct vf_copy *c, struct vf_copy_result *out, struct vf_error **err)
+int vf_copy_judge(struct vf_copy *c, struct vf_copy_result *out, struct vf_error **err)
 {
     const struct vf_progress *p = c->progress;
     *out = (struct vf_copy_result){
@@ -294,7 +294,7 @@ static int run_once(struct vf_copy *c, struct vf_route *route, bool for_good,
         }
     }
     if (r == 0)
-        r = result(c, out, &e);
+        r = vf_copy_judge(c, out, &e);
     if (r < 0) {
         vf_copy_result_free(out);
         out->at_source = c->at_source;

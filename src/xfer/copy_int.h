@@ -51,6 +51,9 @@ void vf_copy_reset_side(struct side *s);
 /* The limit as it is wanted now. */
 uint64_t vf_copy_rate_now(const struct vf_copy_opts *o);
 
+/* What both sides have said of a pass that has ended: CORRUPT unless all of it is there. */
+int vf_copy_judge(struct vf_copy *c, struct vf_copy_result *out, struct vf_error **err);
+
 /* copy_start.c: opens both disks and starts a pass, where an earlier one has come to if that is
  * known. */
 int vf_copy_start(struct vf_copy *c, const struct vf_route *route, struct vf_error **err);

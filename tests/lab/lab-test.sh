@@ -53,7 +53,7 @@ port=$(sed -n 's/.*user = "root"; port = \([0-9]*\);.*/\1/p' "$one/vmferry.conf"
 on() {
     lab_dir=$1 node=$2; shift 2
     ssh -F none -i "$lab_dir/id_ed25519" -o UserKnownHostsFile="$lab_dir/known_hosts" \
-        -o StrictHostKeyChecking=yes -o BatchMode=yes -p "$(sed -n \
+        -o StrictHostKeyChecking=yes -o BatchMode=yes -o ConnectTimeout=60 -p "$(sed -n \
         's/.*user = "root"; port = \([0-9]*\);.*/\1/p' "$lab_dir/vmferry.conf" | head -n 1)" \
         "$(id -un)@$(addr "$lab_dir" "$node")" "$@"
 }
@@ -96,6 +96,12 @@ ok $? "qm status"
 image=$(ctl alpha pvesm a1 path local:100/vm-100-disk-0.qcow2)
 ! ctl alpha node a1 exec qemu-img info "$image" >/dev/null 2>&1
 ok $? "the running VM holds its image's lock"
+# a pipe that stays open in one of them would let another thread of the daemon wait for as long as a VM runs
+for p in $(pgrep -f "vmferry-lab up --dir $one"); do
+    [ "$(cat "/proc/$p/comm")" != vmferry-lab-run ] || ls "/proc/$p/fd" | tr '\n' ' '
+done >"$work/held"
+grep -q . "$work/held" && test -z "$(tr -d '012 ' <"$work/held")"
+ok $? "who waits for a VM's end holds nothing of the daemon's"
 wait_for() { i=0; until "$@" 2>/dev/null; do i=$((i + 1)); [ $i -lt 1200 ] || return 1; sleep 0.1; done; }
 wait_for grep -q 'vmferry guest up' "$one/alpha/a1/serial-100.log"
 ok $? "its guest has booted from that disk"
@@ -104,7 +110,7 @@ if command -v curl >/dev/null; then
     of=$one cluster=alpha node=a1
     api() {
         verb=$1 path=$2; shift 2
-        curl -s --cacert "$of/ca-$cluster.pem" -X "$verb" "$@" \
+        curl -s -m 100 --cacert "$of/ca-$cluster.pem" -X "$verb" "$@" \
             -H "Authorization: PVEAPIToken=migrator@pve!ferry=$(cat "$of/token-$cluster")" \
             "https://$(addr "$of" $node):8006/api2/json$path"
     }

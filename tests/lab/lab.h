@@ -375,8 +375,8 @@ int lab_node_wait_ssh(struct lab_node *node, struct vf_error **err);
 /* What a process that we started says on FD when it is ready: a newline, else the reason why not
  * ("NAME: …" in *err). Closes FD. */
 int lab_wait_ready(int fd, const char *name, struct vf_error **err);
-/* Closes every descriptor from 3 on but KEEP (or -1), in a fork that does not exec. */
-void lab_close_all(int keep);
+/* Closes every descriptor from 3 on but A and B (or -1), in a fork that does not exec. */
+void lab_close_all(int a, int b);
 #define LAB_NS_FLAGS (CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS)
 /* fork() into new namespaces; only called while this process has one thread. */
 pid_t lab_clone_fork(unsigned long flags);

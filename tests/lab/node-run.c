@@ -36,6 +36,9 @@ static int wait_status(pid_t pid)
 static void keeper_main(const struct lab_node *node, const char *const argv[], int out, int pid_fd)
 {
     sigset_t none;
+    /* this fork stays as long as the program: it must not hold the pipe whose end another thread
+     * waits for, nor a client's connection */
+    lab_close_all(out, pid_fd);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     if (node->lab->namespaces && lab_enter(node->init))

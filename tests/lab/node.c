@@ -294,7 +294,7 @@ static void node_main(struct lab_node *node, int ready)
 {
     vf_autoerror struct vf_error *err = NULL;
     vf_autofree char *log = vf_asprintf("%s/sshd.log", node->dir);
-    lab_close_all(ready);
+    lab_close_all(ready, -1);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     prctl(PR_SET_NAME, "vmferry-lab-node");
     umask(022);
@@ -375,11 +375,15 @@ int lab_wait_ready(int fd, const char *name, struct vf_error **err)
                    n > 0 ? text : "it ended without a word");
 }
 
-void lab_close_all(int keep)
+void lab_close_all(int a, int b)
 {
-    if (keep > 3)
-        close_range(3, (unsigned)keep - 1, 0);
-    close_range(keep >= 3 ? (unsigned)keep + 1 : 3, ~0U, 0);
+    int low = a < b ? a : b, high = a < b ? b : a;
+    int from = low >= 3 ? low + 1 : 3;
+    if (low > 3)
+        close_range(3, (unsigned)low - 1, 0);
+    if (high > from)
+        close_range((unsigned)from, (unsigned)high - 1, 0);
+    close_range((unsigned)(high >= from ? high + 1 : from), ~0U, 0);
 }
 
 int lab_node_wait_ready(struct lab_node *node, struct vf_error **err)

@@ -3,7 +3,9 @@
  * is, or by a person. They take back what would let somebody in. */
 #include "config.h"
 #include "tests/unit/copy-fixture.h"
+#include "xfer/copy_int.h"
 
+#include <poll.h>
 #include <sys/wait.h>
 
 /* Waits until process PID, a child of ours, has ended; it is reaped later. */
@@ -45,6 +47,54 @@ static void test_signal(int sig, const char *name)
     ok(access(owner_dir, F_OK) < 0, "so is its directory");
     vf_mover_host_free(h);
     unlink(keys);
+}
+
+/* What a second session with owner H, as vmferry-mover attach brings it, hears on its HELLO: OK
+ * when it is taken, and then it is left in *OUT. */
+static enum vf_error_code calls(const struct vf_mover_host *h, const char *role, const char *job,
+                                uint64_t epoch, struct vf_session **out)
+{
+    const char *argv[] = {mover, "attach", h->dir, NULL};
+    struct vf_proc p;
+    vf_autoerror struct vf_error *e = NULL;
+    if (vf_proc_start(argv, VF_PROC_STDIN | VF_PROC_STDOUT | VF_PROC_STDERR | VF_PROC_DIE, -1, &p,
+                      &e) < 0)
+        return VF_E_INTERNAL;
+    struct vf_session *s =
+        vf_session_new("caller", VF_STEAL_FD(p.in), VF_STEAL_FD(p.out), VF_STEAL_FD(p.err));
+    vf_autobuf struct vf_buf b = {0};
+    vf_hello_fields(&b, role, job, epoch);
+    int r = vf_session_call(s, VF_F_HELLO, 0, &b, VF_F_HELLO, 30000, NULL, NULL, &e);
+    show(e);
+    if (r == 0) {
+        *out = s;
+        waitid(P_PID, (id_t)p.pid, &(siginfo_t){0}, WEXITED | WNOHANG);
+        return VF_OK;
+    }
+    vf_session_free(s);
+    vf_proc_end(&p);
+    return vf_error_code(e);
+}
+
+/* An owner listens to its own job, and to no start of it that came before its own: that one was
+ * believed dead, and another does its work. */
+static void test_callers(void)
+{
+    struct vf_mover_host *h = open_host(5);
+    struct vf_session *s = NULL;
+    if (!ok(h != NULL, "an owner of epoch 5"))
+        return;
+    ok(calls(h, "program", h->job, 4, &s) == VF_E_CONFLICT, "who calls with epoch 4 is refused");
+    ok(calls(h, "program", "another", 5, &s) == VF_E_CONFLICT, "so is another job");
+    ok(calls(h, "owner", h->job, 5, &s) == VF_E_CONFLICT, "and who is no program");
+    vf_autobuf struct vf_buf b = {0};
+    vf_autoerror struct vf_error *e = NULL;
+    ok(vf_session_call(h->session, VF_F_WATCH, 9, &b, VF_F_OK, 30000, NULL, NULL, &e) < 0 &&
+           vf_error_code(e) == VF_E_NOTFOUND,
+       "it still listens to the one that it had");
+    ok(calls(h, "program", h->job, 5, &s) == VF_OK, "its own program may call again");
+    vf_session_free(s);
+    vf_mover_host_free(h);
 }
 
 /* An owner of EPOCH in the directory WHERE, with nobody who talks to it. */
@@ -97,8 +147,11 @@ static void test_elsewhere(void)
     show(e);
     for (size_t i = 0; i < VF_COUNT(v); i++) {
         siginfo_t info = {0};
-        bool dead = waitid(P_PID, (id_t)v[i].p.pid, &info, WEXITED | WNOWAIT | WNOHANG) == 0 &&
-                    info.si_pid == v[i].p.pid;
+        /* it has let go of its lock, and may need a moment more */
+        bool dead =
+            v[i].ends ? ends(v[i].p.pid)
+                      : waitid(P_PID, (id_t)v[i].p.pid, &info, WEXITED | WNOWAIT | WNOHANG) == 0 &&
+                            info.si_pid == v[i].p.pid;
         ok(dead == v[i].ends, "the one in %s %s", v[i].dir,
            v[i].ends ? "is dead by then" : "lives");
         ok((access(v[i].dir, F_OK) < 0) == v[i].ends, "its directory is %s",
@@ -112,6 +165,129 @@ static void test_elsewhere(void)
     unlink(to);
 }
 
+/* A source whose disk is not as large as the target was told sends nothing. */
+static void test_size(void)
+{
+    struct pair p;
+    vf_autofree char *from = make_pattern("size.raw", 4 * MIB);
+    uint32_t id = vf_session_new_id();
+    vf_autobuf struct vf_buf b = {0};
+    vf_autoerror struct vf_error *e = NULL, *f = NULL;
+    if (!ok(open_pair(&p), "two movers"))
+        return;
+    vf_field_str(&b, VF_TAG_PATH, from);
+    vf_field_str(&b, VF_TAG_FORMAT, "raw");
+    ok(vf_session_call(p.source->session, VF_F_OPEN, id, &b, VF_F_OPENED, 30000, NULL, NULL, &e) ==
+           0,
+       "a disk of 4 MiB");
+    show(e);
+    vf_field_u64(&b, VF_TAG_STREAM, p.route->stream);
+    vf_field_u64(&b, VF_TAG_SIZE, 8 * MIB);
+    ok(vf_session_call(p.source->session, VF_F_SEND, id, &b, VF_F_OK, 30000, NULL, NULL, &f) < 0 &&
+           vf_error_code(f) == VF_E_CONFLICT && strstr(vf_error_text(f), "changed its size"),
+       "is not sent as one of 8 MiB");
+    show(f);
+    close_pair(&p);
+    unlink(from);
+}
+
+/* Sends a frame of B and waits for one of type WANT. */
+static bool asks(struct vf_link *l, uint8_t type, uint32_t id, struct vf_buf *b, uint8_t want)
+{
+    struct vf_frame f = {0};
+    vf_autoerror struct vf_error *e = NULL;
+    bool good = vf_link_send_fields(l, type, 0, id, b, &e) == 0;
+    while (good && f.type != want && f.type != VF_F_ERROR)
+        good = vf_link_recv(l, &f, 30000, NULL, &e) == 1;
+    show(e);
+    return good && f.type == want;
+}
+
+/* All that FD still says, within 30 s. */
+static bool comes_to_an_end(int fd)
+{
+    int64_t end = vf_clock_ms() + 30000;
+    char text[4096];
+    ssize_t n = 1;
+    while (n > 0 && vf_clock_ms() < end) {
+        struct pollfd p = {.fd = fd, .events = POLLIN};
+        n = poll(&p, 1, 1000) > 0 ? read(fd, text, sizeof text) : 1;
+    }
+    return n == 0;
+}
+
+/* The program is away while an owner copies. The owner lets go of all that the session had: sshd
+ * tells the program's machine of the session's end only once stderr has ended, too, and one that
+ * has slept would not know for a minute. */
+static void test_away(void)
+{
+    vf_autofree char *job = vf_asprintf("away-%d", (int)getpid());
+    vf_autofree char *where = vf_asprintf("/tmp/vmferry-%s-1-00000000", job);
+    vf_autofree char *to = make_target("away.raw", "raw", 4 * MIB);
+    struct vf_proc p;
+    struct vf_link l;
+    vf_autobuf struct vf_buf b = {0};
+    if (!ok(start_owner(job, "1", where, &p), "an owner in %s", where))
+        return;
+    vf_link_init(&l, VF_STEAL_FD(p.out), VF_STEAL_FD(p.in));
+    vf_hello_fields(&b, "program", job, 1);
+    bool good = asks(&l, VF_F_HELLO, 0, &b, VF_F_HELLO);
+    vf_field_str(&b, VF_TAG_PATH, to);
+    vf_field_str(&b, VF_TAG_FORMAT, "raw");
+    vf_field_u64(&b, VF_TAG_WRITE, 1);
+    vf_field_u64(&b, VF_TAG_OURS, 1);
+    good = good && asks(&l, VF_F_OPEN, 1, &b, VF_F_OPENED);
+    vf_field_u64(&b, VF_TAG_SIZE, 4 * MIB);
+    ok(good && asks(&l, VF_F_RECEIVE, 1, &b, VF_F_OK), "it waits for a source");
+    vf_link_free(&l); /* and with it the session, without a BYE */
+    ok(comes_to_an_end(p.err), "the program is gone: the owner's stderr ends");
+    siginfo_t info = {0};
+    ok(waitid(P_PID, (id_t)p.pid, &info, WEXITED | WNOWAIT | WNOHANG) == 0 && info.si_pid == 0,
+       "and it lives, for who comes back");
+    vf_proc_end(&p);
+    unlink(to);
+}
+
+/* COPIED, with HASH of 16 bytes. */
+static struct vf_message *copied(const char *hash)
+{
+    vf_autobuf struct vf_buf b = {0};
+    vf_field_add(&b, VF_TAG_HASH, hash, 16);
+    vf_field_str(&b, VF_TAG_HOW, "media");
+    struct vf_message *m = vf_xcalloc(1, sizeof *m + b.len);
+    memcpy(m->payload, b.data, b.len);
+    m->frame = (struct vf_frame){.type = VF_F_COPIED, .payload = m->payload, .len = b.len};
+    return m;
+}
+
+/* A copy of 100 bytes whose movers say this. */
+static enum vf_error_code judged(bool verify, uint64_t committed, uint64_t verified,
+                                 const char *hash)
+{
+    struct vf_progress p = {.committed = committed, .verified = verified};
+    struct vf_copy c = {.o = {.verify = verify}, .progress = &p};
+    struct vf_copy_result r;
+    vf_autoerror struct vf_error *e = NULL;
+    c.source = (struct side){.label = "a1", .size = 100, .done = copied("0123456789abcdef")};
+    c.target = (struct side){.label = "b1", .size = 100, .done = copied(hash)};
+    int good = vf_copy_judge(&c, &r, &e);
+    vf_copy_result_free(&r);
+    vf_message_free(c.source.done);
+    vf_message_free(c.target.done);
+    return good == 0 ? VF_OK : vf_error_code(e);
+}
+
+static void test_confirmed(void)
+{
+    static const char same[] = "0123456789abcdef", other[] = "0123456789abcdeF";
+    ok(judged(true, 100, 100, same) == VF_OK, "a copy that is whole");
+    ok(judged(true, 99, 100, same) == VF_E_CORRUPT, "not all of it is committed");
+    ok(judged(false, 99, 0, same) == VF_E_CORRUPT, "the same where nothing is read back");
+    ok(judged(true, 100, 99, same) == VF_E_CORRUPT, "not all of it was read back");
+    ok(judged(false, 100, 0, same) == VF_OK, "which counts only where it is wanted");
+    ok(judged(true, 100, 100, other) == VF_E_CORRUPT, "both ends have another hash");
+}
+
 int main(void)
 {
     if (begin_copies("owner-end") != 0)
@@ -119,5 +295,9 @@ int main(void)
     test_signal(SIGTERM, "TERM");
     test_signal(SIGINT, "INT");
     test_elsewhere();
+    test_callers();
+    test_size();
+    test_away();
+    test_confirmed();
     return end_copies();
 }

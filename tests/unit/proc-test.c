@@ -204,6 +204,9 @@ static void test_cancel(void)
     vf_proc_result_free(&r);
     vf_auto(vf_cancel_free) struct vf_cancel *quiet = vf_cancel_new(NULL);
     struct vf_proc p;
+    if (vf_proc_start(SH("kill -STOP $$"), 0, -1, &p, NULL) == 0)
+        vf_proc_end(&p);
+    ok(kill(p.pid, 0) < 0 && errno == ESRCH, "one that is stopped is ended all the same");
     ok(vf_proc_start(SH("exit 5"), 0, -1, &p, NULL) == 0 && vf_proc_wait(&p, quiet, NULL) == 5,
        "a token that does not fire");
 }
