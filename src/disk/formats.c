@@ -108,6 +108,12 @@ static int qcow2_head(int fd, uint64_t size, const char *path, struct vf_image_h
     if (features & CORRUPT)
         return vf_fail(err, VF_E_CORRUPT,
                        "%s is marked as corrupt: repair it (qemu-img check -r all) first", path);
+    if (be32(h + 32)) /* its method; what is copied is what a guest sees, which takes the key */
+        return vf_fail(
+            err, VF_E_UNSUPPORTED,
+            "%s is encrypted, and its key is not known here: make an image of it that is "
+            "not (qemu-img convert), or encrypt inside the VM",
+            path);
     if (features & DATA_FILE)
         return vf_fail(err, VF_E_UNSUPPORTED,
                        "%s keeps its data in another file: make one image of it (qemu-img convert)",
