@@ -2,6 +2,7 @@
 #include "config.h"
 #include "ui/say.h"
 #include "base/buf.h"
+#include "base/i18n.h"
 #include "base/str.h"
 
 #include <langinfo.h>
@@ -99,6 +100,11 @@ char *vf_wrap(const char *text, size_t columns)
         text += n + (text[n] == '\n');
     }
     return vf_buf_take(&b);
+}
+
+const char *vf_say_label(const char *label)
+{
+    return label && *label ? _(label) : label;
 }
 
 char *vf_for_locale(const char *text)

@@ -2,6 +2,7 @@
 #include "config.h"
 #include "fetch/ways.h"
 #include "base/clock.h"
+#include "base/i18n.h"
 #include "base/log.h"
 #include "base/str.h"
 
@@ -237,7 +238,7 @@ static void choose(struct vf_ways *w, const struct vf_esxi_file *f, uint64_t off
     int best = rate[SSH] > rate[API] ? SSH : API;
     vf_autofree char *fast = vf_format_rate((uint64_t)rate[best]),
                      *slow = vf_format_rate((uint64_t)rate[!best]);
-    vf_autofree char *text = vf_asprintf("reading over %s, which is faster here: %s, over %s %s",
+    vf_autofree char *text = vf_asprintf(_("reading over %s, which is faster here: %s, over %s %s"),
                                          kinds[best].shown, fast, kinds[!best].shown, slow);
     w->note(text);
     if (best != w->now)
@@ -312,7 +313,7 @@ int vf_ways_fall_over(struct vf_ways *w, unsigned generation, const struct vf_er
         w->broken[was] = true;
         r = open_first(w, NULL, &e);
         if (r == 0) {
-            vf_autofree char *text = vf_asprintf("reading over %s from now on: %s",
+            vf_autofree char *text = vf_asprintf(_("reading over %s from now on: %s"),
                                                  kinds[w->now].shown, vf_error_text(why));
             w->note(text);
         } else {

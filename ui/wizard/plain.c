@@ -215,7 +215,9 @@ static bool ask_field(struct plain *p, struct vf_field *f)
 static enum vf_wizard_end ask_form(struct plain *p)
 {
     struct vf_form *f = &p->wizard->form;
-    vf_say(stdout, "\n%s\n", _(vf_pages[p->wizard->page].title));
+    vf_autofree char *named =
+        vf_pages[p->wizard->page].name ? vf_pages[p->wizard->page].name(p->wizard) : NULL;
+    vf_say(stdout, "\n%s\n", named ? named : vf_say_label(vf_pages[p->wizard->page].title));
     if (p->wizard->error)
         vf_plain_error(p->wizard->error);
     fflush(stdout);
