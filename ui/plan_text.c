@@ -57,7 +57,7 @@ static void add_nics(struct vf_buf *b, const struct vf_prepared *p)
         const struct vf_plan_nic *n = &p->plan->nics[i];
         const struct vf_nic *s = &p->source->nics[i];
         vf_autofree char *bridge = vf_escape(s->bridge ? s->bridge : "-");
-        vf_buf_printf(b, _("  net%-3u %s %s, %s -> %s"), n->index, s->model, s->mac ? s->mac : "",
+        vf_buf_printf(b, _("  net%-3u %s %s, %s -> %s"), n->index, s->model, s->mac ? s->mac : "-",
                       bridge, n->bridge ? n->bridge : "-");
         unsigned tag = n->tag == VF_VLAN_KEEP ? s->tag : n->tag;
         if (n->model && !vf_streq(n->model, s->model))

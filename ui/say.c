@@ -69,6 +69,8 @@ static void wrap_line(struct vf_buf *b, const char *s, size_t n, size_t columns)
         const char *word = s + (blanks < (size_t)(end - s) ? blanks : (size_t)(end - s));
         const char *stop = memchr(word, ' ', (size_t)(end - word));
         stop = stop ? stop : end;
+        if (end - stop > 1 && strchr(":;?!", stop[1]) && (end - stop == 2 || stop[2] == ' '))
+            stop += 2; /* French has a blank before them: no line begins with one */
         size_t w = width(word, (size_t)(stop - word)), gap = (size_t)(word - s);
         if (used > indent && used + gap + w > columns) {
             vf_buf_printf(b, "\n%*s", (int)indent, "");

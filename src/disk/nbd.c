@@ -34,6 +34,7 @@ struct nbd {
     struct vf_tool server;
     struct vf_image image; /* its files; when only reading */
     bool checked;          /* by the caller */
+    struct vf_kept kept;   /* when it is written */
     char *socket;
     struct nbd_handle *io, *commit; /* the same one when only reading */
     uint32_t read_flags;
@@ -113,8 +114,10 @@ static int disk_zero(struct vf_disk *d, uint64_t n, uint64_t offset, struct vf_e
 
 static int disk_flush(struct vf_disk *d, struct vf_error **err)
 {
-    return nbd_flush(self(d)->commit, 0) < 0 ? nbd_failed(self(d), err, "flush through qemu-nbd")
-                                             : 0;
+    struct nbd *b = self(d);
+    if (nbd_flush(b->commit, 0) < 0)
+        return nbd_failed(b, err, "flush through qemu-nbd");
+    return vf_kept_check(&b->kept, true, err);
 }
 
 /* libnbd's callback: pairs of length and flags (bit 0 hole, bit 1 reads as zero). */
@@ -210,6 +213,7 @@ static int disk_close(struct vf_disk *d, struct vf_error **err)
     unlink(b->socket); /* often gone already */
     free(b->socket);
     vf_image_close(&b->image);
+    vf_kept_clear(&b->kept);
     pthread_mutex_destroy(&b->extents_lock);
     return r;
 }
@@ -304,6 +308,7 @@ static int connect_all(struct nbd *b, const struct vf_disk_spec *spec, struct vf
         return -1;
     b->commit = b->io;
     if (spec->write) {
+        vf_kept_hold(&b->kept, spec->path, 0);
         b->commit = NULL;
         if (connect_handle(b, &b->commit, err) < 0)
             return -1;
@@ -338,7 +343,7 @@ static struct vf_disk *open_image(const struct vf_disk_spec *spec, const char *n
         b->image = *image;
         *image = (struct vf_image){0};
     }
-    b->server.proc.pid = -1;
+    b->server.proc.pid = b->kept.fd = -1;
     b->span = MIN_SPAN;
     pthread_mutex_init(&b->extents_lock, NULL);
     b->socket =

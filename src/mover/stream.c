@@ -14,7 +14,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 
 enum {
     HELLO_MS = 20 * 1000,
@@ -286,10 +285,8 @@ static struct stream *dial_ssh(struct owner *o, const struct vf_frame *f, int *k
 
 static void drop(struct stream *s)
 {
-    if (s->ssh.pid > 0) {
-        kill(s->ssh.pid, SIGTERM);
-        vf_proc_wait(&s->ssh, NULL, NULL);
-    }
+    if (s->ssh.pid > 0)
+        vf_proc_end(&s->ssh);
     if (s->notify >= 0)
         close(s->notify);
     vf_squeeze_free(s->link.squeeze);
@@ -382,5 +379,5 @@ void vf_streams_end(struct owner *o)
             kill(s->ssh.pid, SIGTERM);
     for (struct stream *s = o->streams; s; s = s->next)
         if (s->ssh.pid > 0)
-            waitpid(s->ssh.pid, NULL, 0);
+            vf_proc_end(&s->ssh);
 }

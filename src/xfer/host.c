@@ -217,10 +217,8 @@ struct vf_mover_host *vf_mover_host_open(struct vf_ssh *ssh, const struct vf_mov
 /* What brought the last session: it has ended with that. */
 static void end_bringer(struct vf_mover_host *h)
 {
-    if (h->bringer.pid > 0) {
-        kill(h->bringer.pid, SIGTERM);
-        vf_proc_wait(&h->bringer, NULL, NULL);
-    }
+    if (h->bringer.pid > 0)
+        vf_proc_end(&h->bringer);
     h->bringer.pid = -1;
 }
 

@@ -41,11 +41,8 @@ static void end_joint(struct joint *j)
 {
     if (j->child.priv)
         vf_ssh_finish(&j->child, 0, NULL); /* its status says nothing */
-    if (j->proc.pid > 0) {
-        vf_auto(vf_cancel_free) struct vf_cancel *now = vf_cancel_new(NULL);
-        vf_cancel_fire(now, "the route is closed");
-        vf_proc_wait(&j->proc, now, NULL);
-    }
+    if (j->proc.pid > 0)
+        vf_proc_end(&j->proc);
     int *fds[] = {&j->child.in, &j->child.out, &j->child.err};
     for (size_t i = 0; i < VF_COUNT(fds); i++)
         if (*fds[i] >= 0)

@@ -100,6 +100,8 @@ for refused in 'bad-rdm:raw device mapping' 'bad-snapshot:it has snapshots' \
     run 3 "${refused%%:*} is not moved" move -c "$conf" --yes --bridge '*=vmbr0' esx1 beta b1 local "${refused%%:*}"
     cat "$work/err" >>"$work/out"
     says out "${refused#*:}" "and it is said why"
+    ! grep -q 'no disks to copy' "$work/out"
+    ok $? "and nothing that is not so"
 done
 run 3 "a template" import -n -c "$conf" --to beta --node b1 --storage local esx1 bad-template
 says out '^ *STOP: esx1: bad-template is a template' "is named once"

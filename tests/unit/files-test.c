@@ -697,7 +697,7 @@ static void test_tars(void)
         {"head -c 700 web.ova >t.ova", "cut off"},
         {": >t.ova", "cut off"},
         {"head -c 10240 /dev/zero >t.ova", "no files"},
-        {"cp web.ova t.ova && printf X | dd of=t.ova conv=notrunc bs=1", "no header"},
+        {"cp web.ova t.ova && printf X | dd of=t.ova conv=notrunc bs=1", "no OVA"},
         {"tar -cf t.ova web-disk1.vmdk", "no .ovf"},
         {"truncate -s 1M hole && tar -Scf t.ova hole web.ovf && rm hole", "sparse members"},
         {"truncate -s 1M hole && tar -Scf t.ova --format=pax hole web.ovf && rm hole",
@@ -774,6 +774,82 @@ static void test_bad_ovf(void)
     sh("rm -f bad.ovf link.vmdk z.vmdk");
 }
 
+#define VMX(name, file)                                                                            \
+    ".encoding = \"UTF-8\"\nvirtualHW.version = \"13\"\ndisplayName = \"" name "\"\n"              \
+    "guestOS = \"debian10-64\"\nmemSize = \"1024\"\nscsi0.present = \"TRUE\"\n"                    \
+    "scsi0:0.present = \"TRUE\"\nscsi0:0.fileName = \"" file "\"\n"
+
+/* Archives and descriptors as people make and change them by hand. */
+static void test_by_hand(void)
+{
+    static const struct {
+        const char *how, *word;
+    } bad[] = {
+        {"gzip -c web.ova >t.ova", "compressed (gzip)"},
+        {"printf 'PK\\003\\004%600s' x >t.ova", "no OVA"},
+    };
+    for (size_t i = 0; i < VF_COUNT(bad); i++) {
+        vf_autoerror struct vf_error *e = NULL;
+        sh("%s", bad[i].how);
+        struct vf_provider *p = open_path("t.ova", &e);
+        if (!ok(!p && strstr(vf_error_text(e), bad[i].word), "an archive: %s", bad[i].word))
+            printf("# %s\n", vf_error_text(e));
+    }
+    static const struct {
+        const char *how, *what;
+    } good[] = {
+        {"mkdir -p f/web && cp web.ovf web-disk1.vmdk 'web disk2.vmdk' f/web && "
+         "tar -cf t.ova -C f web",
+         "an archive of a directory"},
+        {"tar -cPf t.ova --transform 's,^,/x/,' web.ovf web-disk1.vmdk 'web disk2.vmdk'",
+         "an archive with whole paths"},
+        {"(printf '\\377\\376'; sed s/UTF-8/UTF-16/ web.ovf | iconv -t UTF-16LE) >wide.ovf && "
+         "tar -cf t.ova wide.ovf web-disk1.vmdk 'web disk2.vmdk'",
+         "a descriptor in UTF-16"},
+    };
+    for (size_t i = 0; i < VF_COUNT(good); i++) {
+        vf_autoerror struct vf_error *e = NULL;
+        sh("%s", good[i].how);
+        struct vf_provider *p = open_path("t.ova", &e);
+        vf_auto(vf_vm_free) struct vf_vm *vm = p ? p->ops->describe(p, 1, &e) : NULL;
+        if (!ok(vm && vm->n_disks == 3, "%s is read", good[i].what))
+            printf("# %s\n", vf_error_text(e));
+        vf_provider_free(p);
+    }
+    static const struct {
+        const char *sed;
+        bool told;
+        const char *what;
+    } sizes[] = {
+        {"s/capacity=\"8\"/capacity=\"9\"/", true, "a disk smaller than its description"},
+        {"s/capacity=\"8\"/capacity=\"7\"/", true, "a larger one"},
+        {"s/capacity=\"8\" ovf:capacityAllocationUnits=\"byte . 2^20\"/capacity=\"1\" "
+         "ovf:capacityAllocationUnits=\"byte * 2^30\"/",
+         false, "one rounded up to whole units"},
+    };
+    for (size_t i = 0; i < VF_COUNT(sizes); i++) {
+        vf_autoerror struct vf_error *e = NULL;
+        sh("sed '%s' web.ovf >bad.ovf", sizes[i].sed);
+        struct vf_provider *p = open_path("bad.ovf", &e);
+        vf_auto(vf_vm_free) struct vf_vm *vm = p ? p->ops->describe(p, 1, &e) : NULL;
+        ok(vm && vm->n_disks == 3 && says(vm, "the right file") == sizes[i].told, "%s",
+           sizes[i].what);
+        vf_provider_free(p);
+    }
+    /* of a machine with Windows */
+    vf_autoerror struct vf_error *e = NULL;
+    sh("mkdir -p w && qemu-img create -q -f vmdk -o subformat=monolithicFlat w/d.vmdk 1M");
+    sh("mv w/d-flat.vmdk \"$(printf 'w/B\\303\\274cher-flat.vmdk')\"; "
+       "LC_ALL=C sed -i \"$(printf 's/d-flat/B\\374cher-flat/')\" w/d.vmdk");
+    write_file("w/vm.vmx", VMX("west", "D:\\VMs\\web\\d.vmdk"));
+    struct vf_provider *p = open_path("w/vm.vmx", &e);
+    vf_auto(vf_vm_free) struct vf_vm *vm = p ? p->ops->describe(p, 1, &e) : NULL;
+    if (!ok(vm && vm->n_disks == 1, "a path of Windows, and a descriptor in windows-1252"))
+        printf("# %s\n", vm && vm->n_left_out ? vm->left_out[0].why : vf_error_text(e));
+    vf_provider_free(p);
+    sh("rm -rf t.ova f w bad.ovf wide.ovf");
+}
+
 static void test_units(void)
 {
     ok(vf_ovf_units("byte * 2^30") == 1 << 30 && vf_ovf_units("byte*2^20") == 1 << 20 &&
@@ -786,11 +862,6 @@ static void test_units(void)
 }
 
 /* ---- VMX ---- */
-
-#define VMX(name, file)                                                                            \
-    ".encoding = \"UTF-8\"\nvirtualHW.version = \"13\"\ndisplayName = \"" name "\"\n"              \
-    "guestOS = \"debian10-64\"\nmemSize = \"1024\"\nscsi0.present = \"TRUE\"\n"                    \
-    "scsi0:0.present = \"TRUE\"\nscsi0:0.fileName = \"" file "\"\n"
 
 /* Every subformat, in a directory of directories. */
 static void test_vmx(void)
@@ -945,6 +1016,7 @@ int main(void)
     test_odd_manifest();
     test_tars();
     test_bad_ovf();
+    test_by_hand();
     test_vmx();
     test_flat();
     test_paths();

@@ -159,7 +159,7 @@ static void give_vms(void)
     struct vf_survey_answer *a = wanted(VF_SURVEY_VMS);
     add_vm(a, 4, "crm", "Debian GNU/Linux 7");
     add_vm(a, 2, "pause", "rhel6_64Guest")->state = VF_VM_PAUSED;
-    add_vm(a, 3, "snap", "windows9Server64Guest");
+    add_vm(a, 3, "snap", "windows9Server64Guest")->called = vf_strdup("snap (\u00c4)");
     add_vm(a, 1, "web\x1b[2J", "debian10_64Guest");
     struct vf_seen_node *n = vf_grow(&a->nodes, &a->n_nodes, sizeof *n);
     *n = (struct vf_seen_node){.name = vf_strdup("esx1"), .online = true};

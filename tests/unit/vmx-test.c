@@ -147,6 +147,31 @@ static void test_vm(void)
        "what stays behind is listed");
 }
 
+static void test_names(void)
+{
+    static const struct {
+        const char *called, *name;
+    } names[] = {
+        {"web 01_prod.", "web-01-prod"},
+        {"B\u00fccher Gr\u00f6\u00dfe", "Buecher-Groesse"},
+        {"\u00c9t\u00e9 \u00e0 No\u00ebl", "Ete-a-Noel"},
+        {"\u0141\u00f3d\u017a", "Lodz"},
+        {"Web/DB\\old", "Web-DB-old"},
+        {"100% \"q\" 's'", "100-q-s"},
+        {"\u540d\u524d", "vm"},
+        {"\u540d\u524d 12", "12"},
+        {"---", "vm"},
+        {"a--MIGRATED", "a--MIGRATED"},
+        {"\xff\xc3", "vm"},
+    };
+    for (size_t i = 0; i < VF_COUNT(names); i++) {
+        vf_autofree char *name = vf_esxi_name(names[i].called);
+        is_str(name, names[i].name, "a name for DNS");
+    }
+    vf_autofree char *longest = vf_asprintf("%0200d", 0), *cut = vf_esxi_name(longest);
+    ok(strlen(cut) == 63, "no longer than a label");
+}
+
 /* LINES behind a small VM: WHAT of it stops the import; NULL: nothing does. */
 static void stops(const char *lines, const char *what)
 {
@@ -251,6 +276,7 @@ int main(void)
     test_grammar();
     test_encodings();
     test_vm();
+    test_names();
     test_refused();
     test_networks();
     test_systems();

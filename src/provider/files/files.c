@@ -198,13 +198,13 @@ static int look_at_disk(const struct vf_package *p, struct vf_vm *vm, size_t i)
 static char *digest_of(const struct vf_package *p, const struct vf_vm *vm)
 {
     vf_autobuf struct vf_buf b = {0};
-    vf_buf_puts(&b, p->text);
+    vf_buf_add(&b, p->text, p->len);
     for (size_t i = 0; i < vm->n_disks; i++) {
         vf_autostrv char **files = vf_package_files(p, vm->disks[i].volume, NULL);
         for (size_t k = 0; files && files[k]; k++)
             vf_buf_printf(&b, "\n%s", files[k]);
     }
-    return vf_text_sum(vf_buf_str(&b), b.len);
+    return vf_text_sum(b.data, b.len);
 }
 
 static bool is_summed(const struct vf_package *p, const char *name)

@@ -21,7 +21,8 @@ struct vf_package {
     char *path;
     char *dir;        /* what its files are in: PATH's directory, or (an OVA) PATH itself */
     char *descriptor; /* name of its .vmx or .ovf in there */
-    char *text;       /* of that */
+    char *text;       /* of that, LEN bytes */
+    size_t len;
     struct vf_tar_member *members; /* of an OVA; NULL: it is none */
     size_t n_members;
     struct vf_ovf *ovf; /* NULL: a VMX file */
