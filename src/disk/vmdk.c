@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config.h"
 #include "disk/vmdk.h"
+#include "disk/le.h"
 #include "base/str.h"
 
 #include <ctype.h>
-#include <endian.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -184,13 +184,6 @@ static int read_text(struct vf_vmdk *d, const char *text, bool extents, const ch
 
 /* ---- a sparse disk's header ---- */
 
-static uint64_t le64(const unsigned char *p)
-{
-    uint64_t v;
-    memcpy(&v, p, sizeof v);
-    return le64toh(v);
-}
-
 /* What is at OFFSET as a text; caller frees. */
 static char *text_at(const unsigned char *data, size_t len, uint64_t offset)
 {
@@ -203,7 +196,7 @@ static int read_sparse(struct vf_vmdk *d, const unsigned char *data, size_t len,
 {
     if (len < HEADER)
         return fail(err, VF_E_CORRUPT, name, "is cut off within its header");
-    uint64_t capacity = le64(data + 12), grain = le64(data + 20), at = le64(data + 28);
+    uint64_t capacity = vf_le64(data + 12), grain = vf_le64(data + 20), at = vf_le64(data + 28);
     if (at > len / SECTOR)
         return fail(err, VF_E_CORRUPT, name, "is damaged: its descriptor is cut off");
     if (capacity > INT64_MAX / SECTOR)
