@@ -159,6 +159,14 @@ static void shake(struct worker *w)
     pthread_mutex_unlock(&p->lock);
 }
 
+void vf_fetch_pool_rest(struct vf_fetch_pool *p)
+{
+    pthread_mutex_lock(&p->lock);
+    p->shaken++;
+    pthread_cond_broadcast(&p->changed);
+    pthread_mutex_unlock(&p->lock);
+}
+
 static int read_patiently(struct worker *w, struct vf_fetch_task *t, struct vf_error **err)
 {
     int64_t until = vf_clock_awake_ms() + t->patience_ms;
@@ -197,10 +205,20 @@ static bool goes_on(const struct worker *w, const struct vf_fetch_task *t)
     return w->on.file == t->file && w->on.at == t->offset;
 }
 
+static bool reads_on(const struct vf_fetch_pool *p)
+{
+    return p->disks <= VF_FETCH_THREADS && vf_ways_reads_on(p->ways);
+}
+
+/* Will it be read on to from what another thread reads, or from a task that waits? */
 static bool is_another_s(const struct worker *w, const struct vf_fetch_task *t)
 {
-    for (unsigned i = 0; i < w->pool->n_workers; i++)
-        if (&w->pool->workers[i] != w && goes_on(&w->pool->workers[i], t))
+    const struct vf_fetch_pool *p = w->pool;
+    for (unsigned i = 0; i < p->n_workers; i++)
+        if (&p->workers[i] != w && goes_on(&p->workers[i], t))
+            return true;
+    for (const struct vf_fetch_task *q = reads_on(p) ? p->first : NULL; q; q = q->next)
+        if (q->file == t->file && q->offset + q->n == t->offset && q->until == t->until)
             return true;
     return false;
 }
@@ -225,7 +243,7 @@ static struct vf_fetch_task *choose(struct worker *w)
     *found = t->next;
     p->waiting--;
     uint64_t at = t->offset + t->n;
-    bool on = at < t->until && p->disks <= VF_FETCH_THREADS && vf_ways_reads_on(p->ways);
+    bool on = at < t->until && reads_on(p);
     w->on.file = on ? t->file : NULL;
     w->on.at = at;
     w->on.until = t->until;

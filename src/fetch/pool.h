@@ -42,6 +42,9 @@ void vf_fetch_pool_add(struct vf_fetch_pool *p, struct vf_fetch_task *t, bool fi
  * ends. */
 void vf_fetch_pool_withdraw(struct vf_fetch_pool *p, struct vf_cancel *cancel);
 
+/* What threads let run on while they have nothing to read is ended, soon. */
+void vf_fetch_pool_rest(struct vf_fetch_pool *p);
+
 /* Memory for what is read ahead, a part for each of the disks that have joined. What a disk waits
  * for (FORCED) it gets in any case: so it is 48 MiB for all, and 4 for each disk. A stretch, which
  * one thread reads, is so long that what it takes to begin it does not count. */
