@@ -114,6 +114,15 @@ static void test_ways(void)
     way("SSH alone", "ssh", VF_OK, VF_OK, "ssh", 0, 1);
     way("API alone", "api", VF_E_NET, VF_OK, "NET", 1, 0);
 
+    struct fake_host off = healthy;
+    vf_autoerror struct vf_error *refused = NULL;
+    conf.way = (char *)"ssh";
+    off.ssh = VF_E_NET;
+    off.ssh_says = "port 22: Connection refused";
+    ok(!log_in(&off, &refused) && strstr(vf_error_text(refused), "Troubleshooting Options"),
+       "SSH that is off: where it is switched on");
+    conf.way = NULL;
+
     struct fake_host lost = healthy;
     vf_autoerror struct vf_error *doubt = NULL;
     lost.api = VF_E_NET;

@@ -386,7 +386,8 @@ struct vf_vm *vf_esxi_describe(const struct vf_vmx *x, const char *dir)
     const char *details = vf_vmx_get(x, "guestOS.detailed.data");
     details = details ? details : vf_vmx_get(x, "guestInfo.detailed.data");
     const char *name = vf_vmx_get(x, "displayName"), *scsi = vf_vmx_get(x, "scsi0.virtualDev");
-    struct vf_guest_os os = vf_guest_os(vf_vmx_get(x, "guestOS"), details);
+    struct vf_guest_os os = vf_guest_os(vf_vmx_get(x, "guestOS"), details,
+                                        vf_vmx_number(x, 999, 0, "virtualHW.version"));
     vm->name = vf_esxi_name(name);
     vm->unnamed = !name || !*name;
     vm->called = vm->unnamed || vf_streq(name, vm->name) ? NULL : vf_strdup(name);
