@@ -203,6 +203,80 @@ static bool asks(struct vf_link *l, uint8_t type, uint32_t id, struct vf_buf *b,
     return good && f.type == want;
 }
 
+/* The same of what must be refused with CODE. */
+static bool refuses(struct vf_link *l, uint8_t type, uint32_t id, struct vf_buf *b,
+                    enum vf_error_code code)
+{
+    struct vf_frame f = {0};
+    vf_autoerror struct vf_error *e = NULL, *said = NULL;
+    bool good = vf_link_send_fields(l, type, 0, id, b, &e) == 0;
+    do
+        good = good && vf_link_recv(l, &f, 30000, NULL, &e) == 1;
+    while (good && (f.type == VF_F_PROGRESS || f.type == VF_F_NOTE));
+    show(e);
+    if (good && f.type == VF_F_ERROR)
+        vf_frame_error(&f, "owner", &said);
+    show(said);
+    return good && f.type == VF_F_ERROR && vf_error_code(said) == code;
+}
+
+static void add_disk(struct vf_buf *b, const char *path, bool write)
+{
+    vf_field_str(b, VF_TAG_PATH, path);
+    vf_field_str(b, VF_TAG_FORMAT, "raw");
+    vf_field_u64(b, VF_TAG_WRITE, write);
+    vf_field_u64(b, VF_TAG_OURS, write);
+}
+
+/* What an owner does not do, whoever asks for it. */
+static void test_refuses(void)
+{
+    vf_autofree char *job = vf_asprintf("refuses-%d", (int)getpid());
+    vf_autofree char *where = vf_asprintf("/tmp/vmferry-%s-1-00000000", job);
+    vf_autofree char *to = make_target("refuses.raw", "raw", 4 * MIB);
+    vf_autofree char *from = make_target("refuses-src.raw", "raw", 4 * MIB);
+    char state[64] = "what is no state of a hash";
+    struct vf_proc p;
+    struct vf_link l;
+    vf_autobuf struct vf_buf b = {0};
+    if (!ok(start_owner(job, "1", where, &p), "an owner in %s", where))
+        return;
+    vf_link_init(&l, VF_STEAL_FD(p.out), VF_STEAL_FD(p.in));
+    struct vf_frame greeting = {0};
+    ok(vf_link_recv(&l, &greeting, 30000, NULL, NULL) == 1 && greeting.type == VF_F_HELLO,
+       "it greets");
+    vf_hello_fields(&b, "program", "another", 1);
+    ok(refuses(&l, VF_F_HELLO, 0, &b, VF_E_CONFLICT), "another job's HELLO");
+    add_disk(&b, to, true);
+    ok(refuses(&l, VF_F_OPEN, 1, &b, VF_E_CONFLICT), "then nothing is opened");
+    vf_hello_fields(&b, "program", job, 1);
+    ok(vf_link_send_fields(&l, VF_F_HELLO, 0, 0, &b, NULL) == 0, "its own job's");
+    add_disk(&b, to, true);
+    ok(asks(&l, VF_F_OPEN, 1, &b, VF_F_OPENED), "a target");
+    add_disk(&b, from, false);
+    ok(asks(&l, VF_F_OPEN, 2, &b, VF_F_OPENED), "a source");
+    vf_field_u64(&b, VF_TAG_SIZE, 4 * MIB);
+    ok(refuses(&l, VF_F_RECEIVE, 2, &b, VF_E_INTERNAL), "nothing is received into a source");
+    vf_field_u64(&b, VF_TAG_SIZE, 4 * MIB);
+    vf_field_u64(&b, VF_TAG_RESUME, 8 * MIB);
+    vf_field_add(&b, VF_TAG_STATE, state, sizeof state);
+    ok(refuses(&l, VF_F_RECEIVE, 1, &b, VF_E_CONFLICT), "no start behind the disk's end");
+    vf_field_u64(&b, VF_TAG_SIZE, 4 * MIB);
+    vf_field_u64(&b, VF_TAG_RESUME, MIB);
+    vf_field_add(&b, VF_TAG_STATE, state, sizeof state);
+    ok(refuses(&l, VF_F_RECEIVE, 1, &b, VF_E_CONFLICT), "nor from a state that is none");
+    vf_field_u64(&b, VF_TAG_SIZE, 4 * MIB);
+    ok(asks(&l, VF_F_RECEIVE, 1, &b, VF_F_OK), "it waits for a source");
+    vf_field_u64(&b, VF_TAG_SIZE, 4 * MIB);
+    ok(refuses(&l, VF_F_RECEIVE, 1, &b, VF_E_INTERNAL), "two copies onto one disk");
+    ok(refuses(&l, VF_F_CLOSE, 1, &b, VF_E_INTERNAL), "a disk is not closed under its copy");
+    vf_link_send_fields(&l, VF_F_BYE, 0, 0, &b, NULL);
+    vf_link_free(&l);
+    vf_proc_end(&p);
+    unlink(to);
+    unlink(from);
+}
+
 /* All that FD still says, within 30 s. */
 static bool comes_to_an_end(int fd)
 {
@@ -232,10 +306,7 @@ static void test_away(void)
     vf_link_init(&l, VF_STEAL_FD(p.out), VF_STEAL_FD(p.in));
     vf_hello_fields(&b, "program", job, 1);
     bool good = asks(&l, VF_F_HELLO, 0, &b, VF_F_HELLO);
-    vf_field_str(&b, VF_TAG_PATH, to);
-    vf_field_str(&b, VF_TAG_FORMAT, "raw");
-    vf_field_u64(&b, VF_TAG_WRITE, 1);
-    vf_field_u64(&b, VF_TAG_OURS, 1);
+    add_disk(&b, to, true);
     good = good && asks(&l, VF_F_OPEN, 1, &b, VF_F_OPENED);
     vf_field_u64(&b, VF_TAG_SIZE, 4 * MIB);
     ok(good && asks(&l, VF_F_RECEIVE, 1, &b, VF_F_OK), "it waits for a source");
@@ -297,6 +368,7 @@ int main(void)
     test_elsewhere();
     test_callers();
     test_size();
+    test_refuses();
     test_away();
     test_confirmed();
     return end_copies();
