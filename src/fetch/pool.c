@@ -218,7 +218,7 @@ static bool is_another_s(const struct worker *w, const struct vf_fetch_task *t)
         if (&p->workers[i] != w && goes_on(&p->workers[i], t))
             return true;
     for (const struct vf_fetch_task *q = reads_on(p) ? p->first : NULL; q; q = q->next)
-        if (q->file == t->file && q->offset + q->n == t->offset && q->until == t->until)
+        if (t->until && q->until == t->until && q->file == t->file && q->offset + q->n == t->offset)
             return true;
     return false;
 }
@@ -247,10 +247,12 @@ static struct vf_fetch_task *choose(struct worker *w)
     w->on.file = on ? t->file : NULL;
     w->on.at = at;
     w->on.until = t->until;
+    if (p->first)
+        pthread_cond_broadcast(&p->changed); /* what was left to W, or to T, may be anybody's now */
     return t;
 }
 
-/* Until something has changed. 1: nothing has for so long that what runs on is better ended. */
+/* Until something has changed; true: nothing has, for so long that what runs on is better ended. */
 static bool wait_for_more(struct worker *w)
 {
     struct vf_fetch_pool *p = w->pool;

@@ -245,7 +245,8 @@ static int log_in(struct vf_ssh *ssh, struct connection *c, struct vf_error **er
         *ssh->target->keys ? NULL : "-oPubkeyAuthentication=no", NULL};
     c->argv = arguments(ssh, c->askpass, ssh->once ? once : NULL);
     /* data is moved over it; an old host's are added to ssh's own */
-    const char *ciphers = ssh->once && !ssh->target->legacy ? vf_ciphers(NULL) : NULL;
+    const struct vf_ssh_target *t = ssh->target;
+    const char *ciphers = ssh->once && t->usual_ciphers && !t->legacy ? vf_ciphers(NULL) : NULL;
     if (ciphers)
         vf_strv_addf(&c->argv, "-oCiphers=%s", ciphers);
     vf_autofree char *type = vf_strndup(ssh->host_key, strcspn(ssh->host_key, " "));
