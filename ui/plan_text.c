@@ -57,7 +57,7 @@ static void add_nics(struct vf_buf *b, const struct vf_prepared *p)
         const struct vf_plan_nic *n = &p->plan->nics[i];
         const struct vf_nic *s = &p->source->nics[i];
         vf_autofree char *bridge = vf_escape(s->bridge ? s->bridge : "-");
-        vf_buf_printf(b, _("  net%-3u %s %s, %s -> %s"), n->index, s->model, s->mac ? s->mac : "",
+        vf_buf_printf(b, _("  net%-3u %s %s, %s -> %s"), n->index, s->model, s->mac ? s->mac : "-",
                       bridge, n->bridge ? n->bridge : "-");
         unsigned tag = n->tag == VF_VLAN_KEEP ? s->tag : n->tag;
         if (n->model && !vf_streq(n->model, s->model))
@@ -249,12 +249,13 @@ static void add_outage(struct vf_buf *b, const struct vf_prepared *p)
 
 static void add_forecast(struct vf_buf *b, const struct vf_prepared *p)
 {
-    vf_autofree char *all = vf_forecast_text(p->forecast_seconds),
-                     *down = vf_forecast_text(p->forecast_down_seconds);
+    vf_autofree char *all = vf_prepared_forecast(p, false), *down = vf_prepared_forecast(p, true);
     if (all && p->forecast_down_seconds > 0)
         vf_buf_printf(b, _("  time  %s, of which it is down for %s\n"), all, down);
     else if (all)
         vf_buf_printf(b, _("  time  %s\n"), all);
+    if (all && p->forecast_lacks)
+        vf_buf_printf(b, "        %s\n", _(p->forecast_lacks));
 }
 
 static const char *what_happens(const struct vf_prepared *p)
@@ -354,6 +355,8 @@ json_t *vf_plan_event(const struct vf_prepared *p)
         json_object_set_new(e, "forecast_seconds", json_real(p->forecast_seconds));
     if (p->forecast_down_seconds >= 0)
         json_object_set_new(e, "forecast_downtime", json_real(p->forecast_down_seconds));
+    if (p->forecast_lacks)
+        json_object_set_new(e, "forecast_lacks", json_string(p->forecast_lacks));
     json_object_set_new(e, "stop", json_boolean(vf_findings_stop(&p->findings)));
     for (size_t i = 0; i < p->findings.n; i++) {
         const struct vf_finding *f = &p->findings.v[i];

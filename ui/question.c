@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config.h"
 #include "ui/question.h"
+#include "ui/say.h"
 #include "base/i18n.h"
 #include "base/str.h"
 
@@ -51,7 +52,7 @@ const struct vf_dialog *vf_question_dialog(struct vf_question *q)
         return NULL;
     size_t n = n_choices(q);
     for (size_t i = 0; i < n; i++)
-        q->labels[i] = vf_json_str(choice(q, i), "label");
+        q->labels[i] = vf_say_label(vf_json_str(choice(q, i), "label"));
     q->dialog = (struct vf_dialog){.title = vf_json_str(q->ask, "title"),
                                    .detail = vf_json_str(q->ask, "detail"),
                                    .labels = n ? q->labels : NULL,

@@ -2,6 +2,7 @@
 #include "config.h"
 #include "ui/say.h"
 #include "base/buf.h"
+#include "base/i18n.h"
 #include "base/str.h"
 
 #include <langinfo.h>
@@ -69,6 +70,8 @@ static void wrap_line(struct vf_buf *b, const char *s, size_t n, size_t columns)
         const char *word = s + (blanks < (size_t)(end - s) ? blanks : (size_t)(end - s));
         const char *stop = memchr(word, ' ', (size_t)(end - word));
         stop = stop ? stop : end;
+        if (end - stop > 1 && strchr(":;?!", stop[1]) && (end - stop == 2 || stop[2] == ' '))
+            stop += 2; /* French has a blank before them: no line begins with one */
         size_t w = width(word, (size_t)(stop - word)), gap = (size_t)(word - s);
         if (used > indent && used + gap + w > columns) {
             vf_buf_printf(b, "\n%*s", (int)indent, "");
@@ -97,6 +100,11 @@ char *vf_wrap(const char *text, size_t columns)
         text += n + (text[n] == '\n');
     }
     return vf_buf_take(&b);
+}
+
+const char *vf_say_label(const char *label)
+{
+    return label && *label ? _(label) : label;
 }
 
 char *vf_for_locale(const char *text)

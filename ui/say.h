@@ -14,6 +14,9 @@ size_t vf_columns(int fd);
  * or with ']' ("[0:00:12] ..."), else two columns further in. Words are never cut. Caller frees. */
 char *vf_wrap(const char *text, size_t columns);
 
+/* LABEL of an answer, translated where whoever asks has only marked it. */
+const char *vf_say_label(const char *label);
+
 /* TEXT with '?' for each control character but newline, and, unless the locale is UTF-8, for each
  * character beyond ASCII. Caller frees. */
 char *vf_for_locale(const char *text);

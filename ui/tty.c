@@ -116,7 +116,7 @@ static void show(int fd, const struct vf_ask *q)
     }
     vf_buf_printf(&b, "%s\n", title);
     for (size_t i = 0; i < q->n_choices; i++)
-        vf_buf_printf(&b, "  %zu  %s%s\n", i + 1, q->choices[i].label,
+        vf_buf_printf(&b, "  %zu  %s%s\n", i + 1, vf_say_label(q->choices[i].label),
                       vf_streq(q->choices[i].key, q->safe) ? _("  (Enter)") : "");
     vf_buf_puts(&b, "> ");
     put(fd, vf_buf_str(&b));
@@ -141,7 +141,7 @@ static const char *choice(const struct vf_ask *q, const char *line)
         return q->choices[number - 1].key;
     for (size_t i = 0; i < q->n_choices; i++)
         if (means(line, q->choices[i].key, q->n_choices == 2) ||
-            means(line, q->choices[i].label, q->n_choices == 2)) {
+            means(line, vf_say_label(q->choices[i].label), q->n_choices == 2)) {
             found = q->choices[i].key;
             n++;
         }

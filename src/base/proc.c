@@ -180,7 +180,7 @@ int vf_proc_wait(struct vf_proc *p, struct vf_cancel *cancel, struct vf_error **
 void vf_proc_end(struct vf_proc *p)
 {
     vf_auto(vf_cancel_free) struct vf_cancel *now = vf_cancel_new(NULL);
-    vf_cancel_fire(now, "it is not wanted any more");
+    vf_cancel_fire(now, "it is not needed any more");
     vf_proc_wait(p, now, NULL);
 }
 

@@ -4,6 +4,7 @@
 #include "base/str.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 static const struct vf_disk_kind *kinds[VF_DISK_KINDS];
 
@@ -17,6 +18,14 @@ void vf_disk_add_kind(const struct vf_disk_kind *kind)
     kinds[i] = kind;
 }
 
+/* What was allocated has a name of its own; only devices are known by links. */
+static bool leads_elsewhere(const char *path)
+{
+    struct stat st;
+    return lstat(path, &st) == 0 && S_ISLNK(st.st_mode) && stat(path, &st) == 0 &&
+           S_ISREG(st.st_mode);
+}
+
 struct vf_disk *vf_disk_open(const struct vf_disk_spec *spec, struct vf_error **err)
 {
     for (size_t i = 0; i < VF_DISK_KINDS && kinds[i]; i++)
@@ -24,6 +33,13 @@ struct vf_disk *vf_disk_open(const struct vf_disk_spec *spec, struct vf_error **
             return kinds[i]->open(spec, err);
     if (!spec->path || spec->path[0] != '/') {
         vf_fail(err, VF_E_USAGE, "%s is not an absolute path", spec->path ? spec->path : "nothing");
+        return NULL;
+    }
+    if (spec->write && leads_elsewhere(spec->path)) {
+        vf_fail(err, VF_E_CONFLICT,
+                "%s is a link to another file, not one that was made for this copy: nothing is "
+                "written to it",
+                spec->path);
         return NULL;
     }
     bool raw = vf_streq(spec->format, "raw");

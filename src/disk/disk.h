@@ -127,4 +127,19 @@ int vf_disk_open_direct(const char *path);
  */
 int vf_qemu_lock(int fd, bool write, const char *path, struct vf_error **err);
 
+/* That a file that is written is still the one that its path leads to, and was not cut off: what is
+ * written to one that somebody removed, replaced or truncated would be compared and found right,
+ * and be lost all the same. */
+struct vf_kept {
+    char *path;     /* NULL: nothing is held, as of block devices */
+    int fd;         /* keeps its inode from being used again */
+    uint64_t least; /* bytes that it must have */
+};
+/* Looks at the regular file at PATH and holds it. */
+void vf_kept_hold(struct vf_kept *k, const char *path, uint64_t least);
+/* 0, also when nothing is held; CONFLICT when it is another file, or gone; CORRUPT when it is
+ * shorter than it must be or, GROWS, than it was. */
+int vf_kept_check(struct vf_kept *k, bool grows, struct vf_error **err);
+void vf_kept_clear(struct vf_kept *k);
+
 #endif

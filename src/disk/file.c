@@ -22,6 +22,7 @@ struct file {
     int fd;
     int direct; /* O_DIRECT, for read-backs; -1: the file system has none */
     bool block, live;
+    struct vf_kept kept; /* when it is written */
 };
 
 static struct file *self(struct vf_disk *d)
@@ -101,12 +102,27 @@ static int file_read_back(struct vf_disk *d, void *buf, size_t n, uint64_t offse
                          : read_direct(f, buf, n, offset, err);
 }
 
+/* A write beyond the new end of a file that somebody cut off would give it its size back. */
+static int has_its_size(struct file *f, struct vf_error **err)
+{
+    off_t end = f->block ? (off_t)f->disk.size : lseek(f->fd, 0, SEEK_END);
+    if (end < 0)
+        return vf_fail_errno(err, errno, "asking for its size");
+    if ((uint64_t)end < f->disk.size)
+        return vf_fail(err, VF_E_CORRUPT,
+                       "somebody has cut it off while it was written: it has %llu bytes, not %llu",
+                       (unsigned long long)end, (unsigned long long)f->disk.size);
+    return 0;
+}
+
 static int file_write(struct vf_disk *d, const void *buf, size_t n, uint64_t offset,
                       struct vf_error **err)
 {
-    if (vf_pwrite_full(self(d)->fd, buf, n, offset) < 0)
-        return vf_fail_errno(err, errno, "%zu bytes", n);
-    return 0;
+    struct file *f = self(d);
+    if (has_its_size(f, err) < 0)
+        return -1;
+    return vf_pwrite_full(f->fd, buf, n, offset) < 0 ? vf_fail_errno(err, errno, "%zu bytes", n)
+                                                     : 0;
 }
 
 /* By hand, but nothing where there are zeroes already: on a thin volume they take no room, and stay
@@ -143,7 +159,10 @@ static int file_zero(struct vf_disk *d, uint64_t n, uint64_t offset, struct vf_e
 
 static int file_flush(struct vf_disk *d, struct vf_error **err)
 {
-    return fdatasync(self(d)->fd) < 0 ? vf_fail_errno(err, errno, "fdatasync") : 0;
+    struct file *f = self(d);
+    if (fdatasync(f->fd) < 0)
+        return vf_fail_errno(err, errno, "fdatasync");
+    return vf_kept_check(&f->kept, false, err);
 }
 
 /* Behind the end of a file that was cut off, SEEK_DATA finds a hole like any other. */
@@ -189,6 +208,7 @@ static int file_close(struct vf_disk *d, struct vf_error **err)
     struct file *f = self(d);
     if (f->direct >= 0)
         close(f->direct);
+    vf_kept_clear(&f->kept);
     return close(f->fd) < 0 ? vf_fail_errno(err, errno, "close") : 0;
 }
 
@@ -267,7 +287,7 @@ static int open_file(const struct vf_disk_spec *spec, struct vf_error **err)
 struct vf_disk *vf_disk_open_file(const struct vf_disk_spec *spec, struct vf_error **err)
 {
     vf_autofree struct file *f = vf_xcalloc(1, sizeof *f);
-    f->direct = -1;
+    f->direct = f->kept.fd = -1;
     f->fd = open_file(spec, err);
     if (f->fd < 0)
         return NULL;
@@ -285,6 +305,8 @@ struct vf_disk *vf_disk_open_file(const struct vf_disk_spec *spec, struct vf_err
     f->live = spec->live;
     f->direct = vf_disk_open_direct(spec->path);
     f->disk.media = f->direct >= 0;
+    if (spec->write)
+        vf_kept_hold(&f->kept, spec->path, f->disk.size);
     struct file *done = VF_STEAL(f);
     return &done->disk;
 }

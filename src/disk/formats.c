@@ -4,6 +4,7 @@
 #include "config.h"
 #include "disk/image.h"
 #include "disk/vmdk.h"
+#include "disk/le.h"
 #include "base/fdio.h"
 #include "base/str.h"
 
@@ -27,13 +28,6 @@ static uint64_t be64(const unsigned char *p)
     uint64_t v;
     memcpy(&v, p, sizeof v);
     return be64toh(v);
-}
-
-static uint32_t le32(const unsigned char *p)
-{
-    uint32_t v;
-    memcpy(&v, p, sizeof v);
-    return le32toh(v);
 }
 
 static int not_this(const char *path, const char *format, struct vf_error **err)
@@ -108,6 +102,12 @@ static int qcow2_head(int fd, uint64_t size, const char *path, struct vf_image_h
     if (features & CORRUPT)
         return vf_fail(err, VF_E_CORRUPT,
                        "%s is marked as corrupt: repair it (qemu-img check -r all) first", path);
+    if (be32(h + 32)) /* its method; what is copied is what a guest sees, which takes the key */
+        return vf_fail(
+            err, VF_E_UNSUPPORTED,
+            "%s is encrypted, and its key is not known here: make an image of it that is "
+            "not (qemu-img convert), or encrypt inside the VM",
+            path);
     if (features & DATA_FILE)
         return vf_fail(err, VF_E_UNSUPPORTED,
                        "%s keeps its data in another file: make one image of it (qemu-img convert)",
@@ -187,10 +187,10 @@ static int vdi_head(int fd, uint64_t size, const char *path, struct vf_image_hea
     unsigned char h[SECTOR];
     if (read_at(fd, h, sizeof h, 0, path, err) < 0)
         return -1;
-    if (le32(h + 0x40) != 0xbeda107f)
+    if (vf_le32(h + 0x40) != 0xbeda107f)
         return not_this(path, "vdi", err);
-    out->unit = le32(h + 0x178);
-    out->least = le32(h + 0x158) + (uint64_t)out->unit * le32(h + 0x184);
+    out->unit = vf_le32(h + 0x178);
+    out->least = vf_le32(h + 0x158) + (uint64_t)out->unit * vf_le32(h + 0x184);
     return 0;
 }
 

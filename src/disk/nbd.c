@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Every format but raw: a qemu-nbd of our own on a private socket, and libnbd. A source's files are
- * found, checked and locked before (image.h); what is written is locked by qemu-nbd. Two
- * connections, because a synchronous call of libnbd holds its handle: one writes while the other
- * flushes and reads back. Both reach the same block graph inside qemu-nbd.
+ * found, checked and locked before (image.h); what is written is locked by qemu-nbd. Several
+ * connections, because a synchronous call of libnbd holds its handle: one writes while another
+ * flushes, and some more read back at once. All reach the same block graph inside qemu-nbd.
  */
 #include "config.h"
 #include "disk/disk.h"
@@ -22,6 +22,7 @@
 enum {
     START_MS = 20 * 1000,
     MAX_EXTENTS = 4096,
+    READERS = 4,     /* reads back that are under way at once */
     CLUSTER = 65536, /* qcow2's default; a wrong guess costs a little space, nothing else */
 };
 
@@ -34,8 +35,15 @@ struct nbd {
     struct vf_tool server;
     struct vf_image image; /* its files; when only reading */
     bool checked;          /* by the caller */
+    struct vf_kept kept;   /* when it is written */
     char *socket;
     struct nbd_handle *io, *commit; /* the same one when only reading */
+    struct reader {
+        struct nbd_handle *handle;
+        bool taken;
+    } readers[READERS]; /* when written to */
+    pthread_mutex_t readers_lock;
+    pthread_cond_t reader_free;
     uint32_t read_flags;
     /* the last block status answer; writer and committer both ask */
     pthread_mutex_t extents_lock;
@@ -84,10 +92,41 @@ static int disk_read(struct vf_disk *d, void *buf, size_t n, uint64_t offset, st
     return do_read(self(d), self(d)->io, buf, n, offset, err);
 }
 
+/* Waits for one that is free: no longer than the others read. */
+static struct reader *take_reader(struct nbd *b)
+{
+    struct reader *r = NULL;
+    pthread_mutex_lock(&b->readers_lock);
+    for (;;) {
+        for (size_t i = 0; i < READERS && !r; i++)
+            r = b->readers[i].taken ? NULL : &b->readers[i];
+        if (r)
+            break;
+        pthread_cond_wait(&b->reader_free, &b->readers_lock);
+    }
+    r->taken = true;
+    pthread_mutex_unlock(&b->readers_lock);
+    return r;
+}
+
+static void give_reader(struct nbd *b, struct reader *r)
+{
+    pthread_mutex_lock(&b->readers_lock);
+    r->taken = false;
+    pthread_cond_signal(&b->reader_free);
+    pthread_mutex_unlock(&b->readers_lock);
+}
+
 static int disk_read_back(struct vf_disk *d, void *buf, size_t n, uint64_t offset,
                           struct vf_error **err)
 {
-    return do_read(self(d), self(d)->commit, buf, n, offset, err);
+    struct nbd *b = self(d);
+    if (!d->writable)
+        return do_read(b, b->io, buf, n, offset, err);
+    struct reader *r = take_reader(b);
+    int result = do_read(b, r->handle, buf, n, offset, err);
+    give_reader(b, r);
+    return result;
 }
 
 static int disk_write(struct vf_disk *d, const void *buf, size_t n, uint64_t offset,
@@ -113,8 +152,10 @@ static int disk_zero(struct vf_disk *d, uint64_t n, uint64_t offset, struct vf_e
 
 static int disk_flush(struct vf_disk *d, struct vf_error **err)
 {
-    return nbd_flush(self(d)->commit, 0) < 0 ? nbd_failed(self(d), err, "flush through qemu-nbd")
-                                             : 0;
+    struct nbd *b = self(d);
+    if (nbd_flush(b->commit, 0) < 0)
+        return nbd_failed(b, err, "flush through qemu-nbd");
+    return vf_kept_check(&b->kept, true, err);
 }
 
 /* libnbd's callback: pairs of length and flags (bit 0 hole, bit 1 reads as zero). */
@@ -198,6 +239,12 @@ static int stop_server(struct nbd *b, struct vf_error **err)
 static int disk_close(struct vf_disk *d, struct vf_error **err)
 {
     struct nbd *b = self(d);
+    for (size_t i = 0; i < READERS; i++) {
+        if (!b->readers[i].handle)
+            continue;
+        nbd_shutdown(b->readers[i].handle, 0);
+        nbd_close(b->readers[i].handle);
+    }
     if (b->commit && b->commit != b->io) {
         nbd_shutdown(b->commit, 0);
         nbd_close(b->commit);
@@ -210,7 +257,10 @@ static int disk_close(struct vf_disk *d, struct vf_error **err)
     unlink(b->socket); /* often gone already */
     free(b->socket);
     vf_image_close(&b->image);
+    vf_kept_clear(&b->kept);
     pthread_mutex_destroy(&b->extents_lock);
+    pthread_mutex_destroy(&b->readers_lock);
+    pthread_cond_destroy(&b->reader_free);
     return r;
 }
 
@@ -240,7 +290,7 @@ static int start_server(struct nbd *b, const struct vf_disk_spec *spec, struct v
     vf_strv_addf(&argv, "--format=%s", spec->format);
     vf_strv_addf(&argv, "--cache=%s", b->disk.media ? "none" : "writeback");
     vf_strv_add(&argv, "--persistent");
-    vf_strv_add(&argv, "--shared=2");
+    vf_strv_addf(&argv, "--shared=%d", 2 + READERS);
     vf_strv_add(&argv, spec->write ? "--discard=unmap" : "--read-only");
     vf_strv_add(&argv, "--");
     vf_strv_add(&argv, spec->path);
@@ -304,9 +354,13 @@ static int connect_all(struct nbd *b, const struct vf_disk_spec *spec, struct vf
         return -1;
     b->commit = b->io;
     if (spec->write) {
+        vf_kept_hold(&b->kept, spec->path, 0);
         b->commit = NULL;
         if (connect_handle(b, &b->commit, err) < 0)
             return -1;
+        for (size_t i = 0; i < READERS; i++)
+            if (connect_handle(b, &b->readers[i].handle, err) < 0)
+                return -1;
     }
     int64_t size = nbd_get_size(b->io);
     if (size < 0)
@@ -329,6 +383,7 @@ static struct vf_disk *open_image(const struct vf_disk_spec *spec, const char *n
         .ops = &nbd_ops,
         .name = vf_strdup(name ? name : spec->path),
         .unit = CLUSTER,
+        .at_once = spec->write ? READERS : 1,
         .writable = spec->write,
         .zero_when_fresh = true,
         .media = !name && takes_direct(spec->path),
@@ -338,9 +393,11 @@ static struct vf_disk *open_image(const struct vf_disk_spec *spec, const char *n
         b->image = *image;
         *image = (struct vf_image){0};
     }
-    b->server.proc.pid = -1;
+    b->server.proc.pid = b->kept.fd = -1;
     b->span = MIN_SPAN;
     pthread_mutex_init(&b->extents_lock, NULL);
+    pthread_mutex_init(&b->readers_lock, NULL);
+    pthread_cond_init(&b->reader_free, NULL);
     b->socket =
         vf_asprintf("%s/nbd-%d-%u.sock", spec->dir, (int)getpid(), atomic_fetch_add(&counter, 1));
     if (connect_all(b, spec, err) < 0) {

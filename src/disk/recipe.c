@@ -12,6 +12,15 @@ struct vf_recipe_part *vf_recipe_add(struct vf_recipe *r)
     return &r->parts[r->n_parts++];
 }
 
+const struct vf_recipe_part *vf_recipe_largest(const struct vf_recipe *r)
+{
+    const struct vf_recipe_part *best = NULL;
+    for (size_t i = 0; !r->image && i < r->n_parts; i++)
+        if (r->parts[i].path && (!best || r->parts[i].length > best->length))
+            best = &r->parts[i];
+    return best;
+}
+
 void vf_recipe_free(struct vf_recipe *r)
 {
     if (!r)

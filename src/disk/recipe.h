@@ -34,6 +34,8 @@ struct vf_recipe {
 };
 
 struct vf_recipe_part *vf_recipe_add(struct vf_recipe *r); /* valid until the next is added */
+/* The part that most of the disk is in; NULL: an image, which is no part of one, or only zeroes. */
+const struct vf_recipe_part *vf_recipe_largest(const struct vf_recipe *r);
 /* JSON in one line; caller frees. */
 char *vf_recipe_text(const struct vf_recipe *r);
 /* CORRUPT when it is none, or its parts are not SIZE bytes together (without IMAGE), or its holes

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config.h"
 #include "disk/vmdk.h"
+#include "disk/le.h"
 #include "base/str.h"
 
 #include <ctype.h>
-#include <endian.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,6 +25,7 @@ void vf_vmdk_free(struct vf_vmdk *d)
     free(d->extents);
     free(d->type);
     free(d->adapter);
+    free(d->cid);
     free(d);
 }
 
@@ -102,6 +103,7 @@ static char *value_of(const char *line, const char *key)
 static int read_key(struct vf_vmdk *d, const char *line, const char *name, struct vf_error **err)
 {
     vf_autofree char *type = value_of(line, "createType");
+    vf_autofree char *cid = value_of(line, "CID");
     vf_autofree char *parent = value_of(line, "parentCID");
     vf_autofree char *adapter = value_of(line, "ddb.adapterType");
     vf_autofree char *keys = value_of(line, "encryptionKeys");
@@ -110,6 +112,8 @@ static int read_key(struct vf_vmdk *d, const char *line, const char *name, struc
         d->type = VF_STEAL(type);
     if (adapter && !d->adapter)
         d->adapter = VF_STEAL(adapter);
+    if (cid && !d->cid)
+        d->cid = VF_STEAL(cid);
     if (parent && strcasecmp(parent, "ffffffff") != 0)
         return fail(err, VF_E_UNSUPPORTED, name, a_delta);
     if (keys || (filters && strcasestr(filters, "crypt")))
@@ -180,13 +184,6 @@ static int read_text(struct vf_vmdk *d, const char *text, bool extents, const ch
 
 /* ---- a sparse disk's header ---- */
 
-static uint64_t le64(const unsigned char *p)
-{
-    uint64_t v;
-    memcpy(&v, p, sizeof v);
-    return le64toh(v);
-}
-
 /* What is at OFFSET as a text; caller frees. */
 static char *text_at(const unsigned char *data, size_t len, uint64_t offset)
 {
@@ -199,7 +196,7 @@ static int read_sparse(struct vf_vmdk *d, const unsigned char *data, size_t len,
 {
     if (len < HEADER)
         return fail(err, VF_E_CORRUPT, name, "is cut off within its header");
-    uint64_t capacity = le64(data + 12), grain = le64(data + 20), at = le64(data + 28);
+    uint64_t capacity = vf_le64(data + 12), grain = vf_le64(data + 20), at = vf_le64(data + 28);
     if (at > len / SECTOR)
         return fail(err, VF_E_CORRUPT, name, "is damaged: its descriptor is cut off");
     if (capacity > INT64_MAX / SECTOR)

@@ -26,6 +26,8 @@ struct vf_vmdk_extent {
 struct vf_vmdk {
     char *type;     /* createType: "vmfs", "monolithicSparse" …; NULL: not said */
     char *adapter;  /* "lsilogic", "ide" …; NULL: not said */
+    char *cid;      /* which content it has: another when the disk is first written to after it was
+                       opened ("Virtual Disk Format 5.0", CID); NULL: not said */
     uint64_t size;  /* bytes the guest sees */
     uint64_t grain; /* bytes; 0: not sparse, or each of its files says its own */
     bool whole;     /* one sparse file with the descriptor inside */

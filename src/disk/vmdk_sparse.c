@@ -4,9 +4,9 @@
  * Sparse Extents. */
 #include "config.h"
 #include "disk/vmdk.h"
+#include "disk/le.h"
 #include "base/str.h"
 
-#include <endian.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -36,20 +36,6 @@ struct sparse {
     uint64_t last; /* byte at which the last grain begins, compressed */
     struct vf_vmdk_reach *out;
 };
-
-static uint32_t le32(const unsigned char *p)
-{
-    uint32_t v;
-    memcpy(&v, p, sizeof v);
-    return le32toh(v);
-}
-
-static uint64_t le64(const unsigned char *p)
-{
-    uint64_t v;
-    memcpy(&v, p, sizeof v);
-    return le64toh(v);
-}
 
 static int damaged(const struct sparse *s, const char *why, struct vf_error **err)
 {
@@ -94,7 +80,7 @@ static int walk_table(struct sparse *s, uint64_t sector, uint64_t first, struct 
     if (look(s, sector * SECTOR, n, &p, err) < 0)
         return -1;
     for (uint32_t i = 0; p && i < s->per_table; i++) {
-        uint64_t at = le32(p + 4 * (size_t)i), disk = (first + i) * s->grain;
+        uint64_t at = vf_le32(p + 4 * (size_t)i), disk = (first + i) * s->grain;
         if (!at || (at == 1 && s->flags & ZEROED) || disk >= s->capacity)
             continue;
         uint64_t left = s->capacity - disk, length = left < s->grain ? left : s->grain;
@@ -120,7 +106,7 @@ static int walk(struct sparse *s, struct vf_error **err)
             return 0; /* the end tells */
         memcpy(directory, p, (size_t)some * 4);
         for (uint64_t i = 0; i < some; i++) {
-            uint32_t at = le32(directory + 4 * i);
+            uint32_t at = vf_le32(directory + 4 * i);
             if (at && walk_table(s, at, (done + i) * s->per_table, err) < 0)
                 return -1;
         }
@@ -137,19 +123,19 @@ static int read_header(struct sparse *s, struct vf_error **err)
         return -1;
     if (!h || memcmp(h, "KDMV", 4))
         return damaged(s, "its header is cut off", err);
-    if (le64(h + DIRECTORY) == AT_END) {
+    if (vf_le64(h + DIRECTORY) == AT_END) {
         if (s->file->size < FOOTER + SECTOR)
             return damaged(s, "its end is cut off", err);
         if (look(s, s->file->size - FOOTER, SECTOR, &h, err) < 0)
             return -1;
-        if (!h || memcmp(h, "KDMV", 4) || le64(h + DIRECTORY) == AT_END)
+        if (!h || memcmp(h, "KDMV", 4) || vf_le64(h + DIRECTORY) == AT_END)
             return damaged(s, "its end is cut off", err);
     }
-    s->flags = le32(h + FLAGS);
-    s->capacity = le64(h + CAPACITY);
-    s->grain = le64(h + GRAIN);
-    s->per_table = le32(h + PER_TABLE);
-    s->directory = le64(h + DIRECTORY);
+    s->flags = vf_le32(h + FLAGS);
+    s->capacity = vf_le64(h + CAPACITY);
+    s->grain = vf_le64(h + GRAIN);
+    s->per_table = vf_le32(h + PER_TABLE);
+    s->directory = vf_le64(h + DIRECTORY);
     if (!s->grain || s->grain > 65536 || !s->per_table || s->per_table > 512 ||
         s->capacity > INT64_MAX / SECTOR || s->directory > INT64_MAX / SECTOR / 2)
         return damaged(s, "its header tells what cannot be", err);
@@ -171,6 +157,6 @@ int vf_vmdk_reach(const struct vf_vmdk_file *file, struct vf_vmdk_reach *out, st
     if (look(&s, s.last, MARKER, &p, err) < 0)
         return -1;
     if (p)
-        reach(&s, s.last, s.last + MARKER + le32(p + 8));
+        reach(&s, s.last, s.last + MARKER + vf_le32(p + 8));
     return 0;
 }

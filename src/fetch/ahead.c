@@ -142,9 +142,18 @@ static void piece_done(struct vf_fetch_task *t, struct vf_error *err)
     pthread_mutex_unlock(&a->lock);
 }
 
+/* How far what is read at FROM of run R will be read on: where another stretch begins a thread of
+ * its own does, beside the one before. */
+static uint64_t until(const struct vf_ahead_run *r, uint64_t from)
+{
+    uint64_t stretch = (from / VF_FETCH_STRETCH + 1) * VF_FETCH_STRETCH;
+    uint64_t end = r->start + r->length < stretch ? r->start + r->length : stretch;
+    return r->offset + (end - r->start);
+}
+
 /* Cuts [FROM, TO) by runs: a task for each that is in a file; zeroes are made at once. */
 static struct vf_fetch_task *cut(struct vf_ahead *a, char *buf, uint64_t from, uint64_t to,
-                                 unsigned *n)
+                                 bool ahead, unsigned *n)
 {
     size_t first = vf_ahead_find(a->runs, a->n_runs, from), last = first;
     while (last < a->n_runs && a->runs[last].start < to)
@@ -164,6 +173,7 @@ static struct vf_fetch_task *cut(struct vf_ahead *a, char *buf, uint64_t from, u
             .buf = buf + (begin - from),
             .n = (size_t)(end - begin),
             .offset = r->offset + (begin - r->start),
+            .until = ahead ? until(r, begin) : 0,
             .patience_ms = a->patience_ms,
             .cancel = a->cancel,
         };
@@ -179,7 +189,7 @@ static struct piece *begin_piece(struct vf_ahead *a, uint64_t index, bool forced
         return NULL;
     struct piece *p = vf_xcalloc(1, sizeof *p), **at = &a->pieces;
     *p = (struct piece){.ahead = a, .index = index, .buf = buf};
-    p->tasks = cut(a, buf, index * VF_FETCH_PIECE, piece_end(a, index), &p->missing);
+    p->tasks = cut(a, buf, index * VF_FETCH_PIECE, piece_end(a, index), true, &p->missing);
     while (*at && (*at)->index < index)
         at = &(*at)->next;
     p->next = *at;
@@ -287,7 +297,7 @@ static int by_itself(struct vf_ahead *a, char *buf, size_t n, uint64_t offset,
                      struct vf_error **err)
 {
     struct alone x = {.ahead = a};
-    vf_autofree struct vf_fetch_task *tasks = cut(a, buf, offset, offset + n, &x.missing);
+    vf_autofree struct vf_fetch_task *tasks = cut(a, buf, offset, offset + n, false, &x.missing);
     a->alone++;
     for (unsigned i = 0, all = x.missing; i < all; i++) {
         tasks[i].opaque = &x;

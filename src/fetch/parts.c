@@ -10,7 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { OPENING_MS = 10 * 1000 }; /* somebody waits for the answer */
+enum {
+    OPENING_MS = 10 * 1000, /* somebody waits for the answer */
+    REST_MS = 500,          /* for threads to end what runs on */
+};
 
 /* A file that parts lie in. */
 struct source {
@@ -51,8 +54,21 @@ static int open_remote(struct source *s, struct vf_fetch_pool *pool, struct vf_c
     if (!pool)
         return vf_fail(err, VF_E_INTERNAL, "nobody has said how to log in where [%s] %s is",
                        s->file.datastore, s->file.path);
-    if (vf_ways_stat(vf_fetch_pool_ways(pool), &s->file, &s->size, &s->state, cancel, err) < 0)
+    vf_autoerror struct vf_error *e = NULL;
+    struct vf_ways *ways = vf_fetch_pool_ways(pool);
+    int rc = vf_ways_stat(ways, &s->file, &s->size, &s->state, cancel, &e);
+    if (rc < 0 && vf_error_is_transient(e)) {
+        /* what runs on in a connection that broke keeps it from being made anew */
+        vf_error_free(VF_STEAL(e));
+        vf_fetch_pool_rest(pool);
+        rc = vf_cancel_sleep(cancel, REST_MS, &e);
+        if (rc == 0)
+            rc = vf_ways_stat(ways, &s->file, &s->size, &s->state, cancel, &e);
+    }
+    if (rc < 0) {
+        vf_fail_with(err, VF_STEAL(e));
         return vf_fail_prefix(err, "[%s] %s", s->file.datastore, s->file.path);
+    }
     return 0;
 }
 

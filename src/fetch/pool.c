@@ -5,8 +5,10 @@
 #include "base/log.h"
 #include "base/str.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <time.h>
 
 struct worker {
     struct vf_fetch_pool *pool;
@@ -14,6 +16,12 @@ struct worker {
     struct vf_esxi_way *way; /* the twin; NULL: none yet, or it is made anew */
     unsigned generation;
     unsigned seed; /* for the jitter */
+    /* what its way runs on with, so that nobody else reads it; FILE NULL: nothing; under lock */
+    struct {
+        const struct vf_esxi_file *file; /* only ever compared */
+        uint64_t at, until;
+    } on;
+    unsigned shaken; /* the pool's, when it looked */
 };
 
 struct vf_fetch_pool {
@@ -22,7 +30,8 @@ struct vf_fetch_pool {
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t changed;
     struct vf_fetch_task *first;
-    unsigned n_workers, idle, waiting; /* waiting: tasks */
+    unsigned n_workers, idle, waiting; /* idle: with nothing that runs on; waiting: tasks */
+    unsigned shaken;                   /* grows when whatever runs on is to end */
     bool ending;
     int disks;
     unsigned pieces, peak; /* out */
@@ -33,7 +42,11 @@ struct vf_fetch_pool *vf_fetch_pool_new(struct vf_ways *ways)
     struct vf_fetch_pool *p = vf_xcalloc(1, sizeof *p);
     p->ways = ways;
     pthread_mutex_init(&p->lock, NULL);
-    pthread_cond_init(&p->changed, NULL);
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&p->changed, &attr);
+    pthread_condattr_destroy(&attr);
     return p;
 }
 
@@ -122,6 +135,8 @@ static int read_once(struct worker *w, struct vf_fetch_task *t, struct vf_error 
     if (vf_cancel_check(t->cancel, err) < 0 || get_way(w, err) < 0)
         return -1;
     w->way->ops->set_cancel(w->way, t->cancel);
+    if (w->way->ops->read_on)
+        w->way->ops->read_on(w->way, w->on.file ? w->on.until : t->offset + t->n);
     int r = w->way->ops->read(w->way, t->file, t->buf, t->n, t->offset, err);
     w->way->ops->set_cancel(w->way, NULL);
     return r;
@@ -131,6 +146,25 @@ static int read_once(struct worker *w, struct vf_fetch_task *t, struct vf_error 
 static int jitter(struct worker *w, int ms)
 {
     return ms / 2 + (int)((unsigned)rand_r(&w->seed) % (unsigned)(ms / 2 + 1));
+}
+
+/* What other threads let run on in a connection that has failed would keep it from being made anew,
+ * and they may have nothing to do that shows them. */
+static void shake(struct worker *w)
+{
+    struct vf_fetch_pool *p = w->pool;
+    pthread_mutex_lock(&p->lock);
+    w->shaken = ++p->shaken;
+    pthread_cond_broadcast(&p->changed);
+    pthread_mutex_unlock(&p->lock);
+}
+
+void vf_fetch_pool_rest(struct vf_fetch_pool *p)
+{
+    pthread_mutex_lock(&p->lock);
+    p->shaken++;
+    pthread_cond_broadcast(&p->changed);
+    pthread_mutex_unlock(&p->lock);
 }
 
 static int read_patiently(struct worker *w, struct vf_fetch_task *t, struct vf_error **err)
@@ -148,6 +182,7 @@ static int read_patiently(struct worker *w, struct vf_fetch_task *t, struct vf_e
             return vf_fail_with(err, VF_STEAL(e));
         vf_info("fetch", "%s at %llu: %s; trying again", t->file->path,
                 (unsigned long long)t->offset, vf_error_text(e));
+        shake(w);
         /* a connection that stays broken is made anew */
         if (++failures > 1)
             vf_esxi_way_free(VF_STEAL(w->way));
@@ -163,17 +198,98 @@ static int named(const struct vf_fetch_task *t, struct vf_error **err)
                           (unsigned long long)t->offset);
 }
 
-static struct vf_fetch_task *next_task(struct vf_fetch_pool *p)
+/* ---- who reads what: under the lock ---- */
+
+static bool goes_on(const struct worker *w, const struct vf_fetch_task *t)
 {
-    pthread_mutex_lock(&p->lock);
+    return w->on.file == t->file && w->on.at == t->offset;
+}
+
+static bool reads_on(const struct vf_fetch_pool *p)
+{
+    return p->disks <= VF_FETCH_THREADS && vf_ways_reads_on(p->ways);
+}
+
+/* Will it be read on to from what another thread reads, or from a task that waits? */
+static bool is_another_s(const struct worker *w, const struct vf_fetch_task *t)
+{
+    const struct vf_fetch_pool *p = w->pool;
+    for (unsigned i = 0; i < p->n_workers; i++)
+        if (&p->workers[i] != w && goes_on(&p->workers[i], t))
+            return true;
+    for (const struct vf_fetch_task *q = reads_on(p) ? p->first : NULL; q; q = q->next)
+        if (t->until && q->until == t->until && q->file == t->file && q->offset + q->n == t->offset)
+            return true;
+    return false;
+}
+
+/* What W reads next: what somebody waits for before what only goes on. Who lets something run on
+ * leaves the rest to those that have nothing else. */
+static struct vf_fetch_task *choose(struct worker *w)
+{
+    struct vf_fetch_pool *p = w->pool;
+    struct vf_fetch_task **found = NULL;
+    for (struct vf_fetch_task **at = &p->first; *at; at = &(*at)->next) {
+        if (goes_on(w, *at) && !(found && (*found)->first)) {
+            found = at;
+            break;
+        }
+        if (!found && !(w->on.file && p->idle) && !is_another_s(w, *at))
+            found = at;
+    }
+    if (!found)
+        return NULL;
+    struct vf_fetch_task *t = *found;
+    *found = t->next;
+    p->waiting--;
+    uint64_t at = t->offset + t->n;
+    bool on = at < t->until && reads_on(p);
+    w->on.file = on ? t->file : NULL;
+    w->on.at = at;
+    w->on.until = t->until;
+    if (p->first)
+        pthread_cond_broadcast(&p->changed); /* what was left to W, or to T, may be anybody's now */
+    return t;
+}
+
+/* Until something has changed; true: nothing has, for so long that what runs on is better ended. */
+static bool wait_for_more(struct worker *w)
+{
+    struct vf_fetch_pool *p = w->pool;
+    if (w->on.file) {
+        struct timespec until;
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_sec += vf_clock_limit(VF_T_PEER_SILENCE) / 1000;
+        return pthread_cond_timedwait(&p->changed, &p->lock, &until) == ETIMEDOUT;
+    }
     p->idle++;
-    while (!p->first && !p->ending)
-        pthread_cond_wait(&p->changed, &p->lock);
+    pthread_cond_wait(&p->changed, &p->lock);
     p->idle--;
-    struct vf_fetch_task *t = p->first;
-    if (t) {
-        p->first = t->next;
-        p->waiting--;
+    return false;
+}
+
+/* The lock is given up meanwhile. */
+static void rest(struct worker *w)
+{
+    w->shaken = w->pool->shaken;
+    w->on.file = NULL;
+    if (!w->way || !w->way->ops->read_on)
+        return;
+    pthread_mutex_unlock(&w->pool->lock);
+    w->way->ops->read_on(w->way, 0);
+    pthread_mutex_lock(&w->pool->lock);
+}
+
+static struct vf_fetch_task *next_task(struct vf_fetch_pool *p, struct worker *w)
+{
+    struct vf_fetch_task *t;
+    pthread_mutex_lock(&p->lock);
+    for (bool late = false;;) {
+        if (late || w->shaken != p->shaken)
+            rest(w);
+        if ((t = choose(w)) || p->ending)
+            break;
+        late = wait_for_more(w);
     }
     pthread_mutex_unlock(&p->lock);
     return t;
@@ -183,7 +299,7 @@ static void *worker_main(void *arg)
 {
     struct worker *w = arg;
     struct vf_fetch_task *t;
-    while ((t = next_task(w->pool))) {
+    while ((t = next_task(w->pool, w))) {
         struct vf_error *e = NULL;
         if (read_patiently(w, t, &e) < 0)
             named(t, &e);
@@ -221,6 +337,8 @@ void vf_fetch_pool_withdraw(struct vf_fetch_pool *p, struct vf_cancel *cancel)
         t->next = mine;
         mine = t;
     }
+    p->shaken++;
+    pthread_cond_broadcast(&p->changed);
     pthread_mutex_unlock(&p->lock);
     while (mine) {
         struct vf_fetch_task *t = mine;
@@ -238,9 +356,10 @@ void vf_fetch_pool_add(struct vf_fetch_pool *p, struct vf_fetch_task *t, bool fi
     while (*at && !first)
         at = &(*at)->next;
     t->next = *at;
+    t->first = first;
     *at = t;
     if (++p->waiting > p->idle && p->n_workers < VF_FETCH_THREADS)
         add_worker(p);
-    pthread_cond_signal(&p->changed);
+    pthread_cond_broadcast(&p->changed); /* it may be one thread's alone */
     pthread_mutex_unlock(&p->lock);
 }

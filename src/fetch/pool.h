@@ -19,11 +19,13 @@ struct vf_fetch_task {
     void *buf;
     size_t n;
     uint64_t offset;
+    uint64_t until;           /* the tasks that follow go on from its end to there; 0: none does */
     int patience_ms;          /* for what is transient */
     struct vf_cancel *cancel; /* ends it at once */
     /* By a thread of the pool; ERR NULL: all is there. ERR is taken over. */
     void (*done)(struct vf_fetch_task *t, struct vf_error *err);
     void *opaque;
+    bool first; /* the pool's */
 };
 
 /* WAYS is borrowed. Threads are started when there is something to do. */
@@ -36,12 +38,17 @@ struct vf_ways *vf_fetch_pool_ways(struct vf_fetch_pool *p);
 /* T comes after those that were begun before it; with FIRST before those that wait. */
 void vf_fetch_pool_add(struct vf_fetch_pool *p, struct vf_fetch_task *t, bool first);
 
-/* Those that wait and have CANCEL, which was fired, are done: cancelled. */
+/* Those that wait and have CANCEL, which was fired, are done: cancelled. What threads let run on
+ * ends. */
 void vf_fetch_pool_withdraw(struct vf_fetch_pool *p, struct vf_cancel *cancel);
 
+/* What threads let run on while they have nothing to read is ended, soon. */
+void vf_fetch_pool_rest(struct vf_fetch_pool *p);
+
 /* Memory for what is read ahead, a part for each of the disks that have joined. What a disk waits
- * for (FORCED) it gets in any case: so it is 48 MiB for all, and 4 for each disk. */
-enum { VF_FETCH_PIECE = 4 << 20, VF_FETCH_AHEAD = 12 };
+ * for (FORCED) it gets in any case: so it is 48 MiB for all, and 4 for each disk. A stretch, which
+ * one thread reads, is so long that what it takes to begin it does not count. */
+enum { VF_FETCH_PIECE = 4 << 20, VF_FETCH_AHEAD = 12, VF_FETCH_STRETCH = 64 << 20 };
 void vf_fetch_pool_join(struct vf_fetch_pool *p, int disks);                  /* +1, -1 */
 bool vf_fetch_pool_used(struct vf_fetch_pool *p);                             /* by any */
 void *vf_fetch_pool_take(struct vf_fetch_pool *p, unsigned has, bool forced); /* NULL: not now */

@@ -2,10 +2,12 @@
 #include "config.h"
 #include "fetch/ways.h"
 #include "base/clock.h"
+#include "base/i18n.h"
 #include "base/log.h"
 #include "base/str.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 enum {
     WARM = 64 << 10, /* read before the clock runs: what a connection takes is paid once */
@@ -31,6 +33,7 @@ struct vf_ways {
     bool chosen;
     int now; /* in use; KINDS: none */
     unsigned generation;
+    atomic_bool reads_on; /* what is in use can; read without the lock */
 };
 
 struct vf_ways *vf_ways_new(const struct vf_fetch_login *login, void (*note)(const char *text))
@@ -149,6 +152,13 @@ static int open_kind(struct vf_ways *w, int kind, struct vf_cancel *cancel, stru
     return 0;
 }
 
+static void take(struct vf_ways *w, int kind)
+{
+    w->now = kind;
+    w->generation++;
+    atomic_store(&w->reads_on, w->way[kind]->ops->read_on != NULL);
+}
+
 /* The first that opens, in the order of the table. */
 static int open_first(struct vf_ways *w, struct vf_cancel *cancel, struct vf_error **err)
 {
@@ -158,8 +168,7 @@ static int open_first(struct vf_ways *w, struct vf_cancel *cancel, struct vf_err
         if (!wanted(w, i) || w->broken[i])
             continue;
         if (open_kind(w, i, cancel, &e) == 0) {
-            w->now = i;
-            w->generation++;
+            take(w, i);
             return 0;
         }
         bool final = vf_error_code(e) == VF_E_CANCELLED || vf_error_code(e) == VF_E_AUTH;
@@ -197,14 +206,16 @@ int vf_ways_open(struct vf_ways *w, struct vf_cancel *cancel, struct vf_error **
 static double measure(struct vf_esxi_way *way, const struct vf_esxi_file *f, uint64_t offset,
                       size_t n, void *buf, struct vf_error **err)
 {
-    size_t warm = n / 4 < WARM ? n / 4 : WARM;
+    size_t warm = n / 4 < WARM ? n / 4 : WARM, rest = n - warm;
+    if (way->ops->read_on)
+        way->ops->read_on(way, offset + n);
     if (warm && way->ops->read(way, f, buf, warm, offset, err) < 0)
         return 0;
     int64_t began = vf_clock_ns();
-    if (way->ops->read(way, f, buf, n, offset, err) < 0)
+    if (way->ops->read(way, f, buf, rest, offset + warm, err) < 0)
         return 0;
     int64_t took = vf_clock_ns() - began;
-    return (double)n * 1e9 / (double)(took > 0 ? took : 1);
+    return (double)rest * 1e9 / (double)(took > 0 ? took : 1);
 }
 
 static void choose(struct vf_ways *w, const struct vf_esxi_file *f, uint64_t offset, uint64_t n,
@@ -227,13 +238,11 @@ static void choose(struct vf_ways *w, const struct vf_esxi_file *f, uint64_t off
     int best = rate[SSH] > rate[API] ? SSH : API;
     vf_autofree char *fast = vf_format_rate((uint64_t)rate[best]),
                      *slow = vf_format_rate((uint64_t)rate[!best]);
-    vf_autofree char *text = vf_asprintf("reading over %s, which is faster here: %s, over %s %s",
+    vf_autofree char *text = vf_asprintf(_("reading over %s, which is faster here: %s, over %s %s"),
                                          kinds[best].shown, fast, kinds[!best].shown, slow);
     w->note(text);
-    if (best != w->now) {
-        w->now = best;
-        w->generation++;
-    }
+    if (best != w->now)
+        take(w, best);
 }
 
 int vf_ways_choose(struct vf_ways *w, const struct vf_esxi_file *f, uint64_t offset, uint64_t n,
@@ -281,6 +290,11 @@ struct vf_esxi_way *vf_ways_twin(struct vf_ways *w, unsigned *generation, struct
     return twin;
 }
 
+bool vf_ways_reads_on(const struct vf_ways *w)
+{
+    return atomic_load(&w->reads_on);
+}
+
 unsigned vf_ways_generation(struct vf_ways *w)
 {
     pthread_mutex_lock(&w->lock);
@@ -299,7 +313,7 @@ int vf_ways_fall_over(struct vf_ways *w, unsigned generation, const struct vf_er
         w->broken[was] = true;
         r = open_first(w, NULL, &e);
         if (r == 0) {
-            vf_autofree char *text = vf_asprintf("reading over %s from now on: %s",
+            vf_autofree char *text = vf_asprintf(_("reading over %s from now on: %s"),
                                                  kinds[w->now].shown, vf_error_text(why));
             w->note(text);
         } else {

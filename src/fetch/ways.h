@@ -26,6 +26,8 @@ int vf_ways_stat(struct vf_ways *w, const struct vf_esxi_file *f, uint64_t *size
 /* The way in use, for the calling thread alone; *GENERATION tells when it is no longer that. */
 struct vf_esxi_way *vf_ways_twin(struct vf_ways *w, unsigned *generation, struct vf_error **err);
 unsigned vf_ways_generation(struct vf_ways *w);
+/* Has the way in use a ->read_on()? */
+bool vf_ways_reads_on(const struct vf_ways *w);
 /* The way of GENERATION cannot read: WHY. 0 when there is another by now; -1 when there is none. */
 int vf_ways_fall_over(struct vf_ways *w, unsigned generation, const struct vf_error *why);
 

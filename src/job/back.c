@@ -46,22 +46,46 @@ static struct vf_vm *as_vm(const struct was *w)
 
 /* ------------------------------------------------------------------ the target, out of service */
 
-/* DESCRIPTION and behind it what became of the VM, by the time somebody agreed to it; caller frees.
- */
-static char *with_note(const struct vf_job *job, const struct was *w, const char *description)
+/* When somebody agreed to the return; caller frees. */
+static char *agreed(const struct vf_job *job)
+{
+    return vf_clock_stamp(vf_journal_find(job->journal, "return")->at);
+}
+
+/* What became of the VM; caller frees. */
+static char *line_of(const struct vf_job *job, const struct was *w)
+{
+    vf_autofree char *stamp = agreed(job);
+    return vf_asprintf(_("%s went back to %s (VMID %u) at %s"), w->name, job->plan->source,
+                       job->source->id, stamp);
+}
+
+/* That line as it stands in TEXT, known by name and time: a job that goes on may speak another
+ * language than the one that wrote it. NULL: it is not there. Caller frees. */
+static char *line_in(const struct vf_job *job, const struct was *w, const char *text)
+{
+    vf_autofree char *stamp = agreed(job);
+    vf_autostrv char **lines = vf_strv_split(text, "\n");
+    for (size_t i = 0; lines[i]; i++)
+        if (strstr(lines[i], w->name) && strstr(lines[i], job->plan->source) &&
+            strstr(lines[i], stamp))
+            return vf_strdup(lines[i]);
+    return NULL;
+}
+
+/* DESCRIPTION and LINE behind it; caller frees. */
+static char *with_line(const char *description, const char *line)
 {
     const char *d = description ? description : "";
-    vf_autofree char *stamp = vf_clock_stamp(vf_journal_find(job->journal, "return")->at);
-    return vf_asprintf(_("%s%s%s went back to %s (VMID %u) at %s"), d, *d ? "\n\n" : "", w->name,
-                       job->plan->source, job->source->id, stamp);
+    return vf_asprintf("%s%s%s", d, *d ? "\n\n" : "", line);
 }
 
 static int add_mark(struct vf_job *job, const char *now, void *opaque, char **out,
                     struct vf_error **err)
 {
-    vf_autofree char *line = with_note(job, opaque, NULL),
+    vf_autofree char *line = line_of(job, opaque), *there = line_in(job, opaque, now),
                      *d = vf_notes_without_mark(job, now, NULL),
-                     *text = strstr(now, line) ? vf_strdup(d) : with_note(job, opaque, d);
+                     *text = there ? vf_strdup(d) : with_line(d, line);
     *out = vf_marker_add(text, job->marker);
     return 0;
 }
@@ -70,7 +94,9 @@ static int take_mark_off(struct vf_job *job, const char *now, void *opaque, char
                          struct vf_error **err)
 {
     const struct was *w = opaque;
-    vf_autofree char *line = with_note(job, w, NULL), *ours = with_note(job, w, w->description),
+    vf_autofree char *there = line_in(job, w, now),
+                     *line = there ? VF_STEAL(there) : line_of(job, w),
+                     *ours = with_line(w->description, line),
                      *text = vf_notes_without_mark(job, now, ours),
                      *owner = vf_marker_find(w->description);
     char *at = strstr(text, line);

@@ -141,7 +141,10 @@ VF_CHECK(service_test)
 
 VF_CHECK(no_disks)
 {
-    if (!v->source->n_disks && v->plan->copy_disks)
+    bool refused = false; /* one that is, which is told already */
+    for (size_t i = 0; v->source->guest && i < v->source->n_left_out; i++)
+        refused |= v->source->left_out[i].stop;
+    if (!v->source->n_disks && v->plan->copy_disks && !refused)
         vf_finding_add(f, VF_WARN, v->source->name, NULL, _("it has no disks to copy"));
     return 0;
 }

@@ -17,6 +17,7 @@ enum {
     MAX_LINE = 4 * 1024 * 1024,
     OPEN_MS = 5000, /* for what a process does between its lock and its socket, or the reverse */
     OPEN_STEP_MS = 20,
+    ANSWER_MS = 10 * 1000,
 };
 
 struct vf_client {
@@ -155,10 +156,14 @@ static int send_line(struct vf_client *c, json_t *o, struct vf_error **err)
         struct pollfd p = {.fd = c->fd, .events = POLLOUT};
         if (w > 0)
             put += (size_t)w;
-        else if (errno == EAGAIN || errno == EINTR)
-            r = vf_cancel_poll(NULL, &p, 1, 10000, err) < 0 ? -1 : 0;
-        else
+        else if (errno == EPIPE || errno == ECONNRESET)
+            r = vf_fail(err, VF_E_NET, _("the job's process is gone"));
+        else if (errno != EAGAIN && errno != EINTR)
             r = vf_fail_errno(err, errno, "%s", _("talking to the job's process"));
+        else if ((r = vf_cancel_poll(NULL, &p, 1, ANSWER_MS, err)) == 0)
+            r = vf_fail(err, VF_E_NET, _("the job's process does not answer"));
+        else
+            r = r < 0 ? -1 : 0;
     }
     vf_wipe(line, n);
     free(line);

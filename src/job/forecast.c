@@ -22,9 +22,7 @@ bool vf_forecast_worth(const struct vf_plan *plan)
     uint64_t size = 0;
     for (size_t i = 0; i < plan->n_disks; i++)
         size += plan->disks[i].size;
-    /* how fast another hypervisor gives its disks shows only when they are read */
-    return plan->copy_disks && plan->method == VF_METHOD_COPY && !plan->profile &&
-           size >= worth_measuring;
+    return plan->copy_disks && plan->method == VF_METHOD_COPY && size >= worth_measuring;
 }
 
 static double least(double a, double b)
@@ -91,6 +89,15 @@ char *vf_forecast_text(double seconds)
     vf_autofree char *low = span(rounded(seconds * 0.6, false)),
                      *high = span(rounded(seconds * 1.8, true));
     return vf_asprintf(_("about %s to %s"), low, high);
+}
+
+char *vf_prepared_forecast(const struct vf_prepared *p, bool down)
+{
+    double seconds = down ? p->forecast_down_seconds : p->forecast_seconds;
+    if (!p->forecast_lacks || seconds <= 0)
+        return vf_forecast_text(seconds);
+    vf_autofree char *low = span(rounded(seconds * 0.6, false));
+    return vf_asprintf(_("at least %s"), low);
 }
 
 /* ------------------------------------------------------------------ of a running job */

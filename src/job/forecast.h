@@ -13,6 +13,7 @@ struct vf_rates {
     double way;     /* from host to host, as far as that can be told from here */
     double limit;   /* that was set */
     double compare; /* both disks read and compared while next to nothing is sent */
+    bool least;     /* how fast the source is read nobody knows: it takes that long at least */
 };
 
 /* Is there so much to copy that measuring beforehand is worth its seconds? */
@@ -31,7 +32,7 @@ int vf_probe(struct vf_ssh *source, struct vf_ssh *target, const char *disk, boo
              struct vf_cancel *cancel, struct vf_rates *out, struct vf_error **err);
 
 /* The same for the hosts of P, whose plan has disks; what vf_forecast() does, for who has more than
- * one VM there. */
+ * one VM there. Of a source whose disks are fetched it is reading them from here that is tried. */
 int vf_measure(const struct vf_conf *conf, const struct vf_prepared *p,
                const struct vf_asker *asker, struct vf_cancel *cancel, struct vf_rates *rates,
                struct vf_error **err);

@@ -263,7 +263,7 @@ static struct vf_route *open_route(struct vf_job *job, struct vf_mover_host *sou
     struct vf_route_opts o = {
         .source = route_end(from, from_at),
         .target = route_end(to, to_at),
-        .source_label = from ? vf_ssh_label(from) : NULL,
+        .source_label = from ? vf_ssh_label(from) : _("this machine"),
         .target_label = vf_ssh_label(to),
         .streams = job->plan->streams,
         .cancel = job->cancel,

@@ -223,6 +223,9 @@ static void mac_finding(const struct vf_plan *plan, const struct vf_vm *vm, bool
                    t->running && t->disconnected
                        ? _("VM %u (%s) runs at %s with the same MAC address %s, its card "
                            "disconnected")
+                   : t->unknown
+                       ? _("VM %u (%s) at %s has the same MAC address %s; whether it runs Proxmox "
+                           "does not tell, so that it counts as running")
                    : t->running ? _("VM %u (%s) runs at %s with the same MAC address %s")
                                 : _("VM %u (%s) at %s has the same MAC address %s; it is stopped"),
                    t->id, t->name, plan->target, nic ? nic->mac : "?");

@@ -85,6 +85,8 @@ struct vf_prepared {
     uint64_t bytes; /* allocated bytes to copy, as far as known */
     /* By vf_forecast(): how long it takes, and of that how long the VM is down; < 0: not known. */
     double forecast_seconds, forecast_down_seconds;
+    const char *forecast_lacks; /* it takes so long at least: what is not known, translated by _();
+                                   NULL: it is all known */
 };
 
 /* Looks at both clusters, makes the plan MOVE asks for and checks it. Nothing is changed. 0 also
@@ -116,6 +118,8 @@ int vf_forecast(const struct vf_conf *conf, struct vf_prepared *out, const struc
                 struct vf_cancel *cancel, struct vf_error **err);
 /* "about 2 to 5 min", NULL for one that is not known (or 0: nothing to wait for); caller frees. */
 char *vf_forecast_text(double seconds);
+/* The same of P as a whole, or of its downtime; "at least 2 min" where something is not known. */
+char *vf_prepared_forecast(const struct vf_prepared *p, bool down);
 
 /* One VM of many. */
 struct vf_checked {

@@ -118,9 +118,43 @@ static int quiet_ask(void *opaque, const struct vf_ask *q, struct vf_cancel *can
     return vf_fail(err, VF_E_AUTH, _("that would have to be asked: %s"), q->title);
 }
 
-int vf_measure(const struct vf_conf *conf, const struct vf_prepared *p,
-               const struct vf_asker *asker, struct vf_cancel *cancel, struct vf_rates *rates,
-               struct vf_error **err)
+/* How fast the disks are read here, and of those of VM (may be NULL), where their host tells it,
+ * how much of them there is. A host opens none of a running VM. */
+static void read_fetched(struct vf_job *job, struct vf_vm *vm, struct vf_rates *rates)
+{
+    struct vf_provider *s = job->source_pve;
+    const struct vf_plan *plan = job->plan;
+    bool stopped = job->source->state == VF_VM_STOPPED;
+    /* as the copy does: what is not read has to be proven by hashes of it all */
+    bool holes = stopped && vm && s->ops->without_holes && vf_job_hashes_source(job);
+    for (size_t i = 0; i < plan->n_disks && (rates->read <= 0 || holes); i++) {
+        const char *volume = plan->disks[i].volume;
+        struct vf_volume v = {0};
+        vf_autoerror struct vf_error *why = NULL;
+        if (volume && s->ops->volume(s, job->source->node, volume, &v, &why) == 0) {
+            double rate = rates->read > 0 ? 0 : s->ops->try_read(s, v.path, &why);
+            uint64_t zero = 0;
+            vf_autofree char *path =
+                holes ? s->ops->without_holes(s, job->source->node, volume, v.path, &zero) : NULL;
+            for (size_t k = 0; path && zero < v.size && k < vm->n_disks; k++)
+                if (vf_streq(vm->disks[k].slot, plan->disks[i].slot))
+                    vm->disks[k].used = v.size - zero;
+            rates->read = rate > 0 ? rate : rates->read;
+        }
+        vf_volume_clear(&v);
+        if (why)
+            vf_info("forecast", "%s: %s", plan->disks[i].slot, vf_error_text(why));
+        if (why && !stopped)
+            break; /* the others are open in it, too */
+    }
+    rates->least = rates->read <= 0;
+    vf_info("forecast", "read here %.1f MiB/s", rates->read / 1048576);
+}
+
+/* As vf_measure(); what is learnt of VM's disks (may be NULL) is noted there. */
+static int measure(const struct vf_conf *conf, const struct vf_prepared *p,
+                   const struct vf_asker *asker, struct vf_cancel *cancel, struct vf_vm *vm,
+                   struct vf_rates *rates, struct vf_error **err)
 {
     struct vf_asker quiet = {.ask = quiet_ask, .opaque = (void *)asker};
     VF_AUTOENDS struct vf_ends e = {0};
@@ -133,21 +167,32 @@ int vf_measure(const struct vf_conf *conf, const struct vf_prepared *p,
                          .source_pve = e.src,
                          .target_pve = e.dst,
                          .cancel = cancel};
-    if (vf_job_fetches(&job))
-        return vf_fail(err, VF_E_UNSUPPORTED,
-                       _("how fast %s gives its disks is not known before they are read"),
-                       p->plan->source);
     const struct vf_plan_disk *d = &p->plan->disks[0];
     const struct vf_disk *s = vf_vm_disk(p->source, d->slot);
+    bool fetches = vf_job_fetches(&job);
     struct vf_volume v = {0};
-    vf_autofree char *path = vf_job_volume_path(&job, false, p->source->node, d->volume, &v, NULL);
+    vf_autofree char *path =
+        fetches ? NULL : vf_job_volume_path(&job, false, p->source->node, d->volume, &v, NULL);
     vf_volume_clear(&v);
     vf_auto(vf_ssh_free) struct vf_ssh *from =
-        vf_job_ssh_asking(&job, false, p->source->node, s ? s->storage : NULL, NULL, err);
+        fetches ? NULL
+                : vf_job_ssh_asking(&job, false, p->source->node, s ? s->storage : NULL, NULL, err);
     vf_auto(vf_ssh_free) struct vf_ssh *to =
-        from ? vf_job_ssh_asking(&job, true, p->plan->target_node, d->storage, NULL, err) : NULL;
+        fetches || from ? vf_job_ssh_asking(&job, true, p->plan->target_node, d->storage, NULL, err)
+                        : NULL;
     bool relay = vf_streq(vf_route_words[p->plan->route], "relay");
-    return to ? vf_probe(from, to, path, relay, cancel, rates, err) : -1;
+    if (!to || vf_probe(from, to, path, relay, cancel, rates, err) < 0)
+        return -1;
+    if (fetches)
+        read_fetched(&job, vm, rates);
+    return vf_cancel_check(cancel, err);
+}
+
+int vf_measure(const struct vf_conf *conf, const struct vf_prepared *p,
+               const struct vf_asker *asker, struct vf_cancel *cancel, struct vf_rates *rates,
+               struct vf_error **err)
+{
+    return measure(conf, p, asker, cancel, NULL, rates, err);
 }
 
 int vf_forecast(const struct vf_conf *conf, struct vf_prepared *p, const struct vf_asker *asker,
@@ -155,15 +200,21 @@ int vf_forecast(const struct vf_conf *conf, struct vf_prepared *p, const struct 
 {
     struct vf_rates rates = {0};
     p->forecast_seconds = p->forecast_down_seconds = -1;
+    p->forecast_lacks = NULL;
     if (!p->plan || !p->source)
         return vf_fail(err, VF_E_USAGE, _("there is no plan to say that of"));
     if (p->plan->method != VF_METHOD_COPY)
         return vf_fail(err, VF_E_UNSUPPORTED,
                        _("how long Proxmox's own migration takes cannot be told"));
+    vf_auto(vf_vm_free) struct vf_vm *vm = vf_vm_copy(p->source);
     if (p->plan->copy_disks && p->plan->n_disks &&
-        vf_measure(conf, p, asker, cancel, &rates, err) < 0)
+        measure(conf, p, asker, cancel, vm, &rates, err) < 0)
         return -1;
     rates.limit = (double)p->plan->rate;
-    vf_forecast_of(p->plan, p->source, &rates, &p->forecast_seconds, &p->forecast_down_seconds);
+    vf_forecast_of(p->plan, vm, &rates, &p->forecast_seconds, &p->forecast_down_seconds);
+    if (rates.least)
+        p->forecast_lacks = p->source->state == VF_VM_STOPPED
+                                ? N_("how fast its disks are read shows only when they are copied")
+                                : N_("how fast its disks are read shows only when it is shut down");
     return 0;
 }

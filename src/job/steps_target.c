@@ -489,22 +489,37 @@ static int runs_already(struct vf_job *job, const struct vf_record *rec, unsigne
     }
 }
 
+/* The last look before both could run: first that nobody would start the source, then that it does
+ * not run. High availability that was switched on meanwhile starts it within seconds. */
+static int source_stays_down(struct vf_job *job, struct vf_error **err)
+{
+    struct vf_provider *p = job->source_pve;
+    vf_auto(vf_vm_free) struct vf_vm *now = vf_vm_new();
+    if (p->ops->ha && p->ops->ha(p, job->source->node, job->source->id, &now->ha, err) < 0)
+        return -1;
+    if (!vf_job_under_ha(now))
+        return vf_job_source_down(job, err);
+    return vf_fail(err, VF_E_CONFLICT,
+                   _("VM %u at %s is under high availability again (%s), which would start it: "
+                     "take it out there (ha-manager set vm:%u --state ignored), then go on"),
+                   job->source->id, job->plan->source, now->ha, job->source->id);
+}
+
 int vf_step_start(struct vf_job *job, struct vf_error **err)
 {
     const struct vf_record *down = vf_journal_find(job->journal, "shutdown");
     bool was_running = down && vf_json_true(down->intent, "running"), test = job->plan->rehearse;
     if (!vf_plan_starts(job->plan, was_running) || vf_job_was_done(job, "start"))
         return 0;
-    if (!test && vf_job_source_down(job, err) < 0)
-        return -1;
     const struct vf_record *begun = vf_journal_find(job->journal, "start");
     int64_t asked = begun && begun->state == VF_REC_INTENT ? begun->at : 0;
     int runs = asked ? runs_already(job, begun, job->target->id, err) : 0;
-    if (runs < 0)
+    if (runs < 0 || (runs && !test && vf_job_source_down(job, err) < 0))
         return -1;
     if (!runs) {
         asked = 0;
-        if (vf_job_intend(job, "start", NULL, err) < 0)
+        if ((!test && source_stays_down(job, err) < 0) ||
+            vf_job_intend(job, "start", NULL, err) < 0)
             return -1;
         if (start_target(job, err) < 0)
             return vf_fail_prefix(err, _("starting %s at the target"), job->target->name);

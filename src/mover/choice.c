@@ -17,6 +17,12 @@ enum {
 #define WORTH_IT         1.05
 #define BY_FAR           1.5
 #define NOTHING_LEFT_OUT 0.92
+#define A_GOOD_START     0.7
+/* What is sent, of packing and sending: so much makes a higher level worth its time, which is half
+ * as much again and leaves a tenth less; at that level so little says that packing is what is slow.
+ */
+#define LINK_IS_SLOW     0.55
+#define PACK_IS_SLOW     0.12
 
 void vf_choice_init(struct vf_choice *c)
 {
@@ -28,13 +34,6 @@ bool vf_choice_wants_sample(const struct vf_choice *c)
     return !c->packing && c->since % SAMPLE_EVERY == 0;
 }
 
-void vf_choice_sampled(struct vf_choice *c, size_t in, size_t out, double ns)
-{
-    double weight = c->packing_ns > 0 ? 0.2 : 1;
-    c->packing_ns += weight * (ns / (double)in - c->packing_ns);
-    c->left += weight * ((double)out / (double)in - c->left);
-}
-
 static void change(struct vf_choice *c, bool packing)
 {
     c->packing = packing;
@@ -43,6 +42,18 @@ static void change(struct vf_choice *c, bool packing)
     c->settled = false;
     c->now = (struct vf_window){0};
     c->last[0] = c->last[1] = 0;
+}
+
+void vf_choice_sampled(struct vf_choice *c, size_t in, size_t out, double ns)
+{
+    bool first = !(c->packing_ns > 0);
+    double weight = first ? 1 : 0.2;
+    c->packing_ns += weight * (ns / (double)in - c->packing_ns);
+    c->left += weight * ((double)out / (double)in - c->left);
+    /* A link that is slow would first be filled with what takes long to leave it; one that is fast
+     * is soon seen to be. */
+    if (first && !c->since && c->left < A_GOOD_START)
+        change(c, true);
 }
 
 /* What a byte would take the other way, at best: packing and sending overlap. */
@@ -86,7 +97,7 @@ static void end_window(struct vf_choice *c)
     c->last[0] = w.ns / w.in;
     double share = w.send / (w.send + w.pack);
     if (c->packing)
-        c->thorough = share > (c->thorough ? 0.4 : 0.7);
+        c->thorough = share > (c->thorough ? PACK_IS_SLOW : LINK_IS_SLOW);
     if (c->packing && w.out > w.in * NOTHING_LEFT_OUT) {
         c->trying = false;
         c->hold = c->patience;

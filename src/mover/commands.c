@@ -53,6 +53,10 @@ static int on_open(struct owner *o, const struct vf_frame *f, struct vf_error **
     struct open_disk *d = vf_xcalloc(1, sizeof *d);
     *d = (struct open_disk){.next = o->disks, .id = f->id, .disk = disk};
     o->disks = d;
+    if (!write && !spec.live && !disk->identity) {
+        d->path = vf_strdup(path);
+        d->format = vf_strdup(format);
+    }
     vf_autobuf struct vf_buf b = {0};
     vf_field_u64(&b, VF_TAG_SIZE, disk->size);
     vf_field_u64(&b, VF_TAG_UNIT, disk->unit);
@@ -67,6 +71,13 @@ static int on_open(struct owner *o, const struct vf_frame *f, struct vf_error **
     return 0;
 }
 
+void vf_open_disk_free(struct open_disk *d)
+{
+    free(d->path);
+    free(d->format);
+    free(d);
+}
+
 static int on_close(struct owner *o, const struct vf_frame *f, struct vf_error **err)
 {
     if (!find_disk(o, f->id, err))
@@ -79,10 +90,15 @@ static int on_close(struct owner *o, const struct vf_frame *f, struct vf_error *
     struct open_disk *d = *p;
     *p = d->next;
     vf_outcome_forget(o, f->id);
+    vf_autobuf struct vf_buf b = {0};
+    if (d->path) { /* what was written to meanwhile is not what was read */
+        vf_autofree char *identity = vf_image_identity(d->path, d->format);
+        vf_field_str(&b, VF_TAG_IDENTITY, identity);
+    }
     int r = vf_disk_close(d->disk, err);
-    free(d);
+    vf_open_disk_free(d);
     if (r == 0)
-        vf_owner_reply(o, VF_F_OK, 0, f->id, NULL);
+        vf_owner_reply(o, VF_F_OK, 0, f->id, &b);
     return r;
 }
 

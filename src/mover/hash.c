@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config.h"
 #include "mover/hash.h"
+#include "mover/xxh.h"
 #include "base/str.h"
 
 #include <pthread.h>
@@ -18,8 +19,9 @@ static pthread_once_t zero_once = PTHREAD_ONCE_INIT;
 
 struct vf_hash vf_hash_chunk(const void *data, size_t n)
 {
+    struct vf_xxh128 x = vf_xxh128(data, n);
     XXH128_canonical_t c;
-    XXH128_canonicalFromHash(&c, XXH3_128bits(data, n));
+    XXH128_canonicalFromHash(&c, (XXH128_hash_t){.low64 = x.low, .high64 = x.high});
     struct vf_hash h;
     memcpy(h.b, c.digest, sizeof h.b);
     return h;

@@ -109,7 +109,7 @@ static void end_all(struct owner *o)
         struct open_disk *d = o->disks;
         o->disks = d->next;
         vf_disk_free(d->disk);
-        free(d);
+        vf_open_disk_free(d);
     }
     vf_streams_end(o);
     vf_fence_remove_dir(o->dir);

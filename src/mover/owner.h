@@ -27,6 +27,7 @@ struct open_disk {
     struct open_disk *next;
     uint32_t id;
     struct vf_disk *disk;
+    char *path, *format; /* of an image whose identity is told again when it is closed; or NULL */
 };
 
 struct running {
@@ -174,6 +175,9 @@ void vf_outcome_add(struct owner *o, uint32_t id, uint8_t type, uint8_t flags,
 void vf_outcome_forget(struct owner *o, uint32_t id);
 /* Tells it again; false: none. */
 bool vf_outcome_repeat(struct owner *o, uint32_t id);
+
+/* Frees what it has of its own, not the disk. */
+void vf_open_disk_free(struct open_disk *d);
 
 /* identity.c: what changes whenever the image at PATH does, as far as its file system tells; ""
  * where nothing proves that it has not changed. Caller frees. */

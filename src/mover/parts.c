@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config.h"
 #include "mover/parts.h"
+#include "mover/xxh.h"
 #include "disk/disk.h"
 
 #include <string.h>
@@ -20,7 +21,7 @@ static bool marked(const unsigned char *map, size_t part)
 static void sum(const void *part, size_t n, unsigned char *out)
 {
     XXH64_canonical_t c;
-    XXH64_canonicalFromHash(&c, XXH3_64bits(part, n));
+    XXH64_canonicalFromHash(&c, vf_xxh64(part, n));
     memcpy(out, c.digest, VF_WIRE_SUM);
 }
 
@@ -92,6 +93,17 @@ void vf_parts_gather(void *chunk, size_t n, const unsigned char *map)
     char *to = chunk;
     for (size_t at = 0, end = 0; vf_parts_next(n, map, &at, &end); to += end - at)
         memmove(to, (char *)chunk + at, end - at);
+}
+
+void vf_parts_place(void *chunk, size_t n, const unsigned char *map)
+{
+    size_t from = vf_parts_bytes(n, map);
+    for (size_t i = vf_parts_of(n); i-- > 0;) { /* from the end: none is in the way of another */
+        if (!marked(map, i))
+            continue;
+        from -= length(n, i);
+        memmove((char *)chunk + i * VF_WIRE_PART, (char *)chunk + from, length(n, i));
+    }
 }
 
 void vf_parts_spread(void *chunk, size_t n, const unsigned char *map, const void *parts)

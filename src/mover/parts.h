@@ -25,8 +25,10 @@ size_t vf_parts_differing(const void *chunk, size_t n, const unsigned char *sums
 size_t vf_parts_bytes(size_t n, const unsigned char *map);
 /* The next run of neighbouring parts in MAP behind [*AT, *END), both 0 at first; false: no more. */
 bool vf_parts_next(size_t n, const unsigned char *map, size_t *at, size_t *end);
-/* Moves the parts in MAP to the front of CHUNK; and puts them from PARTS to where they belong. */
+/* Moves the parts in MAP to the front of CHUNK; back to where they belong, with anything between
+ * them; and from PARTS to where they belong, with the rest of CHUNK as it is. */
 void vf_parts_gather(void *chunk, size_t n, const unsigned char *map);
+void vf_parts_place(void *chunk, size_t n, const unsigned char *map);
 void vf_parts_spread(void *chunk, size_t n, const unsigned char *map, const void *parts);
 
 #endif

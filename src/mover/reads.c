@@ -37,8 +37,12 @@ struct vf_reads *vf_reads_new(struct vf_disk *disk, bool back)
     r->most_threads = disk->at_once < MOST_THREADS ? disk->at_once : MOST_THREADS;
     if (!r->most_threads)
         r->most_threads = 1;
-    /* where they would wait for each other, parts only cost */
-    r->part = r->most_threads > 1 ? PART : VF_DISK_CHUNK;
+    /* where they would wait for each other, or be read ahead by the system anyway, parts only cost
+     */
+    r->part = back && r->most_threads > 1 ? PART : VF_DISK_CHUNK;
+    size_t parts = VF_READS_CHUNKS * (VF_DISK_CHUNK / r->part);
+    if (r->most_threads > parts)
+        r->most_threads = parts;
     pthread_mutex_init(&r->lock, NULL);
     pthread_cond_init(&r->wanted, NULL);
     pthread_cond_init(&r->come, NULL);
@@ -130,7 +134,8 @@ void vf_reads_begin(struct vf_reads *r, uint64_t offset, size_t n)
     void *buf = c->buf ? c->buf : vf_disk_buffer();
     *c = (struct chunk){.offset = offset, .n = n, .buf = buf};
     r->n++;
-    pthread_cond_broadcast(&r->wanted);
+    for (size_t at = 0; at < n; at += r->part)
+        pthread_cond_signal(&r->wanted);
     pthread_mutex_unlock(&r->lock);
 }
 

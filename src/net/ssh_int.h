@@ -36,6 +36,7 @@ struct vf_ssh_target {
     bool only_keys;     /* of the agent's keys only those in KEYS */
     bool proxy;         /* ProxyCommand or ProxyJump */
     bool pkcs11;
+    bool usual_ciphers; /* ssh_config has nothing to say on them */
     bool legacy;     /* old key types and algorithms, too */
     bool no_program; /* there is no ssh on this machine */
 };

@@ -3,6 +3,7 @@
  * it, a master that logs in and carries every child. */
 #include "config.h"
 #include "net/ssh_master.h"
+#include "base/ciphers.h"
 #include "base/fdio.h"
 #include "base/log.h"
 #include "base/str.h"
@@ -243,6 +244,11 @@ static int log_in(struct vf_ssh *ssh, struct connection *c, struct vf_error **er
         "-oPreferredAuthentications=publickey,keyboard-interactive,password",
         *ssh->target->keys ? NULL : "-oPubkeyAuthentication=no", NULL};
     c->argv = arguments(ssh, c->askpass, ssh->once ? once : NULL);
+    /* data is moved over it; an old host's are added to ssh's own */
+    const struct vf_ssh_target *t = ssh->target;
+    const char *ciphers = ssh->once && t->usual_ciphers && !t->legacy ? vf_ciphers(NULL) : NULL;
+    if (ciphers)
+        vf_strv_addf(&c->argv, "-oCiphers=%s", ciphers);
     vf_autofree char *type = vf_strndup(ssh->host_key, strcspn(ssh->host_key, " "));
     prefer(&c->argv, ssh->target, (char *[]){type, NULL});
     vf_strv_add(&c->argv, "-oStrictHostKeyChecking=yes");

@@ -143,6 +143,13 @@ static void on_pkcs11(struct answers *a, const char *v)
     a->t->pkcs11 = !vf_streq(v, "none");
 }
 
+/* What ssh has by itself begins with ChaCha20 in all its versions, and has none of the old. */
+static void on_ciphers(struct answers *a, const char *v)
+{
+    a->t->usual_ciphers = vf_starts(v, "chacha20-poly1305@openssh.com,aes128-") &&
+                          strstr(v, "aes256-ctr") && strstr(v, "aes256-gcm") && !strstr(v, "cbc");
+}
+
 static const struct {
     const char *keyword;
     answer_fn *take;
@@ -160,6 +167,7 @@ static const struct {
     {"proxycommand", on_proxy},
     {"proxyjump", on_proxy},
     {"pkcs11provider", on_pkcs11},
+    {"ciphers", on_ciphers},
 };
 
 static void read_answers(char *text, struct answers *a)

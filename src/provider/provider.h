@@ -76,7 +76,8 @@ struct vf_volume {
 struct vf_twin {
     unsigned id;
     char *name;
-    bool running;
+    bool running;      /* or nobody tells whether it does (UNKNOWN) */
+    bool unknown;
     int nic;           /* the other's network card; -1: the UUID */
     bool disconnected; /* this one's card */
     char *bridge;
@@ -145,6 +146,10 @@ struct vf_provider_ops {
      * afterwards. NULL in the table: it is seen while it is read. */
     char *(*without_holes)(struct vf_provider *p, const char *node, const char *volume,
                            const char *path, uint64_t *bytes);
+    /* How fast the disk at PATH, which volume() told, is read the way that it is copied: bytes per
+     * second, from some of it, in some seconds. -1: not now (its VM runs), or it shows only when it
+     * is copied. NULL in the table: a mover at its host can tell. */
+    double (*try_read)(struct vf_provider *p, const char *path, struct vf_error **err);
     /* Reads all files of VM ID that came with checksums, *FILES of them, and compares: CORRUPT when
      * one is not as it was exported. PROGRESS (may be NULL) is told bytes, and of how many. NULL in
      * the table: nothing comes with checksums. */
@@ -186,6 +191,10 @@ struct vf_provider_ops {
     /* What hangs on VM beside its configuration: fills firewall, pool and ha, and leaves out what
      * belongs to its cluster. */
     int (*surroundings)(struct vf_provider *p, struct vf_vm *vm, struct vf_error **err);
+    /* The state asked of high availability for VM ID ("started" …; "unknown": it is under it),
+     * *STATE NULL: none. Caller frees. NULL in the table: the platform starts no VM by itself. */
+    int (*ha)(struct vf_provider *p, const char *node, unsigned id, char **state,
+              struct vf_error **err);
     struct vf_firewall *(*firewall)(struct vf_provider *p, const char *node, unsigned id,
                                     struct vf_error **err);
     /* What the cluster has under REF (vf_firewall_refs(); "switch": whether it filters at all, "on"

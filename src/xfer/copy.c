@@ -38,13 +38,23 @@ static bool is_busy(const struct side *s)
     return s->started && !s->ended;
 }
 
+/* What was read is one state of the disk only if it is as it was. */
+static void look_for_change(struct vf_copy *c, const struct side *s, const struct vf_frame *closed)
+{
+    vf_autofree char *now = vf_field_text(closed, VF_TAG_IDENTITY);
+    if (s == &c->source && now && s->identity && *s->identity && !vf_streq(now, s->identity))
+        c->changed = true;
+}
+
 static int close_side(struct vf_copy *c, struct side *s, struct vf_error **err)
 {
     vf_autoerror struct vf_error *e = NULL;
+    vf_auto(vf_message_free) struct vf_message *m = NULL;
     if (!s->owner)
         return 0;
-    if (vf_session_call(s->session, VF_F_CLOSE, c->id, NULL, VF_F_OK, VF_COPY_ANSWER_MS, NULL, NULL,
+    if (vf_session_call(s->session, VF_F_CLOSE, c->id, NULL, VF_F_OK, VF_COPY_ANSWER_MS, NULL, &m,
                         &e) == 0) {
+        look_for_change(c, s, &m->frame);
         vf_str_set(&s->owner, NULL);
         return 0;
     }
@@ -246,6 +256,23 @@ static void stop(struct vf_copy *c, bool for_good)
     c->source.started = c->target.started = false; /* nothing that a later run could go on with */
 }
 
+/* One pass, and both disks closed. */
+static int run_to_end(struct vf_copy *c, struct vf_route *route, bool for_good,
+                      struct vf_error **err)
+{
+    c->changed = false;
+    int r = run_on(c, route, err);
+    if (r == 0) {
+        c->progress->stage = VF_STAGE_FINISH;
+        r = close_both(c, err);
+    } else {
+        stop(c, for_good);
+    }
+    if (c->id)
+        listen(c, false);
+    return r;
+}
+
 static int run_once(struct vf_copy *c, struct vf_route *route, bool for_good,
                     struct vf_copy_result *out, struct vf_error **err)
 {
@@ -253,17 +280,21 @@ static int run_once(struct vf_copy *c, struct vf_route *route, bool for_good,
     c->at_source = false;
     bind(c, route);
     vf_autoerror struct vf_error *e = NULL;
-    int r = run_on(c, route, &e);
-    if (r == 0) {
-        c->progress->stage = VF_STAGE_FINISH;
-        r = close_both(c, &e);
-        if (r == 0)
-            r = vf_copy_judge(c, out, &e);
-    } else {
-        stop(c, for_good);
+    int r = run_to_end(c, route, for_good, &e);
+    if (r == 0 && c->changed) { /* by whom: no VM that runs, and nobody who minds QEMU's locks */
+        vf_warn("copy", "%s was written to while it was read; comparing both disks",
+                c->source.name);
+        r = run_to_end(c, route, for_good, &e);
+        if (r == 0 && c->changed) {
+            c->at_source = true;
+            r = vf_fail(&e, VF_E_CONFLICT,
+                        "source (%s): %s changes while it is read, although its VM is stopped: end "
+                        "what writes to it",
+                        c->source.label, c->source.name);
+        }
     }
-    if (c->id)
-        listen(c, false);
+    if (r == 0)
+        r = vf_copy_judge(c, out, &e);
     if (r < 0) {
         vf_copy_result_free(out);
         out->at_source = c->at_source;

@@ -41,6 +41,7 @@ struct vf_copy {
     struct vf_copy_mark mark;
     struct side source, target;
     bool at_source; /* where it fails */
+    bool changed;   /* the source, while it was read */
 };
 
 /* "source" or "target", for messages. */

@@ -177,7 +177,7 @@ set_pairs() {
     pairs=
     for s in "$dir"/source*; do
         t=$dir/target${s#"$dir/source"}
-        rm -f "$t" "$dir"/near.* "$dir"/far.*
+        rm -f "$t" "$t.mark" "$dir"/near.* "$dir"/far.*
         case $1$mode in
         vmferry-*,resume) : >"$t" ;; # is cut by itself
         *) [ ! -e "$dir/base" ] || cp "$dir/base" "$t" || die "no room for the disks in $BENCH_DIR" ;;

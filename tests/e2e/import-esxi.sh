@@ -35,6 +35,9 @@ says out 'down .*scsi0, scsi1' "its disks are known while it runs"
 ctl esx1 fault times 0 status 500 flat
 run 0 "a host that opens no disk of a running VM" move -c "$conf" --dry-run --bridge '*=vmbr0' esx1 beta b1 local web-modern
 says out 'disk  scsi0 +64.* MiB' "its descriptor is believed until it is shut down"
+run 0 "how long that takes" move -c "$conf" --dry-run --forecast --bridge '*=vmbr0' esx1 beta b1 local web-modern
+says out '^  time  at least .*, of which it is down for at least ' "is told as far as it is known"
+says out '^        how fast its disks are read shows only when it is shut down' "and what is not"
 ctl esx1 fault clear
 move 0 "import by the API" --bridge '*=vmbr0' esx1 beta b1 local web-modern
 says out 'route .*this machine -> b1' "through this machine"
@@ -60,6 +63,15 @@ is "$(vm web-modern--MIGRATED power)" poweredOff "the source is shut down, and r
 is "$(vm web-modern--MIGRATED onboot)" false "and does not start with the host"
 ctl esx1 logins >"$work/out"
 says out 'wrong 0' "no password was wrong"
+
+# --- how long it would take, measured by reading some of it
+ctl esx1 state >"$work/before"
+run 0 "a forecast of a VM that is stopped" move -c "$conf" --dry-run --forecast --bridge '*=vmbr0' esx1 beta b1 local old-lenny
+says out '^  time  about .* to ' "says how long it takes"
+! grep -q 'down for' "$work/out"
+ok $? "and is not down for it"
+ctl esx1 state | diff "$work/before" - >"$work/out"
+ok $? "the host is as it was"
 
 # --- undone: killed while it was copied, then put back
 ctl esx1 state >"$work/before"
@@ -88,6 +100,8 @@ for refused in 'bad-rdm:raw device mapping' 'bad-snapshot:it has snapshots' \
     run 3 "${refused%%:*} is not moved" move -c "$conf" --yes --bridge '*=vmbr0' esx1 beta b1 local "${refused%%:*}"
     cat "$work/err" >>"$work/out"
     says out "${refused#*:}" "and it is said why"
+    ! grep -q 'no disks to copy' "$work/out"
+    ok $? "and nothing that is not so"
 done
 run 3 "a template" import -n -c "$conf" --to beta --node b1 --storage local esx1 bad-template
 says out '^ *STOP: esx1: bad-template is a template' "is named once"

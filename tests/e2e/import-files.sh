@@ -78,8 +78,10 @@ XML
     item 10 7 '<rasd:Connection>DMZ</rasd:Connection><rasd:ResourceSubType>VmxNet3</rasd:ResourceSubType><rasd:Address>00:50:56:11:22:34</rasd:Address>'
     echo '</VirtualHardwareSection></VirtualSystem></Envelope>'
 } >"$X/web.ovf"
-run 0 "what would be done" import -c "$conf" -n --to beta --node b1 --storage local \
+run 0 "what would be done" import -c "$conf" -n --forecast --to beta --node b1 --storage local \
     --bridge '*=vmbr0' "$X/web.ovf"
+says out '^  time  at least ' "how long that takes at least"
+says out '^        how fast its disks are read shows only when they are copied' "for its disks are packed"
 says out 'warning: web.ovf: it has no checksums' "no checksums are told"
 import 0 "an OVF is imported" --vmid 301 --bridge 'VM Network=vmbr0' --bridge DMZ=vmbr1 --vlan DMZ=7 \
     "$X/web.ovf"

@@ -35,6 +35,17 @@ in_english() {
     ok $? "$language: $1: nothing is in English"
 }
 
+# the wizard without a screen: a form's question, and answers to a question from deeper down
+address=$(sed -n 's,.*https://\([0-9.]*\):8006.*,\1,p' "$L/vmferry.conf" | head -n 1)
+printf '%s\n' 1 'Ajouter un cluster' "$address" '' '' x '' '' |
+    LANGUAGE=fr "$vmferry" --plain -c "$L/vmferry.conf" >"$work/out" 2>"$work/err"
+says out 'Quel cluster ajouter|cluster Proxmox ajouter' "fr: a form asks in French"
+! grep -q 'Project-Id-Version' "$work/out"
+ok $? "fr: and nothing of ours is shown"
+says out "Oui, c'est bien lui" "fr: the answers about a certificate are, too"
+! grep -qE '  (Yes|No)( |$)' "$work/out"
+ok $? "fr: all of them"
+
 # way LANGUAGE VM START VMS SHEET BEGIN RESULT [READY]: what is seen of the wizard's pages, up to the report
 way() {
     language=$1 vm=$2

@@ -71,6 +71,12 @@ until_true() {
     done
 }
 
+# share K/N: of the lines it reads, the K-th and each N-th after that; all, or whatever else: each. A sweep
+# over all points takes an hour; so it can be made in parts.
+share() {
+    awk -v share="$1" 'BEGIN { n = split(share, part, "/") < 2 ? 1 : part[2] } NR % n == part[1] % n'
+}
+
 # gone PID: that process has ended
 gone() {
     ! kill -0 "$1" 2>/dev/null

@@ -27,12 +27,19 @@ notes alpha 100 >"$work/out"
 says out '^ask jdoe first.nMoved to beta|^ask jdoe first.n.nMoved to beta' "the source's too, and where it went stands behind it"
 id=$(basename "$(job_dir)")
 
+# --- a return is killed where its mark is written, and what it wrote was another language
+killed torn return/mark:done rollback --return web1 "$id"
+is $? 4 "a return is killed when it has marked the target"
+other=$(notes beta 900 | sed 's/ went back to /, zur\&uuml;ck nach /')
+ctl beta set-config 900 description "$(printf '%b' "$other")"
+
 # --- the return: the target is put under high availability when it has gone down
-ctl beta fault after 2 do PUT '/nodes/b1/qemu/900/config' ha vm:900 started
-run 1 "a return" rollback --return web1 "$id"
+ctl beta fault after 1 do PUT '/nodes/b1/qemu/900/config' ha vm:900 started
+run 1 "it goes on" rollback --return web1 "$id"
 says err 'VM 900 at beta is under high availability again .started.' "is given up"
 says err 'ha-manager set vm:900 --state ignored' "and what has to be done is said"
 is "$(states)" "stopped running" "the target serves on, the source stays down"
+is "$(notes beta 900)" "ask mia first" "of what stood in its notes nothing is left, in whatever language"
 ctl beta ha vm:900 ignored
 ctl beta fault do PUT '/nodes/b1/qemu/900/config' set-config 900 description 'ask zoe now'
 run 0 "then it returns" rollback --return web1 "$id"
@@ -59,6 +66,17 @@ run 0 "when that one is down all is put back" rollback
 is "$(states 901 | cut -d ' ' -f 1)" running "the source runs"
 is "$(ha_state alpha 100)" started "and is looked after again"
 unchanged "as before"
+
+# --- high availability of the source that is switched on just before the target is started ("enabled" the
+# lab's manager knows as little as one that has not looked yet: the source is down still)
+killed after rename:done move -c "$conf" --yes --stop-timeout 5 --vmid 903 alpha beta b1 local web1
+is $? 4 "a move is killed before it starts the target"
+ctl alpha ha vm:100 enabled
+run 1 "it goes on" resume --yes
+says err 'VM 100 at alpha is under high availability again .enabled.' "and does not start the target beside it"
+is "$(states 903 | cut -d ' ' -f 1)" running "the source runs"
+! on beta b1 'qm list' | grep -q ' 903 '
+ok $? "and nothing else does"
 
 # --- taken out of high availability altogether while it is elsewhere
 move 0 "a VM under high availability is moved" --stop-timeout 5 --vmid 901 alpha beta b1 local web1

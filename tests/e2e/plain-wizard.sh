@@ -17,6 +17,10 @@ says out '^ *> *1  *Move VMs' "what can be done has numbers"
 says out '^ *> *1  *alpha' "so have clusters"
 says out '1  *web1 .*running' "and VMs"
 says out 'move web1 now' "up to the plan"
+says out 'Several numbers .2 5. mark several' "how several are marked is said"
+says out 'keys: d details  s sort' "and keys that can be typed"
+! grep -qE 'Space|Enter next|Esc' "$work/out" "$work/err"
+ok $? "no others"
 unchanged "nothing was changed"
 
 wizard 1 1 77 nothing '/golden' '<' '<'

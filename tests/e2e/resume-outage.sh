@@ -33,7 +33,7 @@ snapshot "$work/before"
 
 # --- the target is gone: the source is put back at once, the rest when it can be
 ctl beta api b2 off
-ctl beta fault do POST '/nodes/b1/storage/local/content' api b1 off
+ctl beta fault do PUT '/nodes/b1/qemu/[0-9]*/config' api b1 off
 move 4 "the target's cluster goes away: interrupted" alpha beta b1 local web1
 is "$(status alpha a1 100)" running "the source runs"
 says err 'state: +web1 was started again at the source' "which is said"

@@ -17,7 +17,8 @@ at_terminal() {
 at_terminal_too() {
     screens=$((${screens:-0} + 1))
     screen=vmferry-e2e-$$-$screens
-    tmux -L "$screen" -f /dev/null new-session -d -x "${2:-200}" -y "${3:-60}" \
+    # now and then a server of tmux ends before it has begun ("server exited unexpectedly")
+    until_true tmux -L "$screen" -f /dev/null new-session -d -x "${2:-200}" -y "${3:-60}" \
         "stty -F /dev/tty sane; $1; echo exit=\$?; sleep 600"
 }
 

@@ -134,10 +134,15 @@ static int parse_head(char *head, struct lab_request *rq)
     return 0;
 }
 
+static bool is_off(const struct lab_node *node)
+{
+    return __atomic_load_n(&node->api_off, __ATOMIC_RELAXED);
+}
+
 static bool one_request(struct conn *c, struct lab_node *node, const char *peer)
 {
     ssize_t head = read_head(c);
-    if (head <= 0)
+    if (head <= 0 || is_off(node))
         return false;
     vf_autofree char *text = vf_strndup(c->in.data, head);
     struct lab_request rq = {.peer = peer};
@@ -167,6 +172,10 @@ static bool one_request(struct conn *c, struct lab_node *node, const char *peer)
         rq.body = c->in.data + head;
         rq.body_len = length;
         lab_handle(node, &rq, &rs);
+        if (is_off(node)) { /* since it came: nobody is told what became of it */
+            rs.cut = true;
+            rs.cut_at = 0;
+        }
     }
     if (rq.http10 || (rq.connection && !strcasecmp(rq.connection, "close")))
         rs.close = true;
@@ -192,11 +201,6 @@ static void redirect(struct lab_node *node, int fd)
         "Content-Length: 0\r\n\r\n",
         node->addr, LAB_API_PORT);
     (void)!send(fd, text, strlen(text), MSG_NOSIGNAL);
-}
-
-static bool is_off(const struct lab_node *node)
-{
-    return __atomic_load_n(&node->api_off, __ATOMIC_RELAXED);
 }
 
 static void *connection(void *arg)

@@ -7,6 +7,10 @@
 #include "tests/unit/tap.h"
 
 #include <fcntl.h>
+#include <linux/sockios.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
@@ -154,6 +158,78 @@ static void test_read_back(void)
     unlink(path);
 }
 
+enum { BACKS = 8 };
+
+/* Reads all of a disk back: the bytes of the chunk at N MiB are N + 1. */
+static void *back_main(void *disk)
+{
+    vf_autofree unsigned char *buf = vf_disk_buffer();
+    size_t wrong = 0;
+    for (size_t i = 0; i < 16; i++) {
+        memset(buf, 0, MIB);
+        if (vf_disk_read_back(disk, buf, MIB, i * MIB, NULL) < 0 || buf[0] != i + 1 ||
+            memcmp(buf, buf + 1, MIB - 1) != 0)
+            wrong++;
+    }
+    return (void *)wrong;
+}
+
+/* Sockets of ours that hold what the other side has not read. */
+static unsigned waiting_sockets(void)
+{
+    unsigned n = 0;
+    for (int fd = 3; fd < 256; fd++) {
+        struct stat st;
+        int left = 0;
+        n += fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode) && ioctl(fd, SIOCOUTQ, &left) == 0 && left;
+    }
+    return n;
+}
+
+/* Of another format, too, several reads are under way at once: asked for while the server sleeps.
+ */
+static void test_backs_at_once(void)
+{
+    vf_autofree char *path = image("backs.qcow2", "qcow2");
+    vf_autofree unsigned char *buf = vf_disk_buffer();
+    struct vf_disk *d = open_disk(path, "qcow2", true, NULL);
+    bool good = d != NULL;
+    for (size_t i = 0; i < 16 && good; i++) {
+        memset(buf, (int)i + 1, MIB);
+        good = vf_disk_write(d, buf, MIB, i * MIB, NULL) == 0;
+    }
+    if (!ok(good && vf_disk_flush(d, NULL) == 0, "qcow2: written"))
+        return;
+    FILE *f = fopen("/proc/thread-self/children", "re");
+    int server = 0;
+    ok(f && fscanf(f, "%d", &server) == 1 && kill(server, SIGSTOP) == 0,
+       "qcow2: its server sleeps");
+    if (f)
+        fclose(f);
+    pthread_t threads[BACKS];
+    for (size_t i = 0; i < BACKS; i++)
+        if (pthread_create(&threads[i], NULL, back_main, d) != 0)
+            abort();
+    unsigned asked = 0;
+    for (int i = 0; i < 2000 && asked < d->at_once; i++, usleep(10000))
+        asked = waiting_sockets();
+    ok(d->at_once > 1 && asked == d->at_once, "qcow2: %u reads back are under way at once", asked);
+    if (server > 0)
+        kill(server, SIGCONT);
+    memset(buf, 16, MIB);
+    ok(vf_disk_write(d, buf, MIB, 15 * MIB, NULL) == 0 && vf_disk_flush(d, NULL) == 0,
+       "qcow2: written meanwhile");
+    size_t wrong = 0;
+    for (size_t i = 0; i < BACKS; i++) {
+        void *one;
+        pthread_join(threads[i], &one);
+        wrong += (size_t)one;
+    }
+    ok(wrong == 0, "qcow2: all of it read back right, by more than there are connections");
+    ok(vf_disk_close(d, NULL) == 0, "qcow2: closed");
+    unlink(path);
+}
+
 /* A QEMU that holds the image, as a running VM does. */
 static void test_running(const char *format)
 {
@@ -284,6 +360,7 @@ int main(void)
         test_locks("qcow2");
         test_shorter();
         test_read_back();
+        test_backs_at_once();
         test_running("raw");
         test_running("qcow2");
         test_live();

@@ -36,7 +36,9 @@ struct fake_host {
     struct vf_recipe_hole holes[4];                  /* by SSH, of any disk */
     size_t n_holes;
     unsigned maps;
-    char *log; /* what was changed */
+    bool busy;         /* a running VM has the disks: they cannot be read */
+    unsigned reads[2]; /* by API and SSH */
+    char *log;         /* what was changed */
     char password[32];
 };
 
@@ -206,6 +208,9 @@ static int fake_read(struct vf_esxi_way *w, const struct vf_esxi_file *f, void *
     const struct fake_file *x = fake_find(fake_of(w)->h, f, err);
     if (!x)
         return -1;
+    fake_of(w)->h->reads[fake_of(w)->ssh]++;
+    if (fake_of(w)->h->busy)
+        return vf_fail(err, VF_E_CONFLICT, "it is in use");
     if (offset + n > fake_size(x))
         return vf_fail(err, VF_E_CORRUPT, "beyond the end");
     fake_bytes(x, buf, n, offset);

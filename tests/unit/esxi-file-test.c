@@ -139,6 +139,27 @@ static void test_names(struct vf_esxi_way *w)
     v.path = NULL;
 }
 
+/* An answer that ends with its connection is compared with the size that the host tells. */
+static void test_ends(struct vf_esxi_way *w)
+{
+    vf_autoerror struct vf_error *err = NULL;
+    size_t n = 0;
+    set(FILE_NO_LENGTH, NULL, 0);
+    vf_autofree char *whole = w->ops->text(w, &disk, FILE_SIZE, &n, &err);
+    ok(whole && n == FILE_SIZE && !err, "all of a text whose answer tells no length");
+    set(FILE_CUT_OFF, NULL, 0);
+    vf_autofree char *cut = w->ops->text(w, &disk, FILE_SIZE, &n, &err);
+    ok(!cut && vf_error_is_transient(err), "one that was cut off is none; it may be asked again");
+    is_error(&err, VF_E_NET, "the connection ended after 150000 of the file's 300000 bytes",
+             "which is told");
+    set(FILE_NO_SIZE, NULL, 0);
+    vf_autofree char *unknown = w->ops->text(w, &disk, FILE_SIZE, &n, &err);
+    ok(!unknown, "nor is one whose length nobody tells");
+    is_error(&err, VF_E_CORRUPT, "[datastore1] web/web-flat.vmdk: the host does not say how long",
+             "which is told as well");
+    set(FILE_RIGHT, NULL, 0);
+}
+
 static void test_text_and_stat(struct vf_esxi_way *w)
 {
     vf_autoerror struct vf_error *err = NULL;
@@ -231,6 +252,7 @@ int main(void)
     test_wrong_parts(w);
     test_session(w);
     test_names(w);
+    test_ends(w);
     test_text_and_stat(w);
     test_twins(w);
     vf_esxi_way_free(w);

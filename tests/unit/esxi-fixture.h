@@ -36,6 +36,9 @@ enum file_way {
     FILE_LONG,       /* 206 with one byte more */
     FILE_STATUS,     /* `status` */
     FILE_NO_HEAD,    /* 405 to HEAD */
+    FILE_NO_LENGTH,  /* a whole file ends where the connection does */
+    FILE_CUT_OFF,    /* … in its middle */
+    FILE_NO_SIZE,    /* … and nothing else tells how long it is, either */
 };
 
 enum { FILE_SIZE = 300 * 1000 };
@@ -219,6 +222,17 @@ static inline char *page(const char *title)
                        strlen(html), html);
 }
 
+/* The file in an answer that ends with its connection. */
+static inline void answer_open(struct vsphere *v, size_t n, struct httpd_answer *a)
+{
+    struct vf_buf b = {0};
+    vf_buf_puts(&b, "HTTP/1.0 200 OK\r\nContent-Type: application/octet-stream\r\n\r\n");
+    vf_buf_add(&b, v->file, n);
+    a->len = b.len;
+    a->raw = vf_buf_take(&b);
+    a->close = true;
+}
+
 static inline void serve_file(struct vsphere *v, const struct httpd_request *req,
                               struct httpd_answer *a)
 {
@@ -246,6 +260,14 @@ static inline void serve_file(struct vsphere *v, const struct httpd_request *req
     else if (way == FILE_STATUS || (way == FILE_NO_HEAD && !strcmp(req->method, "HEAD")))
         a->raw = vf_asprintf("HTTP/1.1 %s\r\nContent-Length: 0\r\n\r\n",
                              way == FILE_STATUS ? v->status : "405 Not Allowed");
+    else if (way >= FILE_NO_LENGTH && !range)
+        answer_open(v,
+                    !strcmp(req->method, "HEAD") ? 0
+                    : way == FILE_CUT_OFF        ? FILE_SIZE / 2
+                                                 : FILE_SIZE,
+                    a);
+    else if (way == FILE_NO_SIZE)
+        answer_open(v, FILE_SIZE, a);
     else
         answer_part(v, way, req, a);
 }

@@ -455,6 +455,83 @@ static void test_files(struct vf_esxi_way *w, bool all)
     rename(aside, real);
 }
 
+/* How many dd were started since the last time. */
+static size_t started(void)
+{
+    vf_autofree char *path = in_dir("dd-log"), *text = vf_read_file(path, 1 << 20, NULL, NULL);
+    size_t n = 0;
+    for (const char *c = text; c && *c; c++)
+        n += *c == '\n';
+    if (text)
+        printf("# dd: %s", text);
+    unlink(path);
+    return n;
+}
+
+static bool reads(struct vf_esxi_way *w, const struct vf_esxi_file *f, size_t n, uint64_t offset)
+{
+    vf_autofree unsigned char *buf = vf_xcalloc(1, n);
+    return w->ops->read(w, f, buf, n, offset, NULL) == 0 && !memcmp(buf, disk + offset, n);
+}
+
+/* A dd that runs on: for what follows it alone, and each of its reads is looked at. */
+static void test_read_on(struct vf_esxi_way *w)
+{
+    enum { PART = 100 * 1024, END = 3 << 20 };
+    struct vf_esxi_file flat = {NULL, "data store", "db/db-flat.vmdk"};
+    vf_autofree char *real = in_dir("bin/dd"), *aside = in_dir("bin/dd.real");
+    vf_autofree char *logged =
+        vf_asprintf("#!/bin/sh\necho \"$*\" >>'%s/dd-log'\n[ ! -e '%s/dd-short' ] || {\n"
+                    "    /usr/bin/busybox dd \"$@\" | /usr/bin/busybox head -c 600000\n"
+                    "    echo 'dd: x: I/O error' >&2; exit 1; }\n"
+                    "exec /usr/bin/busybox dd \"$@\"\n",
+                    dir, dir);
+    vf_autofree char *cut = in_dir("dd-short");
+    vf_autofree unsigned char *buf = vf_xmalloc(END);
+    vf_autoerror struct vf_error *e = NULL;
+    rename(real, aside);
+    fake("bin/dd", logged, 0755);
+    started();
+    vf_auto(vf_cancel_free) struct vf_cancel *first = vf_cancel_new(NULL);
+    w->ops->set_cancel(w, first);
+    w->ops->read_on(w, END);
+    bool good = reads(w, &flat, PART, 0);
+    w->ops->set_cancel(w, NULL);
+    vf_cancel_fire(first, "the first read is over");
+    for (uint64_t at = PART; at < END && good; at += PART)
+        good = reads(w, &flat, END - at < PART ? END - at : PART, at);
+    size_t n = started();
+    ok(good && n == 1, "reads that follow each other share a dd, whoever began it (%zu)", n);
+    w->ops->read_on(w, END);
+    good = reads(w, &flat, PART, 0) && reads(w, &flat, PART, 2 * PART) &&
+           reads(w, &flat, PART, 3 * PART);
+    n = started();
+    ok(good && n == 3, "who reads elsewhere, and is told of nothing, has one for each (%zu)", n);
+    /* one that nobody reads from is ended, and keeps nobody from his own */
+    w->ops->read_on(w, END);
+    good = reads(w, &flat, 512, 0);
+    w->ops->read_on(w, 0);
+    good = good && reads(w, &flat, 512, 512);
+    n = started();
+    ok(good && n == 2 && !((struct vf_esxi_ssh *)w)->login->running, "it is ended on demand (%zu)",
+       n);
+    put_file(cut, "", 0600);
+    w->ops->read_on(w, END);
+    ok(reads(w, &flat, 500000, 0), "a dd that will fail sends what it has");
+    ok(w->ops->read(w, &flat, buf, 500000, 500000, &e) < 0 && vf_error_code(e) == VF_E_IO &&
+           strstr(vf_error_text(e), "I/O error") && !((struct vf_esxi_ssh *)w)->login->running,
+       "and its end is seen by who reads on: %s", e ? vf_error_text(e) : "nothing");
+    unlink(cut);
+    rename(aside, real);
+    w->ops->read_on(w, DISK + 512);
+    good = reads(w, &flat, DISK - 512, 0);
+    vf_error_free(VF_STEAL(e));
+    ok(good && w->ops->read(w, &flat, buf, 1024, DISK - 512, &e) < 0 &&
+           vf_error_code(e) == VF_E_CORRUPT,
+       "a file that ends before it should: %s", e ? vf_error_text(e) : "nothing");
+    started();
+}
+
 static void test_sums(struct vf_esxi_way *w)
 {
     struct vf_esxi_file flat = {NULL, "data store", "db/db-flat.vmdk"};
@@ -550,7 +627,21 @@ static void test_cut(int transport, const char *name)
         if (changed)
             put_file(check, refuses, 0755);
         tries();
+        /* a dd that runs on is cut, too, and then in nobody's way */
+        struct vf_esxi_file flat = {NULL, "data store", "db/db-flat.vmdk"};
+        if (!changed)
+            w->ops->read_on(w, DISK);
+        ok(changed || reads(w, &flat, 512, 0), "%s: a part of a disk", name);
         run((const char *[]){"sh", "-c", pids, NULL});
+        vf_error_free(VF_STEAL(e));
+        unsigned char part[512];
+        /* what was under way may still come; then it is known to be cut */
+        for (uint64_t at = 512; !changed && at < 3 << 20 && !e; at += sizeof part)
+            w->ops->read(w, &flat, part, sizeof part, at, &e);
+        ok(changed || !e || vf_error_is_transient(e), "... which may be tried again: %s",
+           e ? vf_error_text(e) : "all of it came");
+        w->ops->read_on(w, 0);
+        vf_error_free(VF_STEAL(e));
         vf_autofree char *text = NULL;
         size_t len;
         for (int i = 0; i < 3 && !text && (!e || vf_error_is_transient(e)); i++) {
@@ -609,6 +700,7 @@ static void test_way(int transport, const char *name)
     vf_auto(vf_esxi_way_free) struct vf_esxi_way *w = visit(&v, "right one", &e);
     if (ok(w != NULL, "in: %s", e ? vf_error_text(e) : name)) {
         is_str(vf_ssh_transport_name(((struct vf_esxi_ssh *)w)->login->ssh), name, "by");
+        test_read_on(w); /* counts commands: before those that hang and come late */
         test_files(w, transport == VF_SSH_AUTO);
         test_sums(w);
         test_holes(w);

@@ -114,6 +114,15 @@ static void test_ways(void)
     way("SSH alone", "ssh", VF_OK, VF_OK, "ssh", 0, 1);
     way("API alone", "api", VF_E_NET, VF_OK, "NET", 1, 0);
 
+    struct fake_host off = healthy;
+    vf_autoerror struct vf_error *refused = NULL;
+    conf.way = (char *)"ssh";
+    off.ssh = VF_E_NET;
+    off.ssh_says = "port 22: Connection refused";
+    ok(!log_in(&off, &refused) && strstr(vf_error_text(refused), "Troubleshooting Options"),
+       "SSH that is off: where it is switched on");
+    conf.way = NULL;
+
     struct fake_host lost = healthy;
     vf_autoerror struct vf_error *doubt = NULL;
     lost.api = VF_E_NET;
@@ -187,7 +196,8 @@ static void test_vm(void)
     ok(r && r->n_parts == 2 && v.size == 2 << 20, "of two parts");
     is_str(r->parts[1].path, "data/two-f002.vmdk", "in their order");
     is_str(r->parts[0].dc, "ha-datacenter", "in the datacenter");
-    is_str(v.stamp, "Sat Sat", "with when they were written");
+    is_str(v.stamp, "Sat Sat CID fffffffe",
+           "with when they were written, and the name of what is in them");
     vf_volume_clear(&v);
     h.stats = 0;
     h.stat_fails = 4; /* descriptor, two extents, then */
@@ -251,6 +261,30 @@ static void test_without_holes(void)
     ok(!p->ops->without_holes(p, NULL, web, v.path, &bytes) && !bytes, "a host that does not tell");
     vf_volume_clear(&v);
     vf_volume_clear(&w);
+}
+
+/* How fast a disk is read is tried by both ways; nothing but reading. */
+static void test_try_read(void)
+{
+    struct fake_host h = healthy;
+    vf_autoerror struct vf_error *err = NULL;
+    vf_auto(vf_provider_free) struct vf_provider *p = must_log_in(&h);
+    struct vf_volume v = {0};
+    ok(p->ops->volume(p, NULL, "[ds1] web 01/web.vmdk", &v, &err) == 0, "a disk");
+    ok(p->ops->try_read(p, v.path, &err) > 0 && !err, "is read for a moment");
+    ok(h.reads[0] == 1 && h.reads[1] == 1 && !h.log, "by either way, and nothing is changed");
+    h.busy = true;
+    ok(p->ops->try_read(p, v.path, &err) < 0 && vf_error_code(err) == VF_E_CONFLICT,
+       "that of a running VM cannot be tried: %s", vf_error_text(err));
+    vf_error_free(VF_STEAL(err));
+    ok(p->ops->try_read(p,
+                        "{\"name\": \"x\", \"size\": 512, \"image\": \"vmdk\", \"parts\": "
+                        "[{\"datastore\": \"ds1\", \"path\": \"x\", \"offset\": 0, "
+                        "\"length\": 512}]}",
+                        &err) < 0 &&
+           vf_error_code(err) == VF_E_UNSUPPORTED,
+       "nor can an image: %s", vf_error_text(err));
+    vf_volume_clear(&v);
 }
 
 /* Two datacenters of a vCenter may have datastores of one name, with files of one name in them. */
@@ -512,6 +546,7 @@ int main(void)
     test_ways();
     test_vm();
     test_without_holes();
+    test_try_read();
     test_datacenters();
     test_refused();
     test_outage();

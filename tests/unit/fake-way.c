@@ -15,7 +15,8 @@ struct fake_way {
     struct vf_esxi_way way;
     struct fake_door *door;
     struct vf_cancel *cancel;
-    bool entered; /* one thread at a time uses it */
+    bool entered;           /* one thread at a time uses it */
+    uint64_t at, end, hint; /* what it runs on with */
 };
 
 static struct fake_way *self(struct vf_esxi_way *w)
@@ -66,6 +67,11 @@ static int read_file(struct fake_way *w, const struct vf_esxi_file *f, void *buf
 {
     uint64_t number = ++fake.reads;
     fake.bytes += n;
+    if (w->at != offset || w->at + n > w->end) {
+        w->end = w->hint > offset + n ? w->hint : offset + n;
+        fake.begun++;
+    }
+    w->at = offset + n;
     int ms = w->door->slow_ms;
     if (ms && vf_cancel_sleep(w->cancel, ms, err) < 0)
         return -1;
@@ -94,9 +100,21 @@ static int fake_read(struct vf_esxi_way *way, const struct vf_esxi_file *f, void
     w->entered = true;
     count_in();
     int r = read_file(w, f, buf, n, offset, err);
+    if (r < 0)
+        w->at = w->end = 0;
     fake.now--;
     w->entered = false;
     return r;
+}
+
+static void fake_read_on(struct vf_esxi_way *way, uint64_t end)
+{
+    struct fake_way *w = self(way);
+    if (!end && w->at < w->end)
+        fake.ended++;
+    if (!end)
+        w->at = w->end = 0;
+    w->hint = end;
 }
 
 static struct vf_esxi_way *make(struct fake_door *door);
@@ -131,8 +149,11 @@ static const struct vf_esxi_way_ops api_ops = {
 
 static struct vf_esxi_way *make(struct fake_door *door)
 {
+    static struct vf_esxi_way_ops ssh_ops;
     struct fake_way *w = vf_xcalloc(1, sizeof *w);
-    w->way.ops = &api_ops;
+    ssh_ops = api_ops;
+    ssh_ops.read_on = fake_read_on;
+    w->way.ops = door == &fake.ssh && fake.reads_on ? &ssh_ops : &api_ops;
     w->door = door;
     fake.ways++;
     return &w->way;

@@ -19,9 +19,10 @@ struct fake_host {
     struct fake_door api, ssh;
     _Atomic uint64_t fail_every; /* each so manieth read fails, transiently; 0: none */
     _Atomic uint64_t bad_at;     /* reads of that offset are CORRUPT; 0: none */
-    atomic_bool stuck, down, no_state;
+    atomic_bool stuck, down, no_state, reads_on; /* reads_on: by ssh */
     /* seen */
     _Atomic uint64_t reads, bytes;
+    atomic_uint begun, ended; /* requests; those that ran on and were ended */
     atomic_uint now, most, twins;
     atomic_int ways;
     atomic_bool shared; /* a way was used by two threads */

@@ -259,6 +259,119 @@ static void test_altered_once(void)
     unlink(to);
 }
 
+/* ---- a target that is not what it was, a source that changes ---- */
+
+static int cut_off(const char *path)
+{
+    return truncate(path, 0);
+}
+
+/* Another file of the same size: what is written goes on into the one that has no name any more. */
+static int replace(const char *path)
+{
+    vf_autofree char *other = vf_asprintf("%s.other", path);
+    vf_autofd int fd = open(other, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    return fd < 0 || ftruncate(fd, 64 * MIB) < 0 ? -1 : rename(other, path);
+}
+
+static const struct loss {
+    const char *what, *format;
+    int (*harm)(const char *path);
+    enum vf_error_code code;
+    const char *words;
+} losses[] = {
+    {"a target that is removed", "raw", unlink, VF_E_CONFLICT, "no longer there"},
+    {"a target that is replaced", "raw", replace, VF_E_CONFLICT, "another file in its place"},
+    {"a target that is cut off", "raw", cut_off, VF_E_CORRUPT, "cut it off"},
+    {"a qcow2 target that is removed", "qcow2", unlink, VF_E_CONFLICT, "no longer there"},
+};
+
+/* All that is written to it is read back as it was. */
+static void test_loss(const struct loss *x)
+{
+    struct pair p;
+    if (!ok(open_pair(&p), "%s: two movers", x->what))
+        return;
+    vf_autofree char *from = make_text("loss.raw", 64 * MIB);
+    vf_autofree char *to = make_target("loss-dst", x->format, 64 * MIB);
+    struct later l = {.p = &p};
+    l.o = (struct vf_copy_opts){.source = {from, "raw", 0},
+                                .target = {to, x->format, 0},
+                                .rate = 2 * MIB,
+                                .compress = OFF,
+                                .verify = true,
+                                .target_fresh = true};
+    bool begun = start_later(&l);
+    /* what was not compared yet would be noticed in any case */
+    for (int i = 0; begun && !l.ended && !l.progress.committed && i < 3000; i++)
+        usleep(10000);
+    ok(begun && x->harm(to) == 0, "%s meanwhile", x->what);
+    vf_route_set_rate(p.route, 0, NULL);
+    pthread_join(l.thread, NULL);
+    show(l.e);
+    ok(l.status < 0 && vf_error_code(l.e) == x->code && strstr(vf_error_text(l.e), x->words) &&
+           strstr(vf_error_text(l.e), to),
+       "%s is no copy", x->what);
+    finish_slow(&l);
+    close_pair(&p);
+    unlink(from);
+    unlink(to);
+}
+
+static void test_link(void)
+{
+    struct pair p;
+    if (!ok(open_pair(&p), "two movers"))
+        return;
+    vf_autofree char *from = make_text("link.raw", 2 * MIB);
+    vf_autofree char *other = make_text("other.raw", 2 * MIB), *to = path_of("link-dst");
+    ok(symlink(other, to) == 0, "a link in place of the target");
+    struct vf_copy_opts o = {.verify = true};
+    struct vf_copy_result r;
+    vf_autoerror struct vf_error *e = NULL;
+    ok(copy(&p, from, "raw", to, "raw", &o, &r, &e) < 0 && vf_error_code(e) == VF_E_CONFLICT &&
+           strstr(vf_error_text(e), "is a link to another file"),
+       "is not followed");
+    show(e);
+    close_pair(&p);
+    unlink(from);
+    unlink(other);
+    unlink(to);
+}
+
+/* A stopped VM's image that something else writes to, without a lock: ONCE, or as long as it is
+ * read. */
+static void test_changing(bool once)
+{
+    const uint64_t size = 8 * MIB;
+    struct pair p;
+    if (!ok(open_pair(&p), "two movers"))
+        return;
+    vf_autofree char *from = make_text("changing.raw", size);
+    vf_autofree char *to = make_target("changing-dst.raw", "raw", size);
+    struct later l;
+    vf_autofd int fd = open(from, O_RDWR | O_CLOEXEC);
+    ok(start_slow(&l, &p, from, to, NULL) && vf_pwrite_full(fd, "changed", 7, 99) == 0,
+       "a source changes where it was read");
+    vf_route_set_rate(p.route, 0, NULL);
+    for (int i = 0; !once && !l.ended; i++) {
+        vf_pwrite_full(fd, i & 1 ? "CHANGED" : "changed", 7, 99);
+        usleep(1000);
+    }
+    pthread_join(l.thread, NULL);
+    show(l.e);
+    if (once)
+        ok(l.status == 0 && identical(from, "raw", to, "raw"), "what changed is copied, too");
+    else
+        ok(l.status < 0 && vf_error_code(l.e) == VF_E_CONFLICT &&
+               strstr(vf_error_text(l.e), "changes while it is read"),
+           "one that does not cease to change is not copied");
+    finish_slow(&l);
+    close_pair(&p);
+    unlink(from);
+    unlink(to);
+}
+
 /* ---- disks that fail ---- */
 
 /* A test in a process of its own, for what cannot be taken back: its lines are notes here, its
@@ -507,6 +620,11 @@ int main(void)
     test_altered("data", 0, "reads back differently");
     test_altered("a hole", 8 * MIB, "read back as something else");
     test_altered_once();
+    for (size_t i = 0; i < VF_COUNT(losses); i++)
+        test_loss(&losses[i]);
+    test_link();
+    test_changing(true);
+    test_changing(false);
     test_failing_server();
     return end_copies();
 }

@@ -426,6 +426,63 @@ static void test_ways(void)
     end_host(&g);
 }
 
+static bool some_ended(unsigned before)
+{
+    for (int64_t until = vf_clock_ms() + 20000; fake.ended == before && vf_clock_ms() < until;)
+        usleep(5000);
+    return fake.ended > before;
+}
+
+/* A way of which one request runs on. */
+static void test_read_on(void)
+{
+    struct rig g;
+    vf_autoerror struct vf_error *e = NULL;
+    vf_autofree char *buf = vf_xmalloc(MIB), *big = path_of("big");
+    new_host(&g, "ssh");
+    fake.reads_on = true;
+    ok(open_parts(&g, three_parts(false), &e) && reads_well(&g, 0, &e), "one request runs on");
+    show(e);
+    ok(fake.begun == 2 && fake.reads > 10, "for each of the parts (%u, for %llu reads)", fake.begun,
+       (unsigned long long)fake.reads);
+    ok(fake.bytes == 50 * MIB + 512, "nothing is read twice");
+    fake.fail_every = 3;
+    vf_parts_interrupt(g.parts, true);
+    vf_parts_interrupt(g.parts, false);
+    ok(reads_well(&g, 0, &e), "each third read fails, and all is read");
+    show(e);
+    fake.fail_every = 0;
+    vf_parts_interrupt(g.parts, true);
+    vf_parts_interrupt(g.parts, false);
+    ok(vf_parts_read(g.parts, buf, MIB, 0, &e) == 0 &&
+           vf_parts_read(g.parts, buf, MIB, MIB, &e) == 0 && some_ended(fake.ended),
+       "what nobody reads on from is ended after a while");
+    ok(vf_parts_read(g.parts, buf, MIB, 2 * MIB, &e) == 0 && reads_well(&g, 3 * MIB, &e),
+       "and goes on all the same");
+    show(e);
+    end_host(&g);
+
+    new_host(&g, "ssh");
+    fake.reads_on = true;
+    struct vf_recipe *r = recipe();
+    vf_autofd int fd = open(big, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    ok(ftruncate(fd, 130 * MIB) == 0, "a larger file");
+    add_part(r, "ds", "big", 0, 130 * MIB);
+    bool good = open_parts(&g, r, &e);
+    for (uint64_t at = 0; good && at < 130 * MIB; at += MIB)
+        good = vf_parts_read(g.parts, buf, MIB, at, &e) == 0;
+    ok(good && fake.begun == 3, "is read by stretches (%u)", fake.begun);
+    vf_parts_interrupt(g.parts, true);
+    vf_parts_interrupt(g.parts, false);
+    unsigned before = fake.ended;
+    good = vf_parts_read(g.parts, buf, MIB, 0, &e) == 0 &&
+           vf_parts_read(g.parts, buf, MIB, MIB, &e) == 0;
+    close_parts(&g);
+    ok(good && some_ended(before), "when the disk is closed, what runs on is ended");
+    unlink(big);
+    end_host(&g);
+}
+
 static void test_identity(void)
 {
     struct rig g;
@@ -477,6 +534,7 @@ int main(void)
     test_bad();
     test_cancel();
     test_ways();
+    test_read_on();
     test_identity();
     vf_autofree char *one = path_of("one"), *two = path_of("two");
     ok(unlink(one) == 0 && unlink(two) == 0 && unlink(conf) == 0 && rmdir(ds) == 0 &&

@@ -634,6 +634,46 @@ static void test_ova(void)
     sh("rm -f bad.ova web.mf web.cert piece");
 }
 
+/* What of FILES the VM of web.ovf says WHY, in order; caller frees. */
+static char *told_of(const struct vf_vm *vm, const char *why)
+{
+    vf_autobuf struct vf_buf b = {0};
+    for (size_t i = 0; vm && i < vm->n_left_out; i++)
+        if (strstr(vm->left_out[i].why, why))
+            vf_buf_printf(&b, "%s;", vm->left_out[i].what);
+    return vf_buf_take(&b);
+}
+
+/* A manifest that is not about all files, and about others; lines end as at Windows, and the OVF
+ * encodes what the manifest does not. */
+static void test_odd_manifest(void)
+{
+    vf_autoerror struct vf_error *e = NULL, *wrong = NULL;
+    ok(sh("sed 's/href=\"web disk2/href=\"web%%20disk2/' web.ovf >odd.ovf && "
+          "for f in 'web disk2.vmdk' web-disk1.vmdk; do "
+          "printf 'SHA256(%%s)= %%s\\r\\n' \"$f\" \"$(sha256sum \"$f\" | cut -c1-64)\"; done "
+          ">odd.mf && grep -q 'web%%20disk2' odd.ovf && sed -i '$d' odd.mf && "
+          "printf 'SHA1(gone.nvram)= %%040d\\r\\n' 1 >>odd.mf") == 0,
+       "a manifest of other files");
+    struct vf_provider *p = open_path("odd.ovf", &e);
+    vf_auto(vf_vm_free) struct vf_vm *vm = p ? p->ops->describe(p, 1, &e) : NULL;
+    vf_autofree char *gone = told_of(vm, "it is not there"),
+                     *bare = told_of(vm, "has no checksum of it");
+    is_str(gone, "gone.nvram;", "what is named and not there is told");
+    is_str(bare, "odd.ovf;web-disk1.vmdk;tools.iso;", "so is what it does not vouch for, and nothing else");
+    unsigned files = 0;
+    ok(p && p->ops->vouch(p, 1, NULL, NULL, &files, &e) == 0 && files == 1,
+       "the rest is compared: a disk whose name is encoded");
+    vf_provider_free(p);
+    ok(sh("printf 'SHA256(web disk2.vmdk)= %%064d\\n' 0 >odd.mf") == 0, "another sum");
+    p = open_path("odd.ovf", &e);
+    ok(p && p->ops->vouch(p, 1, NULL, NULL, &files, &wrong) < 0 &&
+           vf_error_code(wrong) == VF_E_CORRUPT,
+       "is noticed: %s", vf_error_text(wrong));
+    vf_provider_free(p);
+    sh("rm -f odd.ovf odd.mf");
+}
+
 /* Archives in other formats, with the members in any order. */
 static void test_tars(void)
 {
@@ -657,7 +697,7 @@ static void test_tars(void)
         {"head -c 700 web.ova >t.ova", "cut off"},
         {": >t.ova", "cut off"},
         {"head -c 10240 /dev/zero >t.ova", "no files"},
-        {"cp web.ova t.ova && printf X | dd of=t.ova conv=notrunc bs=1", "no header"},
+        {"cp web.ova t.ova && printf X | dd of=t.ova conv=notrunc bs=1", "no OVA"},
         {"tar -cf t.ova web-disk1.vmdk", "no .ovf"},
         {"truncate -s 1M hole && tar -Scf t.ova hole web.ovf && rm hole", "sparse members"},
         {"truncate -s 1M hole && tar -Scf t.ova --format=pax hole web.ovf && rm hole",
@@ -734,6 +774,82 @@ static void test_bad_ovf(void)
     sh("rm -f bad.ovf link.vmdk z.vmdk");
 }
 
+#define VMX(name, file)                                                                            \
+    ".encoding = \"UTF-8\"\nvirtualHW.version = \"13\"\ndisplayName = \"" name "\"\n"              \
+    "guestOS = \"debian10-64\"\nmemSize = \"1024\"\nscsi0.present = \"TRUE\"\n"                    \
+    "scsi0:0.present = \"TRUE\"\nscsi0:0.fileName = \"" file "\"\n"
+
+/* Archives and descriptors as people make and change them by hand. */
+static void test_by_hand(void)
+{
+    static const struct {
+        const char *how, *word;
+    } bad[] = {
+        {"gzip -c web.ova >t.ova", "compressed (gzip)"},
+        {"printf 'PK\\003\\004%600s' x >t.ova", "no OVA"},
+    };
+    for (size_t i = 0; i < VF_COUNT(bad); i++) {
+        vf_autoerror struct vf_error *e = NULL;
+        sh("%s", bad[i].how);
+        struct vf_provider *p = open_path("t.ova", &e);
+        if (!ok(!p && strstr(vf_error_text(e), bad[i].word), "an archive: %s", bad[i].word))
+            printf("# %s\n", vf_error_text(e));
+    }
+    static const struct {
+        const char *how, *what;
+    } good[] = {
+        {"mkdir -p f/web && cp web.ovf web-disk1.vmdk 'web disk2.vmdk' f/web && "
+         "tar -cf t.ova -C f web",
+         "an archive of a directory"},
+        {"tar -cPf t.ova --transform 's,^,/x/,' web.ovf web-disk1.vmdk 'web disk2.vmdk'",
+         "an archive with whole paths"},
+        {"(printf '\\377\\376'; sed s/UTF-8/UTF-16/ web.ovf | iconv -t UTF-16LE) >wide.ovf && "
+         "tar -cf t.ova wide.ovf web-disk1.vmdk 'web disk2.vmdk'",
+         "a descriptor in UTF-16"},
+    };
+    for (size_t i = 0; i < VF_COUNT(good); i++) {
+        vf_autoerror struct vf_error *e = NULL;
+        sh("%s", good[i].how);
+        struct vf_provider *p = open_path("t.ova", &e);
+        vf_auto(vf_vm_free) struct vf_vm *vm = p ? p->ops->describe(p, 1, &e) : NULL;
+        if (!ok(vm && vm->n_disks == 3, "%s is read", good[i].what))
+            printf("# %s\n", vf_error_text(e));
+        vf_provider_free(p);
+    }
+    static const struct {
+        const char *sed;
+        bool told;
+        const char *what;
+    } sizes[] = {
+        {"s/capacity=\"8\"/capacity=\"9\"/", true, "a disk smaller than its description"},
+        {"s/capacity=\"8\"/capacity=\"7\"/", true, "a larger one"},
+        {"s/capacity=\"8\" ovf:capacityAllocationUnits=\"byte . 2^20\"/capacity=\"1\" "
+         "ovf:capacityAllocationUnits=\"byte * 2^30\"/",
+         false, "one rounded up to whole units"},
+    };
+    for (size_t i = 0; i < VF_COUNT(sizes); i++) {
+        vf_autoerror struct vf_error *e = NULL;
+        sh("sed '%s' web.ovf >bad.ovf", sizes[i].sed);
+        struct vf_provider *p = open_path("bad.ovf", &e);
+        vf_auto(vf_vm_free) struct vf_vm *vm = p ? p->ops->describe(p, 1, &e) : NULL;
+        ok(vm && vm->n_disks == 3 && says(vm, "the right file") == sizes[i].told, "%s",
+           sizes[i].what);
+        vf_provider_free(p);
+    }
+    /* of a machine with Windows */
+    vf_autoerror struct vf_error *e = NULL;
+    sh("mkdir -p w && qemu-img create -q -f vmdk -o subformat=monolithicFlat w/d.vmdk 1M");
+    sh("mv w/d-flat.vmdk \"$(printf 'w/B\\303\\274cher-flat.vmdk')\"; "
+       "LC_ALL=C sed -i \"$(printf 's/d-flat/B\\374cher-flat/')\" w/d.vmdk");
+    write_file("w/vm.vmx", VMX("west", "D:\\VMs\\web\\d.vmdk"));
+    struct vf_provider *p = open_path("w/vm.vmx", &e);
+    vf_auto(vf_vm_free) struct vf_vm *vm = p ? p->ops->describe(p, 1, &e) : NULL;
+    if (!ok(vm && vm->n_disks == 1, "a path of Windows, and a descriptor in windows-1252"))
+        printf("# %s\n", vm && vm->n_left_out ? vm->left_out[0].why : vf_error_text(e));
+    vf_provider_free(p);
+    sh("rm -rf t.ova f w bad.ovf wide.ovf");
+}
+
 static void test_units(void)
 {
     ok(vf_ovf_units("byte * 2^30") == 1 << 30 && vf_ovf_units("byte*2^20") == 1 << 20 &&
@@ -746,11 +862,6 @@ static void test_units(void)
 }
 
 /* ---- VMX ---- */
-
-#define VMX(name, file)                                                                            \
-    ".encoding = \"UTF-8\"\nvirtualHW.version = \"13\"\ndisplayName = \"" name "\"\n"              \
-    "guestOS = \"debian10-64\"\nmemSize = \"1024\"\nscsi0.present = \"TRUE\"\n"                    \
-    "scsi0:0.present = \"TRUE\"\nscsi0:0.fileName = \"" file "\"\n"
 
 /* Every subformat, in a directory of directories. */
 static void test_vmx(void)
@@ -902,8 +1013,10 @@ int main(void)
     make_disks();
     test_ovf();
     test_ova();
+    test_odd_manifest();
     test_tars();
     test_bad_ovf();
+    test_by_hand();
     test_vmx();
     test_flat();
     test_paths();

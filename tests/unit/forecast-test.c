@@ -76,6 +76,21 @@ static void test_forecast(void)
     text(20000, "about 3.0 h to 10.5 h");
 }
 
+/* What is not known is said, and the time is the least. */
+static void test_least(void)
+{
+    struct vf_prepared p = {.forecast_seconds = 1000, .forecast_down_seconds = 60};
+    vf_autofree char *about = vf_prepared_forecast(&p, false);
+    is_str(about, "about 10 min to 35 min", "all is known");
+    p.forecast_lacks = "how fast it is read";
+    vf_autofree char *all = vf_prepared_forecast(&p, false), *down = vf_prepared_forecast(&p, true);
+    is_str(all, "at least 10 min", "something is not");
+    is_str(down, "at least 30 s", "nor is the outage");
+    p.forecast_down_seconds = 0;
+    vf_autofree char *none = vf_prepared_forecast(&p, true);
+    ok(!none, "no outage is none");
+}
+
 static void test_ports(void)
 {
     static const char *const good[] = {"22", "22,443", "65535", "common"};
@@ -200,6 +215,7 @@ int main(void)
 {
     setlocale(LC_ALL, "C.UTF-8");
     test_forecast();
+    test_least();
     test_ports();
     test_knock();
     test_report();

@@ -2,6 +2,7 @@
 /* Forms without a terminal: keys go in, fields come out; what they look like as rows of text. */
 #include "config.h"
 #include "ui/form.h"
+#include "ui/say.h"
 #include "base/str.h"
 #include "tests/unit/tap.h"
 
@@ -131,12 +132,21 @@ static void test_errors(void)
     ok(!f.fields[0].error, "or all is tried again");
 }
 
+static void test_wrapped(void)
+{
+    vf_autofree char *colon = vf_wrap("installer les pilotes : puis voir", 22);
+    is_str(colon, "installer les\n  pilotes : puis voir", "no line begins with a colon");
+    vf_autofree char *last = vf_wrap("les pilotes sont-ils la ?", 23);
+    is_str(last, "les pilotes sont-ils\n  la ?", "or with the end of a question");
+}
+
 int main(void)
 {
     if (!setlocale(LC_ALL, "C.UTF-8")) {
         skip("forms", "no locale C.UTF-8");
         return done_testing();
     }
+    test_wrapped();
     make();
     test_ways();
     f.focus = 1;

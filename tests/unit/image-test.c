@@ -181,6 +181,10 @@ static void test_damaged(void)
     unsigned char corrupt = 2;
     vf_pwrite_full(again, &corrupt, 1, 79); /* incompatible features, last byte */
     refused("d", "qcow2", VF_E_CORRUPT, "marked as corrupt", "an image that says it is corrupt");
+    unsigned char cipher[] = {2, 0};
+    vf_pwrite_full(again, &cipher[1], 1, 79);
+    vf_pwrite_full(again, &cipher[0], 1, 35); /* crypt_method: LUKS */
+    refused("d", "qcow2", VF_E_UNSUPPORTED, "is encrypted", "an encrypted image");
     sh("rm d");
 }
 

@@ -230,6 +230,18 @@ static void test_die(void)
     ok(!failed && vf_proc_wait(&p, NULL, NULL) == 128 + SIGKILL, "killed with its thread");
 }
 
+/* A process that is stopped hears no TERM. */
+static void test_end(void)
+{
+    struct vf_proc p;
+    siginfo_t info = {0};
+    ok(vf_proc_start(SH("kill -STOP $$"), 0, -1, &p, NULL) == 0 &&
+           waitid(P_PID, (id_t)p.pid, &info, WSTOPPED | WNOWAIT) == 0,
+       "a child that is stopped");
+    vf_proc_end(&p);
+    ok(kill(p.pid, 0) < 0 && errno == ESRCH, "ends all the same");
+}
+
 int main(void)
 {
     int before = count_fds();
@@ -240,6 +252,7 @@ int main(void)
     test_signals();
     test_cancel();
     test_die();
+    test_end();
     ok(count_fds() == before, "no descriptors are left open here");
     return done_testing();
 }

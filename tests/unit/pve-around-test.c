@@ -52,6 +52,8 @@ static void test_surroundings(void)
     ok(p->ops->surroundings(p, vm, &err) == 0, "surroundings: %s", err ? err->text : "read");
     is_str(vm->pool, "prod/web", "the pool");
     is_str(vm->ha, "started", "the state of high availability");
+    vf_autofree char *ha = NULL;
+    ok(p->ops->ha(p, "a1", 100, &ha, &err) == 0 && vf_streq(ha, "started"), "asked alone, too");
     ok(!vm->firewall && why_left(vm, "firewall of the VM"),
        "a firewall that may not be read is told");
     ok(why_left(vm, "snapshot before") && !why_left(vm, "snapshot current"), "snapshots are named");
@@ -67,6 +69,54 @@ static void test_surroundings(void)
     is_error(&err, VF_E_UNSUPPORTED, "on a1 `vzdump 103 --mode stop", "is told how it goes");
     vf_provider_free(p);
     drop(&f);
+}
+
+/* A guest that was made a moment ago is "unknown" in the list; so is one whose node is silent. */
+static void test_twins(void)
+{
+#define TWIN "{\"data\":{\"net0\":\"virtio=02:AA:BB:CC:DD:01,bridge=vmbr0\"}}"
+    static const struct route routes[] = {
+        LOGIN,
+        GET("/version", "{\"release\":\"9.0\",\"version\":\"9.0.3\"}"),
+        GET("/cluster/resources?type=vm",
+            "[{\"type\":\"qemu\",\"vmid\":1,\"node\":\"a1\",\"status\":\"running\"},"
+            "{\"type\":\"qemu\",\"vmid\":2,\"node\":\"a1\",\"status\":\"stopped\"},"
+            "{\"type\":\"qemu\",\"vmid\":3,\"node\":\"a1\",\"status\":\"unknown\"},"
+            "{\"type\":\"lxc\",\"vmid\":4,\"node\":\"a1\",\"status\":\"unknown\"},"
+            "{\"type\":\"qemu\",\"vmid\":5,\"node\":\"a1\",\"status\":\"unknown\"},"
+            "{\"type\":\"qemu\",\"vmid\":6,\"node\":\"a1\"}]"),
+        {"GET", "/nodes/a1/qemu/1/config", NULL, TWIN, NULL, 0, 0, false},
+        {"GET", "/nodes/a1/qemu/2/config", NULL, TWIN, NULL, 0, 0, false},
+        {"GET", "/nodes/a1/qemu/3/config", NULL, TWIN, NULL, 0, 0, false},
+        {"GET", "/nodes/a1/lxc/4/config", NULL, TWIN, NULL, 0, 0, false},
+        {"GET", "/nodes/a1/qemu/5/config", NULL, TWIN, NULL, 0, 0, false},
+        {"GET", "/nodes/a1/qemu/6/config", NULL, TWIN, NULL, 0, 0, false},
+        GET("/nodes/a1/qemu/3/status/current", "{\"status\":\"running\"}"),
+        GET("/nodes/a1/lxc/4/status/current", "{\"status\":\"stopped\"}"),
+        {"GET", "/nodes/a1/qemu/5/status/current", "403 Permission check failed", NULL, NULL, 0, 0,
+         false},
+    };
+    static const struct {
+        bool running, unknown;
+    } want[] = {{true, false},  {false, false}, {true, false},
+                {false, false}, {true, true},   {true, true}};
+    struct fixture f;
+    struct vf_error *err = NULL;
+    SERVE(&f, routes);
+    struct vf_provider *p = log_in(&f);
+    vf_auto(vf_vm_free) struct vf_vm *vm = vf_vm_new();
+    vf_vm_add_nic(vm)->mac = vf_strdup("02:AA:BB:CC:DD:01");
+    struct vf_twins t = {0};
+    ok(p->ops->twins(p, vm, 0, &t, &err) == 0 && t.n == 6, "six guests with one MAC address");
+    for (size_t i = 0; i < VF_COUNT(want) && i < t.n; i++)
+        ok(t.v[i].running == want[i].running && t.v[i].unknown == want[i].unknown, "guest %u %s%s",
+           t.v[i].id, want[i].running ? "runs" : "is stopped",
+           want[i].unknown ? ", for all that is known" : "");
+    ok(count(&f.cluster, "/1/status/current") == 0, "only of those that the list does not tell");
+    vf_twins_free(&t);
+    vf_provider_free(p);
+    drop(&f);
+#undef TWIN
 }
 
 static void test_firewall(void)
@@ -329,6 +379,7 @@ int main(void)
 {
     signal(SIGPIPE, SIG_IGN);
     test_surroundings();
+    test_twins();
     test_firewall();
     pools_of("7.4-16", false);
     pools_of("8.4.1", true);

@@ -381,6 +381,28 @@ static void test_task_bad(void)
     drop(&f);
 }
 
+static void test_task_unheard(void)
+{
+    static const struct route routes[] = {
+        LOGIN,
+        API_VERSION,
+        START,
+        {"GET", UPID_URL "/status", NULL, NULL, NULL, 0, 0, true},
+    };
+    struct fixture f;
+    struct vf_error *err = NULL;
+    SERVE(&f, routes);
+    struct vf_provider *p = log_in(&f);
+    vf_pve_of(p)->tries = 1;
+    vf_pve_of(p)->outage_ms = 150;
+    ok(p->ops->power(p, "a1", 101, VF_POWER_START, 0, &err) < 0,
+       "a cluster that is gone while its task runs");
+    is_error(&err, VF_E_NET, "watching task", "is waited for only as long as an outage may take");
+    ok(count(&f.cluster, "POST /nodes") == 1, "and the task is begun once");
+    vf_provider_free(p);
+    drop(&f);
+}
+
 static void *fire_soon(void *cancel)
 {
     usleep(200 * 1000);
@@ -475,6 +497,7 @@ int main(void)
     test_error_texts();
     test_task_good();
     test_task_bad();
+    test_task_unheard();
     test_task_endless();
     test_shutdown();
     test_states();

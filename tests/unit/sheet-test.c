@@ -989,6 +989,15 @@ static void test_explained(void)
     ok(shows("What was found") && shows("net1") && shows("net2") && shows("What to do"),
        "all that was found about a row");
     press("\b");
+    at("Start");
+    press("e");
+    ok(shows("What was found") && shows("net1") && shows("another processor type"),
+       "and all that was found, of what counts it");
+    press("\b");
+    at("Verify");
+    press("e");
+    ok(shows("nothing speaks against it"), "a row of which there is nothing to say");
+    press("\b");
     enter("Warning");
     ok(shows("What was found") && shows("another processor type"), "what belongs to no row");
     press("\b");

@@ -147,6 +147,31 @@ static void test_vm(void)
        "what stays behind is listed");
 }
 
+static void test_names(void)
+{
+    static const struct {
+        const char *called, *name;
+    } names[] = {
+        {"web 01_prod.", "web-01-prod"},
+        {"B\u00fccher Gr\u00f6\u00dfe", "Buecher-Groesse"},
+        {"\u00c9t\u00e9 \u00e0 No\u00ebl", "Ete-a-Noel"},
+        {"\u0141\u00f3d\u017a", "Lodz"},
+        {"Web/DB\\old", "Web-DB-old"},
+        {"100% \"q\" 's'", "100-q-s"},
+        {"\u540d\u524d", "vm"},
+        {"\u540d\u524d 12", "12"},
+        {"---", "vm"},
+        {"a--MIGRATED", "a--MIGRATED"},
+        {"\xff\xc3", "vm"},
+    };
+    for (size_t i = 0; i < VF_COUNT(names); i++) {
+        vf_autofree char *name = vf_esxi_name(names[i].called);
+        is_str(name, names[i].name, "a name for DNS");
+    }
+    vf_autofree char *longest = vf_asprintf("%0200d", 0), *cut = vf_esxi_name(longest);
+    ok(strlen(cut) == 63, "no longer than a label");
+}
+
 /* LINES behind a small VM: WHAT of it stops the import; NULL: nothing does. */
 static void stops(const char *lines, const char *what)
 {
@@ -212,34 +237,42 @@ static void test_systems(void)
     static const struct {
         const char *id, *details, *ostype;
         enum vf_guest_age age;
+        unsigned hardware;
     } cases[] = {
-        {"debian10-64", NULL, "l26", VF_GUEST_MODERN},
-        {"debian10_64Guest", NULL, "l26", VF_GUEST_MODERN},
-        {"debian7", NULL, "l26", VF_GUEST_OLD},
-        {"debian8-64", NULL, "l26", VF_GUEST_UNSURE},
-        {"ubuntu-64", NULL, "l26", VF_GUEST_MODERN},
-        {"ubuntu-64", "distroName='Ubuntu' distroVersion='12.04'", "l26", VF_GUEST_OLD},
-        {"debian10-64", "distroName='Debian GNU/Linux' distroVersion='7.11'", "l26", VF_GUEST_OLD},
-        {"debian6", "distroName='Debian GNU/Linux' distroVersion='12'", "l26", VF_GUEST_MODERN},
-        {"rhel5-64", NULL, "l26", VF_GUEST_OLD},
-        {"centos7-64", NULL, "l26", VF_GUEST_MODERN},
-        {"other24xLinux", NULL, "l24", VF_GUEST_OLD},
-        {"windows9Server-64", NULL, "win10", VF_GUEST_WINDOWS},
-        {"windows2019srvNext-64", NULL, "win11", VF_GUEST_WINDOWS},
-        {"windows2019srv-64", NULL, "win10", VF_GUEST_WINDOWS},
-        {"windows7Server-64", NULL, "w2k8", VF_GUEST_WINDOWS},
-        {"windows7-64", NULL, "win7", VF_GUEST_WINDOWS},
-        {"winNetStandard", NULL, "w2k3", VF_GUEST_WINDOWS},
-        {"winXPPro", NULL, "wxp", VF_GUEST_WINDOWS},
-        {"win98", NULL, "other", VF_GUEST_OLD},
-        {"solaris10-64", NULL, "solaris", VF_GUEST_OLD},
-        {"something-new", NULL, "l26", VF_GUEST_MODERN},
-        {"other", NULL, "other", VF_GUEST_UNSURE},
-        {"otherlinux-64", NULL, "l26", VF_GUEST_MODERN},
-        {NULL, NULL, "l26", VF_GUEST_MODERN},
+        {"ubuntu", NULL, "l26", VF_GUEST_UNSURE, 7},
+        {"ubuntu64Guest", NULL, "l26", VF_GUEST_UNSURE, 9},
+        {"ubuntu-64", NULL, "l26", VF_GUEST_MODERN, 13},
+        {"ubuntu", "distroName='Ubuntu' distroVersion='14.04'", "l26", VF_GUEST_MODERN, 7},
+        {"debian9-64", NULL, "l26", VF_GUEST_MODERN, 7},
+        {NULL, NULL, "l26", VF_GUEST_UNSURE, 4},
+        {"debian10-64", NULL, "l26", VF_GUEST_MODERN, 0},
+        {"debian10_64Guest", NULL, "l26", VF_GUEST_MODERN, 0},
+        {"debian7", NULL, "l26", VF_GUEST_OLD, 0},
+        {"debian8-64", NULL, "l26", VF_GUEST_UNSURE, 0},
+        {"ubuntu-64", NULL, "l26", VF_GUEST_MODERN, 0},
+        {"ubuntu-64", "distroName='Ubuntu' distroVersion='12.04'", "l26", VF_GUEST_OLD, 0},
+        {"debian10-64", "distroName='Debian GNU/Linux' distroVersion='7.11'", "l26", VF_GUEST_OLD,
+         0},
+        {"debian6", "distroName='Debian GNU/Linux' distroVersion='12'", "l26", VF_GUEST_MODERN, 0},
+        {"rhel5-64", NULL, "l26", VF_GUEST_OLD, 0},
+        {"centos7-64", NULL, "l26", VF_GUEST_MODERN, 0},
+        {"other24xLinux", NULL, "l24", VF_GUEST_OLD, 0},
+        {"windows9Server-64", NULL, "win10", VF_GUEST_WINDOWS, 0},
+        {"windows2019srvNext-64", NULL, "win11", VF_GUEST_WINDOWS, 0},
+        {"windows2019srv-64", NULL, "win10", VF_GUEST_WINDOWS, 0},
+        {"windows7Server-64", NULL, "w2k8", VF_GUEST_WINDOWS, 0},
+        {"windows7-64", NULL, "win7", VF_GUEST_WINDOWS, 0},
+        {"winNetStandard", NULL, "w2k3", VF_GUEST_WINDOWS, 0},
+        {"winXPPro", NULL, "wxp", VF_GUEST_WINDOWS, 0},
+        {"win98", NULL, "other", VF_GUEST_OLD, 0},
+        {"solaris10-64", NULL, "solaris", VF_GUEST_OLD, 0},
+        {"something-new", NULL, "l26", VF_GUEST_MODERN, 0},
+        {"other", NULL, "other", VF_GUEST_UNSURE, 0},
+        {"otherlinux-64", NULL, "l26", VF_GUEST_MODERN, 0},
+        {NULL, NULL, "l26", VF_GUEST_MODERN, 0},
     };
     for (size_t i = 0; i < VF_COUNT(cases); i++) {
-        struct vf_guest_os os = vf_guest_os(cases[i].id, cases[i].details);
+        struct vf_guest_os os = vf_guest_os(cases[i].id, cases[i].details, cases[i].hardware);
         ok(vf_streq(os.ostype, cases[i].ostype) && os.age == cases[i].age, "%s %s: %s, %d",
            cases[i].id ? cases[i].id : "-", cases[i].details ? cases[i].details : "", os.ostype,
            os.age);
@@ -251,6 +284,7 @@ int main(void)
     test_grammar();
     test_encodings();
     test_vm();
+    test_names();
     test_refused();
     test_networks();
     test_systems();

@@ -5,10 +5,12 @@
 #include "mover/link.h"
 #include "mover/parts.h"
 #include "mover/wire.h"
+#include "mover/xxh.h"
 #include "base/str.h"
 #include "tests/unit/tap.h"
 
 #include <sys/socket.h>
+#include <xxhash.h>
 
 static void add_frame(struct vf_buf *b, uint8_t type, uint32_t id, const void *data, size_t n)
 {
@@ -249,6 +251,48 @@ static void test_hash(void)
     ok(memcmp(&whole, &b, sizeof b) == 0, "is that of its chunks' hashes");
 }
 
+/* Whatever instructions this machine has: around every length at which XXH3 does it differently. */
+static void test_widths(void)
+{
+    vf_autofree unsigned char *data = vf_disk_buffer();
+    for (size_t i = 0; i < VF_DISK_CHUNK; i++)
+        data[i] = (unsigned char)(i * i >> 7 ^ i);
+    size_t differ = 0;
+    for (size_t n = 0; n <= VF_DISK_CHUNK; n += n < 2100 ? 1 : 12345) {
+        const unsigned char *at = data + (n + 64 <= VF_DISK_CHUNK ? n % 64 : 0);
+        struct vf_xxh128 got = vf_xxh128(at, n);
+        XXH128_hash_t want = XXH3_128bits(at, n);
+        differ += got.low != want.low64 || got.high != want.high64 ||
+                  vf_xxh64(at, n) != XXH3_64bits(at, n);
+    }
+    ok(differ == 0, "hashes are those of the library, with AVX2 %s",
+       vf_xxh_has_avx2() ? "here" : "not here");
+}
+
+static void test_places(void)
+{
+    enum { N = 5 * VF_WIRE_PART + 100 };
+    static unsigned char was[N], is[N], moved[N];
+    for (size_t i = 0; i < N; i++)
+        was[i] = is[i] = (unsigned char)(i * 31 >> 3);
+    is[0]++;
+    is[3 * VF_WIRE_PART]++;
+    is[N - 1]++;
+    unsigned char sums[6 * VF_WIRE_SUM], map[VF_WIRE_MAP];
+    vf_parts_sums(was, N, sums);
+    ok(vf_parts_differing(is, N, sums, map) == 2 * VF_WIRE_PART + 100,
+       "the first, fourth and short last part differ");
+    memcpy(moved, is, N);
+    vf_parts_gather(moved, N, map);
+    vf_parts_spread(was, N, map, moved);
+    ok(memcmp(was, is, N) == 0, "they make one chunk of the other");
+    vf_parts_place(moved, N, map);
+    bool good = true;
+    for (size_t at = 0, end = 0; vf_parts_next(N, map, &at, &end);)
+        good = good && memcmp(moved + at, is + at, end - at) == 0;
+    ok(good, "and find their places by themselves");
+}
+
 /* A peer's words end in logs, journals and on screens. */
 static void test_long_error(void)
 {
@@ -272,6 +316,8 @@ int main(void)
     test_broken();
     test_link();
     test_hash();
+    test_widths();
+    test_places();
     test_long_error();
     return done_testing();
 }

@@ -109,7 +109,8 @@ static char *time_of(struct table *t, const struct vf_prepared *p, bool copy)
     const struct vf_rates *rates = copy && t->conf ? rates_of(t, p) : NULL;
     if (rates)
         vf_forecast_of(p->plan, p->source, rates, &seconds, &down);
-    return seconds > 0 ? vf_format_duration(seconds) : NULL;
+    vf_autofree char *text = seconds > 0 ? vf_format_duration(seconds) : NULL;
+    return text && rates->least ? vf_asprintf("> %s", text) : VF_STEAL(text);
 }
 
 static void on_vm(void *opaque, const struct vf_checked *c)

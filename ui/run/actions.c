@@ -336,7 +336,7 @@ static const struct binding {
      can_resume, do_resume},
     {'b', VF_KEY_NONE, "b", N_("roll back"), N_("Put everything back as it was."), can_go_back,
      do_roll_back},
-    {VF_KEY_ESC, VF_KEY_NONE, "Esc", N_("list"), N_("Back to the list of all jobs."), is_member,
+    {VF_KEY_ESC, VF_KEY_NONE, N_("Esc"), N_("list"), N_("Back to the list of all jobs."), is_member,
      do_back},
     {'d', VF_KEY_SUSPEND, "d", N_("leave it running"),
      N_("Close this screen; the job goes on. Come back with vmferry attach."), runs, do_detach},
@@ -363,7 +363,7 @@ static void do_help(struct run *r)
     vf_autobuf struct vf_buf b = {0};
     for (size_t i = 0; i < VF_COUNT(bindings); i++)
         if (bindings[i].when(r))
-            vf_buf_printf(&b, "  %-3s  %s\n", bindings[i].name, _(bindings[i].help));
+            vf_run_add_help(&b, bindings[i].name, _("Esc"), bindings[i].help);
     vf_buf_puts(&b, _("\nArrows and Page Up/Down scroll; Esc goes back; ^L draws the screen anew.\n"
                       "Losing the terminal, or this program, does not end the job.\n"));
     show_text(r, FRONT_HELP, _("Keys"), vf_buf_take(&b));
@@ -375,7 +375,7 @@ size_t vf_run_keys(const struct run *r, struct vf_help_key *keys, size_t max)
     for (size_t i = 0; i < VF_COUNT(bindings) && n < max; i++)
         if (bindings[i].when(r))
             keys[n++] =
-                (struct vf_help_key){bindings[i].key, bindings[i].name, _(bindings[i].label)};
+                (struct vf_help_key){bindings[i].key, _(bindings[i].name), _(bindings[i].label)};
     return n;
 }
 

@@ -286,6 +286,12 @@ static void draw_notes(const struct vf_run_view *v, struct vf_canvas *c, int row
     }
 }
 
+void vf_run_add_help(struct vf_buf *b, const char *name, const char *widest, const char *help)
+{
+    int short_of = vf_text_columns(widest) - vf_text_columns(_(name));
+    vf_buf_printf(b, "  %s%*s  %s\n", _(name), short_of > 0 ? short_of : 0, "", _(help));
+}
+
 bool vf_run_too_small(struct vf_canvas *c)
 {
     if (c->rows >= VF_RUN_MIN_ROWS && c->cols >= VF_RUN_MIN_COLS)

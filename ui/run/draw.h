@@ -3,6 +3,7 @@
 #ifndef VF_UI_RUN_DRAW_H
 #define VF_UI_RUN_DRAW_H
 
+#include "base/buf.h"
 #include "ui/dialog.h"
 #include "ui/run/watch.h"
 
@@ -23,6 +24,8 @@ struct vf_run_view {
 
 /* Says so on C, and that all goes on, when that is too small for these screens. */
 bool vf_run_too_small(struct vf_canvas *c);
+/* Adds what HELP says of the key NAME to B, the names as wide as WIDEST, which is translated. */
+void vf_run_add_help(struct vf_buf *b, const char *name, const char *widest, const char *help);
 void vf_run_draw(const struct vf_run_view *v, struct vf_canvas *c);
 
 #endif

@@ -278,7 +278,7 @@ static const struct binding {
 } bindings[] = {
     {'a', VF_KEY_NONE, "a", N_("answer"), N_("The question of the first job that has one."), asks,
      do_answer},
-    {VF_KEY_ENTER, VF_KEY_NONE, "Enter", N_("open"),
+    {VF_KEY_ENTER, VF_KEY_NONE, N_("Enter"), N_("open"),
      N_("The job's own screen, with its keys; Esc comes back."), always, do_open},
     {'d', VF_KEY_SUSPEND, "d", N_("leave them running"),
      N_("Close this screen; all goes on. Come back with vmferry attach."), goes_on, do_leave},
@@ -293,7 +293,7 @@ static void do_help(struct vf_overview *o)
 {
     vf_autobuf struct vf_buf b = {0};
     for (size_t i = 0; i < VF_COUNT(bindings); i++)
-        vf_buf_printf(&b, "  %-5s  %s\n", bindings[i].name, _(bindings[i].help));
+        vf_run_add_help(&b, bindings[i].name, _("Enter"), bindings[i].help);
     vf_buf_puts(&b, _("\nArrows and Page Up/Down move, / filters; ^L draws the screen anew.\n"
                       "Losing the terminal, or this program, ends none of the jobs.\n"));
     free(o->help);
@@ -499,7 +499,7 @@ void vf_overview_show(struct vf_overview *o, struct vf_canvas *c)
     vf_list_draw(&o->list, c, FIRST_ROW, c->rows - 1 - FIRST_ROW);
     if (o->helping) {
         vf_reader_draw(&o->reader, c);
-        keys[n++] = (struct vf_help_key){VF_KEY_ESC, "Esc", _("back")};
+        keys[n++] = (struct vf_help_key){VF_KEY_ESC, _("Esc"), _("back")};
     }
     const struct vf_dialog *d = vf_question_dialog(&o->question);
     if (d)
@@ -507,7 +507,7 @@ void vf_overview_show(struct vf_overview *o, struct vf_canvas *c)
     for (size_t i = 0; i < VF_COUNT(bindings) && !o->helping; i++)
         if (bindings[i].when(o))
             keys[n++] =
-                (struct vf_help_key){bindings[i].key, bindings[i].name, _(bindings[i].label)};
+                (struct vf_help_key){bindings[i].key, _(bindings[i].name), _(bindings[i].label)};
     vf_help_draw(c, keys, n);
     if (d)
         vf_help_text(c, vf_question_help(&o->question));

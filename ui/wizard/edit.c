@@ -208,6 +208,7 @@ static void add_measured(struct vf_sheet *s)
     bool known = s->measured && vf_streq(now, s->measured);
     p->forecast_seconds = known ? s->forecast : -1;
     p->forecast_down_seconds = known ? s->forecast_down : -1;
+    p->forecast_lacks = known ? s->forecast_lacks : NULL;
     for (size_t i = 0; known && i < s->hosts.n; i++)
         add_finding(&p->findings, &s->hosts.v[i]);
 }
@@ -237,6 +238,7 @@ void vf_sheet_measured(struct vf_sheet *s, const struct vf_survey_answer *a)
                 add_finding(&s->hosts, &f->v[i]);
     s->forecast = a->prepared.forecast_seconds;
     s->forecast_down = a->prepared.forecast_down_seconds;
+    s->forecast_lacks = a->prepared.forecast_lacks;
     add_measured(s);
 }
 

@@ -19,6 +19,7 @@ struct vf_sheet {
     char *measured; /* what HOSTS and the forecast are of; NULL: nothing was measured */
     struct vf_findings hosts;
     double forecast, forecast_down; /* seconds; < 0: not known */
+    const char *forecast_lacks;     /* as in struct vf_prepared */
     size_t disk, nic;               /* whose page is shown: index in PLAN */
 };
 void vf_sheet_clear(struct vf_sheet *s);

@@ -19,7 +19,7 @@ static uint64_t bytes_down(const struct vf_sheet *s)
 
 static char *outage(const struct vf_sheet *s)
 {
-    vf_autofree char *down = vf_forecast_text(s->seen->prepared.forecast_down_seconds);
+    vf_autofree char *down = vf_prepared_forecast(&s->seen->prepared, true);
     if (vf_sheet_source(s)->state == VF_VM_STOPPED)
         return vf_strdup(_("already stopped"));
     if (s->plan->method == VF_METHOD_REMOTE_MIGRATE)
@@ -34,9 +34,7 @@ char *vf_sheet_expected(const struct vf_sheet *s, bool measuring)
 {
     const struct vf_prepared *p = &s->seen->prepared;
     vf_autofree char *down = outage(s), *size = vf_format_bytes(p->bytes);
-    vf_autofree char *time = vf_forecast_text(p->forecast_seconds);
-    if (vf_sheet_imports(s) && !time && !measuring) /* that shows when they are read */
-        return vf_asprintf("%s; %s", size, down);
+    vf_autofree char *time = vf_prepared_forecast(p, false);
     return vf_asprintf("%s: %s; %s", size,
                        time        ? time
                        : measuring ? _("being measured")

@@ -8,6 +8,7 @@
 #include "ui/plain.h"
 #include "ui/say.h"
 #include "ui/wizard/pages.h"
+#include "base/buf.h"
 #include "base/i18n.h"
 #include "base/str.h"
 
@@ -142,14 +143,30 @@ static enum vf_wizard_end take_line(struct plain *p, const char *line)
         filter(p, line + 1);
         return VF_WIZARD_GOES_ON;
     }
+    if (strchr(line, ' ') && find_row(p, line)) /* a name with blanks */
+        return press(p, (const int[]){VF_KEY_ENTER}, 1);
     vf_autostrv char **words = vf_strv_split(line, " ");
     return words[0] ? take_words(p, words) : VF_WIZARD_GOES_ON;
+}
+
+/* Of "Enter next  Esc back  d details" what can be typed here: the keys that are one character. */
+static char *typed_keys(const struct vf_wizard *w)
+{
+    vf_autofree char *all = vf_wizard_keys(w);
+    vf_autobuf struct vf_buf b = {0};
+    for (const char *p = all, *end; *p; p = end + strspn(end, " ")) {
+        end = strstr(p, "  ");
+        end = end ? end : p + strlen(p);
+        if (strcspn(p, " ") == 1)
+            vf_buf_printf(&b, "%s%.*s", b.len ? "  " : "", (int)(end - p), p);
+    }
+    return vf_buf_take(&b);
 }
 
 static enum vf_wizard_end ask_row(struct plain *p)
 {
     say_page(p);
-    vf_autofree char *keys = vf_wizard_keys(p->wizard);
+    vf_autofree char *keys = typed_keys(p->wizard);
     vf_autofree char *prompt =
         vf_asprintf(_("Number or name; empty: the row with >; <: back; keys: %s"), keys);
     vf_autofree char *line = ask_line(prompt);
@@ -198,7 +215,9 @@ static bool ask_field(struct plain *p, struct vf_field *f)
 static enum vf_wizard_end ask_form(struct plain *p)
 {
     struct vf_form *f = &p->wizard->form;
-    vf_say(stdout, "\n%s\n", _(vf_pages[p->wizard->page].title));
+    vf_autofree char *named =
+        vf_pages[p->wizard->page].name ? vf_pages[p->wizard->page].name(p->wizard) : NULL;
+    vf_say(stdout, "\n%s\n", named ? named : vf_say_label(vf_pages[p->wizard->page].title));
     if (p->wizard->error)
         vf_plain_error(p->wizard->error);
     fflush(stdout);

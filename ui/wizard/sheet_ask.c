@@ -88,33 +88,50 @@ static void explain_data(struct vf_buf *b, const struct vf_sheet *s)
         node);
 }
 
-void vf_sheet_explain(struct vf_wizard *w, size_t tag)
+/* What was found about row TAG of S, or (ALL) anything, the worst first. */
+static void add_findings(struct vf_buf *b, const struct vf_sheet *s, size_t tag, bool all)
 {
-    vf_autobuf struct vf_buf b = {0};
-    bool vm = VF_ROW_KIND(tag) == ROW_VM;
-    const struct vf_sheet *s = vm ? &w->vms[VF_ROW_INDEX(tag)].sheet : w->sheet;
     const struct vf_findings *f = s->seen ? &s->seen->prepared.findings : NULL;
     for (int severity = VF_STOP; severity >= VF_INFO; severity--)
         for (size_t i = 0; f && i < f->n; i++)
-            if ((int)f->v[i].severity == severity && (vm || vf_finding_row(s, i) == tag))
-                add_finding(&b, &f->v[i]);
+            if ((int)f->v[i].severity == severity && (all || vf_finding_row(s, i) == tag))
+                add_finding(b, &f->v[i]);
+}
+
+static void explain_expected(struct vf_buf *b, const struct vf_sheet *s)
+{
+    vf_autofree char *text = vf_sheet_expected(s, false);
+    vf_buf_printf(
+        b, "%s\n\n%s\n", text,
+        vf_sheet_imports(s)
+            ? _("Down is the time from the shutdown until the VM starts at the target. Disks "
+                "of other hypervisors are read while the VM is down; how long that takes "
+                "shows then.")
+            : _("Down is the time from the shutdown until the VM starts at the target. Raw "
+                "disks of a running VM are copied before the shutdown, and only what has "
+                "changed since is sent while it is down; disks of other formats are "
+                "copied while it is down."));
+}
+
+void vf_sheet_explain(struct vf_wizard *w, size_t tag)
+{
+    vf_autobuf struct vf_buf b = {0};
+    bool several = w->page == PAGE_SEVERAL, start = VF_ROW_KIND(tag) == ROW_START;
+    if (several && start) /* which counts those of all VMs */
+        for (size_t i = 0; i < w->n_vms; i++)
+            add_findings(&b, &w->vms[i].sheet, tag, true);
+    else if (VF_ROW_KIND(tag) == ROW_VM)
+        add_findings(&b, &w->vms[VF_ROW_INDEX(tag)].sheet, tag, true);
+    else
+        add_findings(&b, w->sheet, tag, start);
     if (VF_ROW_KIND(tag) == ROW_DATA)
-        explain_data(&b, s);
-    if (VF_ROW_KIND(tag) == ROW_EXPECTED) {
-        vf_autofree char *text = vf_sheet_expected(s, false);
-        vf_buf_printf(
-            &b, "%s\n\n%s\n", text,
-            vf_sheet_imports(s)
-                ? _("Down is the time from the shutdown until the VM starts at the target. Disks "
-                    "of other hypervisors are read while the VM is down; how long that takes "
-                    "shows then.")
-                : _("Down is the time from the shutdown until the VM starts at the target. Raw "
-                    "disks of a running VM are copied before the shutdown, and only what has "
-                    "changed since is sent while it is down; disks of other formats are "
-                    "copied while it is down."));
-    }
+        explain_data(&b, w->sheet);
+    if (VF_ROW_KIND(tag) == ROW_EXPECTED)
+        explain_expected(&b, w->sheet);
+    if (!b.len && several && !start && VF_ROW_KIND(tag) != ROW_VM)
+        return; /* it is about rows of several plans */
     if (!b.len)
-        return;
+        vf_buf_printf(&b, "%s\n", _("nothing speaks against it"));
     vf_wizard_read(w, _("What was found"), vf_buf_take(&b));
 }
 

@@ -108,7 +108,8 @@ const char *vf_vm_system(const struct seen_vm *v)
 static void add_place(struct vf_buf *b, const struct seen_vm *v, bool imports)
 {
     const char *system = vf_vm_system(v), *node = v->vm->node ? v->vm->node : "";
-    add(b, _("name"), "%s", v->vm->name ? v->vm->name : "");
+    const char *called = v->vm->called ? v->vm->called : v->vm->name;
+    add(b, _("name"), "%s", called ? called : "");
     if (!imports)
         add(b, _("VMID"), "%u", v->vm->id);
     if (!imports || *node)

@@ -200,7 +200,8 @@ static void add_row(struct vf_wizard *w, struct vf_list *l, const struct seen_vm
     struct vf_list_row *r = vf_list_add(l, vm->id);
     vf_autofree char *size =
         v->seen.vm && vf_vm_disks(v->seen.vm) ? vf_format_bytes(vf_vm_disks(v->seen.vm)) : NULL;
-    r->cells[0] = vf_escape(vm->name ? vm->name : "");
+    const char *called = vm->called ? vm->called : vm->name;
+    r->cells[0] = vf_escape(called ? called : "");
     r->why_not = cannot_move(v);
     vf_autofree char *disks = size ? vf_asprintf("%zu", v->seen.vm->n_disks) : NULL;
     if (w->imports) { /* what Proxmox knows nothing of: which system it is */
@@ -353,6 +354,7 @@ bool vf_vms_press(struct vf_wizard *w, int key)
 char *vf_vms_status(const struct vf_wizard *w)
 {
     size_t n = n_marked(&w->lists[PAGE_VM]);
+    bool plain = w->lists[PAGE_VM].numbered;
     vf_autofree char *size = vf_format_bytes(marked_bytes(w));
     vf_autofree char *went = vf_way_shown(w->seen_way, true);
     return n ? vf_asprintf(
@@ -360,8 +362,12 @@ char *vf_vms_status(const struct vf_wizard *w)
                        ? _("%zu marked, disks of %s: Enter imports these, all to one target.")
                        : _("%zu marked, disks of %s: Enter moves these, all to one target."),
                    n, size)
-           : went ? vf_asprintf(_("Looked at %s. Space marks several."), went)
-                  : vf_asprintf(_("Sorted by %s. Space marks several."), _(sorts[w->sort].name));
+           : went ? vf_asprintf(plain ? _("Looked at %s. Several numbers (2 5) mark several.")
+                                      : _("Looked at %s. Space marks several."),
+                                went)
+                  : vf_asprintf(plain ? _("Sorted by %s. Several numbers (2 5) mark several.")
+                                      : _("Sorted by %s. Space marks several."),
+                                _(sorts[w->sort].name));
 }
 
 /* Moves that are not finished and nobody here began. */

@@ -151,26 +151,6 @@ static int request(struct vf_esxi_api *a, const struct vf_esxi_file *f, struct v
 
 /* ------------------------------------------------------------------ the way's */
 
-char *vf_api_file_text(struct vf_esxi_way *w, const struct vf_esxi_file *f, size_t most,
-                       size_t *len, struct vf_error **err)
-{
-    vf_autofree char *name = shown(f);
-    struct vf_http_request req = {.method = "GET", .most = most ? most : 1};
-    struct vf_http_answer answer = {0};
-    char *text = NULL;
-    int r = request(vf_api_of(w), f, &req, NULL, &answer, err);
-    if (r == 0 && (answer.status != 200 || is_html(&answer)))
-        r = fail_status(&answer, err);
-    if (r == 0) {
-        *len = answer.body.len;
-        text = vf_buf_take(&answer.body);
-    }
-    vf_http_answer_clear(&answer);
-    if (r < 0)
-        vf_fail_prefix(err, "%s", name);
-    return text;
-}
-
 /* "bytes 0-99/1000". TOTAL is UINT64_MAX for "*". */
 static int parse_range(const char *text, uint64_t *from, uint64_t *to, uint64_t *total)
 {
@@ -258,10 +238,9 @@ static char *state_of(const struct vf_http_answer *answer)
                        tag ? tag : "");
 }
 
-int vf_api_file_stat(struct vf_esxi_way *w, const struct vf_esxi_file *f, uint64_t *size,
+static int stat_file(struct vf_esxi_way *w, const struct vf_esxi_file *f, uint64_t *size,
                      char **state, struct vf_error **err)
 {
-    vf_autofree char *name = shown(f);
     struct vf_http_request req = {.method = "HEAD"};
     struct vf_http_answer answer = {0};
     vf_autofree char *told = NULL;
@@ -279,5 +258,61 @@ int vf_api_file_stat(struct vf_esxi_way *w, const struct vf_esxi_file *f, uint64
     vf_http_answer_clear(&answer);
     if (state)
         *state = r < 0 ? NULL : VF_STEAL(told);
-    return r < 0 ? vf_fail_prefix(err, "%s", name) : 0;
+    return r;
+}
+
+int vf_api_file_stat(struct vf_esxi_way *w, const struct vf_esxi_file *f, uint64_t *size,
+                     char **state, struct vf_error **err)
+{
+    vf_autofree char *name = shown(f);
+    return stat_file(w, f, size, state, err) < 0 ? vf_fail_prefix(err, "%s", name) : 0;
+}
+
+/* Does ANSWER say where it ends? Else it ends with its connection, as one that was cut short does.
+ */
+static bool tells_its_end(const struct vf_http_answer *answer)
+{
+    vf_autofree char *length = vf_http_header(answer, "content-length"),
+                     *coding = vf_http_header(answer, "transfer-encoding");
+    return length || (coding && strcasestr(coding, "chunked"));
+}
+
+/* Are LEN bytes all of F? */
+static int check_end(struct vf_esxi_way *w, const struct vf_esxi_file *f, size_t len,
+                     struct vf_error **err)
+{
+    uint64_t size = 0;
+    vf_autoerror struct vf_error *why = NULL;
+    if (stat_file(w, f, &size, NULL, &why) < 0 && vf_error_code(why) != VF_E_UNSUPPORTED)
+        return vf_fail_with(err, VF_STEAL(why));
+    if (why)
+        return vf_fail(err, VF_E_CORRUPT,
+                       "the host does not say how long the file is, so that one that was cut short "
+                       "would pass for all of it; import over SSH (way = \"ssh\")");
+    if (size != len)
+        return vf_fail(err, VF_E_NET, "the connection ended after %zu of the file's %llu bytes",
+                       len, (unsigned long long)size);
+    return 0;
+}
+
+char *vf_api_file_text(struct vf_esxi_way *w, const struct vf_esxi_file *f, size_t most,
+                       size_t *len, struct vf_error **err)
+{
+    vf_autofree char *name = shown(f);
+    struct vf_http_request req = {.method = "GET", .most = most ? most : 1};
+    struct vf_http_answer answer = {0};
+    char *text = NULL;
+    int r = request(vf_api_of(w), f, &req, NULL, &answer, err);
+    if (r == 0 && (answer.status != 200 || is_html(&answer)))
+        r = fail_status(&answer, err);
+    if (r == 0 && !tells_its_end(&answer))
+        r = check_end(w, f, answer.body.len, err);
+    if (r == 0) {
+        *len = answer.body.len;
+        text = vf_buf_take(&answer.body);
+    }
+    vf_http_answer_clear(&answer);
+    if (r < 0)
+        vf_fail_prefix(err, "%s", name);
+    return text;
 }

@@ -247,14 +247,16 @@ int vf_api_power(struct vf_esxi_way *w, unsigned id, enum vf_esxi_power what, un
 
 /* ------------------------------------------------------------------ settings */
 
-static bool has_annotation(struct vf_esxi_api *a, const struct vf_moref *vm, const char *text)
+/* Is the property PATH of VM TEXT? One that it has not is "". */
+static bool is_set(struct vf_esxi_api *a, const struct vf_moref *vm, const char *path,
+                   const char *text)
 {
-    static const char *const paths[] = {"config.annotation", NULL};
+    const char *const paths[] = {path, NULL};
     vf_autosoap struct vf_soap answer = {0};
     const xmlNode *props = NULL;
     if (vf_api_properties(a, vm, paths, &answer, &props, NULL) < 0)
         return false;
-    vf_autofree char *is = vf_xml_content(vf_api_value(props, "config.annotation"));
+    vf_autofree char *is = vf_xml_content(vf_api_value(props, path));
     return vf_streq(is ? is : "", text);
 }
 
@@ -274,7 +276,7 @@ int vf_api_annotate(struct vf_esxi_way *w, unsigned id, const char *text, const 
     vf_autoerror struct vf_error *why = NULL;
     int r = run_task(a, &vm, "ReconfigVM_Task", vf_buf_str(&args), VF_T_TASK, &why);
     bool raced = r < 0 && vf_streq(a->fault, "ConcurrentAccess");
-    if (raced && has_annotation(a, &vm, text)) /* ours, the answer to which was lost */
+    if (raced && is_set(a, &vm, "config.annotation", text)) /* ours, the answer to which was lost */
         r = 0;
     vf_moref_clear(&vm);
     if (r < 0 && raced)
@@ -296,17 +298,6 @@ static char *encode_name(const char *name)
     return vf_buf_take(&b);
 }
 
-static bool is_named(struct vf_esxi_api *a, const struct vf_moref *vm, const char *name)
-{
-    static const char *const paths[] = {"name", NULL};
-    vf_autosoap struct vf_soap answer = {0};
-    const xmlNode *props = NULL;
-    if (vf_api_properties(a, vm, paths, &answer, &props, NULL) < 0)
-        return false;
-    vf_autofree char *is = vf_api_text(props, "name");
-    return vf_streq(is, name);
-}
-
 /* To the name it has is refused: who undoes several changes of it need not know which are. */
 int vf_api_rename(struct vf_esxi_way *w, unsigned id, const char *name, struct vf_error **err)
 {
@@ -317,7 +308,7 @@ int vf_api_rename(struct vf_esxi_way *w, unsigned id, const char *name, struct v
     vf_autofree char *safe = encode_name(name);
     vf_autobuf struct vf_buf args = {0};
     vf_xml_add(&args, "newName", safe);
-    int r = is_named(a, &vm, safe)
+    int r = is_set(a, &vm, "name", safe)
                 ? 0
                 : run_task(a, &vm, "Rename_Task", vf_buf_str(&args), VF_T_TASK, err);
     vf_moref_clear(&vm);

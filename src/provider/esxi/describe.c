@@ -41,9 +41,47 @@ static struct vf_left_out *VF_PRINTF(4, 5)
 
 /* ---- name, processors, firmware ---- */
 
-/* What is left of nothing is "vm". Dashes in a row stay: they are of our own suffixes. */
-char *vf_esxi_name(const char *s)
+/* The letters of Latin-1 and Latin Extended-A without what is above and below them; "*": below. */
+static const char *plain_letter(unsigned c)
 {
+    static const char west[] = "AAAA*A*CEEEEIIIIDNOOOO*xOUUU*YT*aaaa*a*ceeeeiiiidnoooo*-ouuu*yty",
+                      east[] = "AaAaAaCcCcCcCcDdDdEeEeEeEeEeGgGgGgGgHhHhIiIiIiIiIiIiJjKkkLlLlLlLlLl"
+                               "NnNnNnnNnOoOoOo**RrRrRrSsSsSsSsTtTtTtUuUuUuUuUuUuWwYyYZzZzZzs";
+    static const struct {
+        unsigned c;
+        const char *letters;
+    } pairs[] = {{0xc4, "Ae"}, {0xc6, "Ae"},  {0xd6, "Oe"}, {0xdc, "Ue"},
+                 {0xdf, "ss"}, {0xe4, "ae"},  {0xe6, "ae"}, {0xf6, "oe"},
+                 {0xfc, "ue"}, {0x152, "Oe"}, {0x153, "oe"}};
+    static _Thread_local char one[2];
+    for (size_t i = 0; i < VF_COUNT(pairs); i++)
+        if (pairs[i].c == c)
+            return pairs[i].letters;
+    one[0] = c >= 0xc0 && c < 0x100    ? west[c - 0xc0]
+             : c >= 0x100 && c < 0x180 ? east[c - 0x100]
+                                       : 0;
+    return one;
+}
+
+/* S, which is UTF-8, with plain letters where it has others of Latin; caller frees. */
+static char *plain(const char *s)
+{
+    vf_autobuf struct vf_buf b = {0};
+    for (; s && *s; s++) {
+        unsigned char c = (unsigned char)*s;
+        if (c >= 0xc3 && c <= 0xc5 && ((unsigned char)s[1] & 0xc0) == 0x80)
+            vf_buf_puts(&b, plain_letter((c & 0x1fU) << 6 | ((unsigned char)*++s & 0x3fU)));
+        else
+            vf_buf_add(&b, s, 1);
+    }
+    return vf_buf_take(&b);
+}
+
+/* What is left of nothing is "vm". Dashes in a row stay: they are of our own suffixes. */
+char *vf_esxi_name(const char *called)
+{
+    vf_autofree char *text = plain(called);
+    const char *s = text;
     vf_autobuf struct vf_buf b = {0};
     bool made = false; /* the last dash is of something else */
     for (; s && *s && b.len < MAX_LABEL; s++) {
@@ -51,14 +89,13 @@ char *vf_esxi_name(const char *s)
         if (isalnum((unsigned char)*s) || (*s == '.' && b.len && b.data[b.len - 1] != '.') ||
             (*s == '-' && b.len && !made))
             vf_buf_add(&b, s, 1);
-        else if (strchr(" -_", *s) && b.len && !dash)
+        else if (strchr(" -_/\\", *s) && b.len && !dash)
             vf_buf_puts(&b, "-");
         made = b.len && b.data[b.len - 1] == '-' && (made ? true : *s != '-');
     }
     while (b.len && strchr("-.", b.data[b.len - 1]))
         b.len--;
-    vf_autofree char *text = vf_strndup(vf_buf_str(&b), b.len);
-    return vf_strdup(*text ? text : "vm");
+    return b.len ? vf_strndup(vf_buf_str(&b), b.len) : vf_strdup("vm");
 }
 
 /* "56 4d 12 34 …-…" is 564d1234-…; NULL when it is none. */
@@ -349,7 +386,8 @@ struct vf_vm *vf_esxi_describe(const struct vf_vmx *x, const char *dir)
     const char *details = vf_vmx_get(x, "guestOS.detailed.data");
     details = details ? details : vf_vmx_get(x, "guestInfo.detailed.data");
     const char *name = vf_vmx_get(x, "displayName"), *scsi = vf_vmx_get(x, "scsi0.virtualDev");
-    struct vf_guest_os os = vf_guest_os(vf_vmx_get(x, "guestOS"), details);
+    struct vf_guest_os os = vf_guest_os(vf_vmx_get(x, "guestOS"), details,
+                                        vf_vmx_number(x, 999, 0, "virtualHW.version"));
     vm->name = vf_esxi_name(name);
     vm->unnamed = !name || !*name;
     vm->called = vm->unnamed || vf_streq(name, vm->name) ? NULL : vf_strdup(name);

@@ -193,8 +193,9 @@ static uint64_t *extent_sizes(struct vf_esxi *e, const struct vf_vmdk *d,
     return sizes;
 }
 
+/* *CID (may be NULL; caller frees): as in struct vf_vmdk. */
 static struct vf_recipe *make_recipe(struct vf_esxi *e, const char *dc, const char *volume,
-                                     const struct head *h, bool in_use, char **warning,
+                                     const struct head *h, bool in_use, char **warning, char **cid,
                                      struct vf_error **err)
 {
     struct vf_esxi_file f;
@@ -205,21 +206,30 @@ static struct vf_recipe *make_recipe(struct vf_esxi *e, const char *dc, const ch
     vf_autofree uint64_t *sizes = d ? extent_sizes(e, d, &f, in_use, err) : NULL;
     if (!sizes)
         return NULL;
+    if (cid)
+        *cid = vf_strdup(d->cid);
     struct vf_vmdk_place at = {f.dc, f.datastore, f.path, h->size};
     return vf_vmdk_recipe(d, &at, sizes, warning, err);
 }
 
 /* DC is not in the name of a volume: that of the VM which has it. */
+static struct vf_recipe *recipe_and_cid(struct vf_esxi *e, const char *dc, unsigned snapshots,
+                                        bool in_use, char **volume, char **warning, char **cid,
+                                        struct vf_error **err)
+{
+    struct head h = {0};
+    struct vf_recipe *r = read_base(e, dc, snapshots, volume, &h, err) == 0
+                              ? make_recipe(e, dc, *volume, &h, in_use, warning, cid, err)
+                              : NULL;
+    free(h.data);
+    return r;
+}
+
 static struct vf_recipe *recipe_of(struct vf_esxi *e, const char *dc, unsigned snapshots,
                                    bool in_use, char **volume, char **warning,
                                    struct vf_error **err)
 {
-    struct head h = {0};
-    struct vf_recipe *r = read_base(e, dc, snapshots, volume, &h, err) == 0
-                              ? make_recipe(e, dc, *volume, &h, in_use, warning, err)
-                              : NULL;
-    free(h.data);
-    return r;
+    return recipe_and_cid(e, dc, snapshots, in_use, volume, warning, NULL, err);
 }
 
 /* ---- disks of a VM ---- */
@@ -314,8 +324,10 @@ static int find_dc(struct vf_esxi *e, const char *node, const char *volume, cons
     return 0;
 }
 
-/* When the files of R were written, *OUT NULL: one of them does not say. */
-static int stamp_of(struct vf_esxi *e, const struct vf_recipe *r, char **out, struct vf_error **err)
+/* When the files of R were written, in seconds as a rule, and CID (NULL: none) behind it; *OUT
+ * NULL: one of them does not say. */
+static int stamp_of(struct vf_esxi *e, const struct vf_recipe *r, const char *cid, char **out,
+                    struct vf_error **err)
 {
     vf_autobuf struct vf_buf b = {0};
     *out = NULL;
@@ -334,6 +346,8 @@ static int stamp_of(struct vf_esxi *e, const struct vf_recipe *r, char **out, st
             return 0;
         vf_buf_printf(&b, "%s%s", b.len ? " " : "", state);
     }
+    if (cid)
+        vf_buf_printf(&b, " CID %s", cid);
     *out = vf_buf_take(&b);
     return 0;
 }
@@ -342,14 +356,15 @@ int vf_esxi_volume(struct vf_provider *p, const char *node, const char *volume,
                    struct vf_volume *out, struct vf_error **err)
 {
     struct vf_esxi *e = vf_esxi_of(p);
-    vf_autofree char *name = vf_strdup(volume), *warning = NULL;
+    vf_autofree char *name = vf_strdup(volume), *warning = NULL, *cid = NULL;
     const char *dc;
     vf_auto(vf_recipe_free) struct vf_recipe *r =
-        find_dc(e, node, volume, &dc, err) == 0 ? recipe_of(e, dc, 0, false, &name, &warning, err)
-                                                : NULL;
+        find_dc(e, node, volume, &dc, err) == 0
+            ? recipe_and_cid(e, dc, 0, false, &name, &warning, &cid, err)
+            : NULL;
     *out = (struct vf_volume){0};
     char *stamp;
-    if (!r || stamp_of(e, r, &stamp, err) < 0)
+    if (!r || stamp_of(e, r, cid, &stamp, err) < 0)
         return -1;
     if (warning) /* of a VM that ran when it was planned it could not be known */
         vf_warn("esxi", "%s: %s", volume, warning);

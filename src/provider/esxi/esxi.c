@@ -172,6 +172,7 @@ static const struct vf_provider_ops ops = {
     .hash = vf_esxi_hash,
     .summer = vf_esxi_summer,
     .without_holes = vf_esxi_without_holes,
+    .try_read = vf_esxi_try_read,
     .drop_snapshots = drop_snapshots,
     VF_ABSENT_LOOKS,
     VF_ABSENT_TARGET,

@@ -116,4 +116,7 @@ struct vf_summer *vf_esxi_summer(struct vf_provider *p, const char *node, const 
 char *vf_esxi_without_holes(struct vf_provider *p, const char *node, const char *volume,
                             const char *path, uint64_t *bytes);
 
+/* sample.c: as in provider.h. */
+double vf_esxi_try_read(struct vf_provider *p, const char *path, struct vf_error **err);
+
 #endif

@@ -92,8 +92,16 @@ static enum vf_guest_age by_version(const char *details, enum vf_guest_age age)
     return age;
 }
 
-struct vf_guest_os vf_guest_os(const char *id, const char *details)
+/* Does ID ("ubuntu-64", "otherLinux64Guest") stand for every version there was? */
+static bool no_version(const char *id)
 {
+    const char *digit = id ? strpbrk(id, "0123456789") : NULL;
+    return !digit || (vf_starts(digit, "64") && !strpbrk(digit + 2, "0123456789"));
+}
+
+struct vf_guest_os vf_guest_os(const char *id, const char *details, uint64_t hardware)
+{
+    enum { LAST_OLD = 9 }; /* virtual hardware of ESXi 5.1, of 2012 */
     struct vf_guest_os os = {"l26", VF_GUEST_MODERN};
     for (size_t i = 0; id && i < VF_COUNT(systems); i++)
         if (!strncasecmp(id, systems[i].id, strlen(systems[i].id))) {
@@ -104,5 +112,7 @@ struct vf_guest_os vf_guest_os(const char *id, const char *details)
         os = (struct vf_guest_os){"other", VF_GUEST_UNSURE};
     if (os.age != VF_GUEST_WINDOWS)
         os.age = by_version(details, os.age);
+    if (os.age == VF_GUEST_MODERN && !details && hardware && hardware <= LAST_OLD && no_version(id))
+        os.age = VF_GUEST_UNSURE;
     return os;
 }

@@ -4,6 +4,7 @@
 #ifndef VF_PROVIDER_ESXI_GUESTOS_H
 #define VF_PROVIDER_ESXI_GUESTOS_H
 
+#include <stdint.h>
 #include "plan/vm.h"
 
 struct vf_guest_os {
@@ -13,7 +14,8 @@ struct vf_guest_os {
 
 /* ID is guestOS of a VMX file or guestId of the API ("debian10-64", "windows9Server64Guest");
  * DETAILS what VMware Tools reported ("... distroName='Ubuntu' distroVersion='12.04' ..."). Both
- * may be NULL. */
-struct vf_guest_os vf_guest_os(const char *id, const char *details);
+ * may be NULL. HARDWARE is the version of VMware's virtual hardware, 0: not known; it tells how old
+ * may be what neither of them does. */
+struct vf_guest_os vf_guest_os(const char *id, const char *details, uint64_t hardware);
 
 #endif

@@ -85,7 +85,9 @@ int vf_esxi_nodes(struct vf_provider *p, struct vf_node **out, size_t *n, struct
 static void take_name(struct vf_vm *vm, const char *called)
 {
     vm->unnamed = !called || !*called;
-    vf_autofree char *name = vf_esxi_name(called);
+    /* of one whose file the host cannot read it knows only the path of that */
+    const char *base = called && vf_starts(called, "/vmfs/") ? strrchr(called, '/') + 1 : called;
+    vf_autofree char *name = vf_esxi_name(base);
     vf_str_set(&vm->name, name);
     vf_str_set(&vm->called, vm->unnamed || vf_streq(name, called) ? NULL : called);
 }

@@ -7,6 +7,8 @@
 #include "base/log.h"
 #include "base/str.h"
 
+#include <string.h>
+
 enum { AWAY_MS = 60 * 1000 }; /* so long a host that could not be reached is not dialled again */
 
 static bool is_way(const struct vf_esxi_way *w, const char *name)
@@ -86,7 +88,7 @@ static int open_api(struct vf_esxi *e, bool *told, struct vf_error **err)
 
 /* With a key alone where one is configured; the password is asked for when that was refused, which
  * counts for no failure of the account. */
-static int open_ssh(struct vf_esxi *e, struct vf_error **err)
+static int try_ssh(struct vf_esxi *e, struct vf_error **err)
 {
     const struct vf_cluster_conf *c = e->base.conf;
     bool key = c->ssh.key && !c->secret && !c->secret_file && !c->secret_command;
@@ -102,6 +104,19 @@ static int open_ssh(struct vf_esxi *e, struct vf_error **err)
         return -1;
     e->way = e->doors.ssh(c, c->user, e->password, e->asker, e->cancel, err);
     return e->way ? 0 : -1;
+}
+
+static int open_ssh(struct vf_esxi *e, struct vf_error **err)
+{
+    vf_autoerror struct vf_error *why = NULL;
+    if (try_ssh(e, &why) == 0)
+        return 0;
+    if (!strstr(vf_error_text(why), "Connection refused") || vf_error_code(why) != VF_E_NET)
+        return vf_fail_with(err, VF_STEAL(why));
+    return vf_fail(err, VF_E_NET,
+                   "%s (an ESXi host has SSH off until it is switched on there: Host, Actions, "
+                   "Services; or on its console, F2, Troubleshooting Options)",
+                   vf_error_text(why));
 }
 
 /* Has nobody there taken the password for wrong? */

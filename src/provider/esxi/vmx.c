@@ -103,6 +103,16 @@ static bool is_utf8(const char *s)
     return good;
 }
 
+char *vf_vmx_utf8(const char *s)
+{
+    iconv_t western = is_utf8(s) ? (iconv_t)-1 : iconv_open("UTF-8", "WINDOWS-1252");
+    if (western == (iconv_t)-1)
+        return vf_strdup(s);
+    char *text = to_utf8(s, western);
+    iconv_close(western);
+    return text;
+}
+
 static int recode(struct vf_vmx *x, const char *name, struct vf_error **err)
 {
     iconv_t charset = open_charset(x), western = iconv_open("UTF-8", "WINDOWS-1252");

@@ -25,4 +25,7 @@ bool vf_vmx_true(const struct vf_vmx *x, bool fallback, const char *fmt, ...) VF
 uint64_t vf_vmx_number(const struct vf_vmx *x, uint64_t max, uint64_t fallback, const char *fmt,
                        ...) VF_PRINTF(4, 5);
 
+/* S in UTF-8: what is not is taken for windows-1252; caller frees. */
+char *vf_vmx_utf8(const char *s);
+
 #endif

@@ -88,6 +88,10 @@ struct vf_esxi_way_ops {
      * the disk of a running VM. */
     int (*read)(struct vf_esxi_way *w, const struct vf_esxi_file *f, void *buf, size_t n,
                 uint64_t offset, struct vf_error **err);
+    /* The read that follows, and those that go on where it ends, up to END of the file: they may
+     * come from one command, which runs on between them until another place is read. 0: nothing is
+     * read on, what runs is ended. NULL in the table: every read is a request of its own. */
+    void (*read_on)(struct vf_esxi_way *w, uint64_t end);
     /* The host's own SHA-256 of N bytes at OFFSET, 64 hex digits; caller frees. UNSUPPORTED when it
      * has no means. */
     char *(*sha256)(struct vf_esxi_way *w, const struct vf_esxi_file *f, uint64_t n,

@@ -51,13 +51,13 @@ static void take(int *fd, char *buf, size_t room, size_t *got, struct vf_buf *b)
 
 /* A datastore that is gone lets dd wait for ever, in a connection that lives: of data a minute
  * without a byte is too long, of other commands what takes the host long to tell. */
-static int listen_to(struct vf_esxi_ssh *s, struct vf_ssh_child *c, char *buf, size_t n,
+int vf_esxi_ssh_hear(struct vf_esxi_ssh *s, struct vf_ssh_child *c, bool on, char *buf, size_t n,
                      size_t *got, struct vf_esxi_said *out, struct vf_error **err)
 {
     const int usual = vf_clock_limit(buf ? VF_T_PEER_SILENCE : VF_T_COMMAND);
     const int most = s->silence_ms ? s->silence_ms : usual;
     size_t complaints = 0;
-    while (c->out >= 0 || c->err >= 0) {
+    while (c->out >= 0 ? !on || *got < n : c->err >= 0) {
         struct pollfd fds[2] = {{.fd = c->out, .events = POLLIN}, {.fd = c->err, .events = POLLIN}};
         int ready = vf_cancel_poll(s->cancel, fds, 2, most, err);
         if (ready < 0)
@@ -110,26 +110,41 @@ static int begin(struct vf_esxi_ssh *s, const char *command, struct vf_ssh_child
     return rc;
 }
 
-int vf_esxi_ssh_run(struct vf_esxi_ssh *s, const char *command, void *buf, size_t n, size_t *got,
-                    struct vf_esxi_said *out, struct vf_error **err)
+int vf_esxi_ssh_begin(struct vf_esxi_ssh *s, const char *command, struct vf_ssh_child *c,
+                      struct vf_error **err)
 {
     struct vf_esxi_login *l = s->login;
-    struct vf_ssh_child c;
-    size_t count = 0;
-    *out = (struct vf_esxi_said){.status = -1};
     pthread_mutex_lock(&l->lock);
-    int rc = begin(s, command, &c, err);
+    int rc = begin(s, command, c, err);
     l->running += rc == 0;
     pthread_mutex_unlock(&l->lock);
-    if (rc < 0)
-        return -1;
-    drop_fd(&c.in);
-    rc = listen_to(s, &c, buf, n, &count, out, err);
+    if (rc == 0)
+        drop_fd(&c->in);
+    return rc;
+}
+
+int vf_esxi_ssh_bury(struct vf_esxi_ssh *s, struct vf_ssh_child *c, bool ended,
+                     struct vf_error **err)
+{
+    struct vf_esxi_login *l = s->login;
     pthread_mutex_lock(&l->lock);
-    int status = vf_ssh_finish(&c, rc < 0 ? 0 : VF_T_PEER_SILENCE, rc < 0 ? NULL : err);
+    int status = vf_ssh_finish(c, ended ? VF_T_PEER_SILENCE : 0, err);
     vf_ssh_set_cancel(l->ssh, NULL);
     l->running--;
     pthread_mutex_unlock(&l->lock);
+    return status;
+}
+
+int vf_esxi_ssh_run(struct vf_esxi_ssh *s, const char *command, void *buf, size_t n, size_t *got,
+                    struct vf_esxi_said *out, struct vf_error **err)
+{
+    struct vf_ssh_child c;
+    size_t count = 0;
+    *out = (struct vf_esxi_said){.status = -1};
+    if (vf_esxi_ssh_begin(s, command, &c, err) < 0)
+        return -1;
+    int rc = vf_esxi_ssh_hear(s, &c, false, buf, n, &count, out, err);
+    int status = vf_esxi_ssh_bury(s, &c, rc == 0, rc < 0 ? NULL : err);
     if (got)
         *got = count;
     if (rc == 0 && status >= 0) {
@@ -239,6 +254,7 @@ static void free_login(struct vf_esxi_login *l)
 static void ssh_free(struct vf_esxi_way *w)
 {
     struct vf_esxi_login *l = ssh_way(w)->login;
+    vf_esxi_ssh_read_on(w, 0);
     pthread_mutex_lock(&l->lock);
     bool last = --l->refs == 0;
     pthread_mutex_unlock(&l->lock);
@@ -252,6 +268,8 @@ static struct vf_esxi_way *ssh_twin(struct vf_esxi_way *w, struct vf_error **err
 {
     struct vf_esxi_ssh *s = ssh_way(w), *t = vf_xcalloc(1, sizeof *t);
     *t = *s;
+    t->stream = NULL;
+    t->until = 0;
     pthread_mutex_lock(&s->login->lock);
     s->login->refs++;
     pthread_mutex_unlock(&s->login->lock);
@@ -300,6 +318,7 @@ static const struct vf_esxi_way_ops ops = {
     .text = vf_esxi_ssh_text,
     .stat = vf_esxi_ssh_stat,
     .read = vf_esxi_ssh_read,
+    .read_on = vf_esxi_ssh_read_on,
     .sha256 = vf_esxi_ssh_sha256,
     .holes = vf_esxi_ssh_holes,
     .lacks = ssh_lacks,

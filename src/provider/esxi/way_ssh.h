@@ -22,17 +22,32 @@ struct vf_esxi_login {
     bool vmkfstools;
 };
 
+struct vf_esxi_stream;
+
 struct vf_esxi_ssh {
     struct vf_esxi_way way; /* first */
     struct vf_esxi_login *login;
     struct vf_cancel *cancel; /* borrowed; NULL: none */
     int silence_ms;           /* how long a command may say nothing; 0: the usual */
+    /* of way_ssh_read.c; a twin has its own */
+    struct vf_esxi_stream *stream; /* a dd that runs on; NULL: none */
+    uint64_t until;                /* how far the next one may run */
 };
 
 struct vf_esxi_said {
     int status;
     struct vf_buf out, err;
 };
+
+/* The parts of what follows, for a command that outlives the call: it is started, … */
+int vf_esxi_ssh_begin(struct vf_esxi_ssh *s, const char *command, struct vf_ssh_child *c,
+                      struct vf_error **err);
+/* … listened to until it has ended, or with ON until N bytes are in BUF, *GOT counts them … */
+int vf_esxi_ssh_hear(struct vf_esxi_ssh *s, struct vf_ssh_child *c, bool on, char *buf, size_t n,
+                     size_t *got, struct vf_esxi_said *out, struct vf_error **err);
+/* … and gone: its exit status, or -1 (ERR may be NULL). ENDED: it is about to tell that. */
+int vf_esxi_ssh_bury(struct vf_esxi_ssh *s, struct vf_ssh_child *c, bool ended,
+                     struct vf_error **err);
 
 /* Runs COMMAND by the host's shell. The first N bytes of its output go to BUF (NULL: to OUT->out),
  * more than N are CORRUPT. 0 whatever its status; *GOT (may be NULL): bytes of output. */
@@ -64,11 +79,14 @@ char *vf_esxi_ssh_text(struct vf_esxi_way *w, const struct vf_esxi_file *f, size
                        size_t *len, struct vf_error **err);
 int vf_esxi_ssh_stat(struct vf_esxi_way *w, const struct vf_esxi_file *f, uint64_t *size,
                      char **state, struct vf_error **err);
-int vf_esxi_ssh_read(struct vf_esxi_way *w, const struct vf_esxi_file *f, void *buf, size_t n,
-                     uint64_t offset, struct vf_error **err);
 char *vf_esxi_ssh_sha256(struct vf_esxi_way *w, const struct vf_esxi_file *f, uint64_t n,
                          uint64_t offset, struct vf_error **err);
 int vf_esxi_ssh_holes(struct vf_esxi_way *w, const struct vf_esxi_file *f, uint64_t size,
                       struct vf_recipe_hole **out, size_t *n, struct vf_error **err);
+
+/* way_ssh_read.c */
+int vf_esxi_ssh_read(struct vf_esxi_way *w, const struct vf_esxi_file *f, void *buf, size_t n,
+                     uint64_t offset, struct vf_error **err);
+void vf_esxi_ssh_read_on(struct vf_esxi_way *w, uint64_t end);
 
 #endif

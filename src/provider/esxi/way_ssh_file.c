@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Files under /vmfs/volumes by cat, stat, dd, sha256sum and vmkfstools. busybox's dd knows bs, skip
- * and count, no iflag. */
+/* Files under /vmfs/volumes by cat, stat, sha256sum and vmkfstools. busybox's dd knows bs, skip and
+ * count, no iflag. */
 #include "config.h"
 #include "provider/esxi/way_ssh.h"
 #include "base/str.h"
@@ -103,28 +103,6 @@ int vf_esxi_ssh_stat(struct vf_esxi_way *w, const struct vf_esxi_file *f, uint64
     } else if (state) {
         *state = vf_strdup(words[1]);
     }
-    vf_esxi_said_free(&said);
-    return rc;
-}
-
-int vf_esxi_ssh_read(struct vf_esxi_way *w, const struct vf_esxi_file *f, void *buf, size_t n,
-                     uint64_t offset, struct vf_error **err)
-{
-    vf_autofree char *path = path_of(f), *quoted = vf_shell_quote(path), *name = name_of(f);
-    vf_autofree char *command = vf_esxi_dd(quoted, n, offset);
-    struct vf_esxi_said said;
-    size_t got = 0;
-    if (!n)
-        return 0;
-    if (vf_esxi_ssh_run(ssh_way(w), command, buf, n, &got, &said, err) < 0)
-        return vf_fail_prefix(err, "%s", name);
-    int rc = 0;
-    if (said.status)
-        rc = vf_esxi_ssh_fail(&said, name, err);
-    else if (got != n)
-        rc = vf_fail(err, VF_E_CORRUPT,
-                     "%s has only %zu of the %zu bytes at %" PRIu64 " that it must have", name, got,
-                     n, offset);
     vf_esxi_said_free(&said);
     return rc;
 }

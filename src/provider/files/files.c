@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MOST_PACKAGES = 1000, MOST_DEEP = 2 };
+enum { MOST_PACKAGES = 1000, MOST_DEEP = 2, MOST_NAMED = 5 };
 
 struct entry {
     const struct vf_package *package;
@@ -198,17 +198,78 @@ static int look_at_disk(const struct vf_package *p, struct vf_vm *vm, size_t i)
 static char *digest_of(const struct vf_package *p, const struct vf_vm *vm)
 {
     vf_autobuf struct vf_buf b = {0};
-    vf_buf_puts(&b, p->text);
+    vf_buf_add(&b, p->text, p->len);
     for (size_t i = 0; i < vm->n_disks; i++) {
         vf_autostrv char **files = vf_package_files(p, vm->disks[i].volume, NULL);
         for (size_t k = 0; files && files[k]; k++)
             vf_buf_printf(&b, "\n%s", files[k]);
     }
-    return vf_text_sum(vf_buf_str(&b), b.len);
+    return vf_text_sum(b.data, b.len);
+}
+
+static bool is_summed(const struct vf_package *p, const char *name)
+{
+    for (size_t i = 0; i < p->sums.n; i++)
+        if (vf_package_same(p, p->sums.v[i].name, name))
+            return true;
+    return false;
+}
+
+/* Up to MOST_NAMED files of which the same is to be told; the rest are counted. */
+struct told {
+    const struct vf_package *package;
+    struct vf_vm *vm;
+    const char *why;
+    size_t n;
+};
+
+static void tell_of(struct told *t, const char *name)
+{
+    vf_autofree char *shown = vf_escape(name);
+    if (t->n++ < MOST_NAMED)
+        vf_vm_leave_out(t->vm, shown, t->why)->there = true;
+}
+
+static void tell_rest(const struct told *t)
+{
+    if (t->n <= MOST_NAMED)
+        return;
+    vf_autofree char *text = vf_asprintf("of %zu more files: %s", t->n - MOST_NAMED, t->why);
+    vf_vm_leave_out(t->vm, t->package->manifest, text)->there = true;
+}
+
+/* A manifest vouches for what it names, and for nothing else. */
+static void compare_manifest(const struct vf_package *p, struct vf_vm *vm)
+{
+    struct told gone = {p, vm,
+                        N_("the manifest has a checksum of it, but it is not there: was all that "
+                           "was exported copied?"),
+                        0},
+                bare = {p, vm,
+                        N_("the manifest has no checksum of it: nothing tells whether it is as it "
+                           "was exported"),
+                        0};
+    for (size_t i = 0; i < p->sums.n; i++) {
+        struct vf_place at = {0};
+        vf_autoerror struct vf_error *why = NULL;
+        if (vf_package_find(p, p->sums.v[i].name, &at, &why) < 0)
+            tell_of(&gone, p->sums.v[i].name);
+        vf_place_clear(&at);
+    }
+    if (!is_summed(p, p->descriptor))
+        tell_of(&bare, p->descriptor);
+    for (size_t i = 0; i < p->ovf->n_files; i++)
+        if (p->ovf->files[i].href && !p->ovf->files[i].chunked &&
+            !is_summed(p, p->ovf->files[i].href))
+            tell_of(&bare, p->ovf->files[i].href);
+    tell_rest(&gone);
+    tell_rest(&bare);
 }
 
 static void add_words(const struct vf_package *p, struct vf_vm *vm)
 {
+    if (p->ovf && p->manifest)
+        compare_manifest(p, vm);
     if (p->ovf && !p->manifest)
         vf_vm_leave_out(vm, base_of(p->path),
                         N_("it has no checksums (no .mf file): nothing tells whether its files are "
@@ -361,10 +422,11 @@ static int vouch_for(struct files *f, const struct vf_package *p, const struct v
 static bool is_of(const struct vf_vm *vm, const struct vf_package *p,
                   const struct vf_manifest_entry *e)
 {
-    vf_autofree char *volume = vf_asprintf("%s/%s", p->dir, e->name);
-    bool is = vf_streq(e->name, p->descriptor);
-    for (size_t i = 0; i < vm->n_disks; i++)
-        is = is || vf_streq(vm->disks[i].volume, volume);
+    size_t dir = strlen(p->dir) + 1;
+    bool is = vf_package_same(p, e->name, p->descriptor);
+    for (size_t i = 0; i < vm->n_disks && !is; i++)
+        is = strlen(vm->disks[i].volume) > dir &&
+             vf_package_same(p, e->name, vm->disks[i].volume + dir);
     return is;
 }
 
@@ -439,6 +501,7 @@ static const struct vf_provider_ops ops = {
     .notes = notes,
     .volume = volume_of,
     .hash = hash,
+    .try_read = vf_files_try_read,
     .vouch = vouch,
     .set_cancel = set_cancel,
     .free = free_files,

@@ -21,7 +21,8 @@ struct vf_package {
     char *path;
     char *dir;        /* what its files are in: PATH's directory, or (an OVA) PATH itself */
     char *descriptor; /* name of its .vmx or .ovf in there */
-    char *text;       /* of that */
+    char *text;       /* of that, LEN bytes */
+    size_t len;
     struct vf_tar_member *members; /* of an OVA; NULL: it is none */
     size_t n_members;
     struct vf_ovf *ovf; /* NULL: a VMX file */
@@ -48,10 +49,15 @@ bool vf_is_package(const char *path);
 /* Finds the file NAME of P. NOTFOUND; UNSUPPORTED for one that is elsewhere. */
 int vf_package_find(const struct vf_package *p, const char *name, struct vf_place *out,
                     struct vf_error **err);
+/* Are A and B, as an OVF (which may encode names) and a manifest have them, names of one file? */
+bool vf_package_same(const struct vf_package *p, const char *a, const char *b);
 /* Its VMs, one for each entry of its OVF; caller frees them and the array. Disks are named, not
  * looked at. */
 int vf_package_vms(const struct vf_package *p, struct vf_vm ***out, size_t *n,
                    struct vf_error **err);
+
+/* sample.c: as in provider.h. */
+double vf_files_try_read(struct vf_provider *p, const char *path, struct vf_error **err);
 
 /* package_disks.c: the recipe of VOLUME, a disk of P. *WARNING as of vf_vmdk_recipe(); *USED (may
  * be NULL): bytes allocated. */

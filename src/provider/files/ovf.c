@@ -143,6 +143,7 @@ static int read_disks(struct vf_ovf *o, const xmlNode *section, const char *name
                            name, shown);
         }
         d->capacity = count * unit;
+        d->unit = unit;
     }
     return 0;
 }

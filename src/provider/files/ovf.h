@@ -21,7 +21,8 @@ struct vf_ovf_disk {
     char *file;        /* id of the file; NULL: an empty disk */
     char *parent;      /* rests on that disk; NULL: on none */
     char *format;      /* URI; NULL: not said */
-    uint64_t capacity; /* bytes the guest sees */
+    uint64_t capacity; /* bytes the guest sees, in whole UNITs */
+    uint64_t unit;
 };
 
 struct vf_ovf_vm {

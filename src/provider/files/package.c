@@ -171,10 +171,21 @@ int vf_package_find(const struct vf_package *p, const char *name, struct vf_plac
     return -1;
 }
 
+bool vf_package_same(const struct vf_package *p, const char *a, const char *b)
+{
+    struct vf_place x = {0}, y = {0};
+    bool same = vf_streq(a, b);
+    if (!same && vf_package_find(p, a, &x, NULL) == 0 && vf_package_find(p, b, &y, NULL) == 0)
+        same = vf_streq(x.path, y.path) && x.offset == y.offset;
+    vf_place_clear(&x);
+    vf_place_clear(&y);
+    return same;
+}
+
 /* ---- what it says of itself ---- */
 
-/* The whole of a small file of the package, with a NUL behind; caller frees. */
-static char *read_place(const struct vf_place *at, struct vf_error **err)
+/* The whole of a small file of the package, LEN bytes with a NUL behind; caller frees. */
+static char *read_place(const struct vf_place *at, size_t *len, struct vf_error **err)
 {
     vf_autofree char *shown = vf_escape(at->path);
     if (at->size > MAX_TEXT) {
@@ -187,15 +198,32 @@ static char *read_place(const struct vf_place *at, struct vf_error **err)
         vf_fail_errno(err, errno, "reading %s", shown);
         return NULL;
     }
+    *len = (size_t)at->size;
     return VF_STEAL(text);
 }
 
-static char *read_member(const struct vf_package *p, const char *name, struct vf_error **err)
+static char *read_member(const struct vf_package *p, const char *name, size_t *len,
+                         struct vf_error **err)
 {
     struct vf_place at = {0};
-    char *text = vf_package_find(p, name, &at, err) == 0 ? read_place(&at, err) : NULL;
+    char *text = vf_package_find(p, name, &at, err) == 0 ? read_place(&at, len, err) : NULL;
     vf_place_clear(&at);
     return text;
+}
+
+/* Names are told from the descriptor on: in an archive of a whole directory it is in that. They are
+ * looked up only, nothing is unpacked; so ".." and the like lead nowhere. */
+static void from_descriptor(struct vf_package *p, const char *descriptor)
+{
+    const char *base = base_of(descriptor);
+    size_t n = (size_t)(base - descriptor);
+    vf_autofree char *folder = vf_strndup(descriptor, n);
+    p->descriptor = vf_strdup(base);
+    for (size_t i = 0; n && i < p->n_members; i++)
+        if (vf_starts(p->members[i].name, folder)) {
+            vf_autofree char *name = vf_strdup(p->members[i].name + n);
+            vf_str_set(&p->members[i].name, name);
+        }
 }
 
 static int open_archive(struct vf_package *p, struct vf_error **err)
@@ -207,7 +235,8 @@ static int open_archive(struct vf_package *p, struct vf_error **err)
         return -1;
     for (size_t i = 0; i < p->n_members; i++)
         if (has_ending(p->members[i].name, ".ovf")) {
-            p->descriptor = vf_strdup(p->members[i].name);
+            vf_autofree char *name = vf_strdup(p->members[i].name);
+            from_descriptor(p, name);
             return 0;
         }
     return vf_fail(err, VF_E_CORRUPT, "%s has no .ovf in it", p->path);
@@ -229,7 +258,8 @@ static int read_sums(struct vf_package *p, struct vf_error **err)
     vf_autofree char *certificate = companion(p, ".cert");
     p->certified = certificate != NULL;
     p->manifest = companion(p, ".mf");
-    vf_autofree char *text = p->manifest ? read_member(p, p->manifest, err) : NULL;
+    size_t len;
+    vf_autofree char *text = p->manifest ? read_member(p, p->manifest, &len, err) : NULL;
     if (!p->manifest)
         return 0;
     vf_autofree char *name = vf_asprintf("%s/%s", p->dir, p->manifest);
@@ -267,7 +297,7 @@ struct vf_package *vf_package_open(const char *path, struct vf_error **err)
     p->descriptor = archive ? NULL : vf_strdup(base_of(path));
     if (archive && open_archive(p, err) < 0)
         return NULL;
-    p->text = read_member(p, p->descriptor, err);
+    p->text = read_member(p, p->descriptor, &p->len, err);
     if (!p->text)
         return NULL;
     if (has_ending(p->descriptor, ".vmx"))
@@ -276,16 +306,16 @@ struct vf_package *vf_package_open(const char *path, struct vf_error **err)
         return NULL;
     vf_autofree char *name =
         archive ? vf_asprintf("%s (%s)", path, p->descriptor) : vf_strdup(path);
-    p->ovf = vf_ovf_parse(p->text, strlen(p->text), name, err);
+    p->ovf = vf_ovf_parse(p->text, p->len, name, err);
     return p->ovf ? VF_STEAL(p) : NULL;
 }
 
 /* ---- VMs ---- */
 
-static struct vf_vm *vm_of(const struct vf_package *p, const char *vmx, const char *system,
-                           struct vf_error **err)
+static struct vf_vm *vm_of(const struct vf_package *p, const char *vmx, size_t len,
+                           const char *system, struct vf_error **err)
 {
-    vf_auto(vf_vmx_free) struct vf_vmx *x = vf_vmx_parse(vmx, strlen(vmx), p->path, err);
+    vf_auto(vf_vmx_free) struct vf_vmx *x = vf_vmx_parse(vmx, len, p->path, err);
     struct vf_vm *vm = x ? vf_esxi_describe(x, p->dir) : NULL;
     if (vm && system)
         vf_str_set(&vm->system, system);
@@ -300,7 +330,8 @@ int vf_package_vms(const struct vf_package *p, struct vf_vm ***out, size_t *n,
     *n = 0;
     for (size_t i = 0; i < count; i++) {
         const struct vf_ovf_vm *o = p->ovf ? &p->ovf->vms[i] : NULL;
-        struct vf_vm *vm = vm_of(p, o ? o->vmx : p->text, o ? o->system : NULL, err);
+        struct vf_vm *vm = o ? vm_of(p, o->vmx, strlen(o->vmx), o->system, err)
+                             : vm_of(p, p->text, p->len, NULL, err);
         if (!vm) {
             vf_vms_free(*out, *n);
             return -1;

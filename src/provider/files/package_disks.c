@@ -2,6 +2,7 @@
 /* The disks of an exported VM: which parts of which files they are. */
 #include "config.h"
 #include "provider/files/files.h"
+#include "provider/esxi/vmx.h"
 #include "disk/vmdk.h"
 #include "base/fdio.h"
 #include "base/str.h"
@@ -16,10 +17,13 @@
 static const char *name_in(const struct vf_package *p, const char *volume)
 {
     size_t n = strlen(p->dir);
-    if (vf_starts(volume, p->dir) && volume[n] == '/')
-        return volume + n + 1;
     const char *slash = strrchr(volume, '/');
-    return slash ? slash + 1 : volume;
+    const char *name = vf_starts(volume, p->dir) && volume[n] == '/' ? volume + n + 1
+                       : slash                                       ? slash + 1
+                                                                     : volume;
+    /* "D:\\VMs\\web.vmdk" of a host with Windows */
+    const char *last = p->ovf ? NULL : strrchr(name, '\\');
+    return last ? last + 1 : name;
 }
 
 static const struct vf_ovf_file *told_of(const struct vf_package *p, const char *name)
@@ -62,6 +66,25 @@ static int check_whole(const struct vf_package *p, const char *name, struct vf_e
     return 0;
 }
 
+/* Is the disk as large as the OVF says, which may have rounded it up to whole units? NULL: it is,
+ * or there is nobody to say. */
+static char *other_size(const struct vf_package *p, const char *name, uint64_t size)
+{
+    const struct vf_ovf_file *f = told_of(p, name);
+    for (size_t i = 0; f && f->id && i < p->ovf->n_disks; i++) {
+        const struct vf_ovf_disk *d = &p->ovf->disks[i];
+        if (!vf_streq(d->file, f->id) || size == d->capacity ||
+            (size < d->capacity && d->capacity - size < d->unit))
+            continue;
+        vf_autofree char *has = vf_format_bytes(size), *told = vf_format_bytes(d->capacity);
+        vf_autofree char *shown = vf_escape(name);
+        return vf_asprintf("%s is a disk of %s (%" PRIu64 " bytes), and %s says %s (%" PRIu64
+                           "): it is copied as it is; look whether that is the right file",
+                           shown, has, size, p->descriptor, told, d->capacity);
+    }
+    return NULL;
+}
+
 /* ---- descriptors ---- */
 
 static struct vf_vmdk *read_vmdk(const char *name, const struct vf_place *at, struct vf_error **err)
@@ -81,6 +104,10 @@ static struct vf_vmdk *read_vmdk(const char *name, const struct vf_place *at, st
     }
     vf_autoerror struct vf_error *why = NULL;
     struct vf_vmdk *d = vf_vmdk_parse(data, len, name, &why);
+    for (size_t i = 0; d && i < d->n_extents; i++) {
+        vf_autofree char *file = d->extents[i].file ? vf_vmx_utf8(d->extents[i].file) : NULL;
+        vf_str_set(&d->extents[i].file, file);
+    }
     if (!d && strstr(vf_error_text(why), "is not a vmdk image"))
         vf_fail(err, VF_E_UNSUPPORTED,
                 "%s is not a vmdk image: make one of it (qemu-img convert -O vmdk -o "
@@ -147,6 +174,8 @@ static struct vf_recipe *make_recipe(const struct vf_package *p, const char *nam
         move_into(r, own, d, places);
     if (r)
         vf_str_set(&r->name, volume);
+    if (r && !*warning)
+        *warning = other_size(p, name, r->size);
     *used = d->whole ? own->used : 0;
     for (size_t i = 0; i < d->n_extents; i++) {
         *used += places[i].used;

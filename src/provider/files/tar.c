@@ -45,6 +45,19 @@ static int damaged(const struct reader *r, const char *why, struct vf_error **er
                    why, (unsigned long long)r->at);
 }
 
+/* The first header H is none. */
+static int no_archive(const struct reader *r, const unsigned char *h, struct vf_error **err)
+{
+    if (h[0] == 0x1f && h[1] == 0x8b)
+        return vf_fail(err, VF_E_UNSUPPORTED,
+                       "%s is compressed (gzip): unpack it (gunzip), and import what comes out",
+                       r->path);
+    return vf_fail(err, VF_E_CORRUPT,
+                   "%s is no OVA (a tar archive), or its beginning is damaged: copy or export it "
+                   "again",
+                   r->path);
+}
+
 /* It may have become shorter since its size was asked for. */
 static int read_here(const struct reader *r, void *buf, size_t n, struct vf_error **err)
 {
@@ -164,7 +177,7 @@ static int next_member(struct reader *r, struct vf_tar_member **out, size_t *n,
         return memcmp(h, zeroes, BLOCK) ? damaged(r, "no header", err) : 1;
     }
     if (!sum_is_right(h) || number(h + SIZE, SIZE_LEN, &len) < 0)
-        return damaged(r, "no header", err);
+        return !r->at ? no_archive(r, h, err) : damaged(r, "no header", err);
     char type = (char)h[TYPE];
     bool record = type == 'x' || type == 'g' || type == 'L' || type == 'K';
     bool plain = type == '0' || type == '\0' || type == '7';

@@ -285,7 +285,7 @@ struct vf_pve_client *vf_pve_client_open(const struct vf_cluster_conf *conf, boo
     c->renew_ms = RENEW_MS;
     c->tries = 1; /* somebody waits for the login: tell at once what is wrong */
     c->task_ms = VF_T_TASK;
-    c->outage_ms = VF_T_RECONNECT;
+    c->outage_ms = vf_clock_limit(VF_T_RECONNECT);
     struct vf_http_conf http = {
         .ca_file = conf->ca_file,
         .fingerprints = conf->fingerprints,

@@ -112,22 +112,46 @@ static int read_firewall(struct vf_provider *p, struct vf_vm *vm, struct vf_erro
     return 0;
 }
 
-/* The status says whether it is under HA, to everybody; how, is for who may look at the cluster. */
-static int read_ha(struct vf_pve_client *c, struct vf_vm *vm, struct vf_error **err)
+/* The status says whether it is under HA, to everybody; how, is for who may look at the cluster.
+ * *GROUP (may be NULL; caller frees) is the one it is in. */
+static int read_state(struct vf_pve_client *c, const char *node, unsigned id, char **state,
+                      char **group, struct vf_error **err)
 {
-    vf_autofree char *path = vf_pve_path(vm->node, "/qemu/%u/status/current", vm->id);
+    vf_autofree char *path = vf_pve_path(node, "/qemu/%u/status/current", id);
     vf_autojson json_t *status = vf_pve_object(c, path, err);
+    *state = NULL;
     if (!status)
         return -1;
     if (!vf_json_bool(json_object_get(status, "ha"), "managed"))
         return 0;
     vf_autoerror struct vf_error *why = NULL;
-    vf_autofree char *where = vf_asprintf("/cluster/ha/resources/vm:%u", vm->id);
+    vf_autofree char *where = vf_asprintf("/cluster/ha/resources/vm:%u", id);
     vf_autojson json_t *r = vf_pve_object(c, where, &why);
     if (!r && vf_error_code(why) != VF_E_PERMISSION)
         return vf_fail_with(err, VF_STEAL(why));
-    const char *state = vf_json_text(r, "state"), *group = vf_json_text(r, "group");
-    vf_str_set(&vm->ha, r && !state ? "started" : r ? state : "unknown");
+    const char *told = vf_json_text(r, "state");
+    *state = vf_strdup(r && !told ? VF_HA_STARTED : r ? told : "unknown");
+    if (group)
+        *group = vf_strdup(vf_json_text(r, "group"));
+    return 0;
+}
+
+int vf_pve_ha(struct vf_provider *p, const char *node, unsigned id, char **state,
+              struct vf_error **err)
+{
+    return read_state(vf_pve_of(p), node, id, state, NULL, err) < 0
+               ? vf_fail_prefix(err, "VM %u", id)
+               : 0;
+}
+
+static int read_ha(struct vf_pve_client *c, struct vf_vm *vm, struct vf_error **err)
+{
+    vf_autofree char *state = NULL, *group = NULL;
+    if (read_state(c, vm->node, vm->id, &state, &group, err) < 0)
+        return -1;
+    if (!state)
+        return 0;
+    vf_str_set(&vm->ha, state);
     vf_autofree char *what = vf_asprintf("high availability (%s%s%s)", vm->ha,
                                          group ? ", group " : "", group ? group : "");
     vf_autofree char *shown = vf_escape(what);

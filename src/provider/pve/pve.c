@@ -31,6 +31,7 @@ static const struct vf_provider_ops ops = {
     .describe = vf_pve_describe,
     .notes = vf_pve_notes,
     .surroundings = vf_pve_surroundings,
+    .ha = vf_pve_ha,
     .firewall = vf_pve_firewall,
     .firewall_shared = vf_pve_firewall_shared,
     .pool = vf_pve_pool,

@@ -71,6 +71,8 @@ int vf_pve_twins(struct vf_provider *p, const struct vf_vm *vm, unsigned but, st
                  struct vf_error **err);
 /* leftout.c */
 int vf_pve_surroundings(struct vf_provider *p, struct vf_vm *vm, struct vf_error **err);
+int vf_pve_ha(struct vf_provider *p, const char *node, unsigned id, char **state,
+              struct vf_error **err);
 /* Says why container ID (an entry of /cluster/resources) is not moved, and what moves it. */
 void vf_pve_refuse_container(const json_t *entry, unsigned id, struct vf_error **err);
 /* firewall.c */

@@ -32,7 +32,6 @@ static void add(struct vf_twins *t, const json_t *guest, const json_t *config,
         vf_parse_u64(tag, 0, 4094, &vlan);
     *x = (struct vf_twin){.id = (unsigned)vf_json_u64(guest, "vmid"),
                           .name = vf_strdup(name ? name : "?"),
-                          .running = vf_streq(vf_json_text(guest, "status"), "running"),
                           .nic = nic ? (int)nic->index : -1,
                           .disconnected = card && vf_propval_true(vf_opts_get(card, "link_down")),
                           .bridge = vf_strdup(card ? vf_opts_get(card, "bridge") : NULL),
@@ -67,6 +66,23 @@ static void compare(struct vf_twins *t, const struct vf_vm *vm, const json_t *gu
     vf_opts_free(&o);
 }
 
+/* What the list says is up to 10 s old, and "unknown" of a guest that is younger, or whose node does
+ * not report: the guest itself is asked. What is still not known counts as running. */
+static int look_at_state(struct vf_pve_client *c, const char *path, const json_t *guest,
+                         struct vf_twin *x, struct vf_error **err)
+{
+    const char *status = vf_json_text(guest, "status");
+    vf_autoerror struct vf_error *why = NULL;
+    bool listed = vf_streq(status, "running") || vf_streq(status, "stopped");
+    vf_autojson json_t *now = listed ? NULL : vf_pve_object(c, path, &why);
+    if (vf_error_code(why) == VF_E_CANCELLED)
+        return vf_fail_with(err, VF_STEAL(why));
+    status = now ? vf_json_text(now, "status") : status;
+    x->running = !vf_streq(status, "stopped");
+    x->unknown = x->running && !vf_streq(status, "running");
+    return 0;
+}
+
 int vf_pve_twins(struct vf_provider *p, const struct vf_vm *vm, unsigned but, struct vf_twins *out,
                  struct vf_error **err)
 {
@@ -83,14 +99,19 @@ int vf_pve_twins(struct vf_provider *p, const struct vf_vm *vm, unsigned but, st
         if (!node || !type || id == but || vf_json_bool(e, "template"))
             continue;
         vf_autoerror struct vf_error *why = NULL;
-        vf_autofree char *path =
-            vf_pve_path(node, "/%s/%u/config", vf_streq(type, "lxc") ? "lxc" : "qemu", id);
+        const char *kind = vf_streq(type, "lxc") ? "lxc" : "qemu";
+        vf_autofree char *path = vf_pve_path(node, "/%s/%u/config", kind, id),
+                         *state = vf_pve_path(node, "/%s/%u/status/current", kind, id);
         vf_autojson json_t *config =
             out->looked_at < MAX_LOOKED_AT ? vf_pve_object(c, path, &why) : NULL;
         if (vf_error_code(why) == VF_E_CANCELLED)
             return vf_fail_with(err, VF_STEAL(why));
+        size_t before = out->n;
         if (config)
             compare(out, vm, e, config);
+        for (size_t k = before; k < out->n; k++)
+            if (look_at_state(c, state, e, &out->v[k], err) < 0)
+                return -1;
         if (why)
             vf_info("pve", "guest %u is not compared: %s", id, vf_error_text(why));
         config ? out->looked_at++ : out->unseen++;

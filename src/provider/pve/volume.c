@@ -22,6 +22,10 @@ int vf_pve_volume(struct vf_provider *p, const char *node, const char *volume,
         return vf_fail_prefix(err, "volume %s", shown);
     const char *format = vf_json_text(o, "format");
     uint64_t size = vf_json_u64(o, "size");
+    if (format && json_is_integer(json_object_get(o, "size")) && !size)
+        return vf_fail(
+            err, VF_E_UNSUPPORTED,
+            "volume %s is empty (0 bytes): there is nothing to copy; detach it from the VM", shown);
     if (!format || !size)
         return vf_fail(err, VF_E_UNSUPPORTED,
                        "volume %s: its storage does not tell its size and format", shown);
