@@ -101,8 +101,8 @@ run 1 "nor has a resume" resume --yes "$id"
 points="return/down:intent return/name:done shutdown:undone return/remove:done"
 [ "${CRASH_POINTS-}" != all ] || points="return:intent return/mark:intent return/mark:done return/ha:done
     return/onboot:intent return/down:intent return/down:done return/name:done return/source:intent
-    migrated/note:undone migrated:undone cloning:undone onboot:undone shutdown:undone ha:undone claim:undone
-    return/source:done return/remove:intent return/remove:done return:done"
+    migrated/note:undone migrated:undone cloning:undone onboot:undone shutdown:undone claim:undone ha:undone
+    return/source:done return/remove:intent pool:undone return/remove:done return:done"
 snapshot "$work/before"
 move 0 "it can be moved again" alpha beta b1 local web1
 id=$(job_id)
