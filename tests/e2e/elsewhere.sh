@@ -91,7 +91,7 @@ silent
 says out 'It can go on' "nothing is heard of it for a while: it can be taken over"
 "$vmferry" resume -c "$L/vmferry.conf" --at beta --yes web1 >"$work/out" 2>"$work/err" </dev/null &
 second=$!
-until_true fast
+fast $second
 wait $second
 is $? 0 "the second machine takes it over and ends it"
 says out 'Report: web1, alpha -> beta/b1: done' "with the report of a move"
@@ -223,7 +223,7 @@ if [ "${ELSEWHERE-}" = all ]; then
     machine 5
     "$vmferry" resume --yes >"$work/out" 2>"$work/err" </dev/null &
     front=$!
-    until_true fast
+    fast
     wait $front
     is $? 0 "the second goes on"
     again

@@ -249,7 +249,7 @@ journal() {
 
 # begin ARGUMENT…: vmferry in the background, with jobs of its own, until it copies; its output in
 # $work/slow and slow.err. It copies 128 KB a second and needs a quarter of an hour, so that no test has to
-# be quick; fast lets it end.
+# be quick; fast [PID] lets it end (PID, the one who follows it, may have ended already).
 begin() {
     rm -rf "$XDG_STATE_HOME"
     "$vmferry" "$@" >"$work/slow" 2>"$work/slow.err" </dev/null &
@@ -257,10 +257,10 @@ begin() {
     journal '"copy/scsi0"'
 }
 let_go() {
-    "$vmferry" limit "$(basename "$(job_dir)")" none </dev/null || [ -z "$(job_pid)" ]
+    "$vmferry" limit "$(basename "$(job_dir)")" none </dev/null || gone "$1"
 }
 fast() {
-    until_true let_go # a job that did not hear it would take its quarter of an hour
+    until_true let_go "${1:-$front}" # a job that did not hear it would take its quarter of an hour
 }
 
 # snapshot FILE: all that a move could leave behind: both clusters, and the hosts' files

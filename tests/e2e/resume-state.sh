@@ -44,7 +44,7 @@ for n in 1 2 3; do
 done
 "$vmferry" resume --yes >"$work/out" 2>"$work/err" </dev/null &
 front=$!
-until_true fast
+fast
 wait $front
 is $? 0 "resumed at last it ends well"
 file=$(job_dir)/journal.jsonl
