@@ -43,8 +43,8 @@ undone() {
     ok $? "the images too"
 }
 
-points=${CRASH_POINTS-"torn:claim:done after:token/source:intent torn:pool:done torn:create:done
-    torn:allocate/scsi1:done torn:ha:done after:shutdown:intent torn:onboot:done after:copy/scsi0:intent
+points=${CRASH_POINTS-"torn:claim:done after:token/source:intent torn:create:done
+    torn:allocate/scsi1:done torn:ha:done after:shutdown:intent after:copy/scsi0:intent
     torn:attach/scsi0:done"}
 case $points in
 all | [0-9]*/[0-9]*)
