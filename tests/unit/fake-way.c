@@ -136,23 +136,16 @@ static void fake_free(struct vf_esxi_way *w)
     free(w);
 }
 
-static const struct vf_esxi_way_ops api_ops = {
-    .name = "api",
-    .version = fake_version,
-    .is_vcenter = fake_is_vcenter,
-    .stat = fake_stat,
-    .read = fake_read,
-    .twin = fake_twin,
-    .set_cancel = fake_set_cancel,
-    .free = fake_free,
-};
+#define COMMON_OPS                                                                                 \
+    .name = "api", .version = fake_version, .is_vcenter = fake_is_vcenter, .stat = fake_stat,      \
+    .read = fake_read, .twin = fake_twin, .set_cancel = fake_set_cancel, .free = fake_free
+
+static const struct vf_esxi_way_ops api_ops = {COMMON_OPS},
+                                    ssh_ops = {COMMON_OPS, .read_on = fake_read_on};
 
 static struct vf_esxi_way *make(struct fake_door *door)
 {
-    static struct vf_esxi_way_ops ssh_ops;
     struct fake_way *w = vf_xcalloc(1, sizeof *w);
-    ssh_ops = api_ops;
-    ssh_ops.read_on = fake_read_on;
     w->way.ops = door == &fake.ssh && fake.reads_on ? &ssh_ops : &api_ops;
     w->door = door;
     fake.ways++;
