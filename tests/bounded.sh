@@ -25,7 +25,13 @@ mine() {
         find /proc/[0-9]*/fd -lname "$output" -perm -200 2>/dev/null | pids_of | sort -u)
     dirs=$(for p in $marked; do
         cat "/proc/$p/environ" "/proc/$p/cmdline" 2>/dev/null | tr '\0' '\n'
-    done | grep -oE "(${TMPDIR:-/tmp}|/var/tmp)/(vf|vmferry)-[a-z0-9-]*[-.][A-Za-z0-9]{6}(/|\$)" | sort -u)
+    done | grep -oE "(${TMPDIR:-/tmp}|/var/tmp)/(vf|vmferry)-[a-z0-9-]*[-.][A-Za-z0-9]{6}(/|\$)" | sort -u |
+        while read -r d; do
+            case $PWD/ in
+            "${d%/}"/*) ;; # all tests are built and run in it
+            *) echo "$d" ;;
+            esac
+        done)
     named=$(for d in $dirs; do
         grep -lsF -- "$d" /proc/[0-9]*/cmdline
     done | pids_of)
