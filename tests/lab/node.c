@@ -24,6 +24,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include "tests/lab/lab.h"
+#include "tests/lab/sshd.h"
 
 pid_t lab_clone_fork(unsigned long flags)
 {
@@ -254,7 +255,7 @@ static int write_sshd(struct lab_node *node, const char *run, struct vf_error **
         "Port %d\nListenAddress %s\nHostKey %s/ssh_host_ed25519_key\nHostKey "
         "%s/ssh_host_rsa_key\nPidFile %s/sshd.pid\nPermitRootLogin yes\nUsePAM no\n"
         "PasswordAuthentication no\nMaxStartups 100\nMaxSessions 100\n"
-        "Subsystem sftp internal-sftp\nAcceptEnv LANG LC_*\nPrintMotd no\n"
+        "Subsystem sftp internal-sftp\nAcceptEnv LANG LC_*\nPrintMotd no\n" LAB_CHEAP_LOGINS
         "SetEnv PATH=%s:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin%s%s\n",
         node->lab->ssh_port, node->addr, run, run, run, bin, haste ? " VMFERRY_TEST_HASTE=" : "",
         haste ? haste : "");

@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <pwd.h>
 #include <sys/socket.h>
+#include "tests/lab/sshd.h"
 
 static struct node {
     uint16_t port;
@@ -71,7 +72,7 @@ static inline bool node_start(const char *extra)
     vf_autofree char *conf = vf_asprintf(
         "ListenAddress 127.0.0.1:%u\nHostKey %s/host\nPidFile none\nUsePAM no\nStrictModes no\n"
         "AuthorizedKeysFile %s/authorized %s/authorized2\nPermitRootLogin prohibit-password\n"
-        "PasswordAuthentication no\nMaxStartups 100\n%s",
+        "PasswordAuthentication no\nMaxStartups 100\n" LAB_CHEAP_LOGINS "%s",
         node.port, dir, dir, dir, extra);
     put_file("sshd_config", conf);
     vf_autofree char *path = path_of("sshd_config");

@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <pwd.h>
 #include <sys/socket.h>
+#include "tests/lab/sshd.h"
 #include "tests/unit/copy-fixture.h"
 
 #define NOBODY   "127.0.0.8" /* nothing listens there */
@@ -73,7 +74,7 @@ static inline bool start_sshd(struct host *h, const char *host_key, const char *
     vf_autofree char *conf = vf_asprintf(
         "ListenAddress 127.0.0.1:%u\nHostKey %s/%s/%s\nPidFile none\nUsePAM no\nStrictModes no\n"
         "AuthorizedKeysFile %s/%s/keys/authorized_keys %s/%s/keys/authorized_keys2\n"
-        "PermitRootLogin prohibit-password\nPasswordAuthentication no\n%s",
+        "PermitRootLogin prohibit-password\nPasswordAuthentication no\n" LAB_CHEAP_LOGINS "%s",
         h->port, dir, h->name, host_key, dir, h->name, dir, h->name, more);
     host_put(h, "sshd_config", conf);
     vf_autofree char *path = host_path(h, "sshd_config");
