@@ -47,6 +47,11 @@ struct vf_proc_result {
  * cancelled. */
 int vf_proc_run(const char *const argv[], const void *input, size_t input_len, size_t max,
                 struct vf_cancel *cancel, struct vf_proc_result *out, struct vf_error **err);
+/* The same of one that may hang: NET when nothing came of it for SILENCE_MS; it was ended
+ * with all that it had started. */
+int vf_proc_run_for(const char *const argv[], const void *input, size_t input_len, size_t max,
+                    int silence_ms, struct vf_cancel *cancel, struct vf_proc_result *out,
+                    struct vf_error **err);
 void vf_proc_result_free(struct vf_proc_result *r);
 
 /* NAME in the folder of this program (a build folder) or where it is installed with it (also when

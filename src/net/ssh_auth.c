@@ -17,6 +17,7 @@ struct attempt {
     bool accepted; /* the server would take the key that is being probed */
     bool proven;   /* an accepted key was used, and yet the login goes on: a second factor */
     const char *unusable;
+    char *silent; /* what an agent that does not answer has to be told of */
     struct vf_ssh_agent *agent;
     size_t identity;
     char **tried; /* key blobs in base64 that were offered */
@@ -43,6 +44,14 @@ static int verdict(struct attempt *a, int rc, const char *what, struct vf_error 
     return 0;
 }
 
+/* The login goes on without the agent. */
+static void without_agent(struct attempt *a, const struct vf_error *why)
+{
+    vf_warn("ssh", "%s: %s", a->s->ssh->target->who, vf_error_text(why));
+    if (vf_error_code(why) == VF_E_NET)
+        vf_str_set(&a->silent, vf_error_text(why));
+}
+
 static int sign_by_agent(LIBSSH2_SESSION *session, unsigned char **sig, size_t *sig_len,
                          const unsigned char *data, size_t n, void **abstract)
 {
@@ -55,7 +64,10 @@ static int sign_by_agent(LIBSSH2_SESSION *session, unsigned char **sig, size_t *
     if (vf_error_code(e) == VF_E_CANCELLED)
         vf_fail_with(&a->s->failed, VF_STEAL(e));
     else
-        vf_warn("ssh", "%s: %s", a->s->ssh->target->who, vf_error_text(e));
+        without_agent(a, e);
+    size_t last = vf_strv_len(a->tried);
+    if (a->silent && last) /* nothing was sent: a file may hold the same key */
+        free(VF_STEAL(a->tried[last - 1]));
     return -1;
 }
 
@@ -93,12 +105,12 @@ static int try_agent(struct attempt *a, struct vf_error **err)
     if (!agent) {
         if (vf_error_code(e) == VF_E_CANCELLED)
             return vf_fail_with(err, VF_STEAL(e));
-        vf_debug("ssh", "%s", vf_error_text(e));
+        without_agent(a, e);
         return 0;
     }
     a->agent = agent;
     int rc = 0;
-    for (size_t i = 0; i < vf_ssh_agent_count(agent) && rc == 0 && !a->proven; i++) {
+    for (size_t i = 0; i < vf_ssh_agent_count(agent) && rc == 0 && !a->proven && !a->silent; i++) {
         size_t len;
         const unsigned char *blob = vf_ssh_agent_blob(agent, i, &len);
         vf_autofree char *type = vf_ssh_blob_type(blob, len);
@@ -333,6 +345,9 @@ int vf_ssh_session_login(struct vf_ssh_session *s, const char **why, struct vf_e
         rc = 1;
     else if (offered)
         rc = by_methods(&a, offered, why, err);
+    if (rc < 0 && a.silent && err && vf_error_code(*err) == VF_E_AUTH)
+        vf_fail_prefix(err, "%s", a.silent);
     vf_strv_free(a.tried);
+    free(a.silent);
     return rc == 1 ? 0 : rc == 2 ? 1 : -1;
 }

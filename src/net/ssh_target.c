@@ -219,8 +219,14 @@ static int ask_ssh(const struct vf_ssh_conf *conf, struct answers *a, struct vf_
     argv[n++] = a->t->address;
     struct vf_proc_result r;
     vf_autoerror struct vf_error *failed = NULL;
-    if (vf_proc_run(argv, config, strlen(config), 1 << 20, cancel, &r, &failed) < 0) {
+    if (vf_proc_run_for(argv, config, strlen(config), 1 << 20, vf_clock_limit(VF_T_RESOLVE), cancel,
+                        &r, &failed) < 0) {
         vf_proc_result_free(&r);
+        if (vf_error_code(failed) == VF_E_NET)
+            return vf_fail(err, VF_E_NET,
+                           "ssh does not get ready with its configuration (%s): a program in it "
+                           "(Match exec) or a name server does not answer; try `ssh -G %s`",
+                           vf_error_text(failed), a->t->address);
         if (vf_error_code(failed) != VF_E_NOTFOUND)
             return vf_fail_with(err, VF_STEAL(failed));
         vf_debug("ssh", "there is no ssh program here, ssh_config is not read");
