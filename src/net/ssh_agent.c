@@ -4,6 +4,7 @@
 #include "config.h"
 #include "net/ssh_session.h"
 #include "base/fdio.h"
+#include "base/i18n.h"
 #include "base/str.h"
 
 #include <errno.h>
@@ -76,7 +77,7 @@ static int transfer(struct vf_ssh_agent *a, bool out, char *p, size_t n, struct 
             p += r;
             n -= (size_t)r;
         } else if (r == 0) {
-            return vf_fail(err, VF_E_AUTH, "the ssh agent closed the connection");
+            return vf_fail(err, VF_E_AUTH, _("the ssh agent closed the connection"));
         } else if (errno == EAGAIN) {
             struct pollfd w = {.fd = a->fd, .events = out ? POLLOUT : POLLIN};
             int ready = vf_cancel_poll(a->cancel, &w, 1, a->limit, err);
@@ -84,12 +85,12 @@ static int transfer(struct vf_ssh_agent *a, bool out, char *p, size_t n, struct 
                 return -1;
             if (!ready)
                 return vf_fail(err, VF_E_NET,
-                               "the ssh agent at %s did not answer within %d s: see whether "
-                               "`ssh-add -l` does, start it anew, or do without it (env -u "
-                               "SSH_AUTH_SOCK, or IdentityAgent none in ssh_config)",
+                               _("the ssh agent at %s did not answer within %d s: see whether "
+                                 "`ssh-add -l` does, start it anew, or do without it (env -u "
+                                 "SSH_AUTH_SOCK, or IdentityAgent none in ssh_config)"),
                                a->path, a->limit / 1000);
         } else if (errno != EINTR) {
-            vf_fail_errno(err, errno, "the ssh agent");
+            vf_fail_errno(err, errno, _("the ssh agent"));
             return -1;
         }
     }
@@ -107,13 +108,13 @@ static int call(struct vf_ssh_agent *a, const struct vf_buf *request, int want,
         return -1;
     size_t n = (size_t)head[0] << 24 | (size_t)head[1] << 16 | (size_t)head[2] << 8 | head[3];
     if (n < 1 || n > MAX_MESSAGE)
-        return vf_fail(err, VF_E_AUTH, "the ssh agent sent %zu bytes", n);
+        return vf_fail(err, VF_E_AUTH, _("the ssh agent sent %zu bytes"), n);
     vf_buf_clear(answer);
     if (transfer(a, false, vf_buf_room(answer, n), n, err) < 0)
         return -1;
     answer->len = n;
     if ((unsigned char)answer->data[0] != want)
-        return vf_fail(err, VF_E_AUTH, "the ssh agent refused");
+        return vf_fail(err, VF_E_AUTH, _("the ssh agent refused"));
     vf_buf_consume(answer, 1);
     return 0;
 }
@@ -127,10 +128,10 @@ static int list(struct vf_ssh_agent *a, struct vf_error **err)
     if (call(a, &request, IDENTITIES_ANSWER, &answer, err) < 0)
         return -1;
     if (!get_u32(&answer, &n) || n > MAX_KEYS)
-        return vf_fail(err, VF_E_AUTH, "the ssh agent's list of keys is malformed");
+        return vf_fail(err, VF_E_AUTH, _("the ssh agent's list of keys is malformed"));
     while (n--) {
         if (!get_string(&answer, &blob) || !get_string(&answer, &comment))
-            return vf_fail(err, VF_E_AUTH, "the ssh agent's list of keys is malformed");
+            return vf_fail(err, VF_E_AUTH, _("the ssh agent's list of keys is malformed"));
         struct identity *id = vf_grow(&a->keys, &a->n, sizeof *id);
         id->len = blob.len;
         id->blob = (unsigned char *)vf_buf_take(&blob);
@@ -143,7 +144,7 @@ struct vf_ssh_agent *vf_ssh_agent_open(const char *path, struct vf_cancel *cance
 {
     struct sockaddr_un sa = {.sun_family = AF_UNIX};
     if (strlen(path) >= sizeof sa.sun_path) {
-        vf_fail(err, VF_E_USAGE, "the path of the ssh agent's socket is too long: %s", path);
+        vf_fail(err, VF_E_USAGE, _("the path of the ssh agent's socket is too long: %s"), path);
         return NULL;
     }
     memcpy(sa.sun_path, path, strlen(path) + 1);
@@ -153,7 +154,7 @@ struct vf_ssh_agent *vf_ssh_agent_open(const char *path, struct vf_cancel *cance
     /* not blocking from the beginning: one that does not take calls lets callers wait */
     a->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (a->fd < 0 || connect(a->fd, (struct sockaddr *)&sa, sizeof sa) < 0) {
-        vf_fail_errno(err, errno, "the ssh agent at %s", path);
+        vf_fail_errno(err, errno, _("the ssh agent at %s"), path);
         return NULL;
     }
     return list(a, err) < 0 ? NULL : VF_STEAL(a);
@@ -196,7 +197,7 @@ int vf_ssh_agent_sign(struct vf_ssh_agent *a, size_t i, const void *data, size_t
         return -1;
     if (!get_string(&answer, &whole) || !get_string(&whole, &algorithm) ||
         !get_string(&whole, &raw))
-        return vf_fail(err, VF_E_AUTH, "the ssh agent's signature is malformed");
+        return vf_fail(err, VF_E_AUTH, _("the ssh agent's signature is malformed"));
     *sig_len = raw.len;
     *sig = (unsigned char *)vf_buf_take(&raw);
     return 0;

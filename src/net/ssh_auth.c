@@ -2,6 +2,7 @@
 /* Logging in over a libssh2 session: keys first, then what only OpenSSH can, then passwords. */
 #include "config.h"
 #include "net/ssh_session.h"
+#include "base/i18n.h"
 #include "base/log.h"
 #include "base/str.h"
 
@@ -34,8 +35,8 @@ static int verdict(struct attempt *a, int rc, const char *what, struct vf_error 
     if (s->link.eof || s->link.error || rc == LIBSSH2_ERROR_SOCKET_DISCONNECT)
         return vf_fail(
             err, VF_E_AUTH,
-            "%s: the host ended the connection during the login; it may have seen too many "
-            "tries: name one key in vmferry.conf (ssh = { key = ... })",
+            _("%s: the host ended the connection during the login; it may have seen too many "
+              "tries: name one key in vmferry.conf (ssh = { key = ... })"),
             s->ssh->target->who);
     char *text = NULL;
     libssh2_session_last_error(s->session, &text, NULL, 0);
@@ -327,9 +328,9 @@ static int by_methods(struct attempt *a, char **offered, const char **why, struc
     vf_autofree char *list = vf_strv_join(offered, ", ");
     vf_autofree char *shown = vf_escape(list);
     return vf_fail(err, VF_E_AUTH,
-                   "%s: no key or password was accepted (%s%s; the host offers: %s)",
-                   a->s->ssh->target->who, a->offered ? "keys were tried" : "no key to try",
-                   a->unusable ? ", others need transport = \"openssh\"" : "", shown);
+                   _("%s: no key or password was accepted (%s%s; the host offers: %s)"),
+                   a->s->ssh->target->who, a->offered ? _("keys were tried") : _("no key to try"),
+                   a->unusable ? _(", others need transport = \"openssh\"") : "", shown);
 }
 
 int vf_ssh_session_login(struct vf_ssh_session *s, const char **why, struct vf_error **err)

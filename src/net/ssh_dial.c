@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config.h"
 #include "net/ssh_int.h"
+#include "base/i18n.h"
 #include "base/str.h"
 
 #include <errno.h>
@@ -27,7 +28,7 @@ static int dial_one(const struct addrinfo *ai, struct vf_cancel *cancel, struct 
             if (n < 0)
                 return -1;
             if (n == 0)
-                return vf_fail(err, VF_E_NET, "no answer within %d s", VF_T_CONNECT / 1000);
+                return vf_fail(err, VF_E_NET, _("no answer within %d s"), VF_T_CONNECT / 1000);
             socklen_t len = sizeof e;
             if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &e, &len) < 0)
                 e = errno;
@@ -98,7 +99,7 @@ static struct lookup *begin_lookup(const char *host, uint16_t port, struct vf_er
         pthread_detach(thread);
         return l;
     }
-    vf_fail_errno(err, e, "looking %s up", host);
+    vf_fail_errno(err, e, _("looking %s up"), host);
     l->left = true;
     leave_lookup(l);
     return NULL;
@@ -113,10 +114,10 @@ static int await_lookup(struct lookup *l, struct vf_cancel *cancel, struct vf_er
         return -1;
     if (n == 0)
         return vf_fail(err, VF_E_NET,
-                       "no name server told within %d s where it is: see /etc/resolv.conf, or "
-                       "configure its address",
+                       _("no name server told within %d s where it is: see /etc/resolv.conf, or "
+                         "configure its address"),
                        vf_clock_limit(VF_T_RESOLVE) / 1000);
-    return l->rc ? vf_fail(err, VF_E_NET, "the name is not known: %s", gai_strerror(l->rc)) : 0;
+    return l->rc ? vf_fail(err, VF_E_NET, _("the name is not known: %s"), gai_strerror(l->rc)) : 0;
 }
 
 int vf_ssh_dial(const char *host, uint16_t port, struct vf_cancel *cancel, struct vf_error **err)

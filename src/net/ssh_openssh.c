@@ -5,6 +5,7 @@
 #include "net/ssh_master.h"
 #include "base/ciphers.h"
 #include "base/fdio.h"
+#include "base/i18n.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "net/trust.h"
@@ -141,12 +142,12 @@ static void finish_argv(char ***v, const struct vf_ssh_target *t, const char *co
 static const char *who_waits(const struct vf_ssh *ssh, bool logs_in)
 {
     if (ssh->target->proxy && logs_in && ssh->target->agent)
-        return "neither from the ProxyCommand or ProxyJump of ssh_config nor from the ssh agent";
+        return _("neither from the ProxyCommand or ProxyJump of ssh_config nor from the ssh agent");
     if (ssh->target->proxy)
-        return "the ProxyCommand or ProxyJump of ssh_config does not answer";
+        return _("the ProxyCommand or ProxyJump of ssh_config does not answer");
     if (logs_in && ssh->target->agent)
-        return "neither from the host nor from the ssh agent";
-    return "the host does not answer";
+        return _("neither from the host nor from the ssh agent");
+    return _("the host does not answer");
 }
 
 /* Serves questions until ssh ends (1), CONTROL answers (0), or the login is over (-1). */
@@ -176,7 +177,7 @@ static int attend(struct vf_ssh *ssh, struct vf_ssh_keeper *k, struct vf_ssh_ask
         }
         if (vf_clock_ms() > end)
             return vf_fail(err, VF_E_NET,
-                           "nothing happened for %d s, %s: see whether `ssh %s` gets further",
+                           _("nothing happened for %d s, %s: see whether `ssh %s` gets further"),
                            silence / 1000, who_waits(ssh, control != NULL), ssh->target->address);
     }
 }
@@ -197,7 +198,7 @@ static int fail(struct vf_ssh *ssh, struct vf_ssh_keeper *k, struct vf_ssh_askpa
     vf_autoerror struct vf_error *e = NULL;
     vf_ssh_keeper_fail(k, a->alias, ssh->target->host, &e);
     if (vf_error_code(e) == VF_E_UNSUPPORTED && !ssh->target->legacy)
-        return vf_fail(err, VF_E_UNSUPPORTED, "%s; %s", vf_error_text(e), VF_SSH_OLD);
+        return vf_ssh_fail_old(e, err);
     return vf_fail_with(err, VF_STEAL(e));
 }
 
@@ -238,7 +239,7 @@ static int verify(struct vf_ssh *ssh, const char *key, struct vf_error **err)
     size_t len = 0;
     vf_autofree unsigned char *blob = vf_base64_decode(b64, strlen(b64), &len);
     if (!blob)
-        return vf_fail(err, VF_E_TRUST, "the host key of %s is malformed", ssh->label);
+        return vf_fail(err, VF_E_TRUST, _("the host key of %s is malformed"), ssh->label);
     return vf_trust_decide(ssh->label, ssh->target->known_files, ssh->target->known_name, blob, len,
                            ssh->asker, ssh->cancel, err);
 }
