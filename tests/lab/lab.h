@@ -134,6 +134,7 @@ struct lab {
     size_t n_made;
     struct lab_fault **faults;
     size_t n_faults;
+    unsigned n_goes;       /* how often what hangs or is slow was told to go on */
     json_t *roles;         /* roleid -> [privilege, …] */
     json_t *acl;           /* path -> {user or token -> {roleid -> propagate}} */
     json_t *pools;         /* poolid -> comment */
@@ -173,6 +174,7 @@ struct lab_call {
     bool cut; /* the answer ends after CUT_AT bytes */
     size_t cut_at;
     int slow_ms;
+    unsigned goes;               /* lab->n_goes when it was made slow */
     char *violation, *elsewhere; /* for the request log */
 };
 
@@ -354,6 +356,8 @@ json_t *lab_task_status(const struct lab_task *t, bool list);
 
 /* fault.c: what was ordered to go wrong. -1 with the call failed; -1 with *err. */
 int lab_fault_call(struct lab_call *c, const char *path);
+/* Waits for as long as an answer was made slow, or for `fault go`. */
+void lab_fault_wait(const struct lab_call *c);
 /* WHAT: the task's type, or a place in it where it can go wrong ("qmcreate/disks"). */
 int lab_fault_task(struct lab_task *t, const char *what, struct vf_error **err);
 int lab_fault_command(struct lab *lab, char *const *args, struct vf_buf *out);
