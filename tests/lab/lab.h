@@ -19,6 +19,8 @@
 #include "base/str.h"
 
 #define LAB_API_PORT 8006
+/* What the lab starts is waited for as long as a machine under load may need, in ms. */
+#define LAB_PATIENCE (120 * 1000)
 #define LAB_VERSIONS 4
 
 static inline void lab_json_free(json_t *j)
