@@ -175,7 +175,7 @@ struct lab_call {
     bool bare_401, delay, plain;
     bool cut; /* the answer ends after CUT_AT bytes */
     size_t cut_at;
-    int slow_ms;
+    int slow_ms, late_ms;
     unsigned goes;               /* lab->n_goes when it was made slow */
     char *violation, *elsewhere; /* for the request log */
 };
