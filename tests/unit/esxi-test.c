@@ -389,9 +389,9 @@ static void test_state(void)
     ok(left(asks, "web-01") && left(asks, "web-01")->stop &&
            strstr(left(asks, "web-01")->why, "moved or copied"),
        "a question that waits stops it");
-    h.now = (struct vf_esxi_now){.state = VF_VM_STOPPED, .suspended = true};
+    h.now = (struct vf_esxi_now){.state = VF_VM_SUSPENDED};
     vf_auto(vf_vm_free) struct vf_vm *sleeps = p->ops->describe(p, 7, NULL);
-    ok(sleeps->state == VF_VM_PAUSED, "suspended");
+    ok(sleeps->state == VF_VM_SUSPENDED, "suspended");
     h.template_ = true;
     ok(!p->ops->describe(p, 7, &err) && vf_error_code(err) == VF_E_UNSUPPORTED &&
            strstr(vf_error_text(err), "template"),

@@ -28,13 +28,12 @@ struct vf_esxi_row {
     char *annotation;
     uint64_t memory; /* bytes */
     enum vf_vm_state state;
-    bool suspended, template_;
+    bool template_;
 };
 
 /* What is true of a VM now. */
 struct vf_esxi_now {
     enum vf_vm_state state;
-    bool suspended;
     char *question;     /* that it waits to be answered; NULL: none */
     unsigned snapshots; /* how many */
     bool tools;         /* VMware Tools run in it: it can be shut down */

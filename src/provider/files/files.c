@@ -166,7 +166,7 @@ static int vms(struct vf_provider *p, struct vf_vm ***out, size_t *n, struct vf_
         vm->called = vf_strdup(e->vm ? e->vm->called : NULL);
         vm->unnamed = e->vm && e->vm->unnamed;
         vm->node = vf_strdup(f->node);
-        vm->state = VF_VM_STOPPED;
+        vm->state = e->vm ? e->vm->state : VF_VM_STOPPED;
         vm->memory = e->vm ? e->vm->memory : 0;
         vm->system = vf_strdup(e->vm ? e->vm->system : NULL);
     }

@@ -336,7 +336,8 @@ int vf_package_vms(const struct vf_package *p, struct vf_vm ***out, size_t *n,
             vf_vms_free(*out, *n);
             return -1;
         }
-        vm->state = VF_VM_STOPPED;
+        if (vm->state != VF_VM_SUSPENDED)
+            vm->state = VF_VM_STOPPED;
         *(struct vf_vm **)vf_grow(out, n, sizeof **out) = vm;
     }
     return 0;
