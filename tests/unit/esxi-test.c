@@ -199,6 +199,17 @@ static void test_vm(void)
     is_str(v.stamp, "Sat Sat CID fffffffe",
            "with when they were written, and the name of what is in them");
     vf_volume_clear(&v);
+    h.racy = true;
+    h.stats = 0;
+    ok(p->ops->volume(p, NULL, vm->disks[1].volume, &v, NULL) == 0, "one written to just now");
+    is_str(v.stamp, "Sat Sat CID fffffffe", "has the stamp that it has later");
+    ok(h.stats == 7, "for that was waited for");
+    vf_volume_clear(&v);
+    h.moving = true;
+    ok(p->ops->volume(p, NULL, vm->disks[1].volume, &v, NULL) == 0 && vf_ends(v.stamp, " racy"),
+       "one written to all the time has a stamp like no other");
+    vf_volume_clear(&v);
+    h.racy = h.moving = false;
     h.stats = 0;
     h.stat_fails = 4; /* descriptor, two extents, then */
     ok(p->ops->volume(p, NULL, vm->disks[1].volume, &v, &err) < 0 && vf_error_is_transient(err),
