@@ -114,8 +114,8 @@ static unsigned char disk[DISK];
 
 static void make_host(void)
 {
-    static const char *const applets[] = {"cat", "dd",        "stat",   "grep",    "sed",
-                                          "sh",  "sha256sum", "md5sum", "hostname"};
+    static const char *const applets[] = {"cat", "dd", "date",      "stat",   "grep",
+                                          "sed", "sh", "sha256sum", "md5sum", "hostname"};
     vf_autobuf struct vf_buf b = {0};
     vf_buf_printf(&b,
                   "set -e; cd %s; mkdir -p root bin/vm 'vols/data store/db' "
@@ -416,6 +416,15 @@ static void test_files(struct vf_esxi_way *w, bool all)
     uint64_t size = 0;
     vf_autofree char *state = NULL;
     ok(w->ops->stat(w, &flat, &size, &state, NULL) == 0 && size == DISK && state, "its size");
+    vf_autofree char *path = in_dir("vols/data store/db/db-flat.vmdk");
+    for (int racy = 0; racy < 2; racy++) { /* in 2001, and not long ago */
+        struct timespec at = {racy ? time(NULL) + 3600 : 1000000000, 0};
+        vf_autofree char *word = NULL;
+        ok(utimensat(AT_FDCWD, path, (struct timespec[]){at, at}, 0) == 0 &&
+               w->ops->stat(w, &flat, &size, &word, NULL) == 0 &&
+               vf_ends(word, VF_ESXI_RACY) == racy,
+           "when it was written: %s", word ? word : "?");
+    }
     ok(w->ops->stat(w, &none, &size, &state, &e) < 0 && vf_error_code(e) == VF_E_NOTFOUND,
        "none: %s", vf_error_text(e));
     vf_error_free(VF_STEAL(e));
