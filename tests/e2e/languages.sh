@@ -85,7 +85,7 @@ way() {
     uncut report
     in_english report
     keys Escape
-    sleep 0.5
+    sees_no "$6" "$language: which goes away"
     in_english "run screen at its end"
     keys q
 }
