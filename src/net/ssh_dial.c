@@ -3,13 +3,13 @@
 #include "net/ssh_int.h"
 #include "base/i18n.h"
 #include "base/str.h"
+#include "base/thread.h"
 
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -49,7 +49,7 @@ struct lookup {
     char *host, *service;
     int told; /* eventfd: it has ended */
     pthread_mutex_t lock;
-    bool left; /* by the one or the other; under lock */
+    bool left; /* by the one or the other; under lock, as what follows is */
     int rc;
     struct addrinfo *all;
 };
@@ -75,7 +75,12 @@ static void *look_up(void *arg)
 {
     struct lookup *l = arg;
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-    l->rc = getaddrinfo(l->host, l->service, &hints, &l->all);
+    struct addrinfo *all = NULL;
+    int rc = getaddrinfo(l->host, l->service, &hints, &all);
+    pthread_mutex_lock(&l->lock);
+    l->rc = rc;
+    l->all = all;
+    pthread_mutex_unlock(&l->lock);
     (void)!write(l->told, &(uint64_t){1}, sizeof(uint64_t));
     leave_lookup(l);
     return NULL;
@@ -89,12 +94,8 @@ static struct lookup *begin_lookup(const char *host, uint16_t port, struct vf_er
                          .service = vf_asprintf("%u", (unsigned)port),
                          .told = eventfd(0, EFD_CLOEXEC)};
     pthread_mutex_init(&l->lock, NULL);
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, &before);
     pthread_t thread;
-    int e = l->told < 0 ? errno : pthread_create(&thread, NULL, look_up, l);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    int e = l->told < 0 ? errno : vf_thread_start(&thread, look_up, l);
     if (e == 0) {
         pthread_detach(thread);
         return l;
@@ -117,7 +118,10 @@ static int await_lookup(struct lookup *l, struct vf_cancel *cancel, struct vf_er
                        _("no name server told within %d s where it is: see /etc/resolv.conf, or "
                          "configure its address"),
                        vf_clock_limit(VF_T_RESOLVE) / 1000);
-    return l->rc ? vf_fail(err, VF_E_NET, _("the name is not known: %s"), gai_strerror(l->rc)) : 0;
+    pthread_mutex_lock(&l->lock);
+    int rc = l->rc;
+    pthread_mutex_unlock(&l->lock);
+    return rc ? vf_fail(err, VF_E_NET, _("the name is not known: %s"), gai_strerror(rc)) : 0;
 }
 
 int vf_ssh_dial(const char *host, uint16_t port, struct vf_cancel *cancel, struct vf_error **err)
