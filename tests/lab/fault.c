@@ -50,6 +50,12 @@ static int do_slow(struct lab_call *c, char *const *args)
     return 0;
 }
 
+static int do_late(struct lab_call *c, char *const *args)
+{
+    c->late_ms = lab_int(args[0]);
+    return 0;
+}
+
 static int do_command(struct lab_call *c, char *const *args)
 {
     vf_autobuf struct vf_buf out = {0};
@@ -78,6 +84,9 @@ static const struct kind kinds[] = {
      NULL},
     {"drop", "", "it is not carried out, and not answered", CALL, 0, do_drop, NULL},
     {"slow", "MS", "it is answered MS later, or at `fault go`", CALL, 1, do_slow, NULL},
+    {"late", "MS",
+     "of a volume: it is answered 596, is there without a size MS later, and made after as long",
+     CALL, 1, do_late, NULL},
     {"do", "COMMAND…", "another command of this list happens first", CALL, 1, do_command, NULL},
     {"task", "TEXT", "it fails with TEXT", TASK, 1, NULL, do_task},
     {"hang", "", "it does nothing until `fault go`, or until it is stopped", TASK, 0, NULL,

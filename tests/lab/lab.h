@@ -175,7 +175,7 @@ struct lab_call {
     bool bare_401, delay, plain;
     bool cut; /* the answer ends after CUT_AT bytes */
     size_t cut_at;
-    int slow_ms;
+    int slow_ms, late_ms;
     unsigned goes;               /* lab->n_goes when it was made slow */
     char *violation, *elsewhere; /* for the request log */
 };
@@ -401,7 +401,10 @@ int lab_enter(pid_t init);
 /* keys.c */
 /* New ed25519 key: private file text (OpenSSH format) and "ssh-ed25519 AAAA… COMMENT". */
 int lab_key_ed25519(const char *comment, char **priv, char **pub, struct vf_error **err);
-int lab_key_rsa(const char *comment, char **priv, char **pub, struct vf_error **err);
+/* The same for RSA. Four keys of 2048 bits would be two thirds of what it costs to start a lab;
+ * ours are beside ed25519 keys, live for minutes and are met on loopback only. */
+#define LAB_RSA_BITS 1024
+int lab_key_rsa(const char *comment, unsigned bits, char **priv, char **pub, struct vf_error **err);
 /* tls.c: a CA for the cluster (LABDIR/ca-CLUSTER.pem), a certificate and SSL_CTX for each node. */
 int lab_tls_setup(struct lab *lab, struct vf_error **err);
 
