@@ -114,20 +114,22 @@ static inline char *make_pattern(const char *name, uint64_t size)
     return path;
 }
 
-/* Chunks that can be made smaller, no two alike. */
+/* Chunks that can be made smaller, no two parts of 4 KiB alike. */
 static inline char *make_text(const char *name, uint64_t size)
 {
     char *path = path_of(name);
     vf_autofd int fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
     vf_autofree char *buf = vf_xmalloc(MIB);
     uint64_t x = 88172645463325252ULL;
+    for (size_t i = 0; i < MIB; i++) {
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        buf[i] = (char)('a' + (x >> 40) % 4);
+    }
     for (uint64_t at = 0; fd >= 0 && at < size; at += MIB) {
-        for (size_t i = 0; i < MIB; i++) {
-            x ^= x << 13;
-            x ^= x >> 7;
-            x ^= x << 17;
-            buf[i] = (char)('a' + (x >> 40) % 4);
-        }
+        for (size_t i = 0; i < MIB; i += 4096)
+            vf_put_u64(buf + i, at + i);
         vf_pwrite_full(fd, buf, MIB, at);
     }
     return path;
@@ -193,8 +195,8 @@ static inline bool start_later(struct later *l)
 {
     if (pthread_create(&l->thread, NULL, later_main, l) != 0)
         return false;
-    int64_t end = vf_clock_ms() + 30000;
-    while (!l->progress.sent && vf_clock_ms() < end)
+    int64_t end = vf_clock_ms() + 120000;
+    while (!l->progress.sent && !l->ended && vf_clock_ms() < end)
         usleep(10000);
     return l->progress.sent > 0;
 }
