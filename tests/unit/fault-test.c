@@ -432,7 +432,7 @@ static int run_failing(const void *arg)
  * where only reading shows it. */
 static void test_failing_server(void)
 {
-    const uint64_t size = 32 * MIB;
+    const uint64_t size = 8 * MIB;
     vf_autofree char *raw = make_text("far.raw", size), *from = path_of("far.qcow2");
     vf_autofree char *to = make_target("far-dst.raw", "raw", size);
     vf_autofree char *junk = vf_xmalloc(128 * 1024);
