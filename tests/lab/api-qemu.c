@@ -292,7 +292,9 @@ static int run_stop(struct lab_task *t, struct vf_error **err)
     if (lab_qemu_wait_stopped(vm, 5000))
         return 0;
     kill(vm->qemu, SIGKILL);
-    return lab_qemu_wait_stopped(vm, 5000) ? 0 : vf_fail(err, VF_E_INTERNAL, "VM still running");
+    return lab_qemu_wait_stopped(vm, LAB_PATIENCE_MS)
+               ? 0
+               : vf_fail(err, VF_E_INTERNAL, "VM still running");
 }
 
 static int run_shutdown(struct lab_task *t, struct vf_error **err)

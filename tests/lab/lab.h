@@ -18,8 +18,11 @@
 #include "base/fdio.h"
 #include "base/str.h"
 
-#define LAB_API_PORT 8006
-#define LAB_VERSIONS 4
+#define LAB_API_PORT    8006
+/* What is given to programs of the lab's to start, to answer, to end: ten times what they need on a
+ * busy machine. */
+#define LAB_PATIENCE_MS (60 * 1000)
+#define LAB_VERSIONS    4
 
 static inline void lab_json_free(json_t *j)
 {

@@ -398,7 +398,7 @@ int lab_node_wait_ssh(struct lab_node *node, struct vf_error **err)
 {
     struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons(node->lab->ssh_port)};
     inet_pton(AF_INET, node->addr, &sa.sin_addr);
-    for (int64_t end = vf_clock_ms() + VF_T_CONNECT; vf_clock_ms() < end; usleep(4000)) {
+    for (int64_t end = vf_clock_ms() + LAB_PATIENCE_MS; vf_clock_ms() < end; usleep(4000)) {
         vf_autofd int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         if (fd >= 0 && !connect(fd, (struct sockaddr *)&sa, sizeof sa))
             return 0;

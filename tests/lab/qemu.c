@@ -285,7 +285,7 @@ int lab_qemu_start(struct lab_vm *vm, struct lab_task *t, struct vf_error **err)
     vm->starting = true;
     if (lab_thread(watcher, vm))
         return vf_fail(err, VF_E_INTERNAL, "cannot start a thread");
-    for (int64_t end = vf_clock_ms() + VF_T_CONNECT; vm->starting && vf_clock_ms() < end;) {
+    for (int64_t end = vf_clock_ms() + LAB_PATIENCE_MS; vm->starting && vf_clock_ms() < end;) {
         pthread_mutex_unlock(&lab->lock);
         usleep(10000);
         lab_autojson json_t *j = lab_qmp(vm, "query-status", NULL);
