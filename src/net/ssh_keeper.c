@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/proc.h"
 #include "base/str.h"
+#include "base/thread.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -84,11 +85,7 @@ int vf_ssh_keeper_begin(struct vf_ssh_keeper *k, const char *const *argv, struct
     k->ended = eventfd(0, EFD_CLOEXEC);
     if (k->ended < 0)
         abort();
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int rc = pthread_create(&k->thread, NULL, keep, k);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    int rc = vf_thread_start(&k->thread, keep, k);
     if (rc == 0)
         return 0;
     vf_cancel_free(k->stop);

@@ -23,11 +23,9 @@ struct connection {
     char **argv, *control;
 };
 
-/* What is said first holds, so METHODS (may be NULL) come before all. */
-static char **arguments(struct vf_ssh *ssh, struct vf_ssh_askpass *a, const char *const *methods)
+void vf_ssh_add_always(char ***v)
 {
-    const struct vf_ssh_target *t = ssh->target;
-    static const char *const fixed[] = {
+    static const char *const always[] = {
         "-T",
         /* words newer than some of the programs we meet */
         "-oIgnoreUnknown=KnownHostsCommand,ForkAfterAuthentication,SessionType,StdinNull,"
@@ -38,7 +36,6 @@ static char **arguments(struct vf_ssh *ssh, struct vf_ssh_askpass *a, const char
         "-oCheckHostIP=no",
         "-oUpdateHostKeys=no",
         "-oVerifyHostKeyDNS=no",
-        "-oHashKnownHosts=no",
         "-oNoHostAuthenticationForLocalhost=no",
         "-oClearAllForwardings=yes",
         "-oForwardAgent=no",
@@ -47,15 +44,22 @@ static char **arguments(struct vf_ssh *ssh, struct vf_ssh_askpass *a, const char
         "-oRemoteCommand=none",
         "-oRequestTTY=no",
         "-oTunnel=no",
-        "-oVisualHostKey=no",
-        "-oLogLevel=INFO",
-        "-oBatchMode=no",
-        "-oControlPersist=no",
         "-oConnectTimeout=10",
         "-oConnectionAttempts=1",
-        "-oNumberOfPasswordPrompts=4",
         "-oServerAliveInterval=15",
         "-oServerAliveCountMax=4",
+    };
+    for (size_t i = 0; i < VF_COUNT(always); i++)
+        vf_strv_add(v, always[i]);
+}
+
+/* What is said first holds, so METHODS (may be NULL) come before all. */
+static char **arguments(struct vf_ssh *ssh, struct vf_ssh_askpass *a, const char *const *methods)
+{
+    const struct vf_ssh_target *t = ssh->target;
+    static const char *const fixed[] = {
+        "-oHashKnownHosts=no", "-oVisualHostKey=no",  "-oLogLevel=INFO",
+        "-oBatchMode=no",      "-oControlPersist=no", "-oNumberOfPasswordPrompts=4",
     };
     char **v = vf_strv_new();
     vf_strv_add(&v, "env");
@@ -72,6 +76,7 @@ static char **arguments(struct vf_ssh *ssh, struct vf_ssh_askpass *a, const char
     }
     for (; methods && *methods; methods++)
         vf_strv_add(&v, *methods);
+    vf_ssh_add_always(&v);
     for (size_t i = 0; i < VF_COUNT(fixed); i++)
         vf_strv_add(&v, fixed[i]);
     vf_ssh_add_legacy(&v, t);

@@ -38,35 +38,10 @@ static char **arguments(const struct vf_ssh *s, int known, const char *command, 
 {
     const struct vf_ssh_target *t = s->target;
     static const char *const fixed[] = {
-        "-T",
-        "-oIgnoreUnknown=KnownHostsCommand,ForkAfterAuthentication,SessionType,StdinNull,"
-        "RequiredRSASize",
-        "-oKnownHostsCommand=none",
-        "-oForkAfterAuthentication=no",
-        "-oSessionType=default",
-        "-oStdinNull=no",
-        "-oBatchMode=yes",
-        "-oStrictHostKeyChecking=yes",
-        "-oGlobalKnownHostsFile=/dev/null",
-        "-oUpdateHostKeys=no",
-        "-oCheckHostIP=no",
-        "-oVerifyHostKeyDNS=no",
-        "-oNoHostAuthenticationForLocalhost=no",
-        "-oControlMaster=no",
-        "-oControlPath=none",
-        "-oClearAllForwardings=yes",
-        "-oForwardAgent=no",
-        "-oForwardX11=no",
-        "-oPermitLocalCommand=no",
-        "-oRemoteCommand=none",
-        "-oRequestTTY=no",
-        "-oTunnel=no",
-        "-oConnectTimeout=10",
-        "-oConnectionAttempts=1",
-        "-oServerAliveInterval=15",
-        "-oServerAliveCountMax=4",
-        "-oCompression=no",
-        "-oLogLevel=ERROR",
+        "-oSessionType=default", "-oStdinNull=no",
+        "-oBatchMode=yes",       "-oStrictHostKeyChecking=yes",
+        "-oControlMaster=no",    "-oControlPath=none",
+        "-oCompression=no",      "-oLogLevel=ERROR",
     };
     char **v = vf_strv_new();
     vf_strv_add(&v, "ssh");
@@ -74,6 +49,7 @@ static char **arguments(const struct vf_ssh *s, int known, const char *command, 
         vf_strv_add(&v, "-F");
         vf_strv_add(&v, t->config);
     }
+    vf_ssh_add_always(&v);
     for (size_t i = 0; i < VF_COUNT(fixed); i++)
         vf_strv_add(&v, fixed[i]);
     vf_strv_addf(&v, "-oUserKnownHostsFile=/proc/%d/fd/%d", (int)getpid(), known);

@@ -5,6 +5,7 @@
 #include "net/ssh_session.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "base/thread.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -434,12 +435,7 @@ int vf_ssh_pump_begin(struct vf_ssh_session *s, struct vf_error **err)
     if (why)
         return vf_ssh_session_fail(s, why, "opening a session", err);
     libssh2_keepalive_config(s->session, 1, VF_SSH_KEEPALIVE);
-    /* signals belong to the main thread */
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int rc = pthread_create(&s->thread, NULL, pump, s);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    int rc = vf_thread_start(&s->thread, pump, s);
     if (rc != 0)
         return vf_fail_errno(err, rc, "starting a thread");
     s->running = true;

@@ -8,6 +8,12 @@
 #include <stdint.h>
 #include "base/cleanup.h"
 
+enum {
+    VF_FIRST_VMID = 100, /* Proxmox VE's pve-vmid */
+    VF_LAST_VMID = 999999999,
+    VF_LAST_VLAN = 4094,
+};
+
 /* An ordered list of key=value options ("cache"="none"). Keys and values are those of Proxmox's
  * qm.conf(5), which serves as vocabulary for what has no field of its own. */
 struct vf_opt {
@@ -25,8 +31,11 @@ void vf_opts_remove(struct vf_opts *o, const char *key);
 void vf_opts_copy(struct vf_opts *dst, const struct vf_opts *src); /* DST is replaced */
 void vf_opts_free(struct vf_opts *o);
 
-enum vf_vm_state { VF_VM_UNKNOWN, VF_VM_STOPPED, VF_VM_RUNNING, VF_VM_PAUSED };
-const char *vf_vm_state_name(enum vf_vm_state s); /* "unknown", "stopped", "running", "paused" */
+/* Suspended: stopped, with its memory in a file at the source, which does not come along. */
+enum vf_vm_state { VF_VM_UNKNOWN, VF_VM_STOPPED, VF_VM_RUNNING, VF_VM_PAUSED, VF_VM_SUSPENDED };
+const char *vf_vm_state_name(enum vf_vm_state s); /* "unknown", "stopped" ... */
+/* What to do about S before it can be moved, translated; NULL: it can be. */
+const char *vf_vm_state_cure(enum vf_vm_state s);
 
 /* Which virtual hardware the system of a VM that comes from another hypervisor has drivers for. */
 enum vf_guest_age {

@@ -85,7 +85,7 @@ way() {
     uncut report
     in_english report
     keys Escape
-    sleep 0.5
+    sees_no "$6" "$language: which goes away"
     in_english "run screen at its end"
     keys q
 }
@@ -106,6 +106,7 @@ keys peut Enter
 sees 'numéros' "what is neither is asked again"
 keys oui Enter
 sees 'exit=0' "oui begins"
+sees 'a1 -> b1 (directe|locale)' "the way of the data is in French, too"
 is "$(LANGUAGE=fr "$vmferry" jobs | grep -c ' fait .*db1')" 1 "jobs says so in French"
 
 done_testing

@@ -38,6 +38,19 @@ finished() {
     cp "$work/report" "$work/out"
 }
 
+# --- a volume that is made late: nothing is copied to it before it is whole
+posts() {
+    ctl beta requests | grep '"method":"POST"' | grep -c '"path":"/nodes/b1/storage/local/content"'
+}
+before=$(posts)
+ctl beta fault late POST '/nodes/b1/storage/local/content' 1000
+slow old1
+ok $? "a volume takes longer than Proxmox's proxy waits: it is waited for"
+is "$(($(posts) - before))" "$(grep -c '"key":"allocate/.*"done"' "$(job_dir)/journal.jsonl")" \
+    "and asked for once"
+finished a2 102 ide0 "and the move is done"
+run 0 "it is taken back" rollback --return old1 --remove-target "$(basename "$(job_dir)")"
+
 # --- both hosts cannot be reached for a while; what runs there goes on
 slow web1
 ok $? "a move copies"

@@ -45,5 +45,8 @@ for name in $banned; do
 done
 ok "no exit() but in main files, and in children that could not exec" \
     "$(calls exit $(find src -name '*.c' ! -name main.c) $(find ui -name '*.c') | sed "s/^exit$tab//")"
+# a processor without AVX2 must never run any of this file
+ok "of what is compiled for AVX2 nothing is called to find out whether that may be" \
+    "$(grep -nE '^[a-z].*[a-z0-9_]+\(' src/mover/xxh_avx2.c | grep -vE ' vf_xxh(64|128)_avx2\(')"
 ok "nothing is left to be done" "$(grep -nE '(^|[^A-Za-z])(TODO|FIXME|XXX|HACK)([^A-Za-z]|$)' $(c_files))"
 done_testing

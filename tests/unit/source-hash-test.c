@@ -436,6 +436,27 @@ static void test_limits(void)
     trial_end(&t);
 }
 
+/* The title of the step that looks whether all disks are there. */
+static const char *last_look(const struct vf_job *job)
+{
+    const char *title = "";
+    for (size_t i = 0; i < vf_n_steps; i++)
+        if (vf_streq(vf_steps[i].name, "verify") && vf_steps[i].applies(job))
+            title = *title ? "twice" : vf_steps[i].title;
+    return title;
+}
+
+static void test_titles(void)
+{
+    struct trial t;
+    trial_begin(&t, 8 * MIB);
+    is_str(last_look(&t.job), "Check that every disk was verified", "what is done is said");
+    t.plan.verify = VF_VERIFY_NONE;
+    is_str(last_look(&t.job), "Check that every disk was copied completely",
+           "also where nothing is verified");
+    trial_end(&t);
+}
+
 static void copied(struct trial *t)
 {
     ok(vf_job_intend(&t->job, "copy/scsi0", NULL, NULL) == 0 &&
@@ -503,6 +524,7 @@ int main(void)
     test_beside();
     test_unread();
     test_limits();
+    test_titles();
     test_written_meanwhile();
     run((const char *[]){"rm", "-rf", dir, NULL});
     free(mover);

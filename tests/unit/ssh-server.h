@@ -161,7 +161,7 @@ static inline bool serve(struct server *s, const char *name, const char *address
     const char *apart[] = {"unshare", "-m", "sh", "-c", line, NULL};
     if (vf_proc_start(setup ? apart : plain, VF_PROC_DIE, -1, &s->proc, NULL) < 0)
         return false;
-    for (int i = 0; i < 250; i++) {
+    for (int i = 0; i < 3000; i++) {
         if (answers(s))
             return s->up = true;
         if (waitpid(s->proc.pid, NULL, WNOHANG) == s->proc.pid)

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { MAX_VMX = 1 << 20, ALL_VLANS = 4095, MOST_ADDRESSES = 16 };
+enum { MAX_VMX = 1 << 20, MOST_ADDRESSES = 16 };
 
 /* ---- lists ---- */
 
@@ -105,7 +105,7 @@ int vf_esxi_vms(struct vf_provider *p, struct vf_vm ***out, size_t *n, struct vf
         vm->id = row->id;
         take_name(vm, row->name);
         vm->node = node_of(e, row);
-        vm->state = row->suspended ? VF_VM_PAUSED : row->state;
+        vm->state = row->state;
         vm->template_ = row->template_;
         vm->memory = row->memory;
         vm->system = vf_strdup(row->guest);
@@ -114,18 +114,6 @@ int vf_esxi_vms(struct vf_provider *p, struct vf_vm ***out, size_t *n, struct vf
 }
 
 /* ---- one VM ---- */
-
-static struct vf_left_out *VF_PRINTF(4, 5)
-    leave_out(struct vf_vm *vm, bool stop, const char *what, const char *why, ...)
-{
-    va_list ap;
-    va_start(ap, why);
-    vf_autofree char *text = vf_vasprintf(why, ap);
-    va_end(ap);
-    struct vf_left_out *l = vf_vm_leave_out(vm, what, text);
-    l->stop = stop;
-    return l;
-}
 
 static struct vf_vm *read_vmx(struct vf_esxi *e, const struct vf_esxi_row *row,
                               struct vf_error **err)
@@ -169,7 +157,7 @@ static void tag_cards(struct vf_esxi *e, struct vf_vm *vm)
         int vlan = g ? g->vlan : -1;
         if (g && g->key)
             vf_str_set(&nic->bridge, g->name);
-        if (vlan >= 0 && vlan < ALL_VLANS) {
+        if (vlan >= 0 && vlan < VF_ALL_VLANS) {
             nic->tag = (unsigned)vlan;
             continue;
         }
@@ -177,23 +165,25 @@ static void tag_cards(struct vf_esxi *e, struct vf_vm *vm)
         vf_autofree char *group = vf_escape(nic->bridge ? nic->bridge : "?");
         if (is_told(vm, what)) /* it is no port group */
             continue;
-        if (vlan == ALL_VLANS)
-            leave_out(vm, false, what,
-                      "port group %s brings it all VLANs: a bridge that is VLAN-aware does the "
-                      "same, without a tag",
-                      group)
+        if (vlan == VF_ALL_VLANS)
+            vf_esxi_leave_out(
+                vm, false, what,
+                "port group %s brings it all VLANs: a bridge that is VLAN-aware does the "
+                "same, without a tag",
+                group)
                 ->there = true;
         else if (!g && nic->bridge && vf_starts(nic->bridge, "dvportgroup-"))
-            leave_out(vm, false, what,
-                      "its network is port group %s of a distributed switch, whose name and VLAN "
-                      "only vCenter knows: choose the bridge by this key, and set the tag when it "
-                      "needs one",
-                      group)
+            vf_esxi_leave_out(
+                vm, false, what,
+                "its network is port group %s of a distributed switch, whose name and VLAN "
+                "only vCenter knows: choose the bridge by this key, and set the tag when it "
+                "needs one",
+                group)
                 ->there = true;
         else
-            leave_out(vm, false, what,
-                      "the VLAN of port group %s is not known: set the tag when it needs one",
-                      group)
+            vf_esxi_leave_out(
+                vm, false, what,
+                "the VLAN of port group %s is not known: set the tag when it needs one", group)
                 ->there = true;
     }
     vf_esxi_portgroups_free(v, n);
@@ -207,7 +197,8 @@ static int add_now(struct vf_esxi *e, struct vf_vm *vm, struct vf_error **err)
         vf_esxi_now_clear(&now);
         return -1;
     }
-    vm->state = now.suspended ? VF_VM_PAUSED : now.state;
+    if (vm->state != VF_VM_SUSPENDED || now.state == VF_VM_RUNNING)
+        vm->state = now.state;
     vm->onboot = now.onboot;
     vm->snapshots = now.snapshots;
     vm->digest = VF_STEAL(now.digest);
@@ -215,10 +206,11 @@ static int add_now(struct vf_esxi *e, struct vf_vm *vm, struct vf_error **err)
         vf_str_set(&vm->description, now.annotation);
     if (now.question) {
         vf_autofree char *text = vf_escape(now.question);
-        leave_out(vm, true, vm->name,
-                  "it waits for the answer to a question, and does nothing else until it has one: "
-                  "answer it in the host's web page (\"%s\")",
-                  text);
+        vf_esxi_leave_out(
+            vm, true, vm->name,
+            "it waits for the answer to a question, and does nothing else until it has one: "
+            "answer it in the host's web page (\"%s\")",
+            text);
     }
     vf_esxi_now_clear(&now);
     return 0;
@@ -305,7 +297,7 @@ int vf_esxi_state(struct vf_provider *p, const char *node, unsigned id, enum vf_
     struct vf_esxi_way *w = vf_esxi_of(p)->way;
     struct vf_esxi_now now = {0};
     int r = w->ops->now(w, id, &now, err);
-    *out = now.suspended ? VF_VM_PAUSED : now.state;
+    *out = now.state;
     vf_esxi_now_clear(&now);
     return r;
 }

@@ -28,13 +28,12 @@ struct vf_esxi_row {
     char *annotation;
     uint64_t memory; /* bytes */
     enum vf_vm_state state;
-    bool suspended, template_;
+    bool template_;
 };
 
 /* What is true of a VM now. */
 struct vf_esxi_now {
     enum vf_vm_state state;
-    bool suspended;
     char *question;     /* that it waits to be answered; NULL: none */
     unsigned snapshots; /* how many */
     bool tools;         /* VMware Tools run in it: it can be shut down */
@@ -44,10 +43,12 @@ struct vf_esxi_now {
     char **addresses; /* IP addresses that VMware Tools told; NULL-terminated */
 };
 
+enum { VF_ALL_VLANS = 4095 };
+
 struct vf_esxi_portgroup {
     char *name;
     char *key; /* of a distributed switch's: VMX files name it so; NULL: it is a standard one's */
-    int vlan;  /* 0: none, 4095: all of them, -1: not told (a range, a distributed switch) */
+    int vlan;  /* 0: none, VF_ALL_VLANS, -1: not told (a range, a distributed switch) */
 };
 
 enum vf_esxi_power { VF_ESXI_ON, VF_ESXI_SHUTDOWN, VF_ESXI_OFF };
@@ -59,6 +60,11 @@ enum {
     VF_ESXI_NO_ONBOOT = 4,
     VF_ESXI_NO_POWER = 8
 };
+
+/* Behind the state of a file that was written to less than VF_ESXI_RACY_S seconds ago, by the clock
+ * of its host: stamps are of whole seconds, and a further write may leave it as it is. */
+#define VF_ESXI_RACY " racy"
+enum { VF_ESXI_RACY_S = 2 };
 
 struct vf_esxi_way_ops {
     const char *name; /* "api", "ssh" */
@@ -79,8 +85,7 @@ struct vf_esxi_way_ops {
     char *(*text)(struct vf_esxi_way *w, const struct vf_esxi_file *f, size_t most, size_t *len,
                   struct vf_error **err);
     /* Size and a word that changes when the file does (time stamp; caller frees; NULL: not told;
-     * STATE itself may be NULL).
-     * NOTFOUND. */
+     * STATE itself may be NULL), unless it ends in VF_ESXI_RACY. NOTFOUND. */
     int (*stat)(struct vf_esxi_way *w, const struct vf_esxi_file *f, uint64_t *size, char **state,
                 struct vf_error **err);
     /* Exactly N bytes at OFFSET into BUF. CORRUPT when the host sends something else. One attempt;
