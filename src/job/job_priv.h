@@ -187,6 +187,8 @@ int vf_job_changes(struct vf_job *job, const struct vf_vm *now, const struct vf_
 /* Takes up what that found: copies of a source that has run since count no more, and a claim that
  * was taken away is written again. */
 int vf_job_take_up(struct vf_job *job, const struct vf_vm *now, struct vf_error **err);
+/* No copy counts any more: what is at the target is compared again. *ANY: there was one. */
+int vf_job_forget_copies(struct vf_job *job, bool *any, struct vf_error **err);
 /* What of VM is compared, as {"memory":"2 GiB",...}; a new reference. */
 json_t *vf_vm_settings(const struct vf_vm *vm);
 /* lacks.c: what VM is called in a sentence: "VM 105"; of another hypervisor, whose numbers nobody

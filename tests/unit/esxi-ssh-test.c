@@ -174,7 +174,7 @@ static bool begin_hosts(void)
     vf_autofree char *root = own_root();
     vf_autofree char *shell = vf_asprintf(
         "ForceCommand PATH=%s/bin exec /usr/bin/busybox sh -c \"$SSH_ORIGINAL_COMMAND\"\n"
-        "PermitRootLogin yes\n",
+        "PermitRootLogin yes\nSetEnv " LAB_NO_BASHRC "\n",
         dir);
     vf_autofree char *pam =
         vf_asprintf("UsePAM yes\nKbdInteractiveAuthentication yes\nPubkeyAuthentication no\n"
@@ -454,12 +454,18 @@ static void test_files(struct vf_esxi_way *w, bool all)
        vf_error_text(e));
     if (all) { /* once is enough: it takes its time */
         vf_error_free(VF_STEAL(e));
-        fake("bin/dd", "#!/bin/sh\nexec /bin/sleep 20\n", 0755);
+        vf_autofree char *pid_file = in_dir("dd-pid");
+        vf_autofree char *hangs =
+            vf_asprintf("#!/bin/sh\necho $$ >%s\nexec /bin/sleep 20\n", pid_file);
+        fake("bin/dd", hangs, 0755);
         struct vf_esxi_ssh *way = (struct vf_esxi_ssh *)w;
         way->silence_ms = 300;
         int r = w->ops->read(w, &flat, buf, 512, 0, &e);
         ok(r < 0 && vf_error_is_transient(e), "a datastore that hangs: %s", vf_error_text(e));
         way->silence_ms = 0;
+        vf_autofree char *pid = get_file(pid_file);
+        if (*pid)
+            kill((pid_t)strtol(pid, NULL, 10), SIGKILL);
     }
     rename(aside, real);
 }
@@ -631,7 +637,10 @@ static void test_cut(int transport, const char *name)
         return;
     for (int changed = 0; changed < 2; changed++) {
         vf_autoerror struct vf_error *e = NULL;
-        vf_autofree char *pids = vf_asprintf("pkill -P %d sshd; sleep 0.3", (int)host.proc.pid);
+        vf_autofree char *cut = vf_asprintf(
+            "pkill -P %d sshd; for i in $(seq 1200); do pgrep -P %d sshd >/dev/null || exit 0; "
+            "sleep 0.05; done; exit 1",
+            (int)host.proc.pid, (int)host.proc.pid);
         vf_autofree char *refuses = vf_asprintf("#!/bin/sh\necho try >>%s/tries\nexit 1\n", dir);
         if (changed)
             put_file(check, refuses, 0755);
@@ -641,7 +650,7 @@ static void test_cut(int transport, const char *name)
         if (!changed)
             w->ops->read_on(w, DISK);
         ok(changed || reads(w, &flat, 512, 0), "%s: a part of a disk", name);
-        run((const char *[]){"sh", "-c", pids, NULL});
+        ok(run((const char *[]){"sh", "-c", cut, NULL}) == 0, "%s: all connections end", name);
         vf_error_free(VF_STEAL(e));
         unsigned char part[512];
         /* what was under way may still come; then it is known to be cut */

@@ -108,11 +108,6 @@ int vf_soap_read(const char *data, size_t len, struct vf_soap *out, struct vf_er
     return 0;
 }
 
-const xmlNode *vf_soap_next(const xmlNode *result)
-{
-    return vf_xml_next(result, "returnval");
-}
-
 void vf_soap_fault_at(const xmlNode *n, char **fault, char **text)
 {
     *fault = fault_type(vf_xml_child(n, "fault"));
