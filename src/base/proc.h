@@ -30,6 +30,10 @@ int vf_proc_start(const char *const argv[], unsigned flags, int keep_fd, struct 
 /* Closes the pipes and waits; exit status 0..255, or 128 + signal. Cancelled: TERM, after 2 s KILL,
  * still reaped, -1 with *err. */
 int vf_proc_wait(struct vf_proc *p, struct vf_cancel *cancel, struct vf_error **err);
+/* The same for one that is not wanted any more: TERM at once, and 2 s later it has ended, even if
+ * it is stopped or does not care. */
+void vf_proc_end(struct vf_proc *p);
+
 struct vf_proc_result {
     int status; /* exit status, or 128 + signal */
     struct vf_buf out, err;
