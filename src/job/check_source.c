@@ -95,7 +95,7 @@ VF_CHECK(vm_name)
 VF_CHECK(power_state)
 {
     const struct vf_vm *s = v->source;
-    const char *cure = vf_vm_state_cure(s->state);
+    const char *todo = vf_vm_state_cure(s->state), *cure = todo ? _(todo) : NULL;
     if (s->state == VF_VM_SUSPENDED)
         vf_finding_add(f, VF_STOP, s->name, cure,
                        _("it is suspended: its memory is in a file that is not copied, and its "

@@ -83,8 +83,8 @@ const char *vf_vm_state_name(enum vf_vm_state s)
 const char *vf_vm_state_cure(enum vf_vm_state s)
 {
     return s == VF_VM_RUNNING || s == VF_VM_STOPPED ? NULL
-           : s == VF_VM_SUSPENDED ? _("resume it where it is, and shut it down there")
-                                  : _("resume it, or stop it");
+           : s == VF_VM_SUSPENDED ? N_("resume it where it is, and shut it down there")
+                                  : N_("resume it, or stop it");
 }
 
 struct vf_vm *vf_vm_new(void)

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/str.h"
 
+#include <errno.h>
 #include <string.h>
 
 enum { AWAY_MS = 60 * 1000 }; /* so long a host that could not be reached is not dialled again */
@@ -106,12 +107,20 @@ static int try_ssh(struct vf_esxi *e, struct vf_error **err)
     return e->way ? 0 : -1;
 }
 
+/* By ssh, which speaks English, or by ourselves in the language of who asks. */
+static bool was_refused(const struct vf_error *why)
+{
+    const char *text = vf_error_text(why);
+    return vf_error_code(why) == VF_E_NET &&
+           (strstr(text, "Connection refused") || strstr(text, strerror(ECONNREFUSED)));
+}
+
 static int open_ssh(struct vf_esxi *e, struct vf_error **err)
 {
     vf_autoerror struct vf_error *why = NULL;
     if (try_ssh(e, &why) == 0)
         return 0;
-    if (!strstr(vf_error_text(why), "Connection refused") || vf_error_code(why) != VF_E_NET)
+    if (!was_refused(why))
         return vf_fail_with(err, VF_STEAL(why));
     return vf_fail(err, VF_E_NET,
                    "%s (an ESXi host has SSH off until it is switched on there: Host, Actions, "
