@@ -7,26 +7,22 @@
 # parts of these; what is resumed again and again is in the first.
 . "${top_srcdir:-.}/tests/e2e/lib.sh"
 
-prepare() {
-    mkdir -p "$L"
-    lab_up
-    second=local:100/vm-100-disk-1.raw
-    yes vmferry | head -c 4194304 >"$(image alpha a1 $second)"
-    ctl alpha set-config 100 scsi1 $second,size=4M
-    ctl alpha ha vm:100 started
-    snapshot "$work/before"
-    contents "$work/contents"
-}
+lab_up
+second=local:100/vm-100-disk-1.raw
+yes vmferry | head -c 4194304 >"$(image alpha a1 $second)"
+ctl alpha set-config 100 scsi1 $second,size=4M
+ctl alpha ha vm:100 started
+snapshot "$work/before"
+contents "$work/contents"
 
-prepare
 move 0 "a move that nobody disturbs" alpha beta b1 local web1
 keys=$(sed -n 's/.*"type":"step".*"key":"\([^"]*\)","state":"done".*/\1/p' "$(job_dir)/journal.jsonl")
 lines=$(sed -n 's/.*"type":"step".*"key":"\([^"]*\)","state":"\([a-z]*\)".*/torn:\1:\2 after:\1:\2/p' "$(job_dir)/journal.jsonl")
 snapshot "$work/undisturbed"
 plain "$work/undisturbed"
-"$lab" down --dir "$L" >/dev/null 2>&1
+run 0 "it is taken back" rollback --return web1 --remove-target "$(basename "$(job_dir)")"
+unchanged "and all is as before"
 rm -rf "$XDG_STATE_HOME"
-prepare
 
 # points KEY: where the job is killed at this step
 points() {
