@@ -59,9 +59,11 @@ for p in $points; do
     undone "${p%%:*}" "${p#*:}"
 done
 
-# a target that is not started leaves the way back open to the end, the source's new notes included
-for p in torn:migrated:done torn:migrated/note:done after:migrated/note:done torn:finish/onboot:done; do
-    undone "${p%%:*}" "${p#*:}" --skip-start
+# a target that is not started leaves the way back open to the end, the source's new notes included; of
+# these steps none knows of disks, so that one move with them is enough
+undone torn finish/onboot:done --skip-start
+for p in torn:migrated:done torn:migrated/note:done after:migrated/note:done; do
+    undone "${p%%:*}" "${p#*:}" --skip-start --skip-disks
 done
 
 # a rollback that is cut off: there is no way forwards any more, but the rest of the way back
