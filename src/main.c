@@ -46,7 +46,7 @@ static const struct command {
     {"rollback", vf_cmd_rollback, N_("undo a job, or return to its source")},
     {"config", vf_cmd_config, N_("take over the configuration of proxmove")},
     {"cleanup", vf_cmd_cleanup, N_("remove what lost jobs have left on the hosts")},
-    {"demo", vf_cmd_demo, N_("two small clusters on this machine, and a move")},
+    {"demo", vf_cmd_demo, N_("two small clusters on this machine, a move and an import")},
     {"__job", cmd_job, NULL},
     {"__batch", cmd_batch, NULL},
 };
@@ -56,8 +56,8 @@ static void print_usage(FILE *out)
     fputs(_("usage: vmferry [-c FILE] [--plain] [--ascii] [--color=WHEN] [--mouse]\n"
             "       vmferry COMMAND [OPTION]...\n"
             "       vmferry --version\n\n"
-            "Moves virtual machines between clusters: step by step on a terminal, or by\n"
-            "command.\n\n"),
+            "Moves virtual machines between Proxmox VE clusters, and imports them from\n"
+            "VMware: step by step on a terminal, or by command.\n\n"),
           out);
     for (size_t i = 0; i < VF_COUNT(commands); i++)
         if (commands[i].summary)

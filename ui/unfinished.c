@@ -19,16 +19,6 @@ char *vf_unfinished_left(const char *dir, struct vf_journal *j)
     return seconds < 60 ? vf_strdup(_("< 1 min")) : vf_asprintf(_("~%.0f min"), seconds / 60);
 }
 
-/* The last event of TYPE, borrowed; NULL: none. */
-static const json_t *last(struct vf_journal *j, const char *type)
-{
-    const json_t *events = vf_journal_events(j);
-    for (size_t i = json_array_size(events); i-- > 0;)
-        if (vf_streq(vf_json_str(json_array_get(events, i), "type"), type))
-            return json_array_get(events, i);
-    return NULL;
-}
-
 /* How its last process ended; NULL: it did not get that far. */
 static const char *result(struct vf_journal *j)
 {
@@ -87,14 +77,14 @@ void vf_say_job(FILE *out, const char *id)
         vf_say(out, "%-24s  %s\n", id, text);
         return;
     }
-    const json_t *job = last(j, "job");
+    const json_t *job = vf_journal_last(j, "job");
     bool runs = vf_job_is_locked(dir, NULL, NULL);
     const char *word = runs                       ? _("running")
                        : vf_journal_taken_over(j) ? _("taken over")
                                                   : _(result(j)),
                *way = runs ? "" : ways[vf_journal_way(j)];
     const char *batch = vf_json_str(job, "batch");
-    if (batch && !runs && !last(j, "start"))
+    if (batch && !runs && !vf_journal_last(j, "start"))
         word = not_begun(batch, &way);
     if (!runs && is_done_test(j))
         way = N_(" (a test); rollback removes it");
@@ -111,8 +101,8 @@ static bool is_unfinished(const char *id)
     if (vf_job_is_locked(dir, NULL, NULL))
         return true;
     vf_auto(vf_journal_free) struct vf_journal *j = vf_journal_open(dir, true, NULL);
-    const char *batch = j ? vf_json_str(last(j, "job"), "batch") : NULL;
-    if (batch && !last(j, "start") && vf_batch_is_stopped(batch))
+    const char *batch = j ? vf_json_str(vf_journal_last(j, "job"), "batch") : NULL;
+    if (batch && !vf_journal_last(j, "start") && vf_batch_is_stopped(batch))
         return false; /* it was decided that it does not begin */
     /* a test that is done waits for nothing but to be removed */
     return j && vf_journal_way(j) != VF_WAY_NONE && !is_done_test(j);

@@ -4,11 +4,11 @@
 #include "base/fdio.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "base/thread.h"
 
 #include <endian.h>
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -358,7 +358,7 @@ static void add_connection(struct vf_nbd_server *s, int fd)
         if (c->fd >= 0)
             continue;
         *c = (struct connection){.server = s, .fd = fd};
-        if (pthread_create(&c->thread, NULL, connection_main, c) != 0)
+        if (vf_thread_start(&c->thread, connection_main, c) != 0)
             abort(); /* like memory: nothing to be done */
         return;
     }
@@ -402,12 +402,8 @@ struct vf_nbd_server *vf_nbd_server_new(const char *path, const struct vf_nbd_ex
     s->connections = vf_xcalloc(s->n_connections, sizeof *s->connections);
     for (size_t i = 0; i < s->n_connections; i++)
         s->connections[i].fd = -1;
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    if (pthread_create(&s->thread, NULL, server_main, s) != 0)
+    if (vf_thread_start(&s->thread, server_main, s) != 0)
         abort(); /* like memory: nothing to be done */
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     return s;
 }
 

@@ -4,10 +4,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "base/thread.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <time.h>
 
 struct worker {
@@ -313,12 +313,8 @@ static void add_worker(struct vf_fetch_pool *p)
 {
     struct worker *w = &p->workers[p->n_workers];
     *w = (struct worker){.pool = p, .seed = (unsigned)vf_clock_ns() + p->n_workers};
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    if (pthread_create(&w->thread, NULL, worker_main, w) != 0)
+    if (vf_thread_start(&w->thread, worker_main, w) != 0)
         abort(); /* like memory: nothing to be done */
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     p->n_workers++;
 }
 

@@ -192,14 +192,6 @@ static int open_any(struct vf_ways *w, struct vf_cancel *cancel, struct vf_error
     return open_first(w, cancel, err);
 }
 
-int vf_ways_open(struct vf_ways *w, struct vf_cancel *cancel, struct vf_error **err)
-{
-    pthread_mutex_lock(&w->lock);
-    int r = open_any(w, cancel, err);
-    pthread_mutex_unlock(&w->lock);
-    return r;
-}
-
 /* ---- measuring ---- */
 
 /* Bytes per second, 0 with *err. */

@@ -14,8 +14,6 @@ struct vf_ways *vf_ways_new(const struct vf_fetch_login *login, void (*note)(con
 void vf_ways_free(struct vf_ways *w);
 VF_DEFINE_CLEANUP(struct vf_ways *, vf_ways_free)
 
-/* Logs in, if that was not done yet. AUTH: refused, and nothing is tried again by this process. */
-int vf_ways_open(struct vf_ways *w, struct vf_cancel *cancel, struct vf_error **err);
 /* Where two answer: reads from F, which has data of N bytes at OFFSET, by each, and takes the
  * faster. Only the first call does anything. */
 int vf_ways_choose(struct vf_ways *w, const struct vf_esxi_file *f, uint64_t offset, uint64_t n,

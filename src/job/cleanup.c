@@ -100,14 +100,9 @@ static enum vf_fate fate_of(const char *job, bool *migrates)
         return VF_FATE_UNFINISHED;
     const struct vf_record *m = vf_journal_find(j, "migrate");
     *migrates = m && m->state == VF_REC_INTENT;
-    const json_t *events = vf_journal_events(j);
-    for (size_t i = json_array_size(events); i-- > 0;) {
-        const json_t *e = json_array_get(events, i);
-        if (vf_streq(vf_json_str(e, "type"), "end"))
-            return vf_json_int(e, "exit") == VF_EXIT_INTERRUPTED ? VF_FATE_UNFINISHED
-                                                                 : VF_FATE_OVER;
-    }
-    return VF_FATE_UNFINISHED;
+    const json_t *end = vf_journal_last(j, "end");
+    return end && vf_json_int(end, "exit") != VF_EXIT_INTERRUPTED ? VF_FATE_OVER
+                                                                  : VF_FATE_UNFINISHED;
 }
 
 static struct vf_leftover *add(struct vf_cleaner *c, enum vf_left_kind kind, const char *cluster,

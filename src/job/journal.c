@@ -243,6 +243,14 @@ const json_t *vf_journal_events(const struct vf_journal *j)
     return j->events;
 }
 
+const json_t *vf_journal_last(const struct vf_journal *j, const char *type)
+{
+    for (size_t i = json_array_size(j->events); i-- > 0;)
+        if (vf_streq(vf_json_str(json_array_get(j->events, i), "type"), type))
+            return json_array_get(j->events, i);
+    return NULL;
+}
+
 void vf_journal_free(struct vf_journal *j)
 {
     if (!j)

@@ -52,5 +52,7 @@ uint64_t vf_journal_size(struct vf_journal *j);
 json_t *vf_journal_lines(struct vf_journal *j);
 /* The same, borrowed; only while nobody writes. */
 const json_t *vf_journal_events(const struct vf_journal *j);
+/* The last of those events that is of TYPE; NULL: none. */
+const json_t *vf_journal_last(const struct vf_journal *j, const char *type);
 
 #endif

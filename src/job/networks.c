@@ -3,6 +3,7 @@
 #include "job/networks.h"
 #include "job/event.h"
 #include "job/state.h"
+#include "plan/vm.h"
 #include "base/fdio.h"
 #include "base/log.h"
 #include "base/str.h"
@@ -12,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FORMAT = 1, MAX_FILE = 1024 * 1024, MAX_KNOWN = 4096, MAX_TAG = 4094 };
+enum { FORMAT = 1, MAX_FILE = 1024 * 1024, MAX_KNOWN = 4096 };
 
 struct known {
     char *source, *target;
@@ -74,7 +75,7 @@ void vf_networks_set(struct vf_networks *n, const char *source, const char *targ
 static unsigned tag_of(const json_t *o, const char *key)
 {
     int64_t tag = vf_json_int(o, key);
-    return tag > 0 && tag <= MAX_TAG ? (unsigned)tag : 0;
+    return tag > 0 && tag <= VF_LAST_VLAN ? (unsigned)tag : 0;
 }
 
 /* Adds what TEXT says and N does not have from its own user. */

@@ -33,7 +33,6 @@ static int give_up(struct vf_job *job, size_t i, struct vf_error *why, struct vf
 static int copy_live(struct vf_job *job, size_t i, struct vf_error **err)
 {
     struct vf_job_disk *d = &job->disks[i];
-    vf_autofree char *key = vf_asprintf("precopy/%s", d->slot);
     struct vf_error *why = NULL;
     int r = vf_job_copy_disk(job, i, true, &why);
     if (r < 0)

@@ -30,7 +30,7 @@ static unsigned find_vm(struct vf_provider *p, const char *cluster, const char *
     unsigned found = 0, count = 0;
     if (p->ops->vms(p, &vms, &n, err) < 0)
         return 0;
-    bool number = vf_parse_u64(ref, 1, 999999999, &id) == 0;
+    bool number = vf_parse_u64(ref, 1, VF_LAST_VMID, &id) == 0;
     for (size_t i = 0; i < n; i++) {
         if (number ? vms[i]->id != id
                    : !vf_streq(vms[i]->name, ref) && !vf_streq(vms[i]->called, ref))
@@ -218,7 +218,7 @@ static bool unseen(struct vf_provider *src, uint64_t id, const char *ref,
                    const struct vf_error *why, struct vf_prepared *out)
 {
     if (!id) /* by name it could be any */
-        vf_parse_u64(ref, 1, 999999999, &id);
+        vf_parse_u64(ref, 1, VF_LAST_VMID, &id);
     if (vf_error_code(why) == VF_E_PERMISSION || vf_error_code(why) == VF_E_NOTFOUND)
         vf_rights_unseen(src, (unsigned)id, &out->findings, NULL);
     return vf_findings_stop(&out->findings);

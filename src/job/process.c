@@ -151,17 +151,6 @@ static int note_start(struct vf_job *job, enum vf_job_mode mode, struct vf_error
     return vf_journal_write(job->journal, e, NULL, err);
 }
 
-/* The last event of TYPE: "job" is what vf_job_create() noted, "rate" the limit that was set while
- * an earlier process copied. NULL: none. */
-static const json_t *last_event(const struct vf_journal *j, const char *type)
-{
-    const json_t *events = vf_journal_events(j);
-    for (size_t i = json_array_size(events); i-- > 0;)
-        if (vf_streq(vf_json_str(json_array_get(events, i), "type"), type))
-            return json_array_get(events, i);
-    return NULL;
-}
-
 /* Those in the report of the process before this one. */
 static json_t *earlier_warnings(const char *dir)
 {
@@ -193,7 +182,7 @@ struct vf_job *vf_job_load(const char *dir, bool read_only, struct vf_error **er
         return NULL;
     job->marker = vf_marker_of(job->id, job->journal);
     job->had_record = vf_lease_event(job->journal) != NULL;
-    const char *conf = vf_json_str(last_event(job->journal, "job"), "conf");
+    const char *conf = vf_json_str(vf_journal_last(job->journal, "job"), "conf");
     if (!conf) {
         vf_fail(err, VF_E_CORRUPT, _("%s: the journal names no configuration"), dir);
         return NULL;
@@ -204,10 +193,10 @@ struct vf_job *vf_job_load(const char *dir, bool read_only, struct vf_error **er
     job->disks = vf_xcalloc(job->plan->n_disks, sizeof *job->disks);
     for (size_t i = 0; i < job->plan->n_disks; i++)
         job->disks[i].slot = job->plan->disks[i].slot;
-    const json_t *rate = last_event(job->journal, "rate");
+    const json_t *rate = vf_journal_last(job->journal, "rate");
     uint64_t limit = rate ? (uint64_t)vf_json_int(rate, "rate") : job->plan->rate;
     if (!rate) /* while it waited its batch may have got another */
-        vf_batch_limit(vf_json_str(last_event(job->journal, "job"), "batch"), &limit);
+        vf_batch_limit(vf_json_str(vf_journal_last(job->journal, "job"), "batch"), &limit);
     atomic_store(&job->limit, limit);
     atomic_store(&job->rate, atomic_load(&job->limit));
     return VF_STEAL(job);
@@ -350,7 +339,7 @@ static int serve(struct vf_job *job, enum vf_job_mode mode, struct vf_server *se
     struct worker w = {.job = job, .mode = mode, .code = VF_EXIT_PERSON};
     static const char *const known[] = {"job", "rate"};
     for (size_t i = 0; i < VF_COUNT(known); i++) {
-        const json_t *e = last_event(job->journal, known[i]);
+        const json_t *e = vf_journal_last(job->journal, known[i]);
         json_t *now = e ? json_deep_copy(e) : NULL;
         if (!now)
             continue;

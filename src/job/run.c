@@ -60,11 +60,12 @@ static int undo_one(struct vf_job *job, const struct vf_record *r, struct vf_err
     vf_autoerror struct vf_error *why = NULL;
     if (vf_lease_check(job, &why) == 0 && step->undo(job, r, &why) == 0)
         return vf_job_undone(job, key, err);
-    vf_job_note(job, "warn", _("could not undo %s: %s"), key, vf_error_text(why));
+    const char *what = _(step->title);
+    vf_job_note(job, "warn", _("could not undo \"%s\": %s"), what, vf_error_text(why));
     /* what passes by itself is the lesser trouble */
     if (err && vf_error_is_transient(*err) && !vf_error_is_transient(why))
         vf_error_free(VF_STEAL(*err));
-    return vf_fail(err, vf_error_code(why), _("undoing %s: %s"), key, vf_error_text(why));
+    return vf_fail(err, vf_error_code(why), _("undoing \"%s\": %s"), what, vf_error_text(why));
 }
 
 int vf_job_undo_hosts(struct vf_job *job, struct vf_error **err)

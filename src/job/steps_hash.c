@@ -210,8 +210,7 @@ static int compare_patiently(struct proof *p, struct vf_error **err)
             return 0;
         if (!vf_error_is_transient(e) || vf_clock_awake_ms() + delay > end)
             return vf_fail_with(err, VF_STEAL(e));
-        atomic_fetch_add(&p->job->retries, 1);
-        vf_job_note(p->job, "warn", _("%s; trying again"), vf_error_text(e));
+        vf_job_note_retry(p->job, e, end);
         for (size_t i = 0; i < p->n; i++) {
             vf_str_set(&p->pieces[i].source, NULL);
             vf_str_set(&p->pieces[i].target, NULL);

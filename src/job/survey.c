@@ -5,9 +5,9 @@
 #include "base/log.h"
 #include "base/queue.h"
 #include "base/str.h"
+#include "base/thread.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 
 /* A cluster that was looked at: the login is kept. The provider borrows CONF: it never moves. */
@@ -315,12 +315,8 @@ struct vf_survey *vf_survey_new(const struct vf_conf *conf, const struct vf_aske
     s->answers = vf_queue_new();
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->changed, NULL);
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    if (pthread_create(&s->thread, NULL, survey_main, s) != 0)
+    if (vf_thread_start(&s->thread, survey_main, s) != 0)
         abort(); /* like memory: nothing to be done */
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     return s;
 }
 

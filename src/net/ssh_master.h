@@ -41,6 +41,9 @@ int vf_ssh_mux_finish(struct vf_ssh_child_priv *c, int timeout_ms, struct vf_err
 
 /* Adds options for old hosts where T says it is one. */
 void vf_ssh_add_legacy(char ***v, const struct vf_ssh_target *t);
+/* What every ssh of ours is told, whatever ssh_config says: no forwarding, no terminal, no other
+ * source of host keys than the one it is given, and when a connection counts as lost. */
+void vf_ssh_add_always(char ***v);
 /* The algorithms that host keys of known_hosts' TYPE sign with; borrowed from TYPE or static. */
 const char *vf_ssh_key_algorithms(const struct vf_ssh_target *t, const char *type);
 

@@ -106,9 +106,18 @@ struct vf_plan_disk *vf_plan_add_disk(struct vf_plan *p)
 struct vf_plan_nic *vf_plan_add_nic(struct vf_plan *p)
 {
     struct vf_plan_nic *n = vf_grow(&p->nics, &p->n_nics, sizeof *p->nics);
+    vf_plan_reset_nic(n);
+    return n;
+}
+
+void vf_plan_reset_nic(struct vf_plan_nic *n)
+{
+    vf_str_set(&n->bridge, NULL);
+    vf_str_set(&n->mac, NULL);
+    vf_str_set(&n->model, NULL);
+    n->mac_mode = VF_MAC_KEEP;
     n->tag = VF_VLAN_KEEP;
     n->disconnected = -1;
-    return n;
 }
 
 const char *vf_plan_slot(const struct vf_plan_disk *d)
@@ -164,11 +173,10 @@ int vf_plan_remap_bridge(struct vf_plan *p, const struct vf_vm *source, const ch
 int vf_plan_remap_vlan(struct vf_plan *p, const struct vf_vm *source, const char *rule,
                        struct vf_error **err)
 {
-    enum { LAST_VLAN = 4094 };
     const char *to;
     uint64_t tag;
     vf_autofree char *from = split_rule(rule, &to);
-    if (!from || vf_parse_u64(to, 0, LAST_VLAN, &tag) < 0) {
+    if (!from || vf_parse_u64(to, 0, VF_LAST_VLAN, &tag) < 0) {
         vf_autofree char *shown = vf_escape(rule);
         return vf_fail(
             err, VF_E_USAGE,

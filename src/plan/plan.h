@@ -129,6 +129,8 @@ VF_DEFINE_CLEANUP(struct vf_plan *, vf_plan_free)
 /* New entries, nothing changed at the target; valid until the next is added. */
 struct vf_plan_disk *vf_plan_add_disk(struct vf_plan *p);
 struct vf_plan_nic *vf_plan_add_nic(struct vf_plan *p);
+/* N is at the target what it is at the source, whatever was set of it. */
+void vf_plan_reset_nic(struct vf_plan_nic *n);
 /* Where D is attached at the target (borrowed). */
 const char *vf_plan_slot(const struct vf_plan_disk *d);
 

@@ -155,7 +155,7 @@ static const struct vf_cfg_key nic_keys[] = {
     {"bridge", VF_CFG_STR, AT(vf_plan_nic, bridge)},
     {"mac", VF_CFG_STR, AT(vf_plan_nic, mac), .check = check_mac},
     {"model", VF_CFG_STR, AT(vf_plan_nic, model), .words = vf_nic_models},
-    {"tag", VF_CFG_UINT, UINT(vf_plan_nic, tag, 0, 4094)},
+    {"tag", VF_CFG_UINT, UINT(vf_plan_nic, tag, 0, VF_LAST_VLAN)},
     {"disconnected", VF_CFG_TRI, AT(vf_plan_nic, disconnected)},
 };
 static const struct vf_cfg_table nic_table = {.what = "a network interface",
@@ -269,18 +269,18 @@ static int finish_plan(void *item, struct vf_error **err)
 
 static const struct vf_cfg_table move_table;
 
-/* VMIDs: 100 to 999999999, as Proxmox VE has them (pve-vmid); those of other sources begin at 1. */
+/* VMIDs of sources that are no Proxmox VE begin at 1. */
 static const struct vf_cfg_key plan_keys[] = {
     {"minimum-reader", VF_CFG_UINT, UINT(plan_file, reader, 1, VF_PLAN_FORMAT),
      .hint = "this plan was written by a newer vmferry; use that one"},
     {"format", VF_CFG_UINT, UINT(plan_file, format, 1, UINT32_MAX)},
     {"source", VF_CFG_STR, AT(plan_file, plan.source), .check = check_source},
-    {"vm-id", VF_CFG_UINT, UINT(plan_file, plan.vm_id, 1, 999999999)},
+    {"vm-id", VF_CFG_UINT, UINT(plan_file, plan.vm_id, 1, VF_LAST_VMID)},
     {"vm-name", VF_CFG_STR, AT(plan_file, plan.vm_name)},
     {"target", VF_CFG_STR, AT(plan_file, plan.target), .check = check_cluster},
     {"target-node", VF_CFG_STR, AT(plan_file, plan.target_node)},
     {"target-name", VF_CFG_STR, AT(plan_file, plan.target_name), .check = vf_plan_check_name},
-    {"target-id", VF_CFG_UINT, UINT(plan_file, plan.target_id, 100, 999999999)},
+    {"target-id", VF_CFG_UINT, UINT(plan_file, plan.target_id, VF_FIRST_VMID, VF_LAST_VMID)},
     {"cpu", VF_CFG_STR, AT(plan_file, plan.cpu), .check = vf_plan_check_cpu},
     {"disks", VF_CFG_LIST, AT(plan_file, plan.disks), .table = &disk_table,
      .count = offsetof(struct plan_file, plan.n_disks)},

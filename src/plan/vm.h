@@ -8,6 +8,12 @@
 #include <stdint.h>
 #include "base/cleanup.h"
 
+enum {
+    VF_FIRST_VMID = 100, /* Proxmox VE's pve-vmid */
+    VF_LAST_VMID = 999999999,
+    VF_LAST_VLAN = 4094,
+};
+
 /* An ordered list of key=value options ("cache"="none"). Keys and values are those of Proxmox's
  * qm.conf(5), which serves as vocabulary for what has no field of its own. */
 struct vf_opt {

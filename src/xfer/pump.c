@@ -4,11 +4,11 @@
 #include "base/fdio.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "base/thread.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <string.h>
 
 enum { ROOM = 1 << 20, SAID_MAX = 2048, LAST_MS = 2000 };
@@ -165,12 +165,8 @@ struct vf_pump *vf_pump_new(const struct vf_pump_side sides[2])
             .from = &p->sides[i].out, .to = &p->sides[1 - i].in, .buf = vf_xmalloc(ROOM)};
     p->stop = vf_cancel_new(NULL);
     pthread_mutex_init(&p->lock, NULL);
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    if (pthread_create(&p->thread, NULL, pump_main, p) != 0)
+    if (vf_thread_start(&p->thread, pump_main, p) != 0)
         abort(); /* like memory: nothing to be done */
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     return p;
 }
 

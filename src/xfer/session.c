@@ -4,10 +4,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "base/thread.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
 
@@ -237,12 +237,8 @@ struct vf_session *vf_session_new(const char *label, int in, int out, int err)
     s->stop = vf_cancel_new(NULL);
     pthread_mutex_init(&s->lock, NULL);
     add_inbox(s, 0); /* its HELLO comes unasked */
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    if (pthread_create(&s->thread, NULL, session_main, s) != 0)
+    if (vf_thread_start(&s->thread, session_main, s) != 0)
         abort(); /* like memory: nothing to be done */
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     return s;
 }
 

@@ -94,6 +94,20 @@ way fr web1 'Déplacer des VM' 'web1 .* en marche' '> Lancer' 'Déplacer web1 ma
 way de old1 'VMs in einen anderen' 'stubborn .* läuft' '> Start' 'old1 jetzt verschieben' \
     'Bericht: old1, alpha -> beta/b1: fertig'
 
+# --- what ssh says, in a language that has no more than that
+mkdir -p "$work/locale/eo/LC_MESSAGES"
+msgfmt -o "$work/locale/eo/LC_MESSAGES/vmferry.mo" - <<'EOF'
+msgid ""
+msgstr "Content-Type: text/plain; charset=UTF-8\n"
+
+msgid "%s cannot be reached by ssh: %s"
+msgstr "%s ne respondas per ssh: %s"
+EOF
+ctl alpha sshd a1 stop
+LANGUAGE=eo run 1 "a host that cannot be reached by ssh" move -c "$conf" --yes alpha beta b1 local db1
+ctl alpha sshd a1 start
+says err 'a1 ne respondas per ssh' "is told in the operator's language"
+
 # --- yes in words
 at_terminal "LANGUAGE=de '$vmferry' move -c '$conf' alpha beta b1 local db1"
 sees '  1  ja' "a command asks in German"

@@ -5,6 +5,8 @@
 set -u
 LC_ALL=C.UTF-8
 export LC_ALL
+# what of the tester's would be seen in what is shown, or lead to keys and configurations
+unset COLUMNS LINES NO_COLOR LANGUAGE DISPLAY SSH_AUTH_SOCK SUDO_USER XDG_CONFIG_HOME
 : "${top_builddir:=.}" "${top_srcdir:=.}"
 vmferry=$top_builddir/vmferry
 lab=$top_builddir/vmferry-lab

@@ -5,6 +5,12 @@
 . "${top_srcdir:-.}/tests/e2e/lib.sh"
 lab_up
 snapshot "$work/before"
+# again: web1 is where it was before its last move
+again() {
+    run 0 "it is taken back" rollback --return web1 --remove-target "$(basename "$(job_dir)")"
+    rm -rf "$XDG_STATE_HOME"
+    snapshot "$work/before"
+}
 
 # --- the source's cluster is gone after the shutdown
 ctl alpha api a2 off
@@ -25,11 +31,7 @@ run 0 "when it is back the job goes on to its end" resume --yes
 vmid=$(sed -n 's/.*"target_vmid":\([0-9]*\).*/\1/p' "$(job_dir)/journal.jsonl" | tail -n 1)
 is "$(status beta b1 "$vmid")" running "the target runs"
 is "$(status alpha a1 100)" stopped "the source does not"
-"$lab" down --dir "$L" >/dev/null 2>&1
-mkdir -p "$L"
-lab_up
-rm -rf "$XDG_STATE_HOME"
-snapshot "$work/before"
+again
 
 # --- the target is gone when all is copied: that is kept, and the source runs meanwhile
 ctl beta api b2 off
@@ -137,10 +139,7 @@ ctl beta fault go
 wait $front
 is $? 0 "when it has ended the job goes on to its end"
 is "$(on beta b1 'qm list' | grep -c web1)" 1 "with the VM that it made, and no other"
-"$lab" down --dir "$L" >/dev/null 2>&1
-mkdir -p "$L"
-lab_up
-snapshot "$work/before"
+again
 hang qmcreate
 run 0 "rolled back, the task is stopped" rollback
 ctl beta fault go

@@ -59,7 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     if (s.fault && (!s.text || s.result || vf_soap_fail(s.fault, s.text, s.privilege, &err) == 0))
         abort();
-    for (const xmlNode *r = s.result; r; r = vf_soap_next(r)) {
+    for (const xmlNode *r = s.result; r; r = vf_xml_next(r, "returnval")) {
         vf_autofree char *fault = NULL, *text = NULL;
         vf_soap_fault_at(r, &fault, &text);
         if (!fault || !text)

@@ -28,9 +28,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if ((vf_vimcmd_check(text, "x", &complaint) < 0) != (complaint != NULL))
         abort();
     free(vf_vimcmd_value(text, "runtime.powerState"));
-    int vlan = vf_esxcli_vlan(text, "VM Network");
-    if (vlan < -1 || vlan > 4095)
-        abort();
     if (vf_vimcmd_snapshots(text) > lines)
         abort();
     free(vf_vimcmd_question(text));
@@ -47,6 +44,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     if (n_groups > lines)
         abort();
+    for (size_t i = 0; i < n_groups; i++)
+        if (!groups[i].name || groups[i].vlan < 0 || groups[i].vlan > 4095)
+            abort();
     vf_esxcli_groups_free(groups, n_groups);
     return 0;
 }

@@ -423,6 +423,7 @@ static void test_limits(void)
     cut_once = true;
     ok(vf_step_source_hash(&t.job, &e) == 0 && atomic_load(&t.job.retries) == 1,
        "what is cut off is tried again");
+    said(&t, "trying again for up to ");
     said(&t, "1 of 1 pieces");
     trial_end(&t);
     trial_begin(&t, 8 * MIB);

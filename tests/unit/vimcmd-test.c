@@ -100,10 +100,20 @@ static void test_vlans(void)
                                "Management Network  vSwitch0                     1        0\n"
                                "VM Network          vSwitch0                     3       20\n"
                                "VM                  vSwitch1                     0     4095\n";
-    ok(vf_esxcli_vlan(text, "VM Network") == 20, "a tag");
-    ok(vf_esxcli_vlan(text, "Management Network") == 0, "none");
-    ok(vf_esxcli_vlan(text, "VM") == 4095, "the name that is the beginning of another");
-    ok(vf_esxcli_vlan(text, "Net") == -1 && vf_esxcli_vlan("", "VM") == -1, "no such group");
+    vf_autoerror struct vf_error *err = NULL;
+    struct vf_esxcli_group *v;
+    size_t n;
+    ok(vf_esxcli_groups(text, &v, &n, &err) == 0 && n == 3, "every port group");
+    is_str(n > 0 ? v[0].name : NULL, "Management Network", "a name with a blank");
+    ok(n > 0 && v[0].vlan == 0, "... without a tag");
+    is_str(n > 1 ? v[1].name : NULL, "VM Network", "the next");
+    ok(n > 1 && v[1].vlan == 20, "... with a tag");
+    is_str(n > 2 ? v[2].name : NULL, "VM", "a name that is the beginning of another");
+    ok(n > 2 && v[2].vlan == 4095, "... with all tags");
+    vf_esxcli_groups_free(v, n);
+    ok(vf_esxcli_groups("", &v, &n, &err) < 0 && vf_error_code(err) == VF_E_CORRUPT && n == 0,
+       "what is no list is refused");
+    vf_esxcli_groups_free(v, n);
 }
 
 int main(void)

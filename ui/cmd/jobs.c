@@ -62,13 +62,13 @@ static int show_report(const char *ref)
 int vf_cmd_jobs(int argc, char **argv)
 {
     if (argc > 2 || wants_help(argc, argv)) {
-        fputs(
-            _("usage: vmferry jobs [JOB]\n\nLists this user's jobs, oldest first, each with how "
-              "it ended\nand, where it is unfinished, what can be done about it; then "
-              "the\nbatches, which are several jobs that were begun together. With JOB (an ID "
-              "or its\nbeginning) its report, as text for a ticket; report.json beside it has the "
-              "same.\n"),
-            wants_help(argc, argv) ? stdout : stderr);
+        fputs(_("usage: vmferry jobs [JOB]\n"
+                "\n"
+                "Lists this user's jobs, oldest first, each with how it ended and, where it is\n"
+                "unfinished, what can be done about it; then the batches, which are several jobs\n"
+                "that were begun together. With JOB (an ID or its beginning) its report, as text\n"
+                "for a ticket; report.json beside it has the same.\n"),
+              wants_help(argc, argv) ? stdout : stderr);
         return wants_help(argc, argv) ? VF_EXIT_DONE : VF_EXIT_USAGE;
     }
     if (argc > 1)

@@ -38,6 +38,7 @@ static bool take_switch(struct vf_moving *o, int c)
         {VF_O_REHEARSE, &m->rehearse, true},
         {VF_O_WAIT_START, &m->wait_before_start, true},
         {VF_O_NO_VERIFY, &m->verify_tls, false},
+        {VF_O_VERSION, &o->version, true},
         {VF_O_DRIVER_DISK, &m->driver_disk, true},
         {VF_O_REMOVE_SNAPSHOTS, &m->remove_snapshots, true},
     };
@@ -49,6 +50,58 @@ static bool take_switch(struct vf_moving *o, int c)
     return false;
 }
 
+/* Options that are a number; 1: C is one of them and was taken, 0: it is none, -1: not that number.
+ */
+static int take_number(struct vf_move *m, int c)
+{
+    const struct {
+        int option;
+        const char *name;
+        uint64_t min, max;
+        unsigned *where;
+    } numbers[] = {
+        {VF_O_STREAMS, "--streams", 1, VF_MAX_STREAMS, &m->streams},
+        {VF_O_VMID, "--vmid", VF_FIRST_VMID, VF_LAST_VMID, &m->target_id},
+        {VF_O_TIMEOUT, "--stop-timeout", 1, 86400, &m->shutdown_timeout},
+    };
+    for (size_t i = 0; i < VF_COUNT(numbers); i++)
+        if (numbers[i].option == c) {
+            uint64_t n;
+            if (number(numbers[i].name, optarg, numbers[i].min, numbers[i].max, &n) < 0)
+                return -1;
+            *numbers[i].where = (unsigned)n;
+            return 1;
+        }
+    return 0;
+}
+
+/* The same for options that are a text. */
+static int take_text(struct vf_moving *o, int c)
+{
+    struct vf_move *m = &o->move;
+    const struct {
+        int option;
+        const char *name, **where;
+        const char *(*check)(const char *text);
+    } texts[] = {
+        {VF_O_CIPHERS, "--ssh-ciphers", &m->ciphers, vf_ciphers_check},
+        {VF_O_PORTS, "--ports", &m->service_ports, vf_ports_check},
+        {VF_O_ADDRESS, "--address", &m->service_addresses, vf_addresses_check},
+        {VF_O_MAC, "--mac", &m->mac, NULL},
+        {VF_O_SAVE, "--save-plan", &o->carry.save, NULL},
+    };
+    for (size_t i = 0; i < VF_COUNT(texts); i++)
+        if (texts[i].option == c) {
+            if (texts[i].check && texts[i].check(optarg)) {
+                vf_say(stderr, _("vmferry: %s cannot be '%s'\n"), texts[i].name, optarg);
+                return -1;
+            }
+            *texts[i].where = optarg;
+            return 1;
+        }
+    return 0;
+}
+
 static int add_rule(const char *name, const char **rules, size_t *n, size_t most)
 {
     if (*n == most) {
@@ -57,14 +110,6 @@ static int add_rule(const char *name, const char **rules, size_t *n, size_t most
     }
     rules[(*n)++] = optarg;
     return 0;
-}
-
-static int good(const char *name, const char *text, const char *(*check)(const char *text))
-{
-    if (!check(text))
-        return 0;
-    vf_say(stderr, _("vmferry: %s cannot be '%s'\n"), name, text);
-    return -1;
 }
 
 int vf_moving_option(struct vf_moving *o, int c)
@@ -79,28 +124,16 @@ int vf_moving_option(struct vf_moving *o, int c)
         return i < 0 ? -1 : 0;
     if (take_switch(o, c))
         return 0;
+    i = take_number(m, c);
+    i = i ? i : take_text(o, c);
+    if (i < 0)
+        return -1;
+    if ((c == VF_O_SERVICE || c == VF_O_ADDRESS) && !m->service_ports)
+        m->service_ports = VF_COMMON_PORTS;
+    if (i)
+        return 0;
     switch (c) {
-    case VF_O_CIPHERS:
-        m->ciphers = optarg;
-        return good("--ssh-ciphers", optarg, vf_ciphers_check);
     case VF_O_SERVICE:
-        m->service_ports = m->service_ports ? m->service_ports : VF_COMMON_PORTS;
-        return 0;
-    case VF_O_PORTS:
-        m->service_ports = optarg;
-        return good("--ports", optarg, vf_ports_check);
-    case VF_O_ADDRESS:
-        m->service_addresses = optarg;
-        m->service_ports = m->service_ports ? m->service_ports : VF_COMMON_PORTS;
-        return good("--address", optarg, vf_addresses_check);
-    case VF_O_VERSION:
-        o->version = true;
-        return 0;
-    case VF_O_SAVE:
-        o->carry.save = optarg;
-        return 0;
-    case VF_O_MAC:
-        m->mac = optarg;
         return 0;
     case VF_O_BRIDGE:
         return add_rule("--bridge", m->bridges, &m->n_bridges, VF_COUNT(m->bridges));
@@ -119,11 +152,6 @@ int vf_moving_option(struct vf_moving *o, int c)
             return -1;
         m->rate = n * VF_MBPS;
         return 0;
-    case VF_O_STREAMS:
-        if (number("--streams", optarg, 1, VF_MAX_STREAMS, &n) < 0)
-            return -1;
-        m->streams = (unsigned)n;
-        return 0;
     case VF_O_COMPRESS:
         i = vf_carry_word("--compress", optarg, vf_compress_words, VF_COMPRESS_WORDS);
         m->compress = (unsigned)i;
@@ -136,16 +164,6 @@ int vf_moving_option(struct vf_moving *o, int c)
         i = vf_carry_word("--verify", optarg, vf_verify_words, VF_VERIFY_NONE + 1);
         m->verify = (enum vf_verify)i;
         return i < 0 ? -1 : 0;
-    case VF_O_VMID:
-        if (number("--vmid", optarg, 100, 999999999, &n) < 0)
-            return -1;
-        m->target_id = (unsigned)n;
-        return 0;
-    case VF_O_TIMEOUT:
-        if (number("--stop-timeout", optarg, 1, 86400, &n) < 0)
-            return -1;
-        m->shutdown_timeout = (unsigned)n;
-        return 0;
     case VF_O_METHOD:
         i = vf_carry_word("--method", optarg, methods, VF_COUNT(methods));
         m->method = (enum vf_method)i;

@@ -22,6 +22,11 @@ static const char *const results[] = {
     [VF_EXIT_PERSON] = N_("NEEDS A PERSON"),
 };
 
+const char *vf_outcome_word(int code)
+{
+    return code >= 0 && (size_t)code < VF_COUNT(results) ? _(results[code]) : _("NEEDS A PERSON");
+}
+
 /* "12 s", or "" where there was none or nobody knows; caller frees. */
 static char *downtime(const char *job)
 {
@@ -47,11 +52,11 @@ static const char *result(const struct vf_outcome *o)
         return _("running");
     if (o->test && o->code == VF_EXIT_DONE)
         return _("tested");
-    if (o->code < 0 || (size_t)o->code >= VF_COUNT(results))
+    if (o->code < 0)
         return _("not begun");
     if (o->code == VF_EXIT_FAILED && o->stopped)
         return _("stopped, put back");
-    return o->code == VF_EXIT_FAILED && !o->job ? _("not moved") : _(results[o->code]);
+    return o->code == VF_EXIT_FAILED && !o->job ? _("not moved") : vf_outcome_word(o->code);
 }
 
 /* The command for it, where there is one. */

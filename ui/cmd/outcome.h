@@ -26,6 +26,9 @@ int vf_outcome_of_batch(const char *id, bool stopped, struct vf_outcome **v, siz
 /* The same as an event of type "outcome", see vmferry-events(5); a new reference. */
 json_t *vf_outcome_event(const struct vf_outcome *v, size_t n);
 
+/* How a job of several VMs ended by its exit status, as words. */
+const char *vf_outcome_word(int code);
+
 /* A table: name, result, downtime, what can follow. Caller frees. */
 char *vf_outcome_table(const struct vf_outcome *v, size_t n);
 

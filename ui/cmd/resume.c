@@ -23,22 +23,25 @@
 static const char usage[] =
     N_("usage: vmferry resume [OPTION]... [JOB|BATCH]\n"
        "\n"
-       "Goes on with a job that was cut off, from where its journal ends (an ID or its\n"
+       "Goes on with a job that was cut off, from where it stopped (an ID or its\n"
        "beginning; without it the only unfinished one). Says first where the VM runs,\n"
        "how far the job is and what changed since, and asks. Of a batch all interrupted\n"
        "jobs go on, then those begin that have not.\n"
        "\n"
-       "      --at CLUSTER        a job that another machine began: found by the record that\n"
-       "                          it keeps at its target's CLUSTER, and taken over when\n"
-       "                          nobody works on it any more; JOB may be the VM's name, too\n"
+       "      --at CLUSTER        a job that another machine began: found by the record\n"
+       "                          that it keeps at its target's CLUSTER, and taken\n"
+       "                          over when nobody works on it any more; JOB may be\n"
+       "                          the VM's name, too\n"
        "      --undo              with --at: undo it instead of going on\n"
-       "      --forget            with --at: only remove the record, of a job that is over\n"
+       "      --forget            with --at: only remove the record, of a job that is\n"
+       "                          over\n"
        "  -c, --config FILE       with --at: instead of ~/.config/vmferry/vmferry.conf\n"
        "  -n, --check, --dry-run  only say that; change nothing\n"
        "      --yes               do not ask whether to go on (a source that was started\n"
        "                          again is still not shut down without an answer)\n"
        "      --progress FORM     plain (default), json (events, one a line), or none\n"
-       "      --debug             say what looking at the clusters does, on standard error\n"
+       "      --debug             say what looking at the clusters does, on standard\n"
+       "                          error\n"
        "  -h, --help              this text\n");
 
 struct options {
@@ -189,8 +192,8 @@ static int no_way(const char *id, const struct vf_standing *s, bool undo)
     }
     if (s->unseen) {
         vf_autofree char *why = vf_escape(s->unseen);
-        vf_say(stderr, _("vmferry: %s\nNothing was changed; resume when source and target answer.\n"),
-               why);
+        vf_say(stderr,
+               _("vmferry: %s\nNothing was changed; resume when source and target answer.\n"), why);
         return VF_EXIT_INTERRUPTED;
     }
     if (vf_findings_stop(&s->changes)) {

@@ -358,15 +358,6 @@ struct run *vf_overview_opened(struct vf_overview *o)
 
 /* ---- drawing ---- */
 
-static const char *const ends[] = {
-    [VF_EXIT_DONE] = N_("moved"),
-    [VF_EXIT_FAILED] = N_("failed, put back"),
-    [VF_EXIT_USAGE] = N_("not begun"),
-    [VF_EXIT_STOPPED] = N_("stopped by a check"),
-    [VF_EXIT_INTERRUPTED] = N_("INTERRUPTED"),
-    [VF_EXIT_PERSON] = N_("NEEDS A PERSON"),
-};
-
 /* Borrowed. */
 static const char *state_text(const struct member *m)
 {
@@ -381,7 +372,7 @@ static const char *state_text(const struct member *m)
     if (m->state == VF_BATCH_ENDED && m->taken)
         return _("taken over");
     if (m->state == VF_BATCH_ENDED)
-        return (size_t)m->code < VF_COUNT(ends) ? _(ends[m->code]) : _("NEEDS A PERSON");
+        return vf_outcome_word(m->code);
     if (w && w->ask)
         return _("! ASKS");
     if (w && w->paused)

@@ -231,21 +231,11 @@ bool vf_result_can_go_back(const json_t *end)
     return end && (way_is(end, "back") || test);
 }
 
-/* The last event of TYPE, borrowed; NULL: none. */
-static const json_t *last(const struct vf_journal *j, const char *type)
-{
-    const json_t *events = vf_journal_events(j);
-    for (size_t i = json_array_size(events); i-- > 0;)
-        if (vf_streq(vf_json_str(json_array_get(events, i), "type"), type))
-            return json_array_get(events, i);
-    return NULL;
-}
-
 static json_t *lost_report(const char *id, struct vf_journal *j)
 {
     static const char *const ways[] = {"none", "both", "on", "back"}, *const taken[] = {
                                                                           "vm", "source", "target"};
-    const json_t *job = last(j, "job");
+    const json_t *job = vf_journal_last(j, "job");
     vf_autofree char *dir = vf_job_dir(id);
     vf_autofree char *service = vf_service_text(j, VF_VM_UNKNOWN, VF_VM_UNKNOWN);
     json_t *r = vf_event_new("report");

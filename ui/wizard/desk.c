@@ -216,27 +216,17 @@ struct vf_wizard_hands vf_desk_hands(struct vf_desk *s, struct vf_survey *survey
                                     .no_demo = no_demo()};
 }
 
-/* The last event of TYPE, borrowed; NULL: none. */
-static const json_t *last_event(const struct vf_journal *j, const char *type)
-{
-    const json_t *events = vf_journal_events(j);
-    for (size_t i = json_array_size(events); i-- > 0;)
-        if (vf_streq(vf_json_str(json_array_get(events, i), "type"), type))
-            return json_array_get(events, i);
-    return NULL;
-}
-
 /* Is it of a batch, and has not begun? Then it is the batch that goes on. */
 static bool waits_in_batch(const struct vf_journal *j, const json_t *job)
 {
-    return vf_json_str(job, "batch") && !last_event(j, "start");
+    return vf_json_str(job, "batch") && !vf_journal_last(j, "start");
 }
 
 static void add_job(struct vf_wizard *w, const char *id)
 {
     vf_autofree char *dir = vf_job_dir(id);
     vf_auto(vf_journal_free) struct vf_journal *j = vf_journal_open(dir, true, NULL);
-    const json_t *job = j ? last_event(j, "job") : NULL;
+    const json_t *job = j ? vf_journal_last(j, "job") : NULL;
     if (!job || waits_in_batch(j, job))
         return;
     vf_autofree char *what = vf_asprintf("%s: %s -> %s", vf_json_str(job, "vm"),
@@ -251,15 +241,13 @@ static void add_job(struct vf_wizard *w, const char *id)
 static void add_batch(struct vf_wizard *w, const char *id)
 {
     struct vf_batch_entry *v;
-    size_t n, interrupted, waiting, running = 0;
+    size_t n, interrupted, waiting;
     bool runs;
     if (vf_batch_read(id, &v, &n, &runs, NULL) < 0)
         return;
     vf_autostrv char **names = vf_strv_new();
-    for (size_t i = 0; i < n; i++) {
-        running += v[i].state == VF_BATCH_RUNS;
+    for (size_t i = 0; i < n; i++)
         vf_strv_add(&names, v[i].vm);
-    }
     vf_batch_left(v, n, &interrupted, &waiting);
     vf_batch_entries_free(v, n);
     vf_autofree char *list = vf_strv_join(names, ", ");

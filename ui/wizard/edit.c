@@ -178,15 +178,8 @@ static char *measure_key(const struct vf_sheet *s)
     vf_str_set(&p->target_name, NULL);
     vf_str_set(&p->cpu, NULL);
     p->target_id = 0;
-    for (size_t i = 0; i < p->n_nics; i++) {
-        struct vf_plan_nic *n = &p->nics[i];
-        vf_str_set(&n->bridge, NULL);
-        vf_str_set(&n->mac, NULL);
-        vf_str_set(&n->model, NULL);
-        n->mac_mode = VF_MAC_KEEP;
-        n->tag = VF_VLAN_KEEP;
-        n->disconnected = -1;
-    }
+    for (size_t i = 0; i < p->n_nics; i++)
+        vf_plan_reset_nic(&p->nics[i]);
     return vf_plan_text(p);
 }
 

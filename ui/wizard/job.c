@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-enum { TAG_ON = 1, TAG_BACK, TAG_DETAILS };
+enum { TAG_ON = 1, TAG_BACK };
 
 static const struct job_row *row_of(const struct vf_wizard *w)
 {

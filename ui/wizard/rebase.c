@@ -177,14 +177,7 @@ struct vf_plan *vf_plan_neutral(const struct vf_plan *plan, const char *storage)
         vf_str_set(&d->cache, NULL);
         d->discard = d->ssd = d->iothread = -1;
     }
-    for (size_t i = 0; i < p->n_nics; i++) {
-        struct vf_plan_nic *n = &p->nics[i];
-        vf_str_set(&n->bridge, NULL);
-        vf_str_set(&n->mac, NULL);
-        vf_str_set(&n->model, NULL);
-        n->mac_mode = VF_MAC_KEEP;
-        n->tag = VF_VLAN_KEEP;
-        n->disconnected = -1;
-    }
+    for (size_t i = 0; i < p->n_nics; i++)
+        vf_plan_reset_nic(&p->nics[i]);
     return p;
 }

@@ -92,8 +92,8 @@ static char *get_id(const struct vf_sheet *s)
 static const char *set_id(struct vf_sheet *s, const char *value)
 {
     uint64_t id;
-    const char *why =
-        number(value, 100, 999999999, &id, _("A VMID is a number from 100 to 999999999."));
+    const char *why = number(value, VF_FIRST_VMID, VF_LAST_VMID, &id,
+                             _("A VMID is a number from 100 to 999999999."));
     if (!why)
         s->plan->target_id = (unsigned)id;
     return why;

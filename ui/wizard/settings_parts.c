@@ -265,7 +265,7 @@ static char *tag_text(unsigned tag)
 const char *vf_parse_tag(const char *value, unsigned *tag)
 {
     uint64_t n = 0;
-    if (*value && vf_parse_u64(value, 0, 4094, &n) < 0)
+    if (*value && vf_parse_u64(value, 0, VF_LAST_VLAN, &n) < 0)
         return _("A VLAN tag is a number from 1 to 4094; empty: none.");
     *tag = (unsigned)n;
     return NULL;

@@ -75,7 +75,7 @@ static int vlan_of(const xmlNode *n, const char *path)
 {
     vf_autofree char *text = vf_xml_text_at(n, path);
     uint64_t vlan = 0;
-    return text && vf_parse_u64(text, 0, 4095, &vlan) == 0 ? (int)vlan : -1;
+    return text && vf_parse_u64(text, 0, VF_ALL_VLANS, &vlan) == 0 ? (int)vlan : -1;
 }
 
 static void add_standard(struct portgroups *p, const xmlNode *list)

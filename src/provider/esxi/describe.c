@@ -27,8 +27,8 @@ enum {
     LAST_DRIVE = 3, /* ide3 */
 };
 
-static struct vf_left_out *VF_PRINTF(4, 5)
-    leave_out(struct vf_vm *vm, bool stop, const char *what, const char *why, ...)
+struct vf_left_out *vf_esxi_leave_out(struct vf_vm *vm, bool stop, const char *what,
+                                      const char *why, ...)
 {
     va_list ap;
     va_start(ap, why);
@@ -146,14 +146,16 @@ static void describe_firmware(const struct vf_vmx *x, struct vf_vm *vm)
     bool efi = firmware && !strcasecmp(firmware, "efi");
     vf_opts_set(&vm->opts, "bios", efi ? "ovmf" : "seabios");
     if (efi)
-        leave_out(vm, false, "nvram",
-                  N_("the firmware's boot entries stay behind: should it not boot, choose the "
-                     "loader in the firmware's menu once"))
+        vf_esxi_leave_out(
+            vm, false, "nvram",
+            N_("the firmware's boot entries stay behind: should it not boot, choose the "
+               "loader in the firmware's menu once"))
             ->there = true;
     vm->secure_boot = efi && vf_vmx_true(x, false, "uefi.secureBoot.enabled");
     if (vm->secure_boot)
-        leave_out(vm, false, "Secure Boot",
-                  N_("it is on with Microsoft's keys; keys of your own are to be enrolled again"))
+        vf_esxi_leave_out(
+            vm, false, "Secure Boot",
+            N_("it is on with Microsoft's keys; keys of your own are to be enrolled again"))
             ->there = true;
 }
 
@@ -208,7 +210,7 @@ static void add_disk(const struct vf_vmx *x, const struct unit *u, const char *d
     if (!file || !*file)
         why = why ? why : N_("the VM has this disk, but its file is not named");
     if (why) {
-        leave_out(vm, true, u->name, "%s", why);
+        vf_esxi_leave_out(vm, true, u->name, "%s", why);
         return;
     }
     struct vf_disk *d = vf_vm_add_disk(vm);
@@ -222,7 +224,7 @@ static void add_drive(const struct vf_vmx *x, const struct unit *u, struct vf_vm
     const char *file = vf_vmx_get(x, "%s.fileName", u->name);
     bool image = says(vf_vmx_get(x, "%s.deviceType", u->name), "cdrom-image");
     if (vm->n_cdroms > LAST_DRIVE) {
-        leave_out(vm, false, u->name, N_("one CD drive too many for the IDE bus"));
+        vf_esxi_leave_out(vm, false, u->name, N_("one CD drive too many for the IDE bus"));
         return;
     }
     struct vf_cdrom *c = vf_vm_add_cdrom(vm);
@@ -280,9 +282,10 @@ static void describe_network(const struct vf_vmx *x, unsigned i, struct vf_vm *v
     const char *nsx = vf_vmx_get(x, "ethernet%u.opaqueNetwork.id", i);
     if (!n->bridge && nsx && *nsx) {
         n->bridge = vf_strdup(nsx);
-        leave_out(vm, false, what,
-                  N_("its network is one of NSX, known here by its ID alone: nothing tells which "
-                     "bridge and VLAN it was; choose them"))
+        vf_esxi_leave_out(
+            vm, false, what,
+            N_("its network is one of NSX, known here by its ID alone: nothing tells which "
+               "bridge and VLAN it was; choose them"))
             ->there = true;
     }
     if (n->bridge)
@@ -290,8 +293,8 @@ static void describe_network(const struct vf_vmx *x, unsigned i, struct vf_vm *v
     /* VMware Workstation's have kinds instead of names */
     const char *kind = vf_vmx_get(x, "ethernet%u.connectionType", i);
     n->bridge = vf_strdup(kind && *kind ? kind : "bridged");
-    leave_out(vm, false, what, N_("its network has no name there: choose its bridge"))->there =
-        true;
+    vf_esxi_leave_out(vm, false, what, N_("its network has no name there: choose its bridge"))
+        ->there = true;
 }
 
 static void describe_cards(const struct vf_vmx *x, struct vf_vm *vm)
@@ -312,7 +315,7 @@ static void describe_cards(const struct vf_vmx *x, struct vf_vm *vm)
         if (!n->model) {
             n->model = vf_strdup("e1000");
             vf_autofree char *what = vf_asprintf("ethernet%u.virtualDev", i);
-            leave_out(vm, false, what, "there is no card like %s: it gets an e1000", device)
+            vf_esxi_leave_out(vm, false, what, "there is no card like %s: it gets an e1000", device)
                 ->there = true;
         }
         n->mac = upper((fixed || !made) && given ? given : made);
@@ -352,16 +355,17 @@ static void describe_devices(const struct vf_vmx *x, struct vf_vm *vm)
         vf_autofree char *what = vf_asprintf("serial%u", i), *port = vf_asprintf("serial%u", n);
         if (n++ < SERIAL_PORTS)
             vf_opts_set(&vm->opts, port, "socket");
-        leave_out(vm, false, what,
-                  n > SERIAL_PORTS ? N_("Proxmox VE has four serial ports")
-                                   : N_("it becomes a socket at the target node"))
+        vf_esxi_leave_out(vm, false, what,
+                          n > SERIAL_PORTS ? N_("Proxmox VE has four serial ports")
+                                           : N_("it becomes a socket at the target node"))
             ->there = n <= SERIAL_PORTS;
     }
     vm->tpm = vf_vmx_true(x, false, "vtpm.present");
     if (vm->tpm)
-        leave_out(vm, false, "TPM",
-                  N_("what it holds stays behind: have the recovery keys at hand (BitLocker), or "
-                     "suspend the protection while it still runs there"));
+        vf_esxi_leave_out(
+            vm, false, "TPM",
+            N_("what it holds stays behind: have the recovery keys at hand (BitLocker), or "
+               "suspend the protection while it still runs there"));
 }
 
 /* Nothing of such a VM is what its next start would see. */
@@ -374,8 +378,8 @@ static void describe_state(const struct vf_vmx *x, struct vf_vm *vm)
         vm->state = VF_VM_SUSPENDED;
     for (size_t i = 0; i < VF_COUNT(encrypted); i++)
         if (vf_vmx_get(x, "%s", encrypted[i])) {
-            leave_out(vm, true, vm->name,
-                      N_("it is encrypted: decrypt it at the host first (storage policy)"));
+            vf_esxi_leave_out(vm, true, vm->name,
+                              N_("it is encrypted: decrypt it at the host first (storage policy)"));
             return;
         }
 }

@@ -14,6 +14,10 @@
  * frees. */
 struct vf_vm *vf_esxi_describe(const struct vf_vmx *x, const char *dir);
 
+/* As vf_vm_leave_out(), with the reason as for printf(); STOP: the VM is not to be copied then. */
+struct vf_left_out *vf_esxi_leave_out(struct vf_vm *vm, bool stop, const char *what,
+                                      const char *why, ...) VF_PRINTF(4, 5);
+
 /* NAME as DNS allows it and Proxmox VE wants it; caller frees. */
 char *vf_esxi_name(const char *name);
 

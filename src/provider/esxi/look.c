@@ -10,7 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { MAX_VMX = 1 << 20, ALL_VLANS = 4095, MOST_ADDRESSES = 16 };
+enum { MAX_VMX = 1 << 20, MOST_ADDRESSES = 16 };
 
 /* ---- lists ---- */
 
@@ -115,18 +115,6 @@ int vf_esxi_vms(struct vf_provider *p, struct vf_vm ***out, size_t *n, struct vf
 
 /* ---- one VM ---- */
 
-static struct vf_left_out *VF_PRINTF(4, 5)
-    leave_out(struct vf_vm *vm, bool stop, const char *what, const char *why, ...)
-{
-    va_list ap;
-    va_start(ap, why);
-    vf_autofree char *text = vf_vasprintf(why, ap);
-    va_end(ap);
-    struct vf_left_out *l = vf_vm_leave_out(vm, what, text);
-    l->stop = stop;
-    return l;
-}
-
 static struct vf_vm *read_vmx(struct vf_esxi *e, const struct vf_esxi_row *row,
                               struct vf_error **err)
 {
@@ -169,7 +157,7 @@ static void tag_cards(struct vf_esxi *e, struct vf_vm *vm)
         int vlan = g ? g->vlan : -1;
         if (g && g->key)
             vf_str_set(&nic->bridge, g->name);
-        if (vlan >= 0 && vlan < ALL_VLANS) {
+        if (vlan >= 0 && vlan < VF_ALL_VLANS) {
             nic->tag = (unsigned)vlan;
             continue;
         }
@@ -177,23 +165,25 @@ static void tag_cards(struct vf_esxi *e, struct vf_vm *vm)
         vf_autofree char *group = vf_escape(nic->bridge ? nic->bridge : "?");
         if (is_told(vm, what)) /* it is no port group */
             continue;
-        if (vlan == ALL_VLANS)
-            leave_out(vm, false, what,
-                      "port group %s brings it all VLANs: a bridge that is VLAN-aware does the "
-                      "same, without a tag",
-                      group)
+        if (vlan == VF_ALL_VLANS)
+            vf_esxi_leave_out(
+                vm, false, what,
+                "port group %s brings it all VLANs: a bridge that is VLAN-aware does the "
+                "same, without a tag",
+                group)
                 ->there = true;
         else if (!g && nic->bridge && vf_starts(nic->bridge, "dvportgroup-"))
-            leave_out(vm, false, what,
-                      "its network is port group %s of a distributed switch, whose name and VLAN "
-                      "only vCenter knows: choose the bridge by this key, and set the tag when it "
-                      "needs one",
-                      group)
+            vf_esxi_leave_out(
+                vm, false, what,
+                "its network is port group %s of a distributed switch, whose name and VLAN "
+                "only vCenter knows: choose the bridge by this key, and set the tag when it "
+                "needs one",
+                group)
                 ->there = true;
         else
-            leave_out(vm, false, what,
-                      "the VLAN of port group %s is not known: set the tag when it needs one",
-                      group)
+            vf_esxi_leave_out(
+                vm, false, what,
+                "the VLAN of port group %s is not known: set the tag when it needs one", group)
                 ->there = true;
     }
     vf_esxi_portgroups_free(v, n);
@@ -216,10 +206,11 @@ static int add_now(struct vf_esxi *e, struct vf_vm *vm, struct vf_error **err)
         vf_str_set(&vm->description, now.annotation);
     if (now.question) {
         vf_autofree char *text = vf_escape(now.question);
-        leave_out(vm, true, vm->name,
-                  "it waits for the answer to a question, and does nothing else until it has one: "
-                  "answer it in the host's web page (\"%s\")",
-                  text);
+        vf_esxi_leave_out(
+            vm, true, vm->name,
+            "it waits for the answer to a question, and does nothing else until it has one: "
+            "answer it in the host's web page (\"%s\")",
+            text);
     }
     vf_esxi_now_clear(&now);
     return 0;

@@ -32,9 +32,6 @@ int vf_soap_read(const char *data, size_t len, struct vf_soap *out, struct vf_er
 void vf_soap_clear(struct vf_soap *s);
 #define vf_autosoap __attribute__((cleanup(vf_soap_clear)))
 
-/* The next <returnval>. */
-const xmlNode *vf_soap_next(const xmlNode *result);
-
 /* A fault as an error. PRIVILEGE may be NULL. Returns -1. */
 int vf_soap_fail(const char *fault, const char *text, const char *privilege, struct vf_error **err);
 /* The LocalizedMethodFault at N (of a task, of a property), as fault and text; caller frees both.

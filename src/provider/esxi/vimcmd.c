@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_ID = 1 << 30, MAX_VLAN = 4095, MAX_DEPTH = 64 };
+enum { MAX_ID = 1 << 30, MAX_DEPTH = 64 };
 
 /* ---- vmsvc/getallvms ---- */
 
@@ -230,28 +230,4 @@ char *vf_vimcmd_value(const char *text, const char *path)
     while (at.depth)
         free(at.names[--at.depth]);
     return vf_streq(found, "<unset>") ? NULL : VF_STEAL(found);
-}
-
-/* ---- esxcli ---- */
-
-/* Columns are as wide as the row of dashes below the heads; the name may have blanks. */
-int vf_esxcli_vlan(const char *text, const char *name)
-{
-    size_t n_name = strlen(name);
-    const char *dashes = strstr(text, "\n--");
-    if (!dashes)
-        return -1;
-    size_t width = strspn(dashes + 1, "-");
-    for (const char *s = dashes + 1; (s = strchr(s, '\n'));) {
-        s++;
-        size_t n = strcspn(s, "\n");
-        if (n < width || n_name > width || strncmp(s, name, n_name) != 0 ||
-            strspn(s + n_name, " ") < width - n_name)
-            continue;
-        vf_autofree char *line = trimmed(s, s + n);
-        char *last = strrchr(line, ' ');
-        uint64_t vlan;
-        return last && vf_parse_u64(last + 1, 0, MAX_VLAN, &vlan) == 0 ? (int)vlan : -1;
-    }
-    return -1;
 }

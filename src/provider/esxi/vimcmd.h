@@ -32,10 +32,6 @@ int vf_vimcmd_check(const char *text, const char *command, struct vf_error **err
  * quotes; NULL: not there, or <unset>. Caller frees. */
 char *vf_vimcmd_value(const char *text, const char *path);
 
-/* The VLAN tag of port group NAME in the output of `esxcli network vswitch standard portgroup
- * list`; 0: none, -1: no such group. 4095 stands for all of them. */
-int vf_esxcli_vlan(const char *text, const char *name);
-
 /* How many snapshots vmsvc/snapshot.get tells of. */
 unsigned vf_vimcmd_snapshots(const char *text);
 

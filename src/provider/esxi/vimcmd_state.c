@@ -2,12 +2,11 @@
 /* What vim-cmd and esxcli print of one VM's state and of the host's networks. */
 #include "config.h"
 #include "provider/esxi/vimcmd.h"
+#include "provider/esxi/way.h"
 #include "base/str.h"
 
 #include <ctype.h>
 #include <string.h>
-
-enum { MAX_VLAN = 4095 };
 
 /* "--Snapshot Id        : 1": as many dashes as it is deep. */
 unsigned vf_vimcmd_snapshots(const char *text)
@@ -159,7 +158,7 @@ int vf_esxcli_groups(const char *text, struct vf_esxcli_group **out, size_t *n,
         vf_autofree char *line = vf_strndup(s, len);
         const char *last = strrchr(line, ' ');
         uint64_t vlan;
-        if (!last || name > len || vf_parse_u64(last + 1, 0, MAX_VLAN, &vlan) < 0)
+        if (!last || name > len || vf_parse_u64(last + 1, 0, VF_ALL_VLANS, &vlan) < 0)
             continue;
         while (name && s[name - 1] == ' ')
             name--;

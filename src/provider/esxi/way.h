@@ -43,10 +43,12 @@ struct vf_esxi_now {
     char **addresses; /* IP addresses that VMware Tools told; NULL-terminated */
 };
 
+enum { VF_ALL_VLANS = 4095 };
+
 struct vf_esxi_portgroup {
     char *name;
     char *key; /* of a distributed switch's: VMX files name it so; NULL: it is a standard one's */
-    int vlan;  /* 0: none, 4095: all of them, -1: not told (a range, a distributed switch) */
+    int vlan;  /* 0: none, VF_ALL_VLANS, -1: not told (a range, a distributed switch) */
 };
 
 enum vf_esxi_power { VF_ESXI_ON, VF_ESXI_SHUTDOWN, VF_ESXI_OFF };

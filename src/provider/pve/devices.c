@@ -157,7 +157,7 @@ int vf_pve_read_nic(struct vf_vm *vm, unsigned index, const char *value, struct 
     if (!is_nic_model(model) || (mac && !is_mac(mac)))
         r = vf_fail(err, VF_E_CORRUPT, "net%u names no model and address that can be understood",
                     index);
-    else if (tag && vf_parse_u64(tag, 0, 4094, &vlan) < 0)
+    else if (tag && vf_parse_u64(tag, 0, VF_LAST_VLAN, &vlan) < 0)
         r = vf_fail(err, VF_E_CORRUPT, "net%u has a VLAN tag that is none", index);
     if (r == 0) {
         struct vf_nic *n = vf_vm_add_nic(vm);

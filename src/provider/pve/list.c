@@ -155,7 +155,7 @@ int vf_pve_free_id(struct vf_provider *p, unsigned wanted, unsigned *out, struct
         return wanted ? vf_fail_prefix(err, "VM number %u", wanted) : -1;
     vf_autofree char *text = vf_json_as_text(id);
     uint64_t n = 0;
-    if (vf_parse_u64(text, 100, 999999999, &n) < 0)
+    if (vf_parse_u64(text, VF_FIRST_VMID, VF_LAST_VMID, &n) < 0)
         return vf_fail(err, VF_E_UNSUPPORTED, "cluster %s: the next free VM number is not a number",
                        c->conf->name);
     *out = (unsigned)n;

@@ -29,7 +29,7 @@ static void add(struct vf_twins *t, const json_t *guest, const json_t *config,
     struct vf_twin *x = vf_grow(&t->v, &t->n, sizeof *t->v);
     uint64_t vlan = 0;
     if (tag)
-        vf_parse_u64(tag, 0, 4094, &vlan);
+        vf_parse_u64(tag, 0, VF_LAST_VLAN, &vlan);
     *x = (struct vf_twin){.id = (unsigned)vf_json_u64(guest, "vmid"),
                           .name = vf_strdup(name ? name : "?"),
                           .nic = nic ? (int)nic->index : -1,
@@ -66,8 +66,8 @@ static void compare(struct vf_twins *t, const struct vf_vm *vm, const json_t *gu
     vf_opts_free(&o);
 }
 
-/* What the list says is up to 10 s old, and "unknown" of a guest that is younger, or whose node does
- * not report: the guest itself is asked. What is still not known counts as running. */
+/* What the list says is up to 10 s old, and "unknown" of a guest that is younger, or whose node
+ * does not report: the guest itself is asked. What is still not known counts as running. */
 static int look_at_state(struct vf_pve_client *c, const char *path, const json_t *guest,
                          struct vf_twin *x, struct vf_error **err)
 {
