@@ -75,7 +75,7 @@ static inline int run(const char *const argv[])
     return status;
 }
 
-/* A key pair dir/NAME, dir/NAME.pub; of RSA the least that OpenSSH takes: more takes long to make. */
+/* A key pair dir/NAME, dir/NAME.pub; of RSA the least that OpenSSH takes, made in no time. */
 static inline void make_key(const char *name, const char *type, const char *passphrase)
 {
     vf_autofree char *path = in_dir("%s", name);
