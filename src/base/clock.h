@@ -31,6 +31,10 @@ enum {
     VF_T_SERVICE = 120 * 1000,       /* ports of a VM that answered before it was moved */
     VF_T_COMMAND = 5 * 60 * 1000,    /* a command on a host that says nothing */
     VF_T_TASK = 10 * 60 * 1000,      /* a Proxmox task that shows no end */
+    VF_T_LOGIN = 45 * 1000,          /* a login that neither asks nor ends, an agent that signs */
+    VF_T_RESOLVE = 30 * 1000,        /* a host's name, and what ssh makes of it */
+    VF_T_STORAGE = 75 * 1000,        /* for a storage, whose lock Proxmox waits a minute for */
+    VF_T_SETTLED = 3 * 1000,         /* what has not grown for so long is made */
 };
 
 /* A time-out of the table. For tests the environment variable VMFERRY_TEST_HASTE divides it (1 to

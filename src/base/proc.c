@@ -214,7 +214,7 @@ static ssize_t write_pipe(int fd, const void *data, size_t n)
     return w;
 }
 
-static int pump(struct vf_proc *p, const char *input, size_t left, size_t max,
+static int pump(struct vf_proc *p, const char *input, size_t left, size_t max, int silence_ms,
                 struct vf_cancel *cancel, struct vf_proc_result *out, struct vf_error **err)
 {
     if (p->in >= 0)
@@ -224,8 +224,11 @@ static int pump(struct vf_proc *p, const char *input, size_t left, size_t max,
         struct pollfd fds[3] = {{.fd = p->in, .events = POLLOUT},
                                 {.fd = p->out, .events = POLLIN},
                                 {.fd = p->err, .events = POLLIN}};
-        if (vf_cancel_poll(cancel, fds, 3, -1, err) < 0)
+        int moved = vf_cancel_poll(cancel, fds, 3, silence_ms, err);
+        if (moved < 0)
             return -1;
+        if (!moved)
+            return vf_fail(err, VF_E_NET, "no sign of life within %d s", silence_ms / 1000);
         if (fds[0].revents) {
             ssize_t n = write_pipe(p->in, input, left);
             if (n > 0) {
@@ -248,14 +251,22 @@ static int pump(struct vf_proc *p, const char *input, size_t left, size_t max,
 int vf_proc_run(const char *const argv[], const void *input, size_t input_len, size_t max,
                 struct vf_cancel *cancel, struct vf_proc_result *out, struct vf_error **err)
 {
+    return vf_proc_run_for(argv, input, input_len, max, -1, cancel, out, err);
+}
+
+int vf_proc_run_for(const char *const argv[], const void *input, size_t input_len, size_t max,
+                    int silence_ms, struct vf_cancel *cancel, struct vf_proc_result *out,
+                    struct vf_error **err)
+{
     struct vf_proc p;
     *out = (struct vf_proc_result){.status = -1};
     unsigned flags = VF_PROC_STDOUT | VF_PROC_STDERR | (input_len ? VF_PROC_STDIN : 0);
-    if (vf_proc_start(argv, flags, -1, &p, err) < 0)
+    bool may_hang = silence_ms >= 0; /* then what it has started ends with it */
+    if (vf_proc_start(argv, flags | (may_hang ? VF_PROC_SETSID : 0), -1, &p, err) < 0)
         return -1;
     vf_autoerror struct vf_error *failed = NULL;
-    if (pump(&p, input, input_len, max, cancel, out, &failed) < 0) {
-        kill(p.pid, SIGKILL);
+    if (pump(&p, input, input_len, max, silence_ms, cancel, out, &failed) < 0) {
+        kill(may_hang ? -p.pid : p.pid, SIGKILL);
         vf_proc_wait(&p, NULL, NULL);
         vf_fail_with(err, VF_STEAL(failed));
         return vf_fail_prefix(err, "%s", argv[0]);

@@ -30,9 +30,6 @@ int vf_proc_start(const char *const argv[], unsigned flags, int keep_fd, struct 
 /* Closes the pipes and waits; exit status 0..255, or 128 + signal. Cancelled: TERM, after 2 s KILL,
  * still reaped, -1 with *err. */
 int vf_proc_wait(struct vf_proc *p, struct vf_cancel *cancel, struct vf_error **err);
-/* Ends a child that is of no use any more, and waits: TERM, after 2 s (it may be stopped) KILL. */
-void vf_proc_end(struct vf_proc *p);
-
 struct vf_proc_result {
     int status; /* exit status, or 128 + signal */
     struct vf_buf out, err;
@@ -43,6 +40,11 @@ struct vf_proc_result {
  * cancelled. */
 int vf_proc_run(const char *const argv[], const void *input, size_t input_len, size_t max,
                 struct vf_cancel *cancel, struct vf_proc_result *out, struct vf_error **err);
+/* The same of one that may hang: NET when nothing came of it for SILENCE_MS; it was ended
+ * with all that it had started. */
+int vf_proc_run_for(const char *const argv[], const void *input, size_t input_len, size_t max,
+                    int silence_ms, struct vf_cancel *cancel, struct vf_proc_result *out,
+                    struct vf_error **err);
 void vf_proc_result_free(struct vf_proc_result *r);
 
 /* NAME in the folder of this program (a build folder) or where it is installed with it (also when

@@ -224,7 +224,7 @@ char *vf_parts_identity(const struct vf_parts *p)
     vf_autobuf struct vf_buf b = {0};
     for (size_t i = 0; i < p->n_sources; i++) {
         const struct source *s = &p->sources[i];
-        if (!s->state)
+        if (!s->state || vf_ends(s->state, VF_ESXI_RACY))
             return vf_strdup("");
         vf_autofree char *state = vf_escape(s->state);
         vf_buf_printf(&b, "%s%llu:%s", i ? " " : "", (unsigned long long)s->size, state);

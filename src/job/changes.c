@@ -118,6 +118,7 @@ static int check_power(struct scene *s, struct vf_findings *f, struct vf_error *
 {
     const char *vm = s->job->plan->vm_name;
     bool runs = s->source.there && s->source.state != VF_VM_STOPPED;
+    const struct vf_record *down = vf_journal_find(s->job->journal, "shutdown");
     if (vf_job_is_native(s->job) || (s->job->plan->rehearse && begun(s, "rename")))
         return 0;
     if (runs && s->target_ran)
@@ -131,6 +132,10 @@ static int check_power(struct scene *s, struct vf_findings *f, struct vf_error *
         vf_finding_add(f, VF_WARN, vm, NULL,
                        _("it was started again at the source: before it is shut down once more "
                          "you are asked, and all that was copied is compared again"));
+    else if (runs && down && down->state == VF_REC_UNDONE)
+        vf_finding_add(f, VF_WARN, vm, NULL,
+                       _("the job started it again at the source when it could not go on: it is "
+                         "shut down once more, and all that was copied is compared again"));
     return 0;
 }
 
@@ -319,9 +324,9 @@ static int source_ran(struct vf_job *job, struct vf_error **err)
            !vf_streq(last, vf_json_str(down->result, "last_start"));
 }
 
-static int forget_copies(struct vf_job *job, struct vf_error **err)
+int vf_job_forget_copies(struct vf_job *job, bool *any, struct vf_error **err)
 {
-    bool any = false;
+    *any = false;
     /* the files that were as they were exported may be others by now */
     if (vf_job_was_done(job, "checksums") && vf_job_undone(job, "checksums", err) < 0)
         return -1;
@@ -330,16 +335,12 @@ static int forget_copies(struct vf_job *job, struct vf_error **err)
         const struct vf_record *r = vf_journal_find(job->journal, key);
         if (!r || r->state == VF_REC_UNDONE)
             continue;
-        any = true;
+        *any = true;
         vf_autofree char *proof = vf_asprintf("source-hash/%s", job->plan->disks[i].slot);
         if (vf_job_undone(job, key, err) < 0 ||
             (vf_journal_find(job->journal, proof) && vf_job_undone(job, proof, err) < 0))
             return -1;
     }
-    if (any)
-        vf_job_note(job, "warn",
-                    _("%s may have run at the source since: all that was copied is compared again"),
-                    job->source->name);
     return 0;
 }
 
@@ -349,9 +350,14 @@ int vf_job_take_up(struct vf_job *job, const struct vf_vm *now, struct vf_error 
     if (vf_job_is_native(job) ||
         vf_journal_find(job->journal, job->plan->rehearse ? "rename" : "start"))
         return 0;
+    bool any = false;
     int ran = source_ran(job, err);
-    if (ran < 0 || (ran && forget_copies(job, err) < 0))
+    if (ran < 0 || (ran && vf_job_forget_copies(job, &any, err) < 0))
         return -1;
+    if (any)
+        vf_job_note(job, "warn",
+                    _("%s may have run at the source since: all that was copied is compared again"),
+                    job->source->name);
     vf_autofree char *owner = vf_marker_find(now->description);
     if (owner || !source_claimed(&s) || job->plan->rehearse)
         return 0;

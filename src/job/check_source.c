@@ -95,9 +95,14 @@ VF_CHECK(vm_name)
 VF_CHECK(power_state)
 {
     const struct vf_vm *s = v->source;
-    if (s->state != VF_VM_RUNNING && s->state != VF_VM_STOPPED)
-        vf_finding_add(f, VF_STOP, s->name, _("resume it, or stop it"),
-                       _("it neither runs nor is stopped (%s)"), _(vf_vm_state_name(s->state)));
+    const char *cure = vf_vm_state_cure(s->state);
+    if (s->state == VF_VM_SUSPENDED)
+        vf_finding_add(f, VF_STOP, s->name, cure,
+                       _("it is suspended: its memory is in a file that is not copied, and its "
+                         "disks alone are those of a crashed VM"));
+    else if (cure)
+        vf_finding_add(f, VF_STOP, s->name, cure, _("it neither runs nor is stopped (%s)"),
+                       _(vf_vm_state_name(s->state)));
     return 0;
 }
 

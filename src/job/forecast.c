@@ -22,7 +22,7 @@ bool vf_forecast_worth(const struct vf_plan *plan)
     uint64_t size = 0;
     for (size_t i = 0; i < plan->n_disks; i++)
         size += plan->disks[i].size;
-    return plan->copy_disks && plan->method == VF_METHOD_COPY && size >= worth_measuring;
+    return plan->copy_disks && plan->method == VF_METHOD_COPY && size > worth_measuring;
 }
 
 static double least(double a, double b)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Which hosts hold the disks, how they are reached, and the movers on them. */
 #include "config.h"
+#include "job/job_text.h"
 #include "job/vouch.h"
 #include "base/clock.h"
 #include "base/i18n.h"
@@ -277,11 +278,11 @@ static void say_route(struct vf_job *job, const struct vf_route *route)
 {
     if (vf_route_suspect(route))
         vf_job_note(job, "warn", "%s", vf_route_suspect(route));
+    vf_autofree char *way = vf_route_shown(vf_route_text(route));
     if (vf_route_why(route))
-        vf_job_note(job, "info", _("%s; disk data goes %s"), vf_route_why(route),
-                    vf_route_text(route));
+        vf_job_note(job, "info", _("%s; disk data goes %s"), vf_route_why(route), way);
     else
-        vf_job_note(job, "info", _("disk data goes %s"), vf_route_text(route));
+        vf_job_note(job, "info", _("disk data goes %s"), way);
 }
 
 static int on_dial(void *opaque, bool target, struct vf_ssh **out, struct vf_error **err)

@@ -168,6 +168,9 @@ bool vf_job_logs_in_by_password(const struct vf_job *job);
 int vf_job_target_is_ours(struct vf_job *job, unsigned id, struct vf_error **err);
 /* 0 while the source is stopped; CONFLICT when somebody started it. */
 int vf_job_source_down(struct vf_job *job, struct vf_error **err);
+/* steps_copy.c: counts, and says, that what failed by WHY is tried again until END, by
+ * vf_clock_awake_ms(). */
+void vf_job_note_retry(struct vf_job *job, const struct vf_error *why, int64_t end);
 /* Bytes of a disk that were not read because the source's host calls them zeroes; none of it is
  * proven before all of the disk was compared with the source. */
 uint64_t vf_job_unread(const struct vf_job *job, const char *slot);
@@ -184,6 +187,8 @@ int vf_job_changes(struct vf_job *job, const struct vf_vm *now, const struct vf_
 /* Takes up what that found: copies of a source that has run since count no more, and a claim that
  * was taken away is written again. */
 int vf_job_take_up(struct vf_job *job, const struct vf_vm *now, struct vf_error **err);
+/* No copy counts any more: what is at the target is compared again. *ANY: there was one. */
+int vf_job_forget_copies(struct vf_job *job, bool *any, struct vf_error **err);
 /* What of VM is compared, as {"memory":"2 GiB",...}; a new reference. */
 json_t *vf_vm_settings(const struct vf_vm *vm);
 /* lacks.c: what VM is called in a sentence: "VM 105"; of another hypervisor, whose numbers nobody

@@ -8,6 +8,9 @@
 /* How what was written was compared (copy.h's words), for people. Not to be freed. */
 const char *vf_verified_text(const char *how);
 
+/* The way that disk data took, "a1 -> b2 direct" (copy.h), for people; caller frees. */
+char *vf_route_shown(const char *route);
+
 /* What comparing with the source once more has shown, of a disk's "source_check"; caller frees. */
 char *vf_source_check_text(const json_t *check);
 

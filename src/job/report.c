@@ -11,6 +11,7 @@
 #include "base/str.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 /* Of all passes over a disk while its VM ran. */
 static json_int_t sent_before(const struct vf_job *job, const char *key)
@@ -168,6 +169,28 @@ static void add_bytes(struct vf_buf *b, const char *label, uint64_t n)
 {
     vf_autofree char *text = vf_format_bytes(n);
     vf_buf_printf(b, "  %-*s %s\n", vf_pad(label, 17), label, text);
+}
+
+char *vf_route_shown(const char *route)
+{
+    static const struct {
+        const char *word, *shown; /* of journals and reports; on screen */
+    } ways[] = {
+        {"local", N_("local")},
+        {"direct", N_("direct")},
+        {"via this machine", N_("via this machine")},
+    };
+    static const char fetched[] = "fetched by ";
+    const char *arrow = strstr(route, " -> "), *blank = arrow ? strchr(arrow + 4, ' ') : NULL,
+               *way = blank ? blank + 1 : route;
+    int ends = (int)(way - route); /* "a1 -> b2 " */
+    for (size_t i = 0; i < VF_COUNT(ways); i++)
+        if (vf_streq(way, ways[i].word))
+            return vf_asprintf("%.*s%s", ends, route, _(ways[i].shown));
+    if (!vf_starts(way, fetched))
+        return vf_strdup(route);
+    vf_autofree char *by = vf_asprintf(_("fetched by %s"), way + strlen(fetched));
+    return vf_asprintf("%.*s%s", ends, route, by);
 }
 
 const char *vf_verified_text(const char *how)
@@ -389,9 +412,10 @@ char *vf_report_text(const json_t *r)
         vf_autofree char *t = vf_format_duration(vf_json_num(s, "seconds"));
         vf_buf_printf(&b, "  %17s %s\n", t, _(vf_json_str(s, "title")));
     }
-    if (vf_json_str(r, "route"))
-        vf_buf_printf(&b, "  %-*s %s\n", vf_pad(_("route"), 17), _("route"),
-                      vf_json_str(r, "route"));
+    vf_autofree char *route =
+        vf_json_str(r, "route") ? vf_route_shown(vf_json_str(r, "route")) : NULL;
+    if (route)
+        vf_buf_printf(&b, "  %-*s %s\n", vf_pad(_("route"), 17), _("route"), route);
     if (vf_streq(vf_json_str(r, "method"), "remote-migrate"))
         add_migrated(&b, json_object_get(r, "disks"));
     else

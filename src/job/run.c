@@ -206,6 +206,59 @@ void vf_job_calm(struct vf_job *job)
             ends[i]->ops->set_cancel(ends[i], job->cancel);
 }
 
+/* Are all disks at the target, compared as far as the plan wants that? */
+static bool all_copied(const struct vf_job *job)
+{
+    bool all = !vf_job_is_native(job) && job->plan->copy_disks && job->plan->n_disks;
+    for (size_t i = 0; all && i < job->plan->n_disks; i++) {
+        vf_autofree char *key = vf_asprintf("copy/%s", job->plan->disks[i].slot);
+        all = vf_job_was_done(job, key) != NULL;
+    }
+    return all;
+}
+
+/* The source into service again, for as long as the job stands still: the target and its disks
+ * stay. The copies first: they are of a source that is stopped. */
+static int serve_meanwhile(struct vf_job *job, struct vf_error **err)
+{
+    static const char *const keys[] = {"cloning", "onboot", "shutdown", "ha"};
+    bool any;
+    vf_autoerror struct vf_error *why = NULL;
+    vf_sums_free(VF_STEAL(job->sums));
+    if (vf_lease_check(job, err) < 0 || vf_job_forget_copies(job, &any, err) < 0)
+        return -1;
+    /* movers hold the disks' locks; what is left of them at the target keeps nobody from starting
+     */
+    if (vf_job_undo_hosts(job, &why) < 0)
+        vf_job_note(job, "warn", "%s", vf_error_text(why));
+    int failed = 0;
+    for (size_t i = 0; i < VF_COUNT(keys); i++) {
+        const struct vf_record *r = vf_journal_find(job->journal, keys[i]);
+        if (r && !stays_from_ha(job, r) && undo_one(job, r, err) < 0)
+            failed = -1; /* the others are still tried */
+    }
+    return failed;
+}
+
+/* What cannot be reached now can be later: what was copied by then is not thrown away. */
+static enum vf_exit stand_by(struct vf_job *job, const struct vf_error *cause)
+{
+    const struct vf_record *down = vf_journal_find(job->journal, "shutdown");
+    vf_autoerror struct vf_error *why = NULL;
+    if (!down || down->state == VF_REC_UNDONE || !vf_json_true(down->intent, "running")) {
+        vf_job_note(job, "warn", _("%s; the copied disks are kept"), vf_error_text(cause));
+        return VF_EXIT_INTERRUPTED;
+    }
+    vf_job_note(job, "warn",
+                _("%s; the copied disks are kept, and %s is started again at the source until the "
+                  "job goes on"),
+                vf_error_text(cause), job->source->name);
+    if (serve_meanwhile(job, &why) < 0)
+        vf_job_note(job, "warn", _("the source could not be put into service again: %s"),
+                    vf_error_text(why));
+    return VF_EXIT_INTERRUPTED;
+}
+
 /* Can the source be put back now? Its cluster decides: the service is there. What is at the target
  * harms nobody, and can be removed later. */
 static int source_answers(struct vf_job *job, struct vf_error **err)
@@ -245,6 +298,8 @@ static enum vf_exit give_up(struct vf_job *job, struct vf_error **err)
                     vf_error_text(why));
         return VF_EXIT_INTERRUPTED;
     }
+    if (vf_error_is_transient(*err) && all_copied(job))
+        return stand_by(job, *err);
     vf_job_note(job, "warn", _("%s; putting everything back"), vf_error_text(*err));
     int r = vf_job_connect(job, &why);
     if (r == 0)

@@ -23,6 +23,17 @@ static bool copies_down(const struct vf_job *job)
     return copies(job) && !vf_job_rehearses_live(job);
 }
 
+static bool verifies(const struct vf_job *job)
+{
+    return copies_down(job) && job->plan->verify == VF_VERIFY_FULL;
+}
+
+/* Nothing is read back: --verify=none. */
+static bool trusts(const struct vf_job *job)
+{
+    return copies_down(job) && job->plan->verify == VF_VERIFY_NONE;
+}
+
 static bool proves(const struct vf_job *job)
 {
     return copies_down(job) && vf_job_hashes_source(job);
@@ -174,7 +185,8 @@ const struct vf_step vf_steps[] = {
     {"snapshots", N_("Remove the source's snapshots"), vf_job_drops_snapshots, vf_step_snapshots,
      NULL},
     {"copy", N_("Copy the disks"), copies_down, vf_step_copy, vf_undo_with_target},
-    {"verify", N_("Check that every disk was verified"), copies_down, vf_step_verify, NULL},
+    {"verify", N_("Check that every disk was verified"), verifies, vf_step_verify, NULL},
+    {"verify", N_("Check that every disk was copied completely"), trusts, vf_step_verify, NULL},
     {"source-hash", N_("Compare with the source once more"), proves, vf_step_source_hash,
      vf_undo_with_target},
     {"attach", N_("Attach the disks to the target VM"), is_copy, vf_step_attach,

@@ -169,6 +169,14 @@ static int look_back(struct disk_copy *c, struct vf_error **err)
     return c->live ? 0 : vf_job_source_down(c->job, err);
 }
 
+void vf_job_note_retry(struct vf_job *job, const struct vf_error *why, int64_t end)
+{
+    int64_t left = end - vf_clock_awake_ms();
+    vf_autofree char *span = vf_format_duration(left > 0 ? (double)left / 1000 : 0);
+    atomic_fetch_add(&job->retries, 1);
+    vf_job_note(job, "warn", _("%s; trying again for up to %s"), vf_error_text(why), span);
+}
+
 /* The API may be out of reach for a while, as the hosts may: WHAT is tried again. */
 static int patiently(struct disk_copy *c, int (*what)(struct disk_copy *c, struct vf_error **err),
                      struct vf_error **err)
@@ -184,8 +192,7 @@ static int patiently(struct disk_copy *c, int (*what)(struct disk_copy *c, struc
             return 0;
         if (!vf_error_is_transient(e) || vf_clock_awake_ms() + delay > end)
             return vf_fail_with(err, VF_STEAL(e));
-        atomic_fetch_add(&c->job->retries, 1);
-        vf_job_note(c->job, "warn", _("%s; trying again"), vf_error_text(e));
+        vf_job_note_retry(c->job, e, end);
         if (vf_cancel_sleep(c->cancel, delay, err) < 0)
             return -1;
     }

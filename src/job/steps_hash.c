@@ -210,8 +210,7 @@ static int compare_patiently(struct proof *p, struct vf_error **err)
             return 0;
         if (!vf_error_is_transient(e) || vf_clock_awake_ms() + delay > end)
             return vf_fail_with(err, VF_STEAL(e));
-        atomic_fetch_add(&p->job->retries, 1);
-        vf_job_note(p->job, "warn", _("%s; trying again"), vf_error_text(e));
+        vf_job_note_retry(p->job, e, end);
         for (size_t i = 0; i < p->n; i++) {
             vf_str_set(&p->pieces[i].source, NULL);
             vf_str_set(&p->pieces[i].target, NULL);
@@ -380,17 +379,37 @@ static int prove_disk(struct vf_job *job, size_t i, struct vf_error **err)
     return rc;
 }
 
+/* Has somebody written to the source since it was copied, or started it? Then neither what was
+ * hashed before the copying ended nor what was copied is what it has. */
+static int look_at_source(struct vf_job *job, struct vf_error **err)
+{
+    return vf_job_source_down(job, err) < 0 || vf_job_check_written(job, err) < 0 ? -1 : 0;
+}
+
+/* WHY a disk is not proven. A difference that somebody's writing explains is none of a host that
+ * errs, whichever of the pieces is met first. */
+static int fail(struct vf_job *job, struct vf_error *why, struct vf_error **err)
+{
+    vf_autoerror struct vf_error *written = NULL;
+    bool theirs = vf_error_code(why) == VF_E_CORRUPT && look_at_source(job, &written) < 0 &&
+                  vf_error_code(written) == VF_E_CONFLICT;
+    if (!theirs)
+        return vf_fail_with(err, why);
+    vf_info("proof", "%s", vf_error_text(why));
+    vf_error_free(why);
+    return vf_fail_with(err, VF_STEAL(written));
+}
+
 int vf_step_source_hash(struct vf_job *job, struct vf_error **err)
 {
     bool beside = job->sums;
-    int rc = vf_job_share_ssh(job, err);
+    vf_autoerror struct vf_error *why = NULL;
+    int rc = vf_job_share_ssh(job, &why);
     /* what runs there is no longer what was copied */
     for (size_t i = 0; rc == 0 && !vf_job_target_ran(job) && i < job->plan->n_disks; i++)
-        rc = prove_disk(job, i, err);
+        rc = prove_disk(job, i, &why);
     vf_sums_free(VF_STEAL(job->sums));
-    /* nor is what was hashed before the copying ended what it has, if somebody wrote since */
-    if (rc == 0 && beside &&
-        (vf_job_source_down(job, err) < 0 || vf_job_check_written(job, err) < 0))
-        rc = -1;
-    return rc;
+    if (rc < 0)
+        return fail(job, VF_STEAL(why), err);
+    return beside ? look_at_source(job, err) : 0;
 }

@@ -72,7 +72,8 @@ static int go_though_paused(struct vf_job *job, bool told, enum said *said, stru
 int vf_step_ready_stop(struct vf_job *job, struct vf_error **err)
 {
     bool native = vf_job_is_native(job);
-    if (vf_journal_find(job->journal, native ? "migrate" : "shutdown"))
+    const struct vf_record *begun = vf_journal_find(job->journal, native ? "migrate" : "shutdown");
+    if (begun && begun->state != VF_REC_UNDONE) /* what was taken back is asked about again */
         return 0;
     vf_autofree char *title = vf_asprintf(
         native ? _("Ready to migrate %s?") : _("Ready to shut down %s?"), job->source->name);

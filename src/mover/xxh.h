@@ -14,8 +14,11 @@ struct vf_xxh128 {
 struct vf_xxh128 vf_xxh128(const void *data, size_t n);
 uint64_t vf_xxh64(const void *data, size_t n);
 
-/* xxh_avx2.c: whether this processor has them; only then may the others be called. */
-int vf_xxh_has_avx2(void);
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#define VF_XXH_AVX2
+#endif
+
+/* xxh_avx2.c, where VF_XXH_AVX2 is defined: only for processors that have them. */
 struct vf_xxh128 vf_xxh128_avx2(const void *data, size_t n);
 uint64_t vf_xxh64_avx2(const void *data, size_t n);
 

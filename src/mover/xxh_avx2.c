@@ -1,19 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The library's header, compiled once more for processors with AVX2: a third of the time. In a file
- * of its own, because all of it may use those instructions. */
+ * of its own, because all of it may use those instructions: nothing here is called on a processor
+ * that has not been asked for them, and so the asking is elsewhere. */
 #include "config.h"
 #include "mover/xxh.h"
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#ifdef VF_XXH_AVX2
 
 #pragma GCC target("avx2")
 #define XXH_INLINE_ALL
 #include <xxhash.h>
-
-int vf_xxh_has_avx2(void)
-{
-    return __builtin_cpu_supports("avx2") != 0;
-}
 
 struct vf_xxh128 vf_xxh128_avx2(const void *data, size_t n)
 {
@@ -24,25 +20,6 @@ struct vf_xxh128 vf_xxh128_avx2(const void *data, size_t n)
 uint64_t vf_xxh64_avx2(const void *data, size_t n)
 {
     return XXH3_64bits(data, n);
-}
-
-#else
-
-#include <stdlib.h>
-
-int vf_xxh_has_avx2(void)
-{
-    return 0;
-}
-
-struct vf_xxh128 vf_xxh128_avx2(const void *data, size_t n)
-{
-    abort();
-}
-
-uint64_t vf_xxh64_avx2(const void *data, size_t n)
-{
-    abort();
 }
 
 #endif

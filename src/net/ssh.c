@@ -4,6 +4,7 @@
 #include "net/ssh.h"
 #include "base/fdio.h"
 #include "base/clock.h"
+#include "base/i18n.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "net/ssh_master.h"
@@ -52,8 +53,8 @@ static int open_patiently(struct vf_ssh *s, const char **why, struct vf_error **
         if (!s->dropped || i == DROPS || vf_cancel_sleep(s->cancel, DROPPED_MS, NULL) < 0) {
             vf_fail_with(err, VF_STEAL(e));
             return s->dropped
-                       ? vf_fail_prefix(err, "the host hangs up before the login (too many "
-                                             "at a time? see MaxStartups in its sshd_config)")
+                       ? vf_fail_prefix(err, _("the host hangs up before the login (too many "
+                                               "at a time? see MaxStartups in its sshd_config)"))
                        : -1;
         }
         vf_debug("ssh", "%s: %s; trying again", s->label, vf_error_text(e));
@@ -68,9 +69,9 @@ static int open_with(struct vf_ssh *s, const struct vf_ssh_conf *conf, struct vf
     const char *why = needs_openssh(s, conf);
     s->forced = conf->transport == VF_SSH_LIBSSH2 || conf->transport == VF_SSH_OPENSSH;
     if (conf->transport == VF_SSH_LIBSSH2 && (s->jump || s->target->proxy))
-        return vf_fail(err, VF_E_USAGE,
-                       "transport = \"libssh2\" cannot go through %s: use \"auto\"",
-                       s->jump ? "a jump host" : "the ProxyCommand or ProxyJump of ssh_config");
+        return vf_fail(
+            err, VF_E_USAGE, _("transport = \"libssh2\" cannot go through %s: use \"auto\""),
+            s->jump ? _("a jump host") : _("the ProxyCommand or ProxyJump of ssh_config"));
     if (s->once && !why && !s->target->no_program)
         why = "data will be moved over it";
     bool openssh = conf->transport == VF_SSH_OPENSSH || (conf->transport != VF_SSH_LIBSSH2 && why);
@@ -87,10 +88,25 @@ static int open_with(struct vf_ssh *s, const struct vf_ssh_conf *conf, struct vf
 static const struct {
     const char *says, *advice;
 } sudo_cures[] = {
-    {" tty", "take requiretty off for this user (Defaults:%s !requiretty in sudoers)"},
-    {"not found", "install sudo there for %s, or log in as root"},
-    {"", "allow it with a NOPASSWD rule for %s in sudoers, or log in as root"},
+    {" tty", N_("take requiretty off for this user (Defaults:%s !requiretty in sudoers)")},
+    {"not found", N_("install sudo there for %s, or log in as root")},
+    {"", N_("allow it with a NOPASSWD rule for %s in sudoers, or log in as root")},
 };
+
+int vf_ssh_fail_old(const struct vf_error *why, struct vf_error **err)
+{
+    return vf_fail(err, VF_E_UNSUPPORTED,
+                   _("%s; the host offers only old algorithms, which are no longer safe; to allow "
+                     "them for this host alone set %s in its ssh section of vmferry.conf"),
+                   vf_error_text(why), VF_SSH_LEGACY);
+}
+
+int vf_ssh_fail_no_session(const struct vf_ssh *s, struct vf_error **err)
+{
+    return vf_fail(err, VF_E_PERMISSION,
+                   _("the host lets %s in but run nothing (see MaxSessions in its sshd_config)"),
+                   s->target->user);
+}
 
 /* `sudo -n` must work before anything else is tried with it. */
 static int try_sudo(struct vf_ssh *s, struct vf_error **err)
@@ -102,15 +118,15 @@ static int try_sudo(struct vf_ssh *s, struct vf_error **err)
     if (rc == 0 && r.status != 0) {
         vf_autostrv char **lines = vf_strv_split(vf_buf_str(&r.err), "\r\n");
         vf_autofree char *why =
-            vf_escape(*lines ? lines[vf_strv_len(lines) - 1] : "no reason given");
+            vf_escape(*lines ? lines[vf_strv_len(lines) - 1] : _("no reason given"));
         size_t i = 0;
         while (!strstr(why, sudo_cures[i].says))
             i++;
-        const char *user = s->target->user, *advice = sudo_cures[i].advice;
+        const char *user = s->target->user, *advice = _(sudo_cures[i].advice);
         const char *name = strstr(advice, "%s");
         rc = vf_fail(err, VF_E_PERMISSION,
-                     "%s: 'sudo -n' does not let %s run commands as root (%s): %.*s%s%s", s->label,
-                     user, why, (int)(name - advice), advice, user, name + 2);
+                     _("%s: 'sudo -n' does not let %s run commands as root (%s): %.*s%s%s"),
+                     s->label, user, why, (int)(name - advice), advice, user, name + 2);
     }
     vf_ssh_result_free(&r);
     return rc;
@@ -159,7 +175,7 @@ static struct vf_ssh *open_any(struct vf_ssh *taken, char *const *addresses,
     vf_autobuf struct vf_buf tried = {0};
     if (conf->jump && !vf_streq(conf->jump, "none") &&
         !(s->jump = vf_ssh_jump_open(conf, s->asker, s->cancel, err))) {
-        vf_fail_prefix(err, "ssh to %s", label);
+        vf_fail_prefix(err, _("ssh to %s"), label);
         return NULL;
     }
     for (char *const *a = addresses; a && *a; a++) {
@@ -175,19 +191,23 @@ static struct vf_ssh *open_any(struct vf_ssh *taken, char *const *addresses,
         bool spent = s->once && s->once->sent;
         if (vf_error_code(e) == VF_E_NET && spent) /* who tries again would send it again */
             vf_fail(err, VF_E_AUTH,
-                    "the login broke after the password was sent, which is not tried again: %s",
+                    _("the login broke after the password was sent, which is not tried again: %s"),
                     vf_error_text(e));
         if (vf_error_code(e) != VF_E_NET || spent) {
             vf_fail_with(err, VF_STEAL(e));
-            vf_fail_prefix(err, "ssh to %s (%s)", label, *a);
+            vf_fail_prefix(err, _("ssh to %s (%s)"), label, *a);
             return NULL;
         }
         vf_debug("ssh", "%s at %s: %s", label, *a, vf_error_text(e));
         vf_buf_printf(&tried, "%s%s port %u: %s", tried.len ? "; " : "", *a,
                       s->target ? (unsigned)s->target->port : 0, vf_error_text(e));
     }
-    vf_fail(err, VF_E_NET, "%s cannot be reached by ssh%s%s: %s", label, s->jump ? " through " : "",
-            s->jump ? s->jump->label : "", tried.len ? vf_buf_str(&tried) : "no address is known");
+    const char *why = tried.len ? vf_buf_str(&tried) : _("no address is known");
+    if (s->jump)
+        vf_fail(err, VF_E_NET, _("%s cannot be reached by ssh through %s: %s"), label,
+                s->jump->label, why);
+    else
+        vf_fail(err, VF_E_NET, _("%s cannot be reached by ssh: %s"), label, why);
     return NULL;
 }
 
@@ -305,7 +325,7 @@ static int start_here(struct vf_ssh *s, const char *command, struct vf_ssh_child
                       struct vf_error **err)
 {
     if (s->limit && s->running >= s->limit)
-        return vf_fail(err, VF_E_CONFLICT, "%s: %u commands run in this connection", s->label,
+        return vf_fail(err, VF_E_CONFLICT, _("%s: %u commands run in this connection"), s->label,
                        s->running);
     for (int i = 0;; i++) {
         vf_autoerror struct vf_error *why = NULL;
@@ -315,9 +335,10 @@ static int start_here(struct vf_ssh *s, const char *command, struct vf_ssh_child
         if (vf_error_code(why) == VF_E_CONFLICT && i < REFUSALS &&
             vf_cancel_sleep(s->cancel, REFUSED_MS, NULL) == 0)
             continue;
-        if (vf_error_code(why) == VF_E_CONFLICT && !s->running)
-            return vf_fail(err, VF_E_PERMISSION, "%s: " VF_SSH_NO_SESSION, s->label,
-                           s->target->user);
+        if (vf_error_code(why) == VF_E_CONFLICT && !s->running) {
+            vf_ssh_fail_no_session(s, err);
+            return vf_fail_prefix(err, "%s", s->label);
+        }
         if (vf_error_code(why) == VF_E_CONFLICT)
             s->limit = s->running;
         return vf_fail_with(err, VF_STEAL(why));
@@ -348,8 +369,8 @@ static struct vf_ssh *another(struct vf_ssh *s, struct vf_error **err)
     if (open_patiently(c, &why, err) == 0)
         return VF_STEAL(c);
     vf_fail_prefix(err,
-                   "%s: another connection, for more than %u commands at a time (see MaxSessions "
-                   "in its sshd_config, or log in with a key)",
+                   _("%s: another connection, for more than %u commands at a time (see MaxSessions "
+                     "in its sshd_config, or log in with a key)"),
                    s->label, s->limit);
     return NULL;
 }
@@ -392,7 +413,7 @@ int vf_ssh_finish(struct vf_ssh_child *c, int timeout_ms, struct vf_error **err)
     close_fd(&c->err);
     struct vf_ssh_child_priv *priv = VF_STEAL(c->priv);
     if (!priv)
-        return vf_fail(err, VF_E_INTERNAL, "the command was finished before");
+        return vf_fail(err, VF_E_INTERNAL, _("the command was finished before"));
     if (priv->ssh)
         priv->ssh->running--;
     return priv->ops->finish(priv, timeout_ms, err);
@@ -435,8 +456,8 @@ static int exchange(struct vf_ssh *s, struct vf_ssh_child *c, const char *input,
         if (ready == 0) {
             vf_autofree char *span = vf_format_duration(vf_clock_limit(VF_T_COMMAND) / 1000.0);
             return vf_fail(err, VF_E_NET,
-                           "%s: a command has said nothing for %s and does not end (a disk there "
-                           "that does not answer?)",
+                           _("%s: a command has said nothing for %s and does not end (a disk there "
+                             "that does not answer?)"),
                            s->label, span);
         }
         if (fds[0].revents)
@@ -446,8 +467,8 @@ static int exchange(struct vf_ssh *s, struct vf_ssh_child *c, const char *input,
         if (fds[2].revents)
             collect(&c->err, &out->err);
         if (out->out.len > VF_SSH_MAX_OUTPUT || out->err.len > VF_SSH_MAX_OUTPUT)
-            return vf_fail(err, VF_E_CORRUPT, "%s: the command printed more than %d MiB", s->label,
-                           VF_SSH_MAX_OUTPUT >> 20);
+            return vf_fail(err, VF_E_CORRUPT, _("%s: the command printed more than %d MiB"),
+                           s->label, VF_SSH_MAX_OUTPUT >> 20);
     }
     return 0;
 }

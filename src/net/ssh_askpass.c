@@ -4,6 +4,7 @@
 #include "config.h"
 #include "net/ssh_master.h"
 #include "base/fdio.h"
+#include "base/i18n.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "base/tmpdir.h"
@@ -50,9 +51,10 @@ static int make_dir(struct vf_tmpdir *out, struct vf_error **err)
             return 0;
         vf_tmpdir_remove(out);
     }
-    return vf_fail(err, VF_E_PERMISSION,
-                   "no directory for ssh's control socket: XDG_RUNTIME_DIR, /tmp and /var/tmp are "
-                   "not writable or do not allow programs");
+    return vf_fail(
+        err, VF_E_PERMISSION,
+        _("no directory for ssh's control socket: XDG_RUNTIME_DIR, /tmp and /var/tmp are "
+          "not writable or do not allow programs"));
 }
 
 struct vf_ssh_askpass *vf_ssh_askpass_new(const struct vf_ssh_target *t, struct vf_ssh_login *login,
@@ -116,10 +118,10 @@ static int jump_host_key(struct vf_ssh_askpass *a, const char *prompt, struct vf
                          struct vf_error **err)
 {
     vf_autofree char *host = quoted_after(prompt, "authenticity of host '");
-    vf_autofree char *shown = vf_escape(host ? host : "the jump host");
+    vf_autofree char *shown = vf_escape(host ? host : _("the jump host"));
     vf_autofree char *id = vf_asprintf("host-key:%s", shown);
     vf_autofree char *title =
-        vf_asprintf("The host key of %s, on the way to %s, is not known yet. Trust it?", shown,
+        vf_asprintf(_("The host key of %s, on the way to %s, is not known yet. Trust it?"), shown,
                     a->target->known_name);
     vf_autofree char *detail = vf_escape(prompt);
     const struct vf_asker *asker = a->login->again ? NULL : a->login->asker;
@@ -128,7 +130,8 @@ static int jump_host_key(struct vf_ssh_askpass *a, const char *prompt, struct vf
         return -1;
     if (!yes)
         return vf_fail(err, VF_E_TRUST,
-                       "the host key of the jump host %s is not known and was not accepted", shown);
+                       _("the host key of the jump host %s is not known and was not accepted"),
+                       shown);
     *out = vf_secret_new("yes", 3);
     return 0;
 }
@@ -218,7 +221,7 @@ static int serve_one(struct vf_ssh_askpass *a, char *question, struct vf_error *
         return 1;
     }
     if (++a->asked > MAX_QUESTIONS)
-        return vf_fail(err, VF_E_AUTH, "ssh asked more than %d questions", MAX_QUESTIONS);
+        return vf_fail(err, VF_E_AUTH, _("ssh asked more than %d questions"), MAX_QUESTIONS);
     vf_auto(vf_secret_free) struct vf_secret *secret = NULL;
     int rc = decide(a, rest, &secret, err);
     if (rc < 0)

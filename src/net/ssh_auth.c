@@ -2,6 +2,7 @@
 /* Logging in over a libssh2 session: keys first, then what only OpenSSH can, then passwords. */
 #include "config.h"
 #include "net/ssh_session.h"
+#include "base/i18n.h"
 #include "base/log.h"
 #include "base/str.h"
 
@@ -17,6 +18,7 @@ struct attempt {
     bool accepted; /* the server would take the key that is being probed */
     bool proven;   /* an accepted key was used, and yet the login goes on: a second factor */
     const char *unusable;
+    char *silent; /* what an agent that does not answer has to be told of */
     struct vf_ssh_agent *agent;
     size_t identity;
     char **tried; /* key blobs in base64 that were offered */
@@ -33,14 +35,22 @@ static int verdict(struct attempt *a, int rc, const char *what, struct vf_error 
     if (s->link.eof || s->link.error || rc == LIBSSH2_ERROR_SOCKET_DISCONNECT)
         return vf_fail(
             err, VF_E_AUTH,
-            "%s: the host ended the connection during the login; it may have seen too many "
-            "tries: name one key in vmferry.conf (ssh = { key = ... })",
+            _("%s: the host ended the connection during the login; it may have seen too many "
+              "tries: name one key in vmferry.conf (ssh = { key = ... })"),
             s->ssh->target->who);
     char *text = NULL;
     libssh2_session_last_error(s->session, &text, NULL, 0);
     vf_autofree char *shown = vf_escape(text ? text : "");
     vf_debug("ssh", "%s: %s: %d %s", s->ssh->target->who, what, rc, shown);
     return 0;
+}
+
+/* The login goes on without the agent. */
+static void without_agent(struct attempt *a, const struct vf_error *why)
+{
+    vf_warn("ssh", "%s: %s", a->s->ssh->target->who, vf_error_text(why));
+    if (vf_error_code(why) == VF_E_NET)
+        vf_str_set(&a->silent, vf_error_text(why));
 }
 
 static int sign_by_agent(LIBSSH2_SESSION *session, unsigned char **sig, size_t *sig_len,
@@ -55,7 +65,10 @@ static int sign_by_agent(LIBSSH2_SESSION *session, unsigned char **sig, size_t *
     if (vf_error_code(e) == VF_E_CANCELLED)
         vf_fail_with(&a->s->failed, VF_STEAL(e));
     else
-        vf_warn("ssh", "%s: %s", a->s->ssh->target->who, vf_error_text(e));
+        without_agent(a, e);
+    size_t last = vf_strv_len(a->tried);
+    if (a->silent && last) /* nothing was sent: a file may hold the same key */
+        free(VF_STEAL(a->tried[last - 1]));
     return -1;
 }
 
@@ -93,12 +106,12 @@ static int try_agent(struct attempt *a, struct vf_error **err)
     if (!agent) {
         if (vf_error_code(e) == VF_E_CANCELLED)
             return vf_fail_with(err, VF_STEAL(e));
-        vf_debug("ssh", "%s", vf_error_text(e));
+        without_agent(a, e);
         return 0;
     }
     a->agent = agent;
     int rc = 0;
-    for (size_t i = 0; i < vf_ssh_agent_count(agent) && rc == 0 && !a->proven; i++) {
+    for (size_t i = 0; i < vf_ssh_agent_count(agent) && rc == 0 && !a->proven && !a->silent; i++) {
         size_t len;
         const unsigned char *blob = vf_ssh_agent_blob(agent, i, &len);
         vf_autofree char *type = vf_ssh_blob_type(blob, len);
@@ -315,9 +328,9 @@ static int by_methods(struct attempt *a, char **offered, const char **why, struc
     vf_autofree char *list = vf_strv_join(offered, ", ");
     vf_autofree char *shown = vf_escape(list);
     return vf_fail(err, VF_E_AUTH,
-                   "%s: no key or password was accepted (%s%s; the host offers: %s)",
-                   a->s->ssh->target->who, a->offered ? "keys were tried" : "no key to try",
-                   a->unusable ? ", others need transport = \"openssh\"" : "", shown);
+                   _("%s: no key or password was accepted (%s%s; the host offers: %s)"),
+                   a->s->ssh->target->who, a->offered ? _("keys were tried") : _("no key to try"),
+                   a->unusable ? _(", others need transport = \"openssh\"") : "", shown);
 }
 
 int vf_ssh_session_login(struct vf_ssh_session *s, const char **why, struct vf_error **err)
@@ -333,6 +346,9 @@ int vf_ssh_session_login(struct vf_ssh_session *s, const char **why, struct vf_e
         rc = 1;
     else if (offered)
         rc = by_methods(&a, offered, why, err);
+    if (rc < 0 && a.silent && err && vf_error_code(*err) == VF_E_AUTH)
+        vf_fail_prefix(err, "%s", a.silent);
     vf_strv_free(a.tried);
+    free(a.silent);
     return rc == 1 ? 0 : rc == 2 ? 1 : -1;
 }

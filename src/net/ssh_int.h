@@ -14,11 +14,10 @@ enum {
     VF_SSH_KEEPALIVE = 15,        /* seconds */
 };
 
-/* %s: the user. */
-#define VF_SSH_OLD                                                                                 \
-    "the host offers only old algorithms, which are no longer safe; to allow them for this host "  \
-    "alone set " VF_SSH_LEGACY " in its ssh section of vmferry.conf"
-#define VF_SSH_NO_SESSION "the host lets %s in but run nothing (see MaxSessions in its sshd_config)"
+/* ssh.c: WHY, which old algorithms were the reason of, with what to do about them; and that the
+ * user of S is let in and may run nothing. Both return -1. */
+int vf_ssh_fail_old(const struct vf_error *why, struct vf_error **err);
+int vf_ssh_fail_no_session(const struct vf_ssh *s, struct vf_error **err);
 
 /* One address, after ssh_config and vmferry.conf have had their say. */
 struct vf_ssh_target {
@@ -37,8 +36,8 @@ struct vf_ssh_target {
     bool proxy;         /* ProxyCommand or ProxyJump */
     bool pkcs11;
     bool usual_ciphers; /* ssh_config has nothing to say on them */
-    bool legacy;     /* old key types and algorithms, too */
-    bool no_program; /* there is no ssh on this machine */
+    bool legacy;        /* old key types and algorithms, too */
+    bool no_program;    /* there is no ssh on this machine */
 };
 
 /* Asks `ssh -G` about ADDRESS (without the program: defaults) and lets CONF win. */

@@ -4,6 +4,7 @@
  * our key and known_hosts nor our questions. */
 #include "config.h"
 #include "net/ssh_master.h"
+#include "base/i18n.h"
 #include "base/str.h"
 
 #include <stdio.h>
@@ -25,10 +26,11 @@ int vf_ssh_jump_parse(const char *text, struct vf_ssh_jump *out, struct vf_error
     if (!end || end == host || at == text || *text == '-' ||
         (port && vf_parse_u64(port, 1, 65535, &number) < 0)) {
         vf_autofree char *shown = vf_escape(text);
-        return vf_fail(err, VF_E_USAGE,
-                       "jump = \"%s\" is not [USER@]HOST[:PORT] (one host; for a chain of several "
-                       "use ProxyJump in ssh_config)",
-                       shown);
+        return vf_fail(
+            err, VF_E_USAGE,
+            _("jump = \"%s\" is not [USER@]HOST[:PORT] (one host; for a chain of several "
+              "use ProxyJump in ssh_config)"),
+            shown);
     }
     out->user = at ? vf_strndup(text, (size_t)(at - text)) : NULL;
     out->host = vf_strndup(host, (size_t)(end - host));
@@ -57,7 +59,7 @@ struct vf_ssh *vf_ssh_jump_open(const struct vf_ssh_conf *conf, const struct vf_
                             .config = conf->config,
                             .sudo = 0,
                             .transport = VF_SSH_OPENSSH};
-    vf_autofree char *label = vf_asprintf("the jump host %s", j.host);
+    vf_autofree char *label = vf_asprintf(_("the jump host %s"), j.host);
     struct vf_ssh *s = vf_ssh_open(label, (char *[]){j.host, NULL}, &c, asker, cancel, err);
     vf_ssh_jump_clear(&j);
     return s;

@@ -2,6 +2,7 @@
 #include "config.h"
 #include "net/ssh_master.h"
 #include "base/fdio.h"
+#include "base/i18n.h"
 #include "base/log.h"
 #include "base/proc.h"
 #include "base/str.h"
@@ -114,11 +115,11 @@ static const struct {
     enum vf_error_code code;
     const char *advice;
 } meanings[] = {
-    {"HOST IDENTIFICATION HAS CHANGED", VF_E_TRUST, "the host key of a jump host has changed"},
+    {"HOST IDENTIFICATION HAS CHANGED", VF_E_TRUST, N_("the host key of a jump host has changed")},
     {"Host key verification failed", VF_E_TRUST, NULL},
     {"host key is known", VF_E_TRUST, NULL},
     {"Stdio forwarding request failed", VF_E_NET,
-     "the jump host does not connect there (nothing answers, or its sshd forbids forwarding)"},
+     N_("the jump host does not connect there (nothing answers, or its sshd forbids forwarding)")},
     {"Permission denied", VF_E_AUTH, NULL},
     {"Too many authentication failures", VF_E_AUTH, NULL},
     {"no matching ", VF_E_UNSUPPORTED, NULL},
@@ -160,7 +161,7 @@ int vf_ssh_keeper_fail(struct vf_ssh_keeper *k, const char *alias, const char *h
     for (size_t i = 0; i < VF_COUNT(meanings) && code == VF_E_NET; i++)
         if (strstr(said, meanings[i].text)) {
             code = meanings[i].code;
-            advice = meanings[i].advice;
+            advice = meanings[i].advice ? _(meanings[i].advice) : NULL;
         }
     vf_autostrv char **lines = vf_strv_split(said, "\r\n");
     size_t n = vf_strv_len(lines);
@@ -168,6 +169,6 @@ int vf_ssh_keeper_fail(struct vf_ssh_keeper *k, const char *alias, const char *h
     while (n > 1 && (vf_starts(lines[n - 1], "Connection closed by UNKNOWN") ||
                      vf_starts(lines[n - 1], "kex_exchange_identification: ")))
         n--;
-    vf_autofree char *last = vf_escape(n ? lines[n - 1] : "no word from ssh");
+    vf_autofree char *last = vf_escape(n ? lines[n - 1] : _("no word from ssh"));
     return vf_fail(err, code, "%s%s%s", advice ? advice : "", advice ? ": " : "", last);
 }

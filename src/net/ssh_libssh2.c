@@ -2,6 +2,7 @@
 /* The libssh2 transport: handshake and host key; logging in is ssh_auth.c, running ssh_pump.c. */
 #include "config.h"
 #include "net/ssh_session.h"
+#include "base/i18n.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "net/trust.h"
@@ -103,7 +104,7 @@ static int handshake(struct vf_ssh_session *s, const char **why, struct vf_error
     vf_ssh_session_fail(s, rc, "ssh handshake", err);
     if (no_common_algorithm(rc) && !s->ssh->target->legacy) {
         vf_autoerror struct vf_error *e = err ? VF_STEAL(*err) : NULL;
-        return vf_fail(err, VF_E_UNSUPPORTED, "%s; %s", vf_error_text(e), VF_SSH_OLD);
+        return vf_ssh_fail_old(e, err);
     }
     return -1;
 }
@@ -128,14 +129,14 @@ static int verify(struct vf_ssh_session *s, char *const *known, const char **why
     int kind = 0;
     const char *blob = libssh2_session_hostkey(s->session, &len, &kind);
     if (!blob)
-        return vf_fail(err, VF_E_NET, "the host showed no key");
+        return vf_fail(err, VF_E_NET, _("the host showed no key"));
     vf_autofree char *type = vf_ssh_blob_type((const unsigned char *)blob, len);
     vf_autofree char *b64 = vf_base64_encode((const unsigned char *)blob, len);
     vf_autofree char *shown = vf_asprintf("%s %s", type, b64);
     if (ssh->borrows) /* once more to a host that was verified */
         return vf_streq(shown, ssh->host_key)
                    ? 0
-                   : vf_fail(err, VF_E_TRUST, "the host shows another host key than before");
+                   : vf_fail(err, VF_E_TRUST, _("the host shows another host key than before"));
     if (!ssh->forced && only_others_known(known, type)) {
         *why = "the host is known by a key that libssh2 cannot verify";
         return 1;
@@ -197,7 +198,7 @@ static int open_session(struct vf_ssh *ssh, struct vf_ssh_login *login, const ch
 {
     pthread_once(&once, start_library);
     if (library_state != 0)
-        return vf_fail(err, VF_E_INTERNAL, "libssh2 does not start (error %d)", library_state);
+        return vf_fail(err, VF_E_INTERNAL, _("libssh2 does not start (error %d)"), library_state);
     struct vf_ssh_session *s = vf_xcalloc(1, sizeof *s);
     s->ssh = ssh;
     s->login = login;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config.h"
 #include "net/ssh_session.h"
+#include "base/i18n.h"
 #include "base/str.h"
 
 #include <errno.h>
@@ -154,7 +155,7 @@ int vf_ssh_link_wait(struct vf_ssh_link *l, int ms, struct vf_cancel *cancel, st
     if (n < 0)
         return -1;
     if (n == 0)
-        return vf_fail(err, VF_E_NET, "no answer within %d s", ms / 1000);
+        return vf_fail(err, VF_E_NET, _("no answer within %d s"), ms / 1000);
     vf_ssh_link_move(l);
     return 0;
 }
@@ -168,9 +169,9 @@ int vf_ssh_session_fail(struct vf_ssh_session *s, int rc, const char *what, stru
     if (s->link.error)
         return vf_fail(err, VF_E_NET, "%s: %s", what, strerror(s->link.error));
     if (s->link.eof)
-        return vf_fail(err, VF_E_NET, "%s: the host closed the connection", what);
+        return vf_fail(err, VF_E_NET, _("%s: the host closed the connection"), what);
     char *text = NULL;
     libssh2_session_last_error(s->session, &text, NULL, 0);
     vf_autofree char *shown = vf_escape(text && *text ? text : "unknown error");
-    return vf_fail(err, VF_E_NET, "%s: %s (libssh2 error %d)", what, shown, rc);
+    return vf_fail(err, VF_E_NET, _("%s: %s (libssh2 error %d)"), what, shown, rc);
 }

@@ -2,6 +2,7 @@
 /* What a login asks for, and how often: accounts lock after a few wrong passwords. */
 #include "config.h"
 #include "net/ssh_int.h"
+#include "base/i18n.h"
 #include "base/str.h"
 
 #include <string.h>
@@ -75,10 +76,10 @@ int vf_ssh_login_ask(struct vf_ssh_login *l, const struct vf_ask *q, bool keep,
         return 0;
     if (l->again)
         return vf_fail(err, VF_E_AUTH,
-                       "%s: the login asks again (%s), and what was answered before does not do",
+                       _("%s: the login asks again (%s), and what was answered before does not do"),
                        l->who, q->title);
     if (!l->asker)
-        return vf_fail(err, VF_E_AUTH, "%s: nobody is there to answer", q->title);
+        return vf_fail(err, VF_E_AUTH, _("%s: nobody is there to answer"), q->title);
     struct vf_answer a = {0};
     int rc = l->asker->ask(l->asker->opaque, q, l->cancel, &a, err);
     if (rc == 0) {
@@ -103,7 +104,7 @@ static int configured(struct vf_ssh_login *l, struct vf_secret **out, struct vf_
     *out = l->password_file ? vf_secret_from_file(l->password_file, err)
                             : vf_secret_from_command(l->password_command, err);
     if (!*out)
-        return vf_fail_prefix(err, "the ssh password of %s", l->who);
+        return vf_fail_prefix(err, _("the ssh password of %s"), l->who);
     vf_ssh_login_remember(l, question, *out);
     return 0;
 }
@@ -112,9 +113,10 @@ static int once(struct vf_ssh_login *l, struct vf_secret **out, struct vf_error 
 {
     struct vf_ssh_once *o = l->once;
     if (!o->password)
-        return vf_fail(err, VF_E_AUTH, "%s: the host wants a password, and none was given", l->who);
+        return vf_fail(err, VF_E_AUTH, _("%s: the host wants a password, and none was given"),
+                       l->who);
     if (l->typed || (o->sent && !o->good))
-        return vf_fail(err, VF_E_AUTH, "%s: the password was not accepted; it was tried once",
+        return vf_fail(err, VF_E_AUTH, _("%s: the password was not accepted; it was tried once"),
                        l->who);
     l->typed++;
     o->sent = true;
@@ -129,14 +131,14 @@ int vf_ssh_login_password(struct vf_ssh_login *l, struct vf_secret **out, struct
     if (!l->configured_used && (l->password_file || l->password_command))
         return configured(l, out, err);
     if (l->typed >= VF_SSH_TYPED_PASSWORDS)
-        return vf_fail(err, VF_E_AUTH, "%s: wrong password (%d tries)", l->who, l->typed);
+        return vf_fail(err, VF_E_AUTH, _("%s: wrong password (%d tries)"), l->who, l->typed);
     vf_autofree char *id = vf_asprintf("ssh-password:%s", l->who);
-    vf_autofree char *title = vf_asprintf("SSH password of %s", l->who);
+    vf_autofree char *title = vf_asprintf(_("SSH password of %s"), l->who);
     struct vf_ask q = {.id = id, .kind = VF_ASK_SECRET, .title = title};
     if (l->typed)
-        q.detail = "The last one was not accepted.";
+        q.detail = _("The last one was not accepted.");
     else if (l->configured_used)
-        q.detail = "The configured password was not accepted.";
+        q.detail = _("The configured password was not accepted.");
     l->typed++;
     return vf_ssh_login_ask(l, &q, true, out, err);
 }
@@ -150,13 +152,13 @@ int vf_ssh_login_prompt(struct vf_ssh_login *l, const char *instruction, const c
                         bool echo, struct vf_secret **out, struct vf_error **err)
 {
     if (++l->prompts > MAX_PROMPTS)
-        return vf_fail(err, VF_E_AUTH, "%s: the host asked more than %d questions", l->who,
+        return vf_fail(err, VF_E_AUTH, _("%s: the host asked more than %d questions"), l->who,
                        MAX_PROMPTS);
     if (asks_for_password(prompt, echo))
         return vf_ssh_login_password(l, out, err);
     vf_autofree char *id = vf_asprintf("ssh-prompt:%s", l->who);
     vf_autofree char *shown = vf_escape(prompt);
-    vf_autofree char *title = vf_asprintf("%s asks: %s", l->who, shown);
+    vf_autofree char *title = vf_asprintf(_("%s asks: %s"), l->who, shown);
     vf_autofree char *detail = instruction && *instruction ? vf_escape(instruction) : NULL;
     struct vf_ask q = {
         .id = id, .kind = echo ? VF_ASK_TEXT : VF_ASK_SECRET, .title = title, .detail = detail};
@@ -168,7 +170,7 @@ int vf_ssh_login_passphrase(struct vf_ssh_login *l, const char *file, struct vf_
                             struct vf_error **err)
 {
     vf_autofree char *id = vf_asprintf("ssh-passphrase:%s", file);
-    vf_autofree char *title = vf_asprintf("Passphrase of the key %s", file);
+    vf_autofree char *title = vf_asprintf(_("Passphrase of the key %s"), file);
     struct vf_ask q = {.id = id, .kind = VF_ASK_SECRET, .title = title};
     return vf_ssh_login_ask(l, &q, true, out, err);
 }
@@ -177,7 +179,7 @@ int vf_ssh_login_confirm(const struct vf_asker *asker, struct vf_cancel *cancel,
                          const char *title, const char *detail, const struct vf_ask_key *key,
                          struct vf_error **err)
 {
-    static const struct vf_ask_choice choices[] = {{"yes", "Yes"}, {"no", "No"}};
+    static const struct vf_ask_choice choices[] = {{"yes", N_("Yes")}, {"no", N_("No")}};
     if (!asker)
         return 0;
     struct vf_ask q = {.id = id,

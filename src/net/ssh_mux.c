@@ -5,6 +5,7 @@
 #include "config.h"
 #include "net/ssh_master.h"
 #include "base/fdio.h"
+#include "base/i18n.h"
 #include "base/str.h"
 
 #include <errno.h>
@@ -74,14 +75,14 @@ static int receive(int fd, char *p, size_t n, int64_t end, struct vf_cancel *can
         if (errno == EINTR)
             continue;
         if (errno != EAGAIN)
-            return vf_fail_errno(err, errno, "ssh's control socket");
+            return vf_fail_errno(err, errno, _("ssh's control socket"));
         int64_t left = end < 0 ? -1 : end - vf_clock_ms();
         struct pollfd w = {.fd = fd, .events = POLLIN};
         int ready = vf_cancel_poll(cancel, &w, 1, end < 0 ? -1 : left > 0 ? (int)left : 0, err);
         if (ready < 0)
             return -1;
         if (ready == 0)
-            return vf_fail(err, VF_E_NET, "time is up");
+            return vf_fail(err, VF_E_NET, _("time is up"));
     }
     return 0;
 }
@@ -96,7 +97,7 @@ static int receive_message(int fd, struct vf_buf *b, int64_t end, struct vf_canc
     b->len = 4;
     uint32_t n = get_u32(b);
     if (n > MAX_MESSAGE)
-        return vf_fail(err, VF_E_INTERNAL, "ssh's control socket sent %u bytes", (unsigned)n);
+        return vf_fail(err, VF_E_INTERNAL, _("ssh's control socket sent %u bytes"), (unsigned)n);
     rc = receive(fd, vf_buf_room(b, n), n, end, cancel, err);
     b->len = rc ? 0 : n;
     return rc;
@@ -112,7 +113,7 @@ static int send_message(int fd, const struct vf_buf *body, struct vf_error **err
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return vf_fail(err, VF_E_NET, "ssh ended");
+            return vf_fail(err, VF_E_NET, _("ssh ended"));
         at += (size_t)n;
     }
     return 0;
@@ -136,20 +137,20 @@ static int send_fd(int control, int fd, struct vf_error **err)
     ssize_t n;
     while ((n = sendmsg(control, &m, MSG_NOSIGNAL)) < 0 && errno == EINTR)
         ;
-    return n == 1 ? 0 : vf_fail(err, VF_E_NET, "ssh ended");
+    return n == 1 ? 0 : vf_fail(err, VF_E_NET, _("ssh ended"));
 }
 
 int vf_ssh_mux_connect(const char *path, struct vf_cancel *cancel, struct vf_error **err)
 {
     struct sockaddr_un sa = {.sun_family = AF_UNIX};
     if (strlen(path) >= sizeof sa.sun_path)
-        return vf_fail(err, VF_E_INTERNAL, "the path %s is too long for a socket", path);
+        return vf_fail(err, VF_E_INTERNAL, _("the path %s is too long for a socket"), path);
     memcpy(sa.sun_path, path, strlen(path) + 1);
     vf_autofd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return vf_fail_errno(err, errno, "socket");
     if (connect(fd, (struct sockaddr *)&sa, sizeof sa) < 0)
-        return vf_fail(err, VF_E_NET, "ssh ended");
+        return vf_fail(err, VF_E_NET, _("ssh ended"));
     vf_autobuf struct vf_buf hello = {0}, answer = {0};
     put_u32(&hello, MUX_MSG_HELLO);
     put_u32(&hello, MUX_VERSION);
@@ -159,11 +160,11 @@ int vf_ssh_mux_connect(const char *path, struct vf_cancel *cancel, struct vf_err
     if (rc < 0)
         return -1;
     if (rc > 0)
-        return vf_fail(err, VF_E_NET, "ssh ended");
+        return vf_fail(err, VF_E_NET, _("ssh ended"));
     uint32_t type = get_u32(&answer), version = get_u32(&answer);
     if (type != MUX_MSG_HELLO || version != MUX_VERSION)
         return vf_fail(err, VF_E_UNSUPPORTED,
-                       "this ssh speaks version %u of the control protocol, vmferry speaks %d",
+                       _("this ssh speaks version %u of the control protocol, vmferry speaks %d"),
                        (unsigned)version, MUX_VERSION);
     return VF_STEAL_FD(fd);
 }
@@ -204,11 +205,11 @@ static int opened(int control, struct vf_cancel *cancel, struct vf_error **err)
         vf_autofree char *why = vf_escape_n(b.data ? b.data : "", n < b.len ? n : b.len);
         return vf_fail(
             err, VF_E_CONFLICT,
-            "the host refuses another session in this connection (%s; see MaxSessions in its "
-            "sshd_config)",
+            _("the host refuses another session in this connection (%s; see MaxSessions in its "
+              "sshd_config)"),
             why);
     }
-    return vf_fail(err, VF_E_NET, "the connection broke");
+    return vf_fail(err, VF_E_NET, _("the connection broke"));
 }
 
 int vf_ssh_mux_forward(const char *path, const char *listen, const char *host, uint16_t port,
@@ -233,7 +234,8 @@ int vf_ssh_mux_forward(const char *path, const char *listen, const char *host, u
         return -1;
     if (!rc && get_u32(&b) == MUX_S_OK)
         return 0;
-    return vf_fail(err, rc ? VF_E_NET : VF_E_CONFLICT, rc ? "ssh ended" : "ssh forwards nothing");
+    return vf_fail(err, rc ? VF_E_NET : VF_E_CONFLICT,
+                   rc ? _("ssh ended") : _("ssh forwards nothing"));
 }
 
 /* ssh does not pass on that a signal ended a command; a shell around it does, as 128 + number. */
@@ -285,13 +287,13 @@ int vf_ssh_mux_finish(struct vf_ssh_child_priv *priv, int timeout_ms, struct vf_
     for (int rc = c->control < 0; status < 0;) {
         rc = rc ? rc : receive_message(c->control, &b, end, c->cancel, &e);
         if (rc < 0 && vf_error_code(e) == VF_E_NET)
-            vf_fail(err, VF_E_NET, "%s: the command did not end within %.1f s", c->label,
+            vf_fail(err, VF_E_NET, _("%s: the command did not end within %.1f s"), c->label,
                     timeout_ms / 1000.0);
         else if (rc < 0)
             vf_fail_with(err, VF_STEAL(e));
         else if (rc > 0)
-            vf_fail(err, VF_E_NET, "%s: the connection broke before the command's exit status came",
-                    c->label);
+            vf_fail(err, VF_E_NET,
+                    _("%s: the connection broke before the command's exit status came"), c->label);
         if (rc)
             break;
         if (get_u32(&b) == MUX_S_EXIT_MESSAGE) {

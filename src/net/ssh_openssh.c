@@ -5,6 +5,7 @@
 #include "net/ssh_master.h"
 #include "base/ciphers.h"
 #include "base/fdio.h"
+#include "base/i18n.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "net/trust.h"
@@ -12,8 +13,7 @@
 #include <string.h>
 
 enum {
-    LOGIN_SILENCE = 45 * 1000, /* a login without a question or an end */
-    LOOK_EVERY = 30,           /* ms between two looks for the control socket */
+    LOOK_EVERY = 30, /* ms between two looks for the control socket */
     MAX_KNOWN = 64 * 1024,
 };
 
@@ -143,11 +143,24 @@ static void finish_argv(char ***v, const struct vf_ssh_target *t, const char *co
         vf_strv_add(v, command);
 }
 
+/* Who may be waited for; what LOGS_IN may need the agent, too. */
+static const char *who_waits(const struct vf_ssh *ssh, bool logs_in)
+{
+    if (ssh->target->proxy && logs_in && ssh->target->agent)
+        return _("neither from the ProxyCommand or ProxyJump of ssh_config nor from the ssh agent");
+    if (ssh->target->proxy)
+        return _("the ProxyCommand or ProxyJump of ssh_config does not answer");
+    if (logs_in && ssh->target->agent)
+        return _("neither from the host nor from the ssh agent");
+    return _("the host does not answer");
+}
+
 /* Serves questions until ssh ends (1), CONTROL answers (0), or the login is over (-1). */
 static int attend(struct vf_ssh *ssh, struct vf_ssh_keeper *k, struct vf_ssh_askpass *a,
                   const char *control, struct vf_error **err)
 {
-    int64_t end = vf_clock_ms() + LOGIN_SILENCE;
+    const int silence = vf_clock_limit(VF_T_LOGIN);
+    int64_t end = vf_clock_ms() + silence;
     for (;;) {
         struct pollfd fds[2] = {{.fd = k->ended, .events = POLLIN},
                                 {.fd = a->questions, .events = POLLIN}};
@@ -159,7 +172,7 @@ static int attend(struct vf_ssh *ssh, struct vf_ssh_keeper *k, struct vf_ssh_ask
             if (served < 0)
                 return -1;
             if (served)
-                end = vf_clock_ms() + LOGIN_SILENCE;
+                end = vf_clock_ms() + silence;
         }
         if (fds[0].revents)
             return 1;
@@ -168,7 +181,9 @@ static int attend(struct vf_ssh *ssh, struct vf_ssh_keeper *k, struct vf_ssh_ask
             return fd < 0 ? -1 : 0;
         }
         if (vf_clock_ms() > end)
-            return vf_fail(err, VF_E_NET, "no login within %d s", LOGIN_SILENCE / 1000);
+            return vf_fail(err, VF_E_NET,
+                           _("nothing happened for %d s, %s: see whether `ssh %s` gets further"),
+                           silence / 1000, who_waits(ssh, control != NULL), ssh->target->address);
     }
 }
 
@@ -188,7 +203,7 @@ static int fail(struct vf_ssh *ssh, struct vf_ssh_keeper *k, struct vf_ssh_askpa
     vf_autoerror struct vf_error *e = NULL;
     vf_ssh_keeper_fail(k, a->alias, ssh->target->host, &e);
     if (vf_error_code(e) == VF_E_UNSUPPORTED && !ssh->target->legacy)
-        return vf_fail(err, VF_E_UNSUPPORTED, "%s; %s", vf_error_text(e), VF_SSH_OLD);
+        return vf_ssh_fail_old(e, err);
     return vf_fail_with(err, VF_STEAL(e));
 }
 
@@ -229,7 +244,7 @@ static int verify(struct vf_ssh *ssh, const char *key, struct vf_error **err)
     size_t len = 0;
     vf_autofree unsigned char *blob = vf_base64_decode(b64, strlen(b64), &len);
     if (!blob)
-        return vf_fail(err, VF_E_TRUST, "the host key of %s is malformed", ssh->label);
+        return vf_fail(err, VF_E_TRUST, _("the host key of %s is malformed"), ssh->label);
     return vf_trust_decide(ssh->label, ssh->target->known_files, ssh->target->known_name, blob, len,
                            ssh->asker, ssh->cancel, err);
 }

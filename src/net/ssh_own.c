@@ -5,6 +5,7 @@
 #include "config.h"
 #include "base/ciphers.h"
 #include "base/fdio.h"
+#include "base/i18n.h"
 #include "base/proc.h"
 #include "base/str.h"
 #include "net/ssh_master.h"
@@ -30,7 +31,7 @@ static int known_hosts(const struct vf_ssh *s, struct vf_error **err)
     vf_autofree char *line = vf_asprintf("%s %s\n", alias, s->host_key);
     vf_autofd int fd = memfd_create("vmferry-known", MFD_CLOEXEC);
     if (fd < 0 || fchmod(fd, 0600) < 0 || vf_write_full(fd, line, strlen(line)) < 0)
-        return vf_fail_errno(err, errno, "the file of known hosts");
+        return vf_fail_errno(err, errno, _("the file of known hosts"));
     return VF_STEAL_FD(fd);
 }
 
@@ -102,11 +103,11 @@ static int failed(int fd, struct vf_error **err)
             said.len += (size_t)n;
     vf_autostrv char **lines = vf_strv_split(vf_buf_str(&said), "\r\n");
     size_t count = vf_strv_len(lines);
-    vf_autofree char *last = vf_escape(count ? lines[count - 1] : "no word from ssh");
+    vf_autofree char *last = vf_escape(count ? lines[count - 1] : _("no word from ssh"));
     for (size_t i = 0; i < VF_COUNT(meanings); i++)
         if (strstr(vf_buf_str(&said), meanings[i].says))
-            return vf_fail(err, meanings[i].code, "another connection by ssh: %s", last);
-    return vf_fail(err, VF_E_NET, "another connection by ssh: %s", last);
+            return vf_fail(err, meanings[i].code, _("another connection by ssh: %s"), last);
+    return vf_fail(err, VF_E_NET, _("another connection by ssh: %s"), last);
 }
 
 static int finish(struct vf_ssh_child_priv *priv, int timeout_ms, struct vf_error **err)
@@ -132,7 +133,7 @@ int vf_ssh_start_own(struct vf_ssh *s, const char *command, const char *ciphers,
     /* to try in vain would count as an attack there, and do so again with every connection */
     if (s->login &&
         (s->login->n_answered || s->login->configured_used || (s->once && s->once->sent)))
-        return vf_fail(err, VF_E_AUTH, "logging in takes more than keys");
+        return vf_fail(err, VF_E_AUTH, _("logging in takes more than keys"));
     vf_autofd int known = known_hosts(s, err);
     if (known < 0)
         return -1;
@@ -157,7 +158,7 @@ int vf_ssh_own_greeted(const struct vf_ssh_child *c, struct vf_cancel *cancel,
     struct pollfd w = {.fd = c->out, .events = POLLIN};
     int n = vf_cancel_poll(cancel, &w, 1, GREETING_MS, err);
     if (n == 0)
-        return vf_fail(err, VF_E_NET, "another connection by ssh: no answer within %d s",
+        return vf_fail(err, VF_E_NET, _("another connection by ssh: no answer within %d s"),
                        GREETING_MS / 1000);
     if (n > 0 && !(w.revents & POLLIN))
         return failed(c->err, err);

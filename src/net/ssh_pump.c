@@ -3,6 +3,7 @@
  * whose ends are socket pairs; requests come in over a queue. */
 #include "config.h"
 #include "net/ssh_session.h"
+#include "base/i18n.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "base/thread.h"
@@ -245,8 +246,8 @@ static void conclude(struct vf_ssh_session *s, struct vf_ssh_chan *c)
         s->link.statuses--;
     } else {
         vf_autoerror struct vf_error *e = NULL;
-        vf_fail(&e, VF_E_NET, "%s: the host closed the channel without the command's exit status",
-                c->label);
+        vf_fail(&e, VF_E_NET,
+                _("%s: the host closed the channel without the command's exit status"), c->label);
         tell_done(c, -1, e);
         return;
     }
@@ -340,7 +341,7 @@ static int read_session(struct vf_ssh_session *s, struct vf_error **err)
     if (s->link.error || (s->link.eof && s->link.in_at == s->link.in_end))
         return vf_ssh_session_fail(s, 0, "the connection broke", err);
     if (vf_clock_ms() - s->link.last_rx > VF_T_PEER_SILENCE)
-        return vf_fail(err, VF_E_NET, "the connection broke: no sign of life for %d s",
+        return vf_fail(err, VF_E_NET, _("the connection broke: no sign of life for %d s"),
                        VF_T_PEER_SILENCE / 1000);
     return 0;
 }
@@ -427,11 +428,11 @@ int vf_ssh_pump_begin(struct vf_ssh_session *s, struct vf_error **err)
         if (s->drain || libssh2_session_last_errno(s->session) != LIBSSH2_ERROR_EAGAIN)
             break;
         if (vf_ssh_link_wait(&s->link, VF_T_API_STALL, s->ssh->cancel, err) < 0)
-            return vf_fail_prefix(err, "opening a session");
+            return vf_fail_prefix(err, _("opening a session"));
     }
     int why = s->drain ? 0 : libssh2_session_last_errno(s->session);
     if (why == LIBSSH2_ERROR_CHANNEL_FAILURE)
-        return vf_fail(err, VF_E_PERMISSION, VF_SSH_NO_SESSION, s->ssh->target->user);
+        return vf_ssh_fail_no_session(s->ssh, err);
     if (why)
         return vf_ssh_session_fail(s, why, "opening a session", err);
     libssh2_keepalive_config(s->session, 1, VF_SSH_KEEPALIVE);
@@ -501,7 +502,7 @@ int vf_ssh_pump_start(struct vf_ssh *ssh, const char *command, struct vf_ssh_chi
     if (n < 0)
         return -1;
     if (n == 0)
-        return vf_fail(err, VF_E_NET, "%s: the command did not start within %d s", ssh->label,
+        return vf_fail(err, VF_E_NET, _("%s: the command did not start within %d s"), ssh->label,
                        VF_T_PEER_SILENCE / 1000);
     if (atomic_load(&c->is_done) && c->error)
         return vf_fail_with(err, vf_error_copy(c->error));
@@ -520,7 +521,7 @@ int vf_ssh_pump_finish(struct vf_ssh_child_priv *priv, int timeout_ms, struct vf
     else if (done)
         rc = c->status;
     else if (n == 0)
-        vf_fail(err, VF_E_NET, "%s: the command did not end within %.1f s", c->label,
+        vf_fail(err, VF_E_NET, _("%s: the command did not end within %.1f s"), c->label,
                 timeout_ms / 1000.0);
     if (n <= 0) {
         /* the session is there as long as the pump has not said that it is over */

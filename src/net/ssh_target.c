@@ -2,6 +2,7 @@
 /* From an address to a target: ssh_config, as `ssh -G` resolves it, under vmferry.conf. */
 #include "config.h"
 #include "net/ssh_int.h"
+#include "base/i18n.h"
 #include "base/log.h"
 #include "base/proc.h"
 #include "base/str.h"
@@ -219,8 +220,14 @@ static int ask_ssh(const struct vf_ssh_conf *conf, struct answers *a, struct vf_
     argv[n++] = a->t->address;
     struct vf_proc_result r;
     vf_autoerror struct vf_error *failed = NULL;
-    if (vf_proc_run(argv, config, strlen(config), 1 << 20, cancel, &r, &failed) < 0) {
+    if (vf_proc_run_for(argv, config, strlen(config), 1 << 20, vf_clock_limit(VF_T_RESOLVE), cancel,
+                        &r, &failed) < 0) {
         vf_proc_result_free(&r);
+        if (vf_error_code(failed) == VF_E_NET)
+            return vf_fail(err, VF_E_NET,
+                           _("ssh does not get ready with its configuration (%s): a program in it "
+                             "(Match exec) or a name server does not answer; try `ssh -G %s`"),
+                           vf_error_text(failed), a->t->address);
         if (vf_error_code(failed) != VF_E_NOTFOUND)
             return vf_fail_with(err, VF_STEAL(failed));
         vf_debug("ssh", "there is no ssh program here, ssh_config is not read");
@@ -235,8 +242,8 @@ static int ask_ssh(const struct vf_ssh_conf *conf, struct answers *a, struct vf_
         vf_autofree char *why = vf_buf_take(&r.err);
         why[strcspn(why, "\r\n")] = 0;
         vf_autofree char *shown = vf_escape(why);
-        rc = vf_fail(err, VF_E_USAGE, "ssh cannot read its configuration for %s: %s", a->t->address,
-                     shown);
+        rc = vf_fail(err, VF_E_USAGE, _("ssh cannot read its configuration for %s: %s"),
+                     a->t->address, shown);
     }
     vf_proc_result_free(&r);
     return rc;
@@ -264,7 +271,8 @@ static int choose_keys(struct vf_ssh_target *t, const struct vf_ssh_conf *conf, 
         vf_autofree char *path = vf_ssh_expand(conf->key, t);
         if (!path || !key_exists(path))
             return vf_fail(err, VF_E_USAGE,
-                           "the ssh key %s cannot be read: correct key in vmferry.conf", conf->key);
+                           _("the ssh key %s cannot be read: correct key in vmferry.conf"),
+                           conf->key);
         vf_strv_add(&t->keys, path);
         t->only_keys = true;
     } else {
@@ -318,7 +326,8 @@ static int complete(struct vf_ssh_target *t, const struct vf_ssh_conf *conf, str
     if (conf->port)
         t->port = conf->port;
     if (!sane_address(t->host))
-        return vf_fail(err, VF_E_USAGE, "ssh_config makes a strange host name of %s", t->address);
+        return vf_fail(err, VF_E_USAGE, _("ssh_config makes a strange host name of %s"),
+                       t->address);
     if (conf->known_hosts)
         vf_strv_add(&t->known_files, conf->known_hosts);
     else
@@ -342,7 +351,7 @@ struct vf_ssh_target *vf_ssh_target_new(const char *address, const struct vf_ssh
 {
     if (!sane_address(address)) {
         vf_autofree char *shown = vf_escape(address);
-        vf_fail(err, VF_E_USAGE, "'%s' is not a host name or address", shown);
+        vf_fail(err, VF_E_USAGE, _("'%s' is not a host name or address"), shown);
         return NULL;
     }
     vf_auto(vf_ssh_target_free) struct vf_ssh_target *t = vf_xcalloc(1, sizeof *t);

@@ -2,6 +2,7 @@
 #include "config.h"
 #include "net/trust.h"
 #include "base/fdio.h"
+#include "base/i18n.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "net/ssh_int.h"
@@ -278,11 +279,11 @@ int vf_trust_append(const char *file, const char *name, const char *type, const 
     }
     vf_autofd int fd = open(file, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
-        return vf_fail_errno(err, errno, "writing the host key to %s", file);
+        return vf_fail_errno(err, errno, _("writing the host key to %s"), file);
     vf_autofree char *line =
         vf_asprintf("%s%s %s %s\n", ends_in_mid_line(fd) ? "\n" : "", name, type, base64);
     if (vf_write_full(fd, line, strlen(line)) < 0 || fsync(fd) < 0)
-        return vf_fail_errno(err, errno, "writing the host key to %s", file);
+        return vf_fail_errno(err, errno, _("writing the host key to %s"), file);
     vf_info("ssh", "host key of %s written to %s", name, file);
     return 0;
 }
@@ -295,15 +296,15 @@ static int changed(const char *label, const char *name, const char *type, const 
     if (m->state == VF_TRUST_REVOKED)
         return vf_fail(
             err, VF_E_TRUST,
-            "the host key of %s (%s %s) is marked as revoked by line %u of %s: do not log "
-            "in there before its administrator has explained that",
+            _("the host key of %s (%s %s) is marked as revoked by line %u of %s: do not log "
+              "in there before its administrator has explained that"),
             label, type, fingerprint, m->line, m->file);
     return vf_fail(
         err, VF_E_TRUST,
-        "the host key of %s has changed: it shows %s %s, but line %u of %s has %s %s for "
-        "%s; somebody may be listening in; if the host was reinstalled, compare the "
-        "fingerprint on its console, then remove the old key with: ssh-keygen -f %s -R "
-        "%s",
+        _("the host key of %s has changed: it shows %s %s, but line %u of %s has %s %s for "
+          "%s; somebody may be listening in; if the host was reinstalled, compare the "
+          "fingerprint on its console, then remove the old key with: ssh-keygen -f %s -R "
+          "%s"),
         label, type, fingerprint, m->line, m->file, known_type, m->fingerprint, name, file, host);
 }
 
@@ -313,12 +314,12 @@ int vf_trust_decide(const char *label, char *const *files, const char *name, con
 {
     vf_autofree char *raw_type = vf_ssh_blob_type(blob, len);
     if (!raw_type)
-        return vf_fail(err, VF_E_TRUST, "the host key of %s is malformed", label);
+        return vf_fail(err, VF_E_TRUST, _("the host key of %s is malformed"), label);
     vf_autofree char *type = vf_escape(raw_type);
     vf_autofree char *fingerprint = vf_trust_fingerprint(blob, len);
     struct vf_trust_match m;
     if (vf_trust_check(files, name, blob, len, &m, err) < 0)
-        return vf_fail_prefix(err, "checking the host key of %s", label);
+        return vf_fail_prefix(err, _("checking the host key of %s"), label);
     enum vf_trust_state state = m.state;
     if (state == VF_TRUST_CHANGED || state == VF_TRUST_REVOKED)
         changed(label, name, type, fingerprint, &m, err);
@@ -326,20 +327,21 @@ int vf_trust_decide(const char *label, char *const *files, const char *name, con
     if (state != VF_TRUST_UNKNOWN)
         return state == VF_TRUST_KNOWN ? 0 : -1;
     vf_autofree char *id = vf_asprintf("host-key:%s", name);
-    vf_autofree char *title = vf_asprintf("The host key of %s is not known yet. Trust it?", label);
+    vf_autofree char *title =
+        vf_asprintf(_("The host key of %s is not known yet. Trust it?"), label);
     vf_autofree char *detail = vf_asprintf(
-        "%s shows a key of type %s with the fingerprint\n%s\nOn the host itself this shows it:\n"
-        "cat /etc/ssh/ssh_host_*_key.pub | ssh-keygen -l -f -\nYes writes the key to %s.",
+        _("%s shows a key of type %s with the fingerprint\n%s\nOn the host itself this shows it:\n"
+          "cat /etc/ssh/ssh_host_*_key.pub | ssh-keygen -l -f -\nYes writes the key to %s."),
         name, type, fingerprint, files && *files ? files[0] : "no file");
     struct vf_ask_key key = {label, name, type, fingerprint, files && *files ? files[0] : NULL};
     int yes = vf_ssh_login_confirm(asker, cancel, id, title, detail, &key, err);
     if (yes < 0)
-        return vf_fail_prefix(err, "the host key of %s (%s) is not known", label, fingerprint);
+        return vf_fail_prefix(err, _("the host key of %s (%s) is not known"), label, fingerprint);
     if (!yes)
         return vf_fail(
             err, VF_E_TRUST,
-            "the host key of %s (%s %s) is not known and was not accepted; compare it on "
-            "the host, or log in once with ssh",
+            _("the host key of %s (%s %s) is not known and was not accepted; compare it on "
+              "the host, or log in once with ssh"),
             label, type, fingerprint);
     if (!files || !*files)
         return 0;

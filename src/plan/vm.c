@@ -75,8 +75,16 @@ void vf_opts_free(struct vf_opts *o)
 
 const char *vf_vm_state_name(enum vf_vm_state s)
 {
-    static const char *const names[] = {N_("unknown"), N_("stopped"), N_("running"), N_("paused")};
+    static const char *const names[] = {N_("unknown"), N_("stopped"), N_("running"), N_("paused"),
+                                        N_("suspended")};
     return (size_t)s < VF_COUNT(names) ? names[s] : names[0];
+}
+
+const char *vf_vm_state_cure(enum vf_vm_state s)
+{
+    return s == VF_VM_RUNNING || s == VF_VM_STOPPED ? NULL
+           : s == VF_VM_SUSPENDED ? _("resume it where it is, and shut it down there")
+                                  : _("resume it, or stop it");
 }
 
 struct vf_vm *vf_vm_new(void)

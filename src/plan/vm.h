@@ -31,8 +31,11 @@ void vf_opts_remove(struct vf_opts *o, const char *key);
 void vf_opts_copy(struct vf_opts *dst, const struct vf_opts *src); /* DST is replaced */
 void vf_opts_free(struct vf_opts *o);
 
-enum vf_vm_state { VF_VM_UNKNOWN, VF_VM_STOPPED, VF_VM_RUNNING, VF_VM_PAUSED };
-const char *vf_vm_state_name(enum vf_vm_state s); /* "unknown", "stopped", "running", "paused" */
+/* Suspended: stopped, with its memory in a file at the source, which does not come along. */
+enum vf_vm_state { VF_VM_UNKNOWN, VF_VM_STOPPED, VF_VM_RUNNING, VF_VM_PAUSED, VF_VM_SUSPENDED };
+const char *vf_vm_state_name(enum vf_vm_state s); /* "unknown", "stopped" ... */
+/* What to do about S before it can be moved, translated; NULL: it can be. */
+const char *vf_vm_state_cure(enum vf_vm_state s);
 
 /* Which virtual hardware the system of a VM that comes from another hypervisor has drivers for. */
 enum vf_guest_age {

@@ -5,6 +5,7 @@
  * a forced command from ours. */
 #include "config.h"
 #include "xfer/host.h"
+#include "base/clock.h"
 #include "base/proc.h"
 #include "base/str.h"
 #include "mover/wire.h"
@@ -66,8 +67,8 @@ static char *local_shell(const char *script, char *const *args, struct vf_cancel
         vf_strv_add(&argv, *args);
     struct vf_proc_result r = {0};
     char *text = NULL;
-    if (vf_proc_run((const char *const *)argv, script, strlen(script), MAX_OUTPUT, cancel, &r,
-                    err) == 0)
+    if (vf_proc_run_for((const char *const *)argv, script, strlen(script), MAX_OUTPUT,
+                        vf_clock_limit(VF_T_COMMAND), cancel, &r, err) == 0)
         text = result(r.status, &r.out, &r.err, err);
     vf_proc_result_free(&r);
     return text;

@@ -44,8 +44,9 @@ screen 60 16 "TERM=vt100 LC_ALL=C NO_COLOR=1 $vmferry attach"
 sees 'scsi0   #' "a vt100 without UTF-8 gets a bar of plain characters"
 ! LC_ALL=C grep -q '[^ -~]' "$work/out"
 ok $? "and nothing else"
+viewer=$(pgrep -P "$(tmux -L "$screen" display-message -p "#{pane_pid}")")
 tmux -L "$screen" kill-server
-sleep 0.5
+until_true gone "$viewer"
 running
 ok $? "a terminal that is closed leaves the job running"
 
@@ -93,8 +94,14 @@ ok $? "and no key is left"
 keys r
 sees '> 1  Not now' "r asks"
 keys 2 Enter
+resumed() { # what is seen before that may be of the process that has ended
+    [ "$(grep -c '"type":"start"' "$(job_dir)/journal.jsonl")" = 2 ] && running
+}
+until_true resumed
 sees 'Copy the disks' "and goes on"
-keys c 2 Enter
+keys c
+sees 'Stop this job' "which is asked about"
+keys 2 Enter
 sees 'r resume  b roll back' "is stopped once more"
 keys b 2 Enter
 sees 'the source is as it was before' "b puts everything back"

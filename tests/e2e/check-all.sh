@@ -22,7 +22,7 @@ run 3 "with a speed" check -c "$conf" --all --speed 8 alpha beta b2 local
 says out '^To node b2, storage local' "to a node that was named"
 says out '^ +105  big1 .* 64 MiB  1 min 07 s' "it is said how long it takes"
 run 3 "measured" check -c "$conf" --all --forecast alpha beta b2 local
-says out '^ +105  big1 .* 64 MiB  [0-9.]+ s' "it is known without that"
+says out '^ +105  big1 .* 64 MiB  [0-9][0-9.]* (min|s)' "it is known without that"
 says out '^ +104  golden .* no +-  - ' "of those that can be moved"
 run 3 "what blocks a copy" check -c "$conf" --all --bridge vmbr1=vmbr9 alpha beta b1 local
 says out '^ +101  db1 .* no .*net1: .*vmbr9' "is said with the first reason"

@@ -33,8 +33,8 @@ cleanup() {
 movers() { # SIGNAL CLUSTER NODE
     on "$2" "$3" "kill -$1 \$(pgrep -f '[v]mferry-mover serve --job $id')" >/dev/null 2>&1
 }
-slow() {
-    begin move -c "$L/vmferry.conf" --yes --bwlimit 1 alpha beta b1 local web1
+slow() { # VM
+    begin move -c "$L/vmferry.conf" --yes --bwlimit 1 alpha beta b1 local "$1"
     id=$(basename "$(job_dir)")
     is "$(sed -n 's/.*"key":"\(copy.scsi0\)".*/\1/p' "$(job_dir)/journal.jsonl")" copy/scsi0 \
         "a move is copying"
@@ -46,7 +46,7 @@ says out 'Nothing was left' "have nothing of any"
 cleanup 2 "an unknown cluster is refused" gamma
 
 # --- a job that runs
-slow
+slow big1
 cleanup 0 "while a job runs" --yes
 says out "b1: key .*authorized_keys2" "its key is listed"
 says out "a1: helper /(run|tmp).*vmferry-$id-.* runs as process" "its helper at the source too"
@@ -60,10 +60,7 @@ same_hosts "and takes its things away itself"
 
 # --- killed, and its movers with it, so that nobody takes anything back
 rm -rf "$XDG_STATE_HOME"
-"$lab" down --dir "$L" >/dev/null
-lab_up
-hosts "$work/before"
-slow
+slow web1
 movers STOP alpha a1
 movers STOP beta b1
 kill -9 "$(job_pid)"

@@ -23,9 +23,6 @@ move 3 "also when it is a deletion that waits" alpha beta b1 local web1
 on alpha a1 'qm set 101 --lock backup'
 move 3 "a locked VM is refused" alpha beta b1 local db1
 says out 'STOP: .*locked .backup.*qm unlock 101' "with the cure"
-"$lab" down --dir "$L" >/dev/null 2>&1
-mkdir -p "$L"
-lab_up
 snapshot "$work/before"
 
 # --- a node is down

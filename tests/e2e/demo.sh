@@ -15,7 +15,10 @@ fi
 dir=$(sed -n 's|^  log  *\(/tmp/vmferry-demo-[A-Za-z0-9]*\)/.*|\1|p' "$work/out" | head -n 1)
 [ "$dir" ] && [ ! -e "$dir" ]
 ok $? "its directory is gone"
-! grep -l -a -- "[/]${dir#/}" /proc/[0-9]*/cmdline 2>/dev/null | grep .
+no_process() { # who was killed takes a moment to be gone
+    ! grep -l -a -- "[/]${dir#/}" /proc/[0-9]*/cmdline 2>/dev/null | grep .
+}
+until_true no_process
 ok $? "and its processes"
 echo "1..$count"
 exit $((failures != 0))

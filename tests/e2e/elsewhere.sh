@@ -39,6 +39,7 @@ believed() {
     "$vmferry" resume -c "$L/vmferry.conf" --at beta --check >"$work/out" 2>"$work/err"
 }
 silent() {
+    sleep 6 # before that there is nothing to see, and each look logs in to a cluster and a host
     until_true believed
 }
 dumps() {

@@ -81,7 +81,7 @@ says err 'cancelled by the operator' "which is said"
 unchanged "and everything is put back"
 ctl beta fault go
 unchanged "also when it could have gone on"
-hang alpha qmshutdown '"shutdown"' --stop-timeout 2 alpha beta b1 local web1
+hang alpha qmshutdown '"shutdown"' --stop-timeout 100 alpha beta b1 local web1
 is $? 1 "so is a shutdown that hangs"
 ctl alpha fault clear
 is "$(status alpha a1 100)" running "the source runs"

@@ -88,7 +88,6 @@ ok $? "it is in the report, too"
 # --- what Proxmox's own migration refuses
 ctl alpha ha vm:100 started
 ctl alpha set-config 100 protection 1
-sleep 1
 snapshot "$work/before"
 move 3 "Proxmox's migration refuses HA, a medium and protection" $native alpha beta b1 local web1
 for fix in suspend-ha eject-iso lift-protection; do

@@ -95,7 +95,7 @@ is "$(vm two-stores--MIGRATED power)" poweredOff "two-stores: the source is rena
 # --- refused
 for refused in 'bad-rdm:raw device mapping' 'bad-snapshot:it has snapshots' \
     'bad-nonpersistent:independent-nonpersistent' 'bad-sharedbus:shared with other VMs' \
-    'bad-encrypted:encrypted' 'bad-suspended:suspended' 'bad-noextent:is missing' \
+    'bad-encrypted:encrypted' 'bad-suspended:shut it down there' 'bad-noextent:is missing' \
     'bad-short:cut off' 'bad-question:answer it in' 'bad-template:make a VM of it' '7:register it anew'; do
     run 3 "${refused%%:*} is not moved" move -c "$conf" --yes --bridge '*=vmbr0' esx1 beta b1 local "${refused%%:*}"
     cat "$work/err" >>"$work/out"

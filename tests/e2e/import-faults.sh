@@ -7,8 +7,8 @@
 lab_up
 esxi_up --profile demo
 vmid=300
-# dd begins slowly there, so the faults are met: of two ways the faster is taken
-[ ! "$esxi_ssh" ] || sed -i '2i/lab/busybox sleep 1' "$L/esx1/bin/dd"
+# the faults are those of HTTPS, and of two ways the faster is taken: by SSH the host hashes, and reads nothing
+[ ! "$esxi_ssh" ] || sed -i '2i/lab/busybox grep -q sha256sum "/proc/$PPID/cmdline" || exit 1' "$L/esx1/bin/dd"
 
 # import WANT FAULT… -- TEXT: a rehearsal with those faults
 import() {

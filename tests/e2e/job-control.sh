@@ -68,7 +68,7 @@ unchanged "really none"
 
 # --- a mover dies: a new one goes on
 slow
-on beta b1 "kill -9 \$(pgrep -f 'vmferry-mover serve --job $(basename "$(job_dir)")')" >/dev/null 2>&1
+on beta b1 "kill -9 \$(pgrep -f '[v]mferry-mover serve --job $(basename "$(job_dir)")')" >/dev/null 2>&1
 fast
 wait $front
 is $? 0 "a mover that is killed does not end the move"

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Preloaded into a job's process: kills it at the line KILLAT_WRITE ("KEY:STATE") of its journal,
- * with the line half written (KILLAT_WHERE=torn: what the step did last is done and not recorded)
- * or just on disk (KILLAT_WHERE=after: what the line announces has not begun). With
- * KILLAT_WHERE=asleep it is stopped there, as on a machine that is put to sleep. */
+ * (the first such, or the KILLAT_TIME-th) with the line half written (KILLAT_WHERE=torn: what the
+ * step did last is done and not recorded) or just on disk (KILLAT_WHERE=after: what the line
+ * announces has not begun). With KILLAT_WHERE=asleep it is stopped there, as on a machine that is
+ * put to sleep. */
 #include "config.h"
 #include <dlfcn.h>
 #include <signal.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 static int written; /* the line that is meant; only one thread writes a journal */
+static int lines;   /* such ones */
 
 static int is_journal(int fd)
 {
@@ -41,7 +43,8 @@ static int is_line(const void *buf, size_t n)
         return 0;
     int len = snprintf(text, sizeof text, "\"key\":\"%.*s\",\"state\":\"%s\"", (int)(colon - at),
                        at, colon + 1);
-    return memmem(buf, n, text, (size_t)len) != NULL;
+    const char *time = getenv("KILLAT_TIME");
+    return memmem(buf, n, text, (size_t)len) && ++lines == (time ? (int)strtol(time, NULL, 10) : 1);
 }
 
 static int due(const char *where)

@@ -85,7 +85,7 @@ way() {
     uncut report
     in_english report
     keys Escape
-    sleep 0.5
+    sees_no "$6" "$language: which goes away"
     in_english "run screen at its end"
     keys q
 }
@@ -93,6 +93,20 @@ way fr web1 'Déplacer des VM' 'web1 .* en marche' '> Lancer' 'Déplacer web1 ma
     'Rapport : web1, alpha -> beta/b1 : fait' 'arrêter web1'
 way de old1 'VMs in einen anderen' 'stubborn .* läuft' '> Start' 'old1 jetzt verschieben' \
     'Bericht: old1, alpha -> beta/b1: fertig'
+
+# --- what ssh says, in a language that has no more than that
+mkdir -p "$work/locale/eo/LC_MESSAGES"
+msgfmt -o "$work/locale/eo/LC_MESSAGES/vmferry.mo" - <<'EOF'
+msgid ""
+msgstr "Content-Type: text/plain; charset=UTF-8\n"
+
+msgid "%s cannot be reached by ssh: %s"
+msgstr "%s ne respondas per ssh: %s"
+EOF
+ctl alpha sshd a1 stop
+LANGUAGE=eo run 1 "a host that cannot be reached by ssh" move -c "$conf" --yes alpha beta b1 local db1
+ctl alpha sshd a1 start
+says err 'a1 ne respondas per ssh' "is told in the operator's language"
 
 # --- yes in words
 at_terminal "LANGUAGE=de '$vmferry' move -c '$conf' alpha beta b1 local db1"
@@ -106,6 +120,7 @@ keys peut Enter
 sees 'numéros' "what is neither is asked again"
 keys oui Enter
 sees 'exit=0' "oui begins"
+sees 'a1 -> b1 (directe|locale)' "the way of the data is in French, too"
 is "$(LANGUAGE=fr "$vmferry" jobs | grep -c ' fait .*db1')" 1 "jobs says so in French"
 
 done_testing

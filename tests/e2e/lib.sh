@@ -5,6 +5,8 @@
 set -u
 LC_ALL=C.UTF-8
 export LC_ALL
+# what of the tester's would be seen in what is shown, or lead to keys and configurations
+unset COLUMNS LINES NO_COLOR LANGUAGE DISPLAY SSH_AUTH_SOCK SUDO_USER XDG_CONFIG_HOME
 : "${top_builddir:=.}" "${top_srcdir:=.}"
 vmferry=$top_builddir/vmferry
 lab=$top_builddir/vmferry-lab
@@ -58,16 +60,21 @@ says() {
 }
 
 # until_true COMMAND…: waits for it, as long as a slow machine may need; once one waited in vain, not so
-# long any more
+# long any more. It looks ten times a second, later twice: looking is what costs.
 patience=120
 until_true() {
-    deadline=$(($(date +%s) + patience))
+    deadline= looked=0
     until "$@" >/dev/null 2>&1; do
-        [ "$(date +%s)" -lt $deadline ] || {
-            patience=10
-            return 1
+        looked=$((looked + 1))
+        [ $((looked % 8)) != 1 ] || {
+            now=$(date +%s)
+            : "${deadline:=$((now + patience))}"
+            [ "$now" -lt "$deadline" ] || {
+                patience=10
+                return 1
+            }
         }
-        sleep 0.1
+        if [ $looked -lt 10 ]; then sleep 0.1; elif [ $looked -lt 30 ]; then sleep 0.2; else sleep 0.5; fi
     done
 }
 
@@ -149,9 +156,12 @@ keys_on() {
 
 # helpers CLUSTER NODE: directories of vmferry-mover there
 helpers() {
+    [ -z "$(look_for_helpers)" ] || on "$1" "$2" "$(look_for_helpers)"
+}
+# the command that lists them
+look_for_helpers() {
     for job in "$XDG_STATE_HOME"/vmferry/jobs/*; do
-        [ -d "$job" ] || continue
-        on "$1" "$2" "ls -d /run/vmferry-${job##*/}* /tmp/vmferry-${job##*/}*" 2>/dev/null
+        [ ! -d "$job" ] || echo "ls -d /run/vmferry-${job##*/}* /tmp/vmferry-${job##*/}* 2>/dev/null"
     done
 }
 
@@ -193,7 +203,7 @@ on() {
 
 # config CLUSTER NODE VMID: KEY: VALUE lines; there must be some, or no test of them means anything
 config() {
-    on "$1" "$2" "qm config $3" >"$work/config" && [ -s "$work/config" ] || {
+    ctl "$1" qm "$2" config "$3" >"$work/config" && [ -s "$work/config" ] || {
         echo "Bail out! no configuration of $3 on $2"
         exit 99
     }
@@ -209,7 +219,7 @@ has() {
 
 # status CLUSTER NODE VMID: running or stopped
 status() {
-    on "$1" "$2" "qm status $3" | sed -n 's/^status: //p'
+    ctl "$1" qm "$2" status "$3" | sed -n 's/^status: //p'
 }
 
 # image CLUSTER NODE VOLUME: its path on this machine
@@ -228,7 +238,8 @@ same() {
 
 # The last job's directory.
 job_dir() {
-    ls -d "$XDG_STATE_HOME"/vmferry/jobs/* | tail -n 1
+    for dir_of_job in "$XDG_STATE_HOME"/vmferry/jobs/*; do :; done
+    [ -d "$dir_of_job" ] && echo "$dir_of_job"
 }
 
 # The process of that job: the oldest, for children that it begins bear its name for a moment.
@@ -270,15 +281,16 @@ snapshot() {
     done >"$1"
     for n in alpha/a1 alpha/a2 beta/b1 beta/b2; do
         echo "== $n"
-        keys_on "${n%/*}" "${n#*/}"
-        helpers "${n%/*}" "${n#*/}"
         if [ "$namespaces" ]; then
-            on "${n%/*}" "${n#*/}" 'ls -lA /root/.ssh /etc/pve/priv |
-                sed "s/ [A-Z][a-z][a-z]  *[0-9]* [0-9:]* / /"
+            on "${n%/*}" "${n#*/}" 'cat /root/.ssh/authorized_keys*
+                '"$(look_for_helpers)"'
+                ls -lA /root/.ssh /etc/pve/priv | sed "s/ [A-Z][a-z][a-z]  *[0-9]* [0-9:]* / /"
                 find /var/lib/vmferry 2>/dev/null
                 find /var/lib/vz /mnt/pve /tmp /run -xdev -type f ! -name "qemu-*.log" \
                     ! -name "serial-*.log" | sort'
         else
+            keys_on "${n%/*}" "${n#*/}"
+            helpers "${n%/*}" "${n#*/}"
             (cd "$L/$n" && ls -A root/.ssh && find vz tmp run -type f | sort)
         fi
     done >>"$1" 2>&1
@@ -290,9 +302,20 @@ plain() {
         -e 's/,ctime=[0-9]*//; s/by vmferry at [^ ]* as/by vmferry at TIME as/' "$1" >"$1.plain"
 }
 
-# contents FILE: sums of all images of all storages
+# contents FILE: sums of all images of all storages. A file that nobody wrote to since (by its inode, size
+# and times) is not read again.
 contents() {
-    (cd "$L" && find . -path '*/images/*' -type f | LC_ALL=C sort | xargs cksum) >"$1"
+    [ -e "$work/image-sums" ] || : >"$work/image-sums"
+    (
+        cd "$L" || exit
+        find . -path '*/images/*' -type f -printf '%i %s %T@ %C@ %p\n' | LC_ALL=C sort -k 5 >"$work/image-list"
+        cut -f 1 "$work/image-sums" | grep -vxFf - "$work/image-list" | while read -r stat_and_path; do
+            printf '%s\t%s\n' "$stat_and_path" "$(cksum <"${stat_and_path#* * * * }")"
+        done >"$work/image-more"
+        cat "$work/image-more" >>"$work/image-sums"
+        awk -F '\t' 'NR == FNR { sum[$1] = $2; next } { path = $0; sub(/^[^ ]* [^ ]* [^ ]* [^ ]* /, "", path)
+            print sum[$0], path }' "$work/image-sums" "$work/image-list"
+    ) >"$1"
 }
 
 # unchanged TEXT: nothing differs from the last snapshot $work/before

@@ -178,22 +178,17 @@ sees 'authenticator app' "another code is asked for"
 tmux -L "$screen" kill-server
 "$vmferry" attach >"$work/watch" 2>"$work/watch.err" </dev/null &
 viewer=$!
-i=0
-until grep -q 'The job waits. Come back with' "$work/watch.err" || [ $i = 300 ]; do
-    i=$((i + 1))
-    sleep 0.1
-done
-grep -q 'The job waits. Come back with' "$work/watch.err"
+until_true grep -q 'The job waits. Come back with' "$work/watch.err"
 ok $? "where nobody is to be asked the job waits"
 kill -9 $viewer
 wait $viewer 2>/dev/null
 at_terminal "'$vmferry' attach --plain"
 for i in 1 2 3 4; do
-    sees 'authenticator app' "who comes is asked"
+    sees_times $i 'authenticator app' "who comes is asked, time $i"
     keys -l 1111-2222-3333-4444
     keys Enter
-    sleep 0.3
 done
+sees_times 5 'authenticator app' "and once more"
 sees 'authentication failure' "what is wrong is asked for again"
 keys -l 0f0f-1e1e-2d2d-3c3c
 keys Enter

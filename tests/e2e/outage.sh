@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Connections and movers that go away in the middle of a copy: the move goes on, and nothing that was
-# committed is sent again. With shorter time-outs: 3 s of silence mean that a peer is dead.
-VMFERRY_TEST_HASTE=20
+# committed is sent again. With shorter time-outs: 5 s of silence mean that a peer is dead.
+VMFERRY_TEST_HASTE=12
 export VMFERRY_TEST_HASTE
 . "${top_srcdir:-.}/tests/e2e/lib.sh"
 lab_up
@@ -19,7 +19,7 @@ starts() { # of movers, so far
 # slow VM [MBPS]: a move of it in the background, which has copied something
 slow() {
     rm -rf "$XDG_STATE_HOME"
-    "$vmferry" move -c "$L/vmferry.conf" --yes --bwlimit "${2-8}" alpha beta b1 local "$1" \
+    "$vmferry" move -c "$L/vmferry.conf" --yes --bwlimit "${2-4}" alpha beta b1 local "$1" \
         >"$work/out" 2>"$work/err" </dev/null &
     front=$!
     until_true marked
@@ -37,6 +37,19 @@ finished() {
     same "$(image alpha "$1" "$from")" "$(image beta b1 "$to")" "its disk is the same"
     cp "$work/report" "$work/out"
 }
+
+# --- a volume that is made late: nothing is copied to it before it is whole
+posts() {
+    ctl beta requests | grep '"method":"POST"' | grep -c '"path":"/nodes/b1/storage/local/content"'
+}
+before=$(posts)
+ctl beta fault late POST '/nodes/b1/storage/local/content' 1000
+slow old1
+ok $? "a volume takes longer than Proxmox's proxy waits: it is waited for"
+is "$(($(posts) - before))" "$(grep -c '"key":"allocate/.*"done"' "$(job_dir)/journal.jsonl")" \
+    "and asked for once"
+finished a2 102 ide0 "and the move is done"
+run 0 "it is taken back" rollback --return old1 --remove-target "$(basename "$(job_dir)")"
 
 # --- both hosts cannot be reached for a while; what runs there goes on
 slow web1
@@ -67,17 +80,17 @@ ok $? "a third move copies"
 pid=$(job_pid)
 d=$(job_dir)
 # there is nothing to wait for but the time: nobody says that a peer was silent for too long
-kill -STOP "$pid" && sleep 5 && kill -CONT "$pid"
+kill -STOP "$pid" && sleep 7 && kill -CONT "$pid"
 finished a2 102 ide0 "the job sleeps for longer than its peers wait for it, and the move is done"
 is "$(starts)" 1 "by the movers that it began with"
 
 # --- the same, and the copy is whole before the hosts miss it: that it is was told nobody who heard
 run 0 "it is taken back" rollback --return old1 --remove-target "$(basename "$(job_dir)")"
-slow old1 40
+slow old1 30
 ok $? "a fourth move copies"
 pid=$(job_pid)
 d=$(job_dir)
-kill -STOP "$pid" && sleep 5 && kill -CONT "$pid"
+kill -STOP "$pid" && sleep 7 && kill -CONT "$pid"
 finished a2 102 ide0 "the job sleeps while its copy ends, and the move is done"
 is "$(starts)" 1 "by the movers that it began with"
 done_testing

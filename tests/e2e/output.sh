@@ -63,7 +63,7 @@ unchanged "nothing was changed by any of these"
 # --- a move in 60 columns, without UTF-8, slow enough for lines of progress
 COLUMNS=60 LC_ALL=C
 export COLUMNS LC_ALL
-move 0 "a move in 60 columns" --bwlimit 60 alpha beta b1 local web1
+move 0 "a move in 60 columns" --bwlimit 24 alpha beta b1 local web1
 cp "$work/out" "$work/report"
 for f in out err; do
     [ "$(widest $f)" -le 60 ]

@@ -7,7 +7,7 @@ snapshot "$work/before"
 conf=$L/vmferry.conf
 # wizard LINE…: one for each question; "" is Enter
 wizard() {
-    printf '%s\n' "$@" | timeout 120 "$vmferry" --plain -c "$conf" >"$work/out" 2>"$work/err"
+    printf '%s\n' "$@" | "$vmferry" --plain -c "$conf" >"$work/out" 2>"$work/err"
     code=$?
 }
 

@@ -102,8 +102,22 @@ rm -r "$L/alpha/a1/vz/other"
 cp "$work/good.conf" "$L/vmferry.conf"
 
 # --- to the end
-# not started there: its guest would write at once
-move 0 "a running VM is moved" --skip-start --progress=json --bwlimit 100 alpha beta b1 local db1
+# not started there: its guest would write at once. The job sleeps when it has copied ahead, for as long as the
+# guest takes to write something
+rm -rf "$XDG_STATE_HOME"
+KILLAT_WHERE=asleep KILLAT_WRITE=precopy/scsi0:done LD_PRELOAD=$top_builddir/tests/e2e/killat.so \
+    ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0 \
+    "$vmferry" move -c "$L/vmferry.conf" --yes --skip-start --progress=json alpha beta b1 local db1 \
+    >"$work/out" 2>"$work/err" </dev/null &
+front=$!
+is_asleep() {
+    in_journal '"precopy/scsi0".*"done"' && grep -q '^State:.*T' "/proc/$(job_pid)/status"
+}
+until_true is_asleep && goes_on
+ok $? "a disk is copied ahead, and the guest writes to it"
+kill -CONT "$(job_pid)"
+wait $front
+is $? 0 "a running VM is moved"
 cp "$work/out" "$work/events"
 is "$(status alpha a1 101)" stopped "it is down at the source"
 order=$(sed -n 's/.*"step": *"\(precopy\|shutdown\|copy\)".*/\1/p' "$work/events" | uniq | tr '\n' ' ')

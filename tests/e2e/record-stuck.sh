@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # The host that keeps a job's record takes a command and never ends it: the job ends all the same.
 . "${top_srcdir:-.}/tests/e2e/lib.sh"
-VMFERRY_TEST_HASTE=30
+VMFERRY_TEST_HASTE=20
 export VMFERRY_TEST_HASTE
 lab_up
 if [ ! "$namespaces" ]; then

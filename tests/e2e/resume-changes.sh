@@ -25,6 +25,12 @@ stops() {
     cmp -s "$work/held" "$work/after"
     ok $? "nothing was touched"
 }
+# again: web1 is where it was before its last move
+again() {
+    run 0 "it is taken back" rollback --return web1 --remove-target "$(basename "$(job_dir)")"
+    rm -rf "$XDG_STATE_HOME"
+    snapshot "$work/before"
+}
 key() {
     sed -n "s/^$1: //p"
 }
@@ -78,10 +84,7 @@ sees 'exit=0' "and may say yes"
 is "$(status alpha a1 100)" stopped "then it is shut down"
 vmid=$(sed -n 's/.*"target_vmid":\([0-9]*\).*/\1/p' "$(job_dir)/journal.jsonl" | tail -n 1)
 is "$(status beta b1 "$vmid")" running "and runs at the target"
-"$lab" down --dir "$L" >/dev/null 2>&1
-mkdir -p "$L"
-lab_up
-snapshot "$work/before"
+again
 
 # --- it ran, wrote, and was stopped again: what was copied before is compared again
 cut_off copy/scsi0:done
@@ -94,10 +97,7 @@ says out 'may have run at the source since' "that is noticed"
 vmid=$(sed -n 's/.*"target_vmid":\([0-9]*\).*/\1/p' "$(job_dir)/journal.jsonl" | tail -n 1)
 target=$(config beta b1 "$vmid" | key scsi0 | sed 's/,.*//')
 same "$(image alpha a1 "$source")" "$(image beta b1 "$target")" "and what it wrote is at the target"
-"$lab" down --dir "$L" >/dev/null 2>&1
-mkdir -p "$L"
-lab_up
-snapshot "$work/before"
+again
 
 # --- its configuration was edited
 cut_off copy/scsi0:intent

@@ -5,6 +5,12 @@
 . "${top_srcdir:-.}/tests/e2e/lib.sh"
 lab_up
 snapshot "$work/before"
+# again: web1 is where it was before its last move
+again() {
+    run 0 "it is taken back" rollback --return web1 --remove-target "$(basename "$(job_dir)")"
+    rm -rf "$XDG_STATE_HOME"
+    snapshot "$work/before"
+}
 
 # --- the source's cluster is gone after the shutdown
 ctl alpha api a2 off
@@ -25,16 +31,62 @@ run 0 "when it is back the job goes on to its end" resume --yes
 vmid=$(sed -n 's/.*"target_vmid":\([0-9]*\).*/\1/p' "$(job_dir)/journal.jsonl" | tail -n 1)
 is "$(status beta b1 "$vmid")" running "the target runs"
 is "$(status alpha a1 100)" stopped "the source does not"
+again
+
+# --- the target is gone when all is copied: that is kept, and the source runs meanwhile
+ctl beta api b2 off
+ctl beta fault do PUT '/nodes/b1/qemu/[0-9]*/config' api b1 off
+move 4 "the target's cluster goes away when all is copied: interrupted" alpha beta b1 local web1
+is "$(ctl beta fault list)" "" "it did go away"
+says out 'the copied disks are kept, and web1 is started again' "what was copied is kept, which is said"
+is "$(status alpha a1 100)" running "the source runs"
+says err 'state: +web1 was started again at the source' "which is said"
+says err 'vmferry resume .*vmferry rollback ' "and both ways"
+has alpha a1 100 'name: web1' "it has its name"
+has alpha a1 100 'onboot: 1' "and its start at boot"
+! in_journal '"key":"rollback"'
+ok $? "nothing else was begun to be put back"
+ctl beta api b1 on
+ctl beta api b2 on
+run 0 "a check tells how it stands" resume --check
+says out 'shut down once more' "that it goes down again, too"
+volumes() {
+    ctl beta requests | grep '"method":"POST"' | grep -c '"path":"/nodes/b1/storage/local/content"'
+}
+made=$(volumes)
+run 0 "when it is back the job goes on to its end" resume --yes
+is "$(volumes)" "$made" "with the volumes that there are"
+grep '"type":"step"' "$(job_dir)/journal.jsonl" | grep '"key":"copy/scsi0","state":"done"' | tail -n 1 |
+    grep -q '"same":[1-9]'
+ok $? "where what was the same was not sent again"
+vmid=$(sed -n 's/.*"target_vmid":\([0-9]*\).*/\1/p' "$(job_dir)/journal.jsonl" | tail -n 1)
+is "$(status beta b1 "$vmid")" running "the target runs"
+is "$(status alpha a1 100)" stopped "the source does not"
+run 0 "it returns" rollback --return web1 --remove-target "$(basename "$(job_dir)")"
+unchanged "and all is as before"
+rm -rf "$XDG_STATE_HOME"
+ctl beta fault drop PUT '/nodes/b1/qemu/[0-9]*/config'
+move 4 "a call that gets lost then: the same" alpha beta b1 local web1
+is "$(status alpha a1 100)" running "the source runs"
+run 0 "and it can be undone" rollback
+unchanged "and all is as before"
+rm -rf "$XDG_STATE_HOME"
+ctl beta fault drop PUT '/nodes/b1/qemu/[0-9]*/config'
+move 4 "of a VM that was stopped" alpha beta b1 local old1
+is "$(status alpha a2 102)" stopped "nothing is started"
+run 0 "and the job goes on" resume --yes
+is "$(grep -c '"key":"copy/ide0","state":"intent"' "$(job_dir)/journal.jsonl")" 1 "without copying again"
 "$lab" down --dir "$L" >/dev/null 2>&1
 mkdir -p "$L"
 lab_up
 rm -rf "$XDG_STATE_HOME"
 snapshot "$work/before"
 
-# --- the target is gone: the source is put back at once, the rest when it can be
+# --- the target is gone when everything is put back: the source is at once, the rest when it can be
 ctl beta api b2 off
-ctl beta fault do PUT '/nodes/b1/qemu/[0-9]*/config' api b1 off
-move 4 "the target's cluster goes away: interrupted" alpha beta b1 local web1
+ctl beta fault fail PUT '/nodes/b1/qemu/[0-9]*/config' 500 'the lab says no'
+ctl beta fault do '*' . api b1 off
+move 4 "the target's cluster refuses, and goes away: interrupted" alpha beta b1 local web1
 is "$(status alpha a1 100)" running "the source runs"
 says err 'state: +web1 was started again at the source' "which is said"
 says err 'finish undoing it: vmferry rollback' "and how to clean up"
@@ -87,10 +139,7 @@ ctl beta fault go
 wait $front
 is $? 0 "when it has ended the job goes on to its end"
 is "$(on beta b1 'qm list' | grep -c web1)" 1 "with the VM that it made, and no other"
-"$lab" down --dir "$L" >/dev/null 2>&1
-mkdir -p "$L"
-lab_up
-snapshot "$work/before"
+again
 hang qmcreate
 run 0 "rolled back, the task is stopped" rollback
 ctl beta fault go

@@ -22,14 +22,19 @@ at_terminal_too() {
         "stty -F /dev/tty sane; $1; echo exit=\$?; sleep 600"
 }
 
+# look: what the screen shows, to $work/out
+look() {
+    tmux -L "$screen" capture-pane -p -J -S -200 >"$work/out" 2>"$work/err"
+}
+# seen: the same without the empty rest of the screen, which would be all that a failure shows
 seen() {
-    # without the empty rest of the screen, which would be all that a failure shows
-    tmux -L "$screen" capture-pane -p -J -S -200 2>"$work/err" | sed '/^ *$/d' >"$work/out"
+    look
+    sed -i '/^ *$/d' "$work/out"
 }
 # shows N PATTERN: N lines of the screen have it
 shows() {
-    seen
-    [ "$(count_of "$2")" -ge "$1" ]
+    look
+    if [ "$1" = 1 ]; then grep -qE -- "$2" "$work/out"; else [ "$(count_of "$2")" -ge "$1" ]; fi
 }
 # sees PATTERN TEXT: waits until the screen shows it, and is drawn: who looks again sees the same. Of a
 # screen whose other lines matter, too, each is to be seen: it may take its time all the same
@@ -42,16 +47,17 @@ sees_times() {
     status=$?
     looks=0
     until [ $status != 0 ] || [ $looks = 20 ]; do
-        cp "$work/out" "$work/look"
+        mv "$work/out" "$work/look"
         sleep 0.04
         shows "$1" "$2" && cmp -s "$work/look" "$work/out" && break
         looks=$((looks + 1))
     done
+    sed -i '/^ *$/d' "$work/out"
     ok $status "$3"
 }
 # sees_no PATTERN TEXT: waits until the screen does not show it any more
 lacks() {
-    seen
+    look
     ! grep -qE -- "$1" "$work/out"
 }
 sees_no() {
@@ -60,7 +66,7 @@ sees_no() {
 }
 # down_to PATTERN TEXT: Down until the row with the cursor has it; each time that is waited for
 cursor_moved() {
-    seen
+    look
     [ "$(grep -E '^ *>' "$work/out")" != "$row" ]
 }
 down_to() {

@@ -21,7 +21,7 @@ says out '^  db1 +not begun +move it again$' "and what was not begun"
 is "$(njobs)" 1 "and had no job"
 
 # what does not go together, though each could be moved alone
-move 3 "two that would be alike at the target" -n --vmid 900 --bridge vmbr1=vmbr9 alpha beta b1 local web1 big1
+move 3 "two that would be alike at the target" -n --skip-disks --vmid 900 --bridge vmbr1=vmbr9 alpha beta b1 local web1 big1
 says out 'STOP: big1: VMID 900 is for VM [0-9]+ \(web1\), which comes before it' "are told apart before it begins"
 says out '^1 of 2 VMs can be moved' "and counted"
 
@@ -31,7 +31,7 @@ move 3 "do not fit together" -n alpha beta b1 small db1 stubborn --bridge vmbr1=
 says out 'STOP: small: its disks and those of the VMs before it hold .* and the target storage has' "which is said of the second"
 says out '^1 of 2 VMs can be moved' "and the first can be moved"
 
-move 3 "two cannot have one address" -n --mac 02:00:00:00:00:77 alpha beta b1 local web1 stubborn
+move 3 "two cannot have one address" -n --skip-disks --mac 02:00:00:00:00:77 alpha beta b1 local web1 stubborn
 says out 'STOP: net0: VM 100 \(web1\), which comes before it, has the same MAC address 02:00:00:00:00:77' "which is said"
 for i in 100 103; do
     ctl alpha set-config $i memory 8000
@@ -39,7 +39,7 @@ done
 move 0 "what is started is summed, too" -n alpha beta b1 local web1 stubborn
 says out 'warning: b1: it and the VMs before it that are started want 16 GiB of memory, the node has 13 GiB free' \
     "as memory of the node"
-move 0 "what is not started is not" -n --skip-start alpha beta b1 local web1 stubborn
+move 0 "what is not started is not" -n --skip-start --skip-disks alpha beta b1 local web1 stubborn
 ! grep -q 'of memory, the node has' "$work/out"
 ok $? "and nothing is said"
 for i in 100 103; do

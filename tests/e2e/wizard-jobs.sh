@@ -17,7 +17,7 @@ wizard
 sees '> Not finished: web1 is DOWN since' "the state of the service is what is seen first"
 keys Enter
 sees 'This move was cut off' "what can become of it"
-sees 'web1 is DOWN since .* min|web1 is DOWN since' "once both clusters were asked"
+sees 'web1 is DOWN since' "once both clusters were asked"
 sees '> 1 +Continue' "going on is proposed"
 keys 3 Enter
 sees 'vmferry rollback' "details"
@@ -26,7 +26,7 @@ sees '1 +Continue' "and back"
 keys 2 Enter
 sees 'Undo what this job did' "undoing is asked about"
 keys 2 Enter
-sees 'web1.*(undone|rolled back|put back|restored|untouched)|Report: web1' "and done, on the same screen as every job"
+sees 'Report: web1' "and done, on the same screen as every job"
 keys q
 sees 'exit=' "to its end"
 is "$(status alpha a1 100)" running "web1 runs at the source again"
@@ -37,7 +37,7 @@ sees '> Not finished: web1 is DOWN since' "cut off again"
 keys Enter
 sees '> 1 +Continue' "it can go on"
 keys Enter
-sees 'Report: web1|web1.*done' "and does"
+sees 'Report: web1, .*done' "and does"
 keys q
 sees 'exit=0' "to its end"
 is "$(status beta b1 101)" running "web1 runs at the target"

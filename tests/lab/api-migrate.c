@@ -271,7 +271,7 @@ static int run_live(struct migration *m, struct vf_error **err)
     int64_t began = vf_clock_ms();
     json_t *quit = lab_qmp(m->vm, "quit", NULL);
     json_decref(quit);
-    if (!lab_qemu_wait_stopped(m->vm, 10000))
+    if (!lab_qemu_wait_stopped(m->vm, LAB_PATIENCE))
         return vf_fail(err, VF_E_INTERNAL, "VM still running");
     if (copy_disks(m, err) || tell(m, "resume", NULL, NULL, err))
         return -1;

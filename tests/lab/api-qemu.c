@@ -292,7 +292,9 @@ static int run_stop(struct lab_task *t, struct vf_error **err)
     if (lab_qemu_wait_stopped(vm, 5000))
         return 0;
     kill(vm->qemu, SIGKILL);
-    return lab_qemu_wait_stopped(vm, 5000) ? 0 : vf_fail(err, VF_E_INTERNAL, "VM still running");
+    return lab_qemu_wait_stopped(vm, LAB_PATIENCE)
+               ? 0
+               : vf_fail(err, VF_E_INTERNAL, "VM still running");
 }
 
 static int run_shutdown(struct lab_task *t, struct vf_error **err)
@@ -301,10 +303,15 @@ static int run_shutdown(struct lab_task *t, struct vf_error **err)
     int64_t seconds = json_integer_value(json_object_get(t->args, "timeout"));
     if (!vm->running && !vm->starting)
         return vf_fail(err, VF_E_CONFLICT, "VM %d not running", vm->vmid);
-    json_t *r = lab_qmp(vm, "system_powerdown", NULL);
-    json_decref(r);
-    if (lab_qemu_wait_stopped(vm, seconds * 1000))
-        return 0;
+    /* pressed again and again: a guest that is still booting does not notice */
+    int64_t left = seconds * 1000;
+    do {
+        json_t *r = lab_qmp(vm, "system_powerdown", NULL);
+        json_decref(r);
+        if (lab_qemu_wait_stopped(vm, left < 1000 ? left : 1000))
+            return 0;
+        left -= 1000;
+    } while (left > 0);
     if (json_is_true(json_object_get(t->args, "force"))) {
         lab_task_log(t, "VM quit/powerdown failed - terminating now with SIGTERM");
         return run_stop(t, err);

@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include "tests/lab/lab.h"
 
 #define READ "Datastore.Audit|Datastore.AllocateSpace"
@@ -123,6 +124,47 @@ static const char *file_format(struct lab_call *c, const char *name, const char 
     return format;
 }
 
+/* A volume that takes longer than pveproxy waits. */
+struct late {
+    struct lab_node *node;
+    struct lab_storage *s;
+    int vmid, ms;
+    char *name, *format;
+    uint64_t bytes;
+};
+
+/* As qemu-img makes a qcow2: its size is written last. */
+static void *make_late(void *arg)
+{
+    struct late *l = arg;
+    vf_autofree char *volid = vf_asprintf("%s:%d/%s", l->s->name, l->vmid, l->name);
+    pthread_mutex_t *lock = &l->node->lab->lock;
+    usleep((useconds_t)l->ms * 1000);
+    pthread_mutex_lock(lock);
+    lab_volume_create(l->node, l->s, l->vmid, l->name, l->format, 0, NULL);
+    pthread_mutex_unlock(lock);
+    usleep((useconds_t)l->ms * 1000);
+    pthread_mutex_lock(lock);
+    if (lab_volume_delete(l->node, volid, NULL) == 0) /* else somebody else has */
+        lab_volume_create(l->node, l->s, l->vmid, l->name, l->format, l->bytes, NULL);
+    pthread_mutex_unlock(lock);
+    free(l->name);
+    free(l->format);
+    free(l);
+    return NULL;
+}
+
+static json_t *create_late(struct lab_call *c, struct lab_storage *s, int vmid, const char *name,
+                           const char *format, uint64_t bytes)
+{
+    struct late *l = vf_xcalloc(1, sizeof *l);
+    *l = (struct late){c->node, s, vmid, c->late_ms, vf_strdup(name), vf_strdup(format), bytes};
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, make_late, l) == 0)
+        pthread_detach(thread);
+    return lab_die(c, 596, "Connection timed out");
+}
+
 static json_t *post_content(struct lab_call *c)
 {
     struct lab_storage *s = the_storage(c);
@@ -139,6 +181,8 @@ static json_t *post_content(struct lab_call *c)
         return NULL;
     if (want && strcmp(want, format))
         return lab_bad_param(c, "format", "different storage formats (%s != %s)", want, format);
+    if (c->late_ms)
+        return create_late(c, s, lab_int(vmid), name, format, bytes);
     if (lab_volume_create(c->node, s, lab_int(vmid), name, format, bytes, &err))
         return lab_die(c, 500, "%s", vf_error_text(err));
     vf_autofree char *volid = vf_asprintf("%s:%s/%s", s->name, vmid, name);

@@ -249,7 +249,7 @@ void lab_handle(struct lab_node *node, const struct lab_request *rq, struct lab_
     if (c.delay)
         usleep((useconds_t)c.lab->auth_delay * 1000);
     if (c.slow_ms)
-        usleep((useconds_t)c.slow_ms * 1000);
+        lab_fault_wait(&c);
     compose(&c, data, rs);
     rs->cut = c.cut;
     rs->cut_at = c.cut_at;

@@ -49,13 +49,13 @@ static int end_process(const char *pidfile, int sig, struct vf_error **err)
     if (pid < 0)
         return 0;
     kill(pid, sig);
-    for (int64_t end = vf_clock_ms() + VF_T_CONNECT; lab_pidfile_read(pidfile) > 0; usleep(2000))
+    for (int64_t end = vf_clock_ms() + LAB_PATIENCE; lab_pidfile_read(pidfile) > 0; usleep(2000))
         if (vf_clock_ms() > end) {
             if (sig == SIGKILL)
                 return vf_fail(err, VF_E_INTERNAL, "process %d does not end", pid);
             sig = SIGKILL;
             kill(pid, sig);
-            end = vf_clock_ms() + VF_T_CONNECT;
+            end = vf_clock_ms() + LAB_PATIENCE;
         }
     return 0;
 }

@@ -93,7 +93,7 @@ static int make_keys(const struct esxi *e, const char *etc, struct vf_error **er
     const char *argv[] = {"ssh-keygen", "-q", "-t", "ecdsa", "-b",  "256", "-N",
                           "",           "-C", "",   "-f",    ecdsa, NULL};
     struct vf_proc_result r;
-    if (lab_key_rsa("esxi", &rsa, &rsa_pub, err) ||
+    if (lab_key_rsa("esxi", e->ssh_old ? 2048 : LAB_RSA_BITS, &rsa, &rsa_pub, err) ||
         write_text(etc, "ssh_host_rsa_key", rsa, 0600, err))
         return -1;
     if (e->ssh_old)

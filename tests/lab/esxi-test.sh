@@ -37,7 +37,7 @@ url() { awk -v want="\"$1\";" '$1 == "name" { name = $3 } $1 == "url" && name ==
 ctl() { "$lab" ctl --dir "$L" "$@"; }
 call() { # HOST CURL-ARGUMENT…
     host=$1; shift
-    curl -s -m 30 --cacert "$L/$host/cert.pem" -b "$work/jar-$host" -c "$work/jar-$host" "$@"
+    curl -s -m 100 --cacert "$L/$host/cert.pem" -b "$work/jar-$host" -c "$work/jar-$host" "$@"
 }
 soap() { # HOST METHOD TYPE OBJECT BODY
     call "$1" -H 'Content-Type: text/xml' "$(url "$1")/sdk" -d "<Envelope xmlns='http://schemas.xmlsoap.org/soap/envelope/' \
@@ -133,9 +133,9 @@ i=0; until test "$(file web-modern/web-modern-flat.vmdk -r 0-9)" = "206 applicat
 test $i -le 1200; ok $? "until it has shut down"
 test "$(file nothing/there.vmdk)" = "404 text/html; charset=utf-8"; ok $? "what is not there"
 test "$(file old-lenny/new -X PUT -d x)" = "403 text/html; charset=utf-8"; ok $? "nothing is written"
-test "$(curl -s -m 30 -o "$work/out" -w '%{http_code}' --cacert "$L/esx1/cert.pem" "$(url esx1)/folder/old-lenny/old-lenny.vmx?dsName=datastore1")" = 401
+test "$(curl -s -m 100 -o "$work/out" -w '%{http_code}' --cacert "$L/esx1/cert.pem" "$(url esx1)/folder/old-lenny/old-lenny.vmx?dsName=datastore1")" = 401
 ok $? "nor read by strangers"
-test "$(curl -s -m 30 -o "$work/out" -w '%{http_code}' --cacert "$L/esx1/cert.pem" -u "root:$password" "$(url esx1)/folder/two-stores/two-stores_1-flat.vmdk?dsName=nas%202%2B50%25")" = 200
+test "$(curl -s -m 100 -o "$work/out" -w '%{http_code}' --cacert "$L/esx1/cert.pem" -u "root:$password" "$(url esx1)/folder/two-stores/two-stores_1-flat.vmdk?dsName=nas%202%2B50%25")" = 200
 ok $? "a password will do, and a datastore with an odd name"
 vc() { call vc1 -o "$work/out" -w '%{http_code}' "$(url vc1)/folder/old-lenny/old-lenny.vmx?$1dsName=datastore1"; }
 test "$(vc '') $(vc 'dcPath=Lab%2FMain%20%2B%201&') $(vc 'dcPath=Lab%252FMain%2520%252B%25201&')" = "404 200 200"
@@ -179,7 +179,7 @@ at=$(url esx1 | sed 's/^https:..\([^:]*\):.*/\1/')
 port=$(sed -n 's/.*user = "root"; port = \([0-9]*\);.*/\1/p' "$L/vmferry.conf" | head -n 1)
 shell() {
     printf '#!/bin/sh\necho "%s"\n' "${word:-$password}" >"$work/askpass"; chmod +x "$work/askpass"
-    SSH_ASKPASS=$work/askpass SSH_ASKPASS_REQUIRE=force setsid timeout 30 ssh -F none -o NumberOfPasswordPrompts=1 \
+    SSH_ASKPASS=$work/askpass SSH_ASKPASS_REQUIRE=force setsid timeout 100 ssh -F none -o NumberOfPasswordPrompts=1 \
         -o UserKnownHostsFile="$L/known_hosts" -o StrictHostKeyChecking=yes -p "$port" "root@$at" "$@" >"$work/out" 2>&1 </dev/null
 }
 if [ "$port" ]; then
@@ -211,6 +211,6 @@ fi
 ok $? "down"
 test "$(cat /proc/self/mounts)" = "$mounts_before"
 ok $? "no mount is left"
-! grep -l -a -- "[/]${L#/}" /proc/[0-9]*/cmdline 2>/dev/null | sed 's/^/# /' | grep .
-ok $? "no process is left"
+i=0; while grep -l -a -- "[/]${L#/}" /proc/[0-9]*/cmdline >"$work/out" 2>/dev/null && [ $i -lt 1200 ]; do i=$((i + 1)); sleep 0.1; done
+test $i -lt 1200; ok $? "no process is left"
 echo "1..$n"

@@ -14,7 +14,7 @@
 #include "base/proc.h"
 #include "tests/lab/esxi.h"
 
-enum { FD_API = 3, FD_CTL = 4, FD_SSH = 5, START_MS = 60000 };
+enum { FD_API = 3, FD_CTL = 4, FD_SSH = 5 };
 
 char *esxi_program(struct vf_error **err)
 {
@@ -114,7 +114,7 @@ static int wait_simulator(int fd, struct vf_error **err)
 {
     char line[2000];
     size_t n = 0;
-    for (int64_t end = vf_clock_ms() + START_MS; n < sizeof line - 1;) {
+    for (int64_t end = vf_clock_ms() + LAB_PATIENCE; n < sizeof line - 1;) {
         struct pollfd p = {.fd = fd, .events = POLLIN};
         int left = (int)(end - vf_clock_ms());
         if (left <= 0 || poll(&p, 1, left) <= 0 || read(fd, line + n, 1) != 1 || line[n] == '\n')

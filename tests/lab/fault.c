@@ -2,8 +2,10 @@
 /* Faults on order: a queue, of which only the first is armed. When the call or the task that it
  * waits for comes, it happens, is taken off, and the next is armed. */
 #include "config.h"
+#include <errno.h>
 #include <regex.h>
 #include <string.h>
+#include <time.h>
 #include "tests/lab/lab.h"
 
 enum { CALL = 2, TASK = 1 }; /* arguments that say what it waits for: METHOD PATHREGEX; TYPE */
@@ -44,6 +46,13 @@ static int do_drop(struct lab_call *c, char *const *args)
 static int do_slow(struct lab_call *c, char *const *args)
 {
     c->slow_ms = lab_int(args[0]);
+    c->goes = c->lab->n_goes;
+    return 0;
+}
+
+static int do_late(struct lab_call *c, char *const *args)
+{
+    c->late_ms = lab_int(args[0]);
     return 0;
 }
 
@@ -74,7 +83,10 @@ static const struct kind kinds[] = {
     {"cut", "BYTES", "it is carried out, and its answer ends after BYTES of it", CALL, 1, do_cut,
      NULL},
     {"drop", "", "it is not carried out, and not answered", CALL, 0, do_drop, NULL},
-    {"slow", "MS", "it is answered MS later", CALL, 1, do_slow, NULL},
+    {"slow", "MS", "it is answered MS later, or at `fault go`", CALL, 1, do_slow, NULL},
+    {"late", "MS",
+     "of a volume: it is answered 596, is there without a size MS later, and made after as long",
+     CALL, 1, do_late, NULL},
     {"do", "COMMAND…", "another command of this list happens first", CALL, 1, do_command, NULL},
     {"task", "TEXT", "it fails with TEXT", TASK, 1, NULL, do_task},
     {"hang", "", "it does nothing until `fault go`, or until it is stopped", TASK, 0, NULL,
@@ -115,6 +127,22 @@ static bool matches(const struct lab_fault *f, const char *method, const char *p
     return hit;
 }
 
+void lab_fault_wait(const struct lab_call *c)
+{
+    struct lab *lab = c->lab;
+    struct timespec end;
+    clock_gettime(CLOCK_REALTIME, &end);
+    end.tv_sec += c->slow_ms / 1000;
+    end.tv_nsec += c->slow_ms % 1000 * 1000000L;
+    end.tv_sec += end.tv_nsec / 1000000000;
+    end.tv_nsec %= 1000000000;
+    pthread_mutex_lock(&lab->lock);
+    while (lab->n_goes == c->goes &&
+           pthread_cond_timedwait(&lab->changed, &lab->lock, &end) != ETIMEDOUT)
+        ;
+    pthread_mutex_unlock(&lab->lock);
+}
+
 int lab_fault_call(struct lab_call *c, const char *path)
 {
     struct lab_fault *f = armed(c->lab, CALL);
@@ -142,7 +170,8 @@ static int usage(struct vf_buf *out)
     vf_buf_puts(out,
                 "usage: fault [after N] KIND METHOD|* PATHREGEX …: at the next such call (N pass "
                 "first)\n       fault [after N] KIND TASKTYPE …: at the next such task\n"
-                "       fault go|list|clear: hanging tasks go on; what is still to come; none\n");
+                "       fault go|list|clear: hanging tasks and slow answers go on; what is still "
+                "to come; none\n");
     for (size_t i = 0; i < VF_COUNT(kinds); i++)
         vf_buf_printf(out, "  %s %s %s: %s\n", kinds[i].name,
                       kinds[i].where == CALL ? "METHOD|* PATHREGEX" : "TASKTYPE", kinds[i].args,
@@ -175,6 +204,7 @@ static int go(struct lab *lab)
 {
     for (size_t i = 0; i < lab->n_tasks; i++)
         lab->tasks[i]->hangs = false;
+    lab->n_goes++;
     pthread_cond_broadcast(&lab->changed);
     return 0;
 }

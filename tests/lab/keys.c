@@ -104,9 +104,9 @@ static void put_mpint(struct vf_buf *b, const EVP_PKEY *key, const char *param)
     BN_free(v);
 }
 
-int lab_key_rsa(const char *comment, char **priv, char **pub, struct vf_error **err)
+int lab_key_rsa(const char *comment, unsigned bits, char **priv, char **pub, struct vf_error **err)
 {
-    vf_auto(pkey_free) lab_pkey *key = EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048);
+    vf_auto(pkey_free) lab_pkey *key = EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)bits);
     BIO *bio = BIO_new(BIO_s_mem());
     if (!key || !bio ||
         PEM_write_bio_PrivateKey_traditional(bio, key, NULL, NULL, 0, NULL, NULL) != 1) {

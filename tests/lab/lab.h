@@ -19,6 +19,8 @@
 #include "base/str.h"
 
 #define LAB_API_PORT 8006
+/* What the lab starts is waited for as long as a machine under load may need, in ms. */
+#define LAB_PATIENCE (120 * 1000)
 #define LAB_VERSIONS 4
 
 static inline void lab_json_free(json_t *j)
@@ -134,6 +136,7 @@ struct lab {
     size_t n_made;
     struct lab_fault **faults;
     size_t n_faults;
+    unsigned n_goes;       /* how often what hangs or is slow was told to go on */
     json_t *roles;         /* roleid -> [privilege, …] */
     json_t *acl;           /* path -> {user or token -> {roleid -> propagate}} */
     json_t *pools;         /* poolid -> comment */
@@ -172,7 +175,8 @@ struct lab_call {
     bool bare_401, delay, plain;
     bool cut; /* the answer ends after CUT_AT bytes */
     size_t cut_at;
-    int slow_ms;
+    int slow_ms, late_ms;
+    unsigned goes;               /* lab->n_goes when it was made slow */
     char *violation, *elsewhere; /* for the request log */
 };
 
@@ -354,6 +358,8 @@ json_t *lab_task_status(const struct lab_task *t, bool list);
 
 /* fault.c: what was ordered to go wrong. -1 with the call failed; -1 with *err. */
 int lab_fault_call(struct lab_call *c, const char *path);
+/* Waits for as long as an answer was made slow, or for `fault go`. */
+void lab_fault_wait(const struct lab_call *c);
 /* WHAT: the task's type, or a place in it where it can go wrong ("qmcreate/disks"). */
 int lab_fault_task(struct lab_task *t, const char *what, struct vf_error **err);
 int lab_fault_command(struct lab *lab, char *const *args, struct vf_buf *out);
@@ -395,7 +401,10 @@ int lab_enter(pid_t init);
 /* keys.c */
 /* New ed25519 key: private file text (OpenSSH format) and "ssh-ed25519 AAAA… COMMENT". */
 int lab_key_ed25519(const char *comment, char **priv, char **pub, struct vf_error **err);
-int lab_key_rsa(const char *comment, char **priv, char **pub, struct vf_error **err);
+/* The same for RSA. Four keys of 2048 bits would be two thirds of what it costs to start a lab;
+ * ours are beside ed25519 keys, live for minutes and are met on loopback only. */
+#define LAB_RSA_BITS 1024
+int lab_key_rsa(const char *comment, unsigned bits, char **priv, char **pub, struct vf_error **err);
 /* tls.c: a CA for the cluster (LABDIR/ca-CLUSTER.pem), a certificate and SSL_CTX for each node. */
 int lab_tls_setup(struct lab *lab, struct vf_error **err);
 

@@ -7,11 +7,9 @@
  * host sees it and everything is gone when that process is. Where namespaces are refused, the same
  * directories are used under their path on the host, and sshd runs as whoever we are. */
 #include "config.h"
-#include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -19,7 +17,6 @@
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -219,7 +216,8 @@ static int write_keys(struct lab_node *node, const char *dir, struct vf_error **
 {
     vf_autofree char *epriv = NULL, *epub = NULL, *rpriv = NULL, *rpub = NULL;
     vf_autofree char *comment = vf_asprintf("root@%s", node->name);
-    if (lab_key_ed25519(comment, &epriv, &epub, err) || lab_key_rsa(comment, &rpriv, &rpub, err))
+    if (lab_key_ed25519(comment, &epriv, &epub, err) ||
+        lab_key_rsa(comment, LAB_RSA_BITS, &rpriv, &rpub, err))
         return -1;
     vf_autofree char *both = vf_asprintf("%s%s", epub, rpub);
     return write_text(dir, "ssh_host_ed25519_key", epriv, 0600, err) ||
@@ -396,13 +394,12 @@ int lab_node_wait_ready(struct lab_node *node, struct vf_error **err)
 
 int lab_node_wait_ssh(struct lab_node *node, struct vf_error **err)
 {
-    struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons(node->lab->ssh_port)};
-    inet_pton(AF_INET, node->addr, &sa.sin_addr);
-    for (int64_t end = vf_clock_ms() + VF_T_CONNECT; vf_clock_ms() < end; usleep(4000)) {
-        vf_autofd int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        if (fd >= 0 && !connect(fd, (struct sockaddr *)&sa, sizeof sa))
+    /* written once sshd listens; who tried to connect would have it start a process for a login */
+    vf_autofree char *run = lab_node_dir(node);
+    vf_autofree char *path = vf_asprintf("%s%s/sshd.pid", node->root, run);
+    for (int64_t end = vf_clock_ms() + LAB_PATIENCE; vf_clock_ms() < end; usleep(4000))
+        if (access(path, F_OK) == 0)
             return 0;
-    }
     return vf_fail(err, VF_E_INTERNAL, "the sshd of node %s does not listen, see %s/sshd.log",
                    node->name, node->dir);
 }

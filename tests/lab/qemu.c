@@ -172,7 +172,7 @@ static int qmp_connect(struct lab_vm *vm, struct vf_error **err)
     return lab_unix_socket(host, name, false, err);
 }
 
-/* Reads one line of JSON; NULL at the end or after 10 s. */
+/* Reads one line of JSON; NULL at the end or when nothing comes. */
 static json_t *qmp_line(int fd, struct vf_buf *in)
 {
     for (;;) {
@@ -183,7 +183,7 @@ static json_t *qmp_line(int fd, struct vf_buf *in)
             return j;
         }
         struct pollfd p = {.fd = fd, .events = POLLIN};
-        if (poll(&p, 1, VF_T_CONNECT) <= 0)
+        if (poll(&p, 1, LAB_PATIENCE) <= 0)
             return NULL;
         char *room = vf_buf_room(in, 4096);
         ssize_t n = read(fd, room, 4096);
@@ -285,7 +285,7 @@ int lab_qemu_start(struct lab_vm *vm, struct lab_task *t, struct vf_error **err)
     vm->starting = true;
     if (lab_thread(watcher, vm))
         return vf_fail(err, VF_E_INTERNAL, "cannot start a thread");
-    for (int64_t end = vf_clock_ms() + VF_T_CONNECT; vm->starting && vf_clock_ms() < end;) {
+    for (int64_t end = vf_clock_ms() + LAB_PATIENCE; vm->starting && vf_clock_ms() < end;) {
         pthread_mutex_unlock(&lab->lock);
         usleep(10000);
         lab_autojson json_t *j = lab_qmp(vm, "query-status", NULL);

@@ -15,7 +15,7 @@
 static int dial(const char *host, int port, struct vf_error **err)
 {
     struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    struct timeval limit = {.tv_sec = VF_T_CONNECT / 1000};
+    struct timeval limit = {.tv_sec = LAB_PATIENCE / 1000};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd >= 0 && inet_pton(AF_INET, host, &sa.sin_addr) == 1 &&
         !setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) &&

@@ -103,7 +103,7 @@ int lab_state_reboot(struct lab *lab, char *const *args, struct vf_buf *out)
             json_decref(lab_qmp(lab->vms[i], "quit", NULL));
     for (size_t i = 0; i < lab->n_vms; i++)
         if (lab->vms[i]->node == node && !lab->vms[i]->gone)
-            good &= lab_qemu_wait_stopped(lab->vms[i], 10000);
+            good &= lab_qemu_wait_stopped(lab->vms[i], LAB_PATIENCE);
     if (lab->namespaces)
         good &=
             in_node(node,

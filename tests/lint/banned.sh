@@ -3,11 +3,16 @@
 # Calls that are never right here, and words that say something is not finished.
 . "$(dirname "$0")/lib.sh"
 
-# calls NAME FILES...: calls of the function NAME; strings and comments are taken out first.
+# calls NAMES FILE...: lines "NAME<tab>FILE:LINE: TEXT" of the calls of functions with these names; strings and
+# comments are taken out first.
 calls() {
-    name=$1
+    names=$1
     shift
-    awk -v name="$name" '
+    awk -v names="$names" '
+        BEGIN {
+            n = split(names, name, " "); any = names; gsub(/ /, "|", any)
+            any = "(^|[^A-Za-z0-9_>.])(" any ")[ \t]*\\("
+        }
         FNR == 1 { comment = 0 }
         {
             line = $0; code = ""
@@ -25,14 +30,23 @@ calls() {
                     code = code substr(line, 1, start - 1) " "; line = substr(line, start + 2); comment = 1
                 }
             }
-            if (code ~ "(^|[^A-Za-z0-9_>.])" name "[ \t]*\\(") print FILENAME ":" FNR ": " $0
+            if (code ~ any)
+                for (i = 1; i <= n; i++)
+                    if (code ~ "(^|[^A-Za-z0-9_>.])" name[i] "[ \t]*\\(")
+                        print name[i] "\t" FILENAME ":" FNR ": " $0
         }' "$@" /dev/null
 }
 
-for name in system strcpy strcat sprintf vsprintf strtok atoi atol gets popen tmpnam mktemp; do
-    ok "no $name()" "$(calls $name $(c_files))"
+tab=$(printf '\t')
+banned="system strcpy strcat sprintf vsprintf strtok atoi atol gets popen tmpnam mktemp"
+found=$(calls "$banned" $(c_files))
+for name in $banned; do
+    ok "no $name()" "$(printf '%s\n' "$found" | sed -n "s/^$name$tab//p")"
 done
 ok "no exit() but in main files, and in children that could not exec" \
-    "$(calls exit $(find src -name '*.c' ! -name main.c) $(find ui -name '*.c'))"
+    "$(calls exit $(find src -name '*.c' ! -name main.c) $(find ui -name '*.c') | sed "s/^exit$tab//")"
+# a processor without AVX2 must never run any of this file
+ok "of what is compiled for AVX2 nothing is called to find out whether that may be" \
+    "$(grep -nE '^[a-z].*[a-z0-9_]+\(' src/mover/xxh_avx2.c | grep -vE ' vf_xxh(64|128)_avx2\(')"
 ok "nothing is left to be done" "$(grep -nE '(^|[^A-Za-z])(TODO|FIXME|XXX|HACK)([^A-Za-z]|$)' $(c_files))"
 done_testing

@@ -13,8 +13,8 @@ done)"
 ok "every file of po/POTFILES.in exists and has translated text" "$(for f in $listed; do
     printf '%s\n' "$marked" | grep -qxF "$f" || echo "$f"
 done)"
-ok "text is translated in ui, src/job, src/fetch and main.c only; plans and providers mark it" \
+ok "text is translated in ui, src/job, src/fetch, src/net and main.c only; plans and providers mark it" \
     "$(grep -lE '(^|[^A-Za-z0-9_])(_|ngettext)\(("|$)' $marked /dev/null |
-        grep -vE '^(ui/|src/(job|fetch)/|src/main\.c$)'
-    printf '%s\n' $marked | grep -vE '^(ui/|src/(job|fetch|plan|provider)/|src/main\.c$)')"
+        grep -vE '^(ui/|src/(job|fetch|net)/|src/main\.c$)'
+    printf '%s\n' $marked | grep -vE '^(ui/|src/(job|fetch|net|plan|provider)/|src/main\.c$)')"
 done_testing

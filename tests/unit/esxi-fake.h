@@ -24,6 +24,7 @@ struct fake_host {
     bool template_;
     unsigned stat_fails; /* from this call of stat() on, with NET; 0: never */
     unsigned stats;
+    bool racy, moving; /* its files were written to just now; are all the time */
     bool two_dcs; /* a VM of another datacenter, with a datastore ds1 as well, is listed first */
     enum vf_error_code api, ssh; /* with which a login fails; VF_OK: it works */
     const char *api_says, *ssh_says;
@@ -198,7 +199,8 @@ static int fake_stat(struct vf_esxi_way *w, const struct vf_esxi_file *f, uint64
         return vf_fail(err, VF_E_NET, "the host asks to wait");
     *size = fake_size(x);
     if (state)
-        *state = vf_strdup("Sat");
+        *state = h->moving ? vf_asprintf("Sat %u%s", h->stats, VF_ESXI_RACY)
+                           : vf_asprintf("Sat%s", h->racy ? VF_ESXI_RACY : "");
     return 0;
 }
 

@@ -182,6 +182,21 @@ static void test_text_and_stat(struct vf_esxi_way *w)
     ok(size == FILE_SIZE && count(&v, "HEAD") == 1, "by HEAD");
     is_str(state, "Sat, 21 Nov 2026 10:00:00 GMT \"e1\"", "the state is time and tag");
     free(state);
+    static const struct {
+        const char *date;
+        bool racy;
+    } dates[] = {{"Date: Sat, 21 Nov 2026 10:00:01 GMT\r\n", true},
+                 {"Date: Sat, 21 Nov 2026 09:00:00 GMT\r\n", true},
+                 {"Date: Sat, 21 Nov 2026 10:00:02 GMT\r\n", false},
+                 {"Date: Saturday, 21-Nov-26 10:00:00 GMT\r\n", false}};
+    for (size_t i = 0; i < VF_COUNT(dates); i++) {
+        v.date = dates[i].date;
+        ok(w->ops->stat(w, &disk, &size, &state, NULL) == 0 &&
+               vf_ends(state, VF_ESXI_RACY) == dates[i].racy,
+           "%.*s: %s", (int)strcspn(v.date, "\r"), v.date, state);
+        free(state);
+    }
+    v.date = NULL;
     set(FILE_NO_HEAD, NULL, 0);
     size = 0;
     is_good(w->ops->stat(w, &disk, &size, &state, &err), &err, "without HEAD");

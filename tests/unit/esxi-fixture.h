@@ -53,6 +53,7 @@ struct vsphere {
     unsigned used[64];
     struct vf_buf log; /* "CALL METHOD BODY\n", "GET PATH RANGE\n" */
     bool vcenter;
+    const char *date;        /* the line "Date: ...\r\n" of answers with files; NULL: none */
     const char *knows;       /* the one version it speaks; NULL: all */
     const char *login_fault; /* answered to a right password too; NULL: none */
     bool forgetful;          /* no session is ever known again */
@@ -201,11 +202,12 @@ static inline void answer_part(struct vsphere *v, enum file_way way,
         way == FILE_NO_RANGE
             ? vf_strdup("")
             : vf_asprintf("Content-Range: bytes %zu-%zu/%d\r\n", told, told + to - from, FILE_SIZE);
-    vf_autofree char *head = vf_asprintf(
-        "HTTP/1.1 %s\r\nContent-Type: %s\r\n%sContent-Length: %zu\r\n"
-        "Last-Modified: Sat, 21 Nov 2026 10:00:00 GMT\r\nETag: \"e1\"\r\n\r\n",
-        range ? "206 Partial Content" : "200 OK",
-        way == FILE_HTML_PART ? "text/html" : "application/octet-stream", range ? says : "", n);
+    vf_autofree char *head =
+        vf_asprintf("HTTP/1.1 %s\r\nContent-Type: %s\r\n%sContent-Length: %zu\r\n"
+                    "%sLast-Modified: Sat, 21 Nov 2026 10:00:00 GMT\r\nETag: \"e1\"\r\n\r\n",
+                    range ? "206 Partial Content" : "200 OK",
+                    way == FILE_HTML_PART ? "text/html" : "application/octet-stream",
+                    range ? says : "", n, v->date ? v->date : "");
     struct vf_buf b = {0};
     vf_buf_puts(&b, head);
     if (strcmp(req->method, "HEAD") != 0)

@@ -114,8 +114,8 @@ static unsigned char disk[DISK];
 
 static void make_host(void)
 {
-    static const char *const applets[] = {"cat", "dd",        "stat",   "grep",    "sed",
-                                          "sh",  "sha256sum", "md5sum", "hostname"};
+    static const char *const applets[] = {"cat", "dd", "date",      "stat",   "grep",
+                                          "sed", "sh", "sha256sum", "md5sum", "hostname"};
     vf_autobuf struct vf_buf b = {0};
     vf_buf_printf(&b,
                   "set -e; cd %s; mkdir -p root bin/vm 'vols/data store/db' "
@@ -174,7 +174,7 @@ static bool begin_hosts(void)
     vf_autofree char *root = own_root();
     vf_autofree char *shell = vf_asprintf(
         "ForceCommand PATH=%s/bin exec /usr/bin/busybox sh -c \"$SSH_ORIGINAL_COMMAND\"\n"
-        "PermitRootLogin yes\n",
+        "PermitRootLogin yes\nSetEnv " LAB_NO_BASHRC "\n",
         dir);
     vf_autofree char *pam =
         vf_asprintf("UsePAM yes\nKbdInteractiveAuthentication yes\nPubkeyAuthentication no\n"
@@ -416,6 +416,15 @@ static void test_files(struct vf_esxi_way *w, bool all)
     uint64_t size = 0;
     vf_autofree char *state = NULL;
     ok(w->ops->stat(w, &flat, &size, &state, NULL) == 0 && size == DISK && state, "its size");
+    vf_autofree char *path = in_dir("vols/data store/db/db-flat.vmdk");
+    for (int racy = 0; racy < 2; racy++) { /* in 2001, and not long ago */
+        struct timespec at = {racy ? time(NULL) + 3600 : 1000000000, 0};
+        vf_autofree char *word = NULL;
+        ok(utimensat(AT_FDCWD, path, (struct timespec[]){at, at}, 0) == 0 &&
+               w->ops->stat(w, &flat, &size, &word, NULL) == 0 &&
+               vf_ends(word, VF_ESXI_RACY) == racy,
+           "when it was written: %s", word ? word : "?");
+    }
     ok(w->ops->stat(w, &none, &size, &state, &e) < 0 && vf_error_code(e) == VF_E_NOTFOUND,
        "none: %s", vf_error_text(e));
     vf_error_free(VF_STEAL(e));
@@ -445,12 +454,18 @@ static void test_files(struct vf_esxi_way *w, bool all)
        vf_error_text(e));
     if (all) { /* once is enough: it takes its time */
         vf_error_free(VF_STEAL(e));
-        fake("bin/dd", "#!/bin/sh\nexec /bin/sleep 20\n", 0755);
+        vf_autofree char *pid_file = in_dir("dd-pid");
+        vf_autofree char *hangs =
+            vf_asprintf("#!/bin/sh\necho $$ >%s\nexec /bin/sleep 20\n", pid_file);
+        fake("bin/dd", hangs, 0755);
         struct vf_esxi_ssh *way = (struct vf_esxi_ssh *)w;
         way->silence_ms = 300;
         int r = w->ops->read(w, &flat, buf, 512, 0, &e);
         ok(r < 0 && vf_error_is_transient(e), "a datastore that hangs: %s", vf_error_text(e));
         way->silence_ms = 0;
+        vf_autofree char *pid = get_file(pid_file);
+        if (*pid)
+            kill((pid_t)strtol(pid, NULL, 10), SIGKILL);
     }
     rename(aside, real);
 }
@@ -622,7 +637,10 @@ static void test_cut(int transport, const char *name)
         return;
     for (int changed = 0; changed < 2; changed++) {
         vf_autoerror struct vf_error *e = NULL;
-        vf_autofree char *pids = vf_asprintf("pkill -P %d sshd; sleep 0.3", (int)host.proc.pid);
+        vf_autofree char *cut = vf_asprintf(
+            "pkill -P %d sshd; for i in $(seq 1200); do pgrep -P %d sshd >/dev/null || exit 0; "
+            "sleep 0.05; done; exit 1",
+            (int)host.proc.pid, (int)host.proc.pid);
         vf_autofree char *refuses = vf_asprintf("#!/bin/sh\necho try >>%s/tries\nexit 1\n", dir);
         if (changed)
             put_file(check, refuses, 0755);
@@ -632,7 +650,7 @@ static void test_cut(int transport, const char *name)
         if (!changed)
             w->ops->read_on(w, DISK);
         ok(changed || reads(w, &flat, 512, 0), "%s: a part of a disk", name);
-        run((const char *[]){"sh", "-c", pids, NULL});
+        ok(run((const char *[]){"sh", "-c", cut, NULL}) == 0, "%s: all connections end", name);
         vf_error_free(VF_STEAL(e));
         unsigned char part[512];
         /* what was under way may still come; then it is known to be cut */

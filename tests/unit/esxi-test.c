@@ -199,6 +199,17 @@ static void test_vm(void)
     is_str(v.stamp, "Sat Sat CID fffffffe",
            "with when they were written, and the name of what is in them");
     vf_volume_clear(&v);
+    h.racy = true;
+    h.stats = 0;
+    ok(p->ops->volume(p, NULL, vm->disks[1].volume, &v, NULL) == 0, "one written to just now");
+    is_str(v.stamp, "Sat Sat CID fffffffe", "has the stamp that it has later");
+    ok(h.stats == 7, "for that was waited for");
+    vf_volume_clear(&v);
+    h.moving = true;
+    ok(p->ops->volume(p, NULL, vm->disks[1].volume, &v, NULL) == 0 && vf_ends(v.stamp, " racy"),
+       "one written to all the time has a stamp like no other");
+    vf_volume_clear(&v);
+    h.racy = h.moving = false;
     h.stats = 0;
     h.stat_fails = 4; /* descriptor, two extents, then */
     ok(p->ops->volume(p, NULL, vm->disks[1].volume, &v, &err) < 0 && vf_error_is_transient(err),
@@ -389,9 +400,9 @@ static void test_state(void)
     ok(left(asks, "web-01") && left(asks, "web-01")->stop &&
            strstr(left(asks, "web-01")->why, "moved or copied"),
        "a question that waits stops it");
-    h.now = (struct vf_esxi_now){.state = VF_VM_STOPPED, .suspended = true};
+    h.now = (struct vf_esxi_now){.state = VF_VM_SUSPENDED};
     vf_auto(vf_vm_free) struct vf_vm *sleeps = p->ops->describe(p, 7, NULL);
-    ok(sleeps->state == VF_VM_PAUSED, "suspended");
+    ok(sleeps->state == VF_VM_SUSPENDED, "suspended");
     h.template_ = true;
     ok(!p->ops->describe(p, 7, &err) && vf_error_code(err) == VF_E_UNSUPPORTED &&
            strstr(vf_error_text(err), "template"),

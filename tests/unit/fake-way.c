@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config.h"
 #include "tests/unit/fake-way.h"
+#include "base/clock.h"
 #include "base/fdio.h"
 #include "base/str.h"
 
@@ -17,6 +18,7 @@ struct fake_way {
     struct vf_cancel *cancel;
     bool entered;           /* one thread at a time uses it */
     uint64_t at, end, hint; /* what it runs on with */
+    uint64_t failed; /* offset + 1 of what failed last, which does not when it is read again */
 };
 
 static struct fake_way *self(struct vf_esxi_way *w)
@@ -62,6 +64,28 @@ static void count_in(void)
         ;
 }
 
+/* The host's turn to fail? */
+static bool fails(struct fake_way *w, uint64_t number, uint64_t offset)
+{
+    bool again = w->failed == offset + 1;
+    w->failed = 0;
+    if (fake.down)
+        return true;
+    if (again || !fake.fail_every || number % fake.fail_every != 0)
+        return false;
+    w->failed = offset + 1;
+    return true;
+}
+
+/* Many are under way at once when nobody can go on before they are; not for ever. */
+static int gather(struct fake_way *w, struct vf_error **err)
+{
+    for (int64_t end = vf_clock_ms() + 60000; fake.most < fake.gather && vf_clock_ms() < end;)
+        if (vf_cancel_sleep(w->cancel, 1, err) < 0)
+            return -1;
+    return 0;
+}
+
 static int read_file(struct fake_way *w, const struct vf_esxi_file *f, void *buf, size_t n,
                      uint64_t offset, struct vf_error **err)
 {
@@ -73,13 +97,14 @@ static int read_file(struct fake_way *w, const struct vf_esxi_file *f, void *buf
     }
     w->at = offset + n;
     int ms = w->door->slow_ms;
-    if (ms && vf_cancel_sleep(w->cancel, ms, err) < 0)
+    fake.ahead_ns += (int64_t)w->door->seems_ms * 1000000;
+    if (gather(w, err) < 0 || (ms && vf_cancel_sleep(w->cancel, ms, err) < 0))
         return -1;
-    if (fake.stuck && vf_cancel_sleep(w->cancel, 60 * 1000, err) < 0)
+    if (fake.stuck && vf_cancel_sleep(w->cancel, -1, err) < 0)
         return -1;
     if (w->door->no_range)
         return vf_fail(err, VF_E_UNSUPPORTED, "the host ignores ranges");
-    if (fake.down || (fake.fail_every && number % fake.fail_every == 0))
+    if (fails(w, number, offset))
         return vf_fail(err, VF_E_NET, "503 Service Unavailable");
     uint64_t bad = fake.bad_at;
     if (bad && offset <= bad && bad < offset + n)

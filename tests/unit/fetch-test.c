@@ -21,6 +21,15 @@
 static char *dir;
 static char **notes;
 
+/* The clock that measures ways (linked in place of the real one, which is not asked by anything
+ * else that matters here): what is slow seems so, and nobody waits for it. */
+int64_t __real_vf_clock_ns(void);
+int64_t __wrap_vf_clock_ns(void);
+int64_t __wrap_vf_clock_ns(void)
+{
+    return __real_vf_clock_ns() + fake.ahead_ns;
+}
+
 static void on_note(const char *text)
 {
     vf_strv_add(&notes, text);
@@ -173,15 +182,14 @@ static void test_flat(void)
     struct rig g;
     vf_autoerror struct vf_error *e = NULL;
     new_host(&g, "api");
-    fake.api.slow_ms = 15;
+    fake.gather = VF_FETCH_THREADS;
     ok(open_parts(&g, three_parts(false), &e), "parts in a datastore are opened");
     show(e);
     ok(vf_parts_size(g.parts) == 59 * MIB + 512, "they are as long as all of them");
     is_str(fake.password, "geheim", "the way gets the password");
     ok(reads_well(&g, 0, &e), "read from the beginning they are what the files have");
     show(e);
-    ok(fake.most > 1 && fake.most <= VF_FETCH_THREADS, "by several threads, at most %d (%u)",
-       VF_FETCH_THREADS, fake.most);
+    ok(fake.most == VF_FETCH_THREADS, "by %d threads (%u)", VF_FETCH_THREADS, fake.most);
     ok(vf_fetch_pool_peak(g.pool) <= (uint64_t)(VF_FETCH_AHEAD + 1) * VF_FETCH_PIECE,
        "never more than 52 MiB are held (%llu)",
        (unsigned long long)vf_fetch_pool_peak(g.pool) >> 20);
@@ -356,10 +364,10 @@ static void test_cancel(void)
         r[i] = (struct reader){.g = &g};
         pthread_create(&t[i], NULL, read_one, &r[i]);
     }
-    int64_t end = vf_clock_ms() + 20000, began;
+    int64_t end = vf_clock_ms() + 60000;
     while (fake.now < VF_FETCH_THREADS && vf_clock_ms() < end)
         usleep(1000);
-    began = vf_clock_ms();
+    /* which would hang here for ever */
     vf_parts_interrupt(g.parts, true);
     bool good = true;
     for (int i = 0; i < 6; i++) {
@@ -367,8 +375,7 @@ static void test_cancel(void)
         good = good && vf_error_code(r[i].e) == VF_E_CANCELLED;
         vf_error_free(r[i].e);
     }
-    ok(good && vf_clock_ms() - began < 10000,
-       "six readers are ended, those that wait their turn, too");
+    ok(good, "six readers are ended, those that wait their turn, too");
     char buf[512];
     ok(vf_parts_read(g.parts, buf, sizeof buf, 0, &e) < 0 && vf_error_code(e) == VF_E_CANCELLED,
        "and nothing is read any more");
@@ -385,10 +392,9 @@ static void test_ways(void)
     struct rig g;
     vf_autoerror struct vf_error *e = NULL;
     new_host(&g, NULL);
-    fake.api.slow_ms = 500;
+    fake.api.seems_ms = 60 * 1000;
     ok(open_parts(&g, three_parts(false), &e) && reads_well(&g, 0, &e), "two ways answer");
     show(e);
-    fake.api.slow_ms = 0;
     ok(notes[0] && vf_starts(notes[0], "reading over SSH, which is faster here"),
        "the faster is taken, which is said: %s", notes[0]);
     ok(fake.api.opened == 1 && fake.ssh.opened == 1, "each was logged in to once");
@@ -428,9 +434,17 @@ static void test_ways(void)
 
 static bool some_ended(unsigned before)
 {
-    for (int64_t until = vf_clock_ms() + 20000; fake.ended == before && vf_clock_ms() < until;)
+    for (int64_t until = vf_clock_ms() + 60000; fake.ended == before && vf_clock_ms() < until;)
         usleep(5000);
     return fake.ended > before;
+}
+
+/* N requests were begun since BEGAN; more only for those that were ended because nobody went on for
+ * two seconds (a minute, with our haste). */
+static bool begun(unsigned n, int64_t began)
+{
+    int64_t most = (vf_clock_ms() - began) / 2000 * VF_FETCH_THREADS;
+    return fake.begun == n + fake.ended && (int64_t)fake.ended <= most;
 }
 
 /* A way of which one request runs on. */
@@ -441,9 +455,10 @@ static void test_read_on(void)
     vf_autofree char *buf = vf_xmalloc(MIB), *big = path_of("big");
     new_host(&g, "ssh");
     fake.reads_on = true;
+    int64_t began = vf_clock_ms();
     ok(open_parts(&g, three_parts(false), &e) && reads_well(&g, 0, &e), "one request runs on");
     show(e);
-    ok(fake.begun == 2 && fake.reads > 10, "for each of the parts (%u, for %llu reads)", fake.begun,
+    ok(begun(2, began) && fake.reads > 10, "for each of the parts (%u, for %llu reads)", fake.begun,
        (unsigned long long)fake.reads);
     ok(fake.bytes == 50 * MIB + 512, "nothing is read twice");
     fake.fail_every = 3;
@@ -468,10 +483,11 @@ static void test_read_on(void)
     vf_autofd int fd = open(big, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     ok(ftruncate(fd, 130 * MIB) == 0, "a larger file");
     add_part(r, "ds", "big", 0, 130 * MIB);
+    began = vf_clock_ms();
     bool good = open_parts(&g, r, &e);
     for (uint64_t at = 0; good && at < 130 * MIB; at += MIB)
         good = vf_parts_read(g.parts, buf, MIB, at, &e) == 0;
-    ok(good && fake.begun == 3, "is read by stretches (%u)", fake.begun);
+    ok(good && begun(3, began), "is read by stretches (%u)", fake.begun);
     vf_parts_interrupt(g.parts, true);
     vf_parts_interrupt(g.parts, false);
     unsigned before = fake.ended;

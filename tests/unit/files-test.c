@@ -660,7 +660,8 @@ static void test_odd_manifest(void)
     vf_autofree char *gone = told_of(vm, "it is not there"),
                      *bare = told_of(vm, "has no checksum of it");
     is_str(gone, "gone.nvram;", "what is named and not there is told");
-    is_str(bare, "odd.ovf;web-disk1.vmdk;tools.iso;", "so is what it does not vouch for, and nothing else");
+    is_str(bare, "odd.ovf;web-disk1.vmdk;tools.iso;",
+           "so is what it does not vouch for, and nothing else");
     unsigned files = 0;
     ok(p && p->ops->vouch(p, 1, NULL, NULL, &files, &e) == 0 && files == 1,
        "the rest is compared: a disk whose name is encoded");
@@ -861,6 +862,65 @@ static void test_units(void)
        "units that are none");
 }
 
+/* An archive of two exports: disks of one name in two directories of it. */
+static void test_several(void)
+{
+    vf_autoerror struct vf_error *e = NULL, *broken = NULL;
+    ok(sh("mkdir -p s/a s/b && for d in a b; do sed \"s/>web</>web-$d</\" web.ovf >s/$d/vm.ovf && "
+          "cp web-disk1.vmdk 'web disk2.vmdk' s/$d/ || exit; done; tar -cf two.ova -C s a b") == 0,
+       "an archive of two exports");
+    struct vf_provider *p = open_path("two.ova", &e);
+    struct vf_vm **list = NULL;
+    size_t n = 0;
+    ok(p && p->ops->vms(p, &list, &n, &e) == 0 && n == 2, "it has two VMs");
+    vf_vms_free(list, n);
+    unsigned long long at[2] = {0, 0};
+    for (unsigned i = 0; p && i < 2; i++) {
+        vf_auto(vf_vm_free) struct vf_vm *vm = p->ops->describe(p, i + 1, &e);
+        struct vf_volume v = {0};
+        vf_auto(vf_recipe_free) struct vf_recipe *r = NULL;
+        if (vm && vm->n_disks && p->ops->volume(p, NULL, vm->disks[0].volume, &v, &e) == 0)
+            r = vf_recipe_parse(v.path, &e);
+        at[i] = r ? (unsigned long long)r->parts[0].offset : 0;
+        vf_volume_clear(&v);
+    }
+    ok(at[0] && at[1] &&
+           sh("b=$(tar -tRf two.ova | sed -n 's,^block \\([0-9]*\\): b/$,\\1,p') && "
+              "test %llu -lt $b -a %llu -gt $b",
+              at[0] / 512, at[1] / 512) == 0,
+       "each with its own disks, whatever they are called");
+    vf_provider_free(p);
+
+    sh("echo hello >s/b/vm.ovf && tar -cf two.ova -C s a b");
+    p = open_path("two.ova", &e);
+    vf_auto(vf_vm_free) struct vf_vm *first = p ? p->ops->describe(p, 1, &e) : NULL;
+    ok(first && !p->ops->describe(p, 2, &broken) && broken,
+       "of two the second cannot be read: it is listed, and why: %s",
+       broken ? vf_error_text(broken) : "");
+    vf_provider_free(p);
+}
+
+/* What of a directory is not listed is told of those that are. */
+static void test_passed_over(void)
+{
+    vf_autoerror struct vf_error *e = NULL, *none = NULL;
+    sh("mkdir -p deep/one/two/three deep/empty/of/vms deep/lost+found deep/locked");
+    write_file("deep/one/two/vm.vmx", VMX("two", "d.vmdk"));
+    ok(!open_path("deep", &none) && strstr(vf_error_text(none), "deep/one/two: VMs in it are not"),
+       "none is near: where there are some is the answer");
+    write_file("deep/one/vm.vmx", VMX("one", "d.vmdk"));
+    sh("chmod 0 deep/locked deep/lost+found");
+    struct vf_provider *p = open_path("deep", &e);
+    vf_auto(vf_vm_free) struct vf_vm *vm = p ? p->ops->describe(p, 1, &e) : NULL;
+    ok(vm && says(vm, "more than one level down") && says(vm, "deep/one/two"),
+       "VMs farther down are told of");
+    ok(vm && (geteuid() == 0 || says(vm, "cannot be read, and VMs in it")),
+       "and directories that cannot be read");
+    ok(vm && !says(vm, "deep/empty") && !says(vm, "lost+found"), "others are not");
+    vf_provider_free(p);
+    sh("chmod 755 deep/locked deep/lost+found");
+}
+
 /* ---- VMX ---- */
 
 /* Every subformat, in a directory of directories. */
@@ -1017,6 +1077,8 @@ int main(void)
     test_tars();
     test_bad_ovf();
     test_by_hand();
+    test_several();
+    test_passed_over();
     test_vmx();
     test_flat();
     test_paths();

@@ -115,8 +115,8 @@ static void test_chain(struct pair *p)
 
 /* 256 runs on a large disk: what a copy may take on disk is what they take in units of the target,
  * 1 % more, and the tables of qcow2. */
-enum { RUNS = 256, RUN = 24 * 1024, PAGE = 4096, TABLES = 640 * 1024 };
-#define RUNS_SIZE (2048ULL * MIB)
+enum { RUNS = 256, RUN = 24 * 1024, PAGE = 4096, TABLES = 448 * 1024 };
+#define RUNS_SIZE (512ULL * MIB)
 
 static uint64_t run_at(unsigned i)
 {
@@ -158,6 +158,8 @@ static void test_sparse(struct pair *p)
     make_runs();
     for (size_t i = 0; i < VF_COUNT(sources); i++)
         for (size_t t = 0; t < VF_COUNT(to); t++) {
+            if (i && t > 1)
+                continue; /* what is written is the same whatever was read */
             vf_autofree char *from = vf_asprintf("%s/runs.%s", dir, sources[i]);
             vf_autofree char *target = path_of("target");
             sh("qemu-img create -q -f %s %s target %llu", to[t].format, to[t].options, RUNS_SIZE);

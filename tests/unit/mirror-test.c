@@ -99,7 +99,7 @@ static void test_full(void)
 /* Sooner or later. */
 static bool is_left(void)
 {
-    for (int i = 0; i < 100; i++) {
+    for (int i = 0; i < 500; i++) {
         if (take(theirs, 60000, false, false) == VF_MIRROR_LEFT)
             return true;
         usleep(200 * 1000);
@@ -116,7 +116,7 @@ static void test_holder(void)
     put(ours, 19, NULL, &size, NULL);
     ok(is_left(), "silent for long enough, it is left");
     enum vf_mirror_word word = VF_MIRROR_LEFT;
-    for (int i = 0; i < 20 && word == VF_MIRROR_LEFT; i++) { /* each may take longer than that */
+    for (int i = 0; i < 200 && word == VF_MIRROR_LEFT; i++) { /* each may take longer than that */
         put(ours, 19, NULL, &size, NULL);
         word = take(theirs, 60000, false, false);
     }

@@ -9,6 +9,7 @@
 #include <pwd.h>
 #include <sys/socket.h>
 #include "tests/lab/sshd.h"
+#include "tests/unit/port.h"
 
 static struct node {
     uint16_t port;
@@ -29,17 +30,6 @@ static inline char *get_file(const char *name)
     return text ? text : vf_strdup("");
 }
 
-/* A port nobody listens on; it is taken again at once by sshd. */
-static inline uint16_t free_port(void)
-{
-    vf_autofd int s = socket(AF_INET, SOCK_STREAM, 0);
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t n = sizeof a;
-    if (bind(s, (struct sockaddr *)&a, n) < 0 || getsockname(s, (struct sockaddr *)&a, &n) < 0)
-        return 0;
-    return ntohs(a.sin_port);
-}
-
 static inline bool make_key(const char *name)
 {
     vf_autofree char *path = path_of(name);
@@ -56,12 +46,13 @@ static inline bool node_answers(void)
     return connect(s, (struct sockaddr *)&a, sizeof a) == 0;
 }
 
-/* Starts sshd with EXTRA lines of configuration and waits until it takes connections. */
-static inline bool node_start(const char *extra)
+/* Starts sshd, with ENV ("A=B") in the environment of those who log in, and waits until it takes
+ * connections. */
+static inline bool node_start(const char *env)
 {
     struct passwd *pw = getpwuid(getuid());
     node.user = vf_strdup(pw ? pw->pw_name : "root");
-    node.port = free_port();
+    node.port = reserve_port("127.0.0.1");
     if (access("/usr/sbin/sshd", X_OK) != 0 ||
         run((const char *const[]){"unshare", "--mount", "true", NULL}) != 0)
         return false;
@@ -72,8 +63,9 @@ static inline bool node_start(const char *extra)
     vf_autofree char *conf = vf_asprintf(
         "ListenAddress 127.0.0.1:%u\nHostKey %s/host\nPidFile none\nUsePAM no\nStrictModes no\n"
         "AuthorizedKeysFile %s/authorized %s/authorized2\nPermitRootLogin prohibit-password\n"
-        "PasswordAuthentication no\nMaxStartups 100\n" LAB_CHEAP_LOGINS "%s",
-        node.port, dir, dir, dir, extra);
+        "PasswordAuthentication no\nMaxStartups 100\n" LAB_CHEAP_LOGINS "SetEnv " LAB_NO_BASHRC
+        " %s\n",
+        node.port, dir, dir, dir, env);
     put_file("sshd_config", conf);
     vf_autofree char *path = path_of("sshd_config");
     mkdir("/run/sshd", 0755);

@@ -175,7 +175,7 @@ static inline void try_open(const struct row *row, const struct server *s, int t
         vf_session_free(VF_STEAL(b->session));
     if (row->cut || row->lost) {
         bool there = true;
-        for (int i = 0; i < 500 && there; i++, usleep(20000))
+        for (int i = 0; i < 3000 && there; i++, usleep(20000))
             there = holds_key(s, w, row->key_in);
         ok(!there, "... and its owner takes it back");
     }
@@ -206,7 +206,7 @@ static inline void try_row(const struct row *row, int i, int transport)
         try_open(row, &s, transport, w);
         /* an owner that has lost its program takes a moment */
         vf_autofree char *after = state_of(&s, w);
-        for (int k = 0; k < 500 && !vf_streq(after, before); k++, usleep(20000)) {
+        for (int k = 0; k < 3000 && !vf_streq(after, before); k++, usleep(20000)) {
             free(after);
             after = state_of(&s, w);
         }

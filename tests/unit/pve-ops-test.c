@@ -182,6 +182,90 @@ static void test_lists(void)
             "{\"data\":{\"type\":\"zfspool\",\"content\":\"images\"}}", NULL, 0, 0, false          \
     }
 
+#define LISTED "?content=images&vmid=200"
+#define MAKING(name, size, used)                                                                   \
+    "{\"data\":[{\"volid\":\"local:200/vm-200-disk-" name "\",\"size\":" size ",\"used\":" used    \
+    "}]}"
+
+/* pveproxy gives a request up after 30 s, and the node goes on with it. Steps of what is listed are
+ * longer than what counts as settled. */
+static void test_allocate_late(void)
+{
+    enum { LOOKS = 12, SETTLED_MS = 40, POSTED = 5 }; /* the row of the POST */
+    static const struct route qcow2[] = {
+        LOGIN,
+        API_VERSION,
+        STORAGE_STATUS,
+        {"POST", CONTENT, "596 Connection timed out", "{\"data\":null}", "disk-0", 1, 0, false},
+        {"GET", CONTENT LISTED, NULL, "{\"data\":[]}", NULL, LOOKS, 0, false},
+        {"GET", CONTENT LISTED, NULL, MAKING("0.qcow2", "0", "262144"), NULL, LOOKS, 0, false},
+        {"GET", CONTENT LISTED, "595 No route to host", "{\"data\":null}", NULL, 2, 0, false},
+        {"GET", CONTENT LISTED, NULL, MAKING("0.qcow2", "1073741824", "263168"), NULL, 0, 0, false},
+        {"GET", VOL("0.qcow2"), NULL,
+         "{\"data\":{\"format\":\"qcow2\",\"size\":1073741824,\"path\":\"/x\"}}", NULL, 0, 0,
+         false},
+    };
+    static const struct route raw[] = {
+        LOGIN,
+        API_VERSION,
+        STORAGE_STATUS,
+        {"POST", CONTENT, NULL, NULL, "disk-1", 1, 0, true},
+        {"GET", CONTENT LISTED, NULL, MAKING("1.raw", "1073741824", "2097152"), NULL, LOOKS, 0,
+         false},
+        {"GET", CONTENT LISTED, NULL, MAKING("1.raw", "1073741824", "1073741824"), NULL, 0, 0,
+         false},
+        {"GET", VOL("1.raw"), NULL,
+         "{\"data\":{\"format\":\"raw\",\"size\":1073741824,\"path\":\"/x\"}}", NULL, 0, 0, false},
+    };
+    static const struct route nothing[] = {
+        LOGIN,
+        API_VERSION,
+        STORAGE_STATUS,
+        {"POST", CONTENT, "596 Connection timed out", "{\"data\":null}", "disk-2", 1, 0, false},
+        {"GET", CONTENT LISTED, NULL, MAKING("1.raw", "1073741824", "1073741824"), NULL, 0, 0,
+         false},
+    };
+    static const struct {
+        const struct route *routes;
+        size_t n;
+        unsigned number;
+        const char *format, *made, *text;
+    } rows[] = {
+        {qcow2, VF_COUNT(qcow2), 0, "qcow2", "local:200/vm-200-disk-0.qcow2",
+         "a volume that is made while nobody answers is waited for until it has its size"},
+        {raw, VF_COUNT(raw), 1, "raw", "local:200/vm-200-disk-1.raw",
+         "one that is filled, until it is full"},
+        {nothing, VF_COUNT(nothing), 2, "raw", NULL, "one that does not appear is given up"},
+    };
+    for (size_t i = 0; i < VF_COUNT(rows); i++) {
+        struct fixture f;
+        struct vf_error *err = NULL;
+        char *volume = NULL;
+        serve(&f, rows[i].routes, rows[i].n);
+        struct vf_provider *p = log_in(&f);
+        vf_pve_of(p)->settled_ms = SETTLED_MS;
+        vf_pve_of(p)->storage_ms = rows[i].made ? 60000 : 100;
+        int r = p->ops->allocate(p, "b1", "local", 200, rows[i].number, rows[i].format, 1 << 30,
+                                 &volume, &err);
+        ok((r == 0) == (rows[i].made != NULL), "%s: %s", rows[i].text, err ? err->text : volume);
+        if (rows[i].made)
+            is_str(volume, rows[i].made, "it is the one that was asked for");
+        else
+            is_error(&err, VF_E_NET, "did not appear", "with the reason");
+        unsigned looks = 0;
+        pthread_mutex_lock(&f.cluster.lock);
+        for (size_t k = POSTED + 1; k < rows[i].n; k++)
+            looks += f.cluster.used[k] > 0;
+        ok(f.cluster.used[POSTED] == 1, "it was asked for once");
+        pthread_mutex_unlock(&f.cluster.lock);
+        ok(looks == rows[i].n - POSTED - 1, "and looked at until then");
+        vf_error_free(err);
+        free(volume);
+        vf_provider_free(p);
+        drop(&f);
+    }
+}
+
 static void test_allocate(void)
 {
     static const struct route routes[] = {
@@ -372,6 +456,7 @@ int main(void)
     test_describe();
     test_lists();
     test_allocate();
+    test_allocate_late();
     test_attach();
     test_removal();
     test_writes();

@@ -340,13 +340,17 @@ static bool told_to_receive(struct vf_mover_host *h, const char *path)
     return r == 0;
 }
 
-/* A program that is killed while its movers copy, and others were just going to. Their time-outs
- * are shorter still: they wait 9 s for it to come back. */
+/* Where it is an outage's length that is waited for: so many times as short, at which a peer is
+ * still given more than a second. What waits does so beside the other tests. */
+#define MORE_HASTE "50"
+
+/* A program that is killed while its movers copy, and others were just going to: they wait 18 s for
+ * it to come back. */
 static int run_killed(const char *from, const char *to, const char *idle, int tell)
 {
     struct pair p, q;
     struct later l;
-    setenv("VMFERRY_TEST_HASTE", "100", 1);
+    setenv("VMFERRY_TEST_HASTE", MORE_HASTE, 1);
     if (!open_pair(&q) || !told_to_receive(q.target, idle) || !open_pair(&p) ||
         !start_slow(&l, &p, from, to, NULL) ||
         dprintf(tell, "%s\n%s\n%s\n", p.source->dir, p.target->dir, q.target->dir) < 0)
@@ -360,54 +364,70 @@ static bool is_there(const char *path)
     return stat(path, &st) == 0;
 }
 
-static void test_left_alone(void)
+static struct {
+    char text[1024]; /* the directories' names */
+    const char *source, *target, *waiting;
+    char *from, *to, *idle;
+} alone;
+
+static void begin_left_alone(void)
 {
     const uint64_t size = 6 * MIB;
-    vf_autofree char *from = make_dense("src.raw", size), *to = make_target("dst.raw", "raw", size);
-    vf_autofree char *idle = make_target("idle.raw", "raw", MIB);
     int tell[2];
+    char *rest = NULL;
+    alone.from = make_dense("alone.raw", size);
+    alone.to = make_target("alone-dst.raw", "raw", size);
+    alone.idle = make_target("idle.raw", "raw", MIB);
     if (!ok(pipe(tell) == 0, "a pipe"))
         return;
     fflush(stdout);
     pid_t pid = fork();
     if (pid == 0)
-        _exit(run_killed(from, to, idle, tell[1]));
+        _exit(run_killed(alone.from, alone.to, alone.idle, tell[1]));
     close(tell[1]);
-    char text[1024] = "", *rest = NULL;
-    ssize_t n = vf_read_full(tell[0], text, sizeof text - 1);
+    ssize_t n = vf_read_full(tell[0], alone.text, sizeof alone.text - 1);
     close(tell[0]);
     int raw = 0;
     waitpid(pid, &raw, 0);
-    const char *source = strtok_r(text, "\n", &rest), *target = strtok_r(NULL, "\n", &rest);
-    const char *waiting = strtok_r(NULL, "\n", &rest);
-    ok(n > 0 && waiting && WIFEXITED(raw) && WEXITSTATUS(raw) == 0 && is_there(source) &&
-           is_there(target),
+    alone.source = strtok_r(alone.text, "\n", &rest);
+    alone.target = strtok_r(NULL, "\n", &rest);
+    alone.waiting = strtok_r(NULL, "\n", &rest);
+    ok(n > 0 && alone.waiting && WIFEXITED(raw) && WEXITSTATUS(raw) == 0 &&
+           is_there(alone.source) && is_there(alone.target),
        "a program dies, its movers do not");
-    int64_t end = vf_clock_ms() + 60000;
+}
+
+static void end_left_alone(void)
+{
+    int64_t end = vf_clock_ms() + 120000;
     bool whole = false;
-    while (target && vf_clock_ms() < end && is_there(target) &&
-           !(whole = run((const char *const[]){"cmp", "-s", from, to, NULL}) == 0))
+    while (alone.waiting && vf_clock_ms() < end &&
+           !(whole = run((const char *const[]){"cmp", "-s", alone.from, alone.to, NULL}) == 0) &&
+           is_there(alone.target))
         usleep(100000);
     ok(whole, "they copy to the end");
-    while (target && vf_clock_ms() < end && (is_there(source) || is_there(target)))
+    while (alone.waiting && vf_clock_ms() < end &&
+           (is_there(alone.source) || is_there(alone.target)))
         usleep(100000);
-    ok(target && !is_there(source) && !is_there(target),
+    ok(alone.waiting && !is_there(alone.source) && !is_there(alone.target),
        "and leave when nobody comes back for them");
-    while (waiting && vf_clock_ms() < end && is_there(waiting))
+    while (alone.waiting && vf_clock_ms() < end && is_there(alone.waiting))
         usleep(100000);
-    ok(waiting && !is_there(waiting), "so does one that nobody has begun to send to");
-    unlink(idle);
-    unlink(from);
-    unlink(to);
+    ok(alone.waiting && !is_there(alone.waiting), "so does one that nobody has begun to send to");
+    char *files[] = {alone.from, alone.to, alone.idle};
+    for (size_t i = 0; i < VF_COUNT(files); i++) {
+        unlink(files[i]);
+        free(files[i]);
+    }
 }
 
 /* ---- a long wait before ---- */
 
-/* Connections that broke while nothing was copied, for longer than an outage may last: 4.5 s here.
+/* Connections that broke while nothing was copied, for longer than an outage may last: 18 s here.
  */
 static int run_late(void)
 {
-    setenv("VMFERRY_TEST_HASTE", "200", 1);
+    setenv("VMFERRY_TEST_HASTE", MORE_HASTE, 1);
     const uint64_t size = 4 * MIB;
     struct rig r;
     bool good = rig_open(&r, false);
@@ -465,12 +485,13 @@ int main(void)
     test_full("qcow2");
     rmdir(mnt);
     pid_t late = start_late();
-    test_left_alone();
-    test_late(late);
+    begin_left_alone();
     for (size_t i = 0; i < VF_COUNT(kinds); i++)
         test_kills(&kinds[i]);
     test_changed();
     test_cut_delta();
     test_marks();
+    end_left_alone();
+    test_late(late);
     return end_copies();
 }

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include "tests/lab/sshd.h"
 #include "tests/unit/copy-fixture.h"
+#include "tests/unit/port.h"
 
 #define NOBODY   "127.0.0.8" /* nothing listens there */
 #define STRANGER "127.0.0.9" /* where, at b2's port, a1 answers */
@@ -56,17 +57,6 @@ static inline bool make_key(const char *path, const char *passphrase)
     return run(argv) == 0;
 }
 
-/* A port nobody listens on; it is taken again at once by sshd. */
-static inline uint16_t free_port(void)
-{
-    vf_autofd int s = socket(AF_INET, SOCK_STREAM, 0);
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t n = sizeof a;
-    if (bind(s, (struct sockaddr *)&a, n) < 0 || getsockname(s, (struct sockaddr *)&a, &n) < 0)
-        return 0;
-    return ntohs(a.sin_port);
-}
-
 /* Starts H's sshd with host key HOST_KEY and waits until it takes connections. MORE is added to its
  * configuration. */
 static inline bool start_sshd(struct host *h, const char *host_key, const char *more)
@@ -74,7 +64,8 @@ static inline bool start_sshd(struct host *h, const char *host_key, const char *
     vf_autofree char *conf = vf_asprintf(
         "ListenAddress 127.0.0.1:%u\nHostKey %s/%s/%s\nPidFile none\nUsePAM no\nStrictModes no\n"
         "AuthorizedKeysFile %s/%s/keys/authorized_keys %s/%s/keys/authorized_keys2\n"
-        "PermitRootLogin prohibit-password\nPasswordAuthentication no\n" LAB_CHEAP_LOGINS "%s",
+        "PermitRootLogin prohibit-password\nPasswordAuthentication no\n" LAB_CHEAP_LOGINS
+        "SetEnv " LAB_NO_BASHRC "\n%s",
         h->port, dir, h->name, host_key, dir, h->name, dir, h->name, more);
     host_put(h, "sshd_config", conf);
     vf_autofree char *path = host_path(h, "sshd_config");
@@ -218,8 +209,8 @@ static inline bool start_hosts(void)
     if (access("/usr/sbin/sshd", X_OK) != 0 || !have_qemu_img() ||
         run((const char *const[]){"unshare", "--mount", "true", NULL}) != 0 || !make_key(op, ""))
         return false;
-    a1.port = free_port();
-    b2.port = free_port();
+    a1.port = reserve_port("127.0.0.1");
+    b2.port = reserve_port("127.0.0.1");
     vf_autofree char *stranger = vf_asprintf("ListenAddress " STRANGER ":%u\n", b2.port);
     if (!start_host(&b2, "") || !start_host(&a1, stranger))
         return false;

@@ -233,7 +233,7 @@ static void flip(const char *path, uint64_t at)
 
 static void test_by_host(void)
 {
-    enum { SIZE = 258 * MIB + 512 };
+    enum { SIZE = VF_SUMS_PIECE + 2 * MIB + 512 };
     struct trial t;
     vf_autoerror struct vf_error *e = NULL;
     make_disks(SIZE);
@@ -253,29 +253,50 @@ static void test_by_host(void)
     vf_job_intend(&t.job, "source-hash/scsi0", json_pack("{s:s}", "seed", "0123456789abcdef"),
                   NULL);
     vf_job_fact(&t.job, "source-hash/scsi0/to",
-                json_pack("{s:I, s:i}", "to", (json_int_t)256 * MIB, "pieces", 1), NULL);
+                json_pack("{s:I, s:i}", "to", (json_int_t)VF_SUMS_PIECE, "pieces", 1), NULL);
     ok(vf_step_source_hash(&t.job, &e) == 0, "one that was cut off goes on");
-    ok(first_asked == UINT64_C(256) * MIB && bytes_asked == 3 * MIB + 512,
+    ok(first_asked == VF_SUMS_PIECE && bytes_asked == 3 * MIB + 512,
        "... where it was (from %llu, %llu bytes)", (unsigned long long)first_asked,
        (unsigned long long)bytes_asked);
     said(&t, "2 of 2 pieces");
     trial_end(&t);
 }
 
+/* Seeds with which the first look is at that MiB of so many. */
+#define AT_20_OF_33 "0000000000000001"
+#define AT_7_OF_33  "000000000000002b"
+#define AT_20_OF_40 "000000000000004b"
+#define AT_3_OF_40  "000000000000000c"
+
+/* As if a process before had begun with SEED. */
+static void look_first(struct trial *t, const char *seed)
+{
+    vf_job_intend(&t->job, "source-hash/scsi0", json_pack("{s:s}", "seed", seed), NULL);
+}
+
 static void test_differences(void)
 {
     struct trial t;
-    const char *const sides[] = {target, source};
-    for (size_t i = 0; i < VF_COUNT(sides); i++) {
+    static const struct {
+        bool source;
+        const char *seed, *at;
+    } cases[] = {
+        {false, AT_20_OF_40, "of the 1.0 MiB at 20 MiB"},
+        {false, AT_3_OF_40, "of the 16 MiB at 16 MiB"},
+        {true, AT_20_OF_40, "of the 1.0 MiB at 20 MiB"},
+        {true, AT_3_OF_40, "of the 16 MiB at 16 MiB"},
+    };
+    for (size_t i = 0; i < VF_COUNT(cases); i++) {
         vf_autoerror struct vf_error *e = NULL;
         make_disks(40 * MIB);
-        flip(sides[i], 20 * MIB + 77);
+        flip(cases[i].source ? source : target, 20 * MIB + 77);
         trial_begin(&t, 40 * MIB);
+        look_first(&t, cases[i].seed);
         int rc = vf_step_source_hash(&t.job, &e);
-        /* the first look is at one MiB somewhere, which may be that of the byte */
         ok(rc < 0 && vf_error_code(e) == VF_E_CORRUPT && strstr(vf_error_text(e), "scsi0") &&
-               (strstr(vf_error_text(e), " at 0 ") || strstr(vf_error_text(e), " at 20 MiB ")),
-           "a byte is another at the %s: %s", i ? "source" : "target", vf_error_text(e));
+               strstr(vf_error_text(e), cases[i].at),
+           "a byte is another at the %s: %s", cases[i].source ? "source" : "target",
+           vf_error_text(e));
         ok(!vf_job_was_done(&t.job, "source-hash/scsi0"), "... which is not done");
         trial_end(&t);
     }
@@ -305,11 +326,12 @@ static void test_second_read(void)
 /* Pieces that the host hashed while it was copied. */
 static void test_beside(void)
 {
-    enum { SIZE = 512 * MIB + 512 };
+    enum { SIZE = 2 * VF_SUMS_PIECE + 512 };
     struct trial t;
     struct vf_disk source_disk = {.slot = (char *)"scsi0", .volume = (char *)"[ds] a/a.vmdk"};
     make_disks(SIZE);
-    for (int changed = 0; changed < 3; changed++) { /* 1: the target; 2: the source, behind us */
+    /* 1: the target; 2: the source, behind us; 3: the same, and it is what is looked at first */
+    for (int changed = 0; changed < 4; changed++) {
         vf_autoerror struct vf_error *e = NULL;
         trial_begin(&t, SIZE);
         t.source.disks = &source_disk;
@@ -317,29 +339,30 @@ static void test_beside(void)
         t.source.name = (char *)"web";
         written = "10:00";
         vf_job_note_written(&t.job, NULL);
+        look_first(&t, changed == 3 ? AT_20_OF_33 : AT_7_OF_33);
         t.job.sums = vf_sums_begin(&t.job);
         vf_autofree char *early = vf_sums_take(t.job.sums, 0, VF_SUMS_PIECE, 0);
         vf_autofree char *sum = vf_sums_take(t.job.sums, 0, VF_SUMS_PIECE, VF_SUMS_PIECE);
         ok(!early && sum && beside == 1u + (unsigned)changed,
            "the host hashes what is between the first piece and the last");
         if (changed == 1)
-            flip(target, 300 * MIB);
-        else if (changed == 2)
-            flip(source, 300 * MIB);
-        written = changed == 2 ? "10:10" : written;
+            flip(target, 20 * MIB);
+        else if (changed >= 2)
+            flip(source, 20 * MIB);
+        written = changed >= 2 ? "10:10" : written;
         int rc = vf_step_source_hash(&t.job, &e);
         ok(!t.job.sums, "... which ends with the proof");
         if (!changed) {
-            ok(rc == 0 && bytes_asked == 257 * MIB + 512, "those two are asked for afterwards: %s",
-               e ? vf_error_text(e) : "agreed");
+            ok(rc == 0 && bytes_asked == VF_SUMS_PIECE + MIB + 512,
+               "those two are asked for afterwards: %s", e ? vf_error_text(e) : "agreed");
             said(&t, "3 of 3 pieces agree with the source host's own SHA-256, 1 of them made while "
                      "it was copied");
         } else {
             ok(rc < 0 && vf_error_code(e) == (changed == 1 ? VF_E_CORRUPT : VF_E_CONFLICT), "%s",
                e ? vf_error_text(e) : "nothing was found");
         }
-        if (changed == 1)
-            flip(target, 300 * MIB);
+        if (changed)
+            flip(changed == 1 ? target : source, 20 * MIB);
         trial_end(&t);
     }
     trial_begin(&t, SIZE);
@@ -349,7 +372,7 @@ static void test_beside(void)
     vf_sums_free(s);
     stuck = false;
     ok(true, "is ended");
-    t.disk.size = 512 * MIB;
+    t.disk.size = 2 * VF_SUMS_PIECE;
     ok(!vf_sums_begin(&t.job), "a disk of two pieces has none between");
     trial_end(&t);
 }
@@ -400,6 +423,7 @@ static void test_limits(void)
     cut_once = true;
     ok(vf_step_source_hash(&t.job, &e) == 0 && atomic_load(&t.job.retries) == 1,
        "what is cut off is tried again");
+    said(&t, "trying again for up to ");
     said(&t, "1 of 1 pieces");
     trial_end(&t);
     trial_begin(&t, 8 * MIB);
@@ -410,6 +434,27 @@ static void test_limits(void)
     trial_begin(&t, 8 * MIB);
     t.plan.verify = VF_VERIFY_NONE;
     ok(!vf_job_hashes_source(&t.job), "nothing is compared where nothing is to be verified");
+    trial_end(&t);
+}
+
+/* The title of the step that looks whether all disks are there. */
+static const char *last_look(const struct vf_job *job)
+{
+    const char *title = "";
+    for (size_t i = 0; i < vf_n_steps; i++)
+        if (vf_streq(vf_steps[i].name, "verify") && vf_steps[i].applies(job))
+            title = *title ? "twice" : vf_steps[i].title;
+    return title;
+}
+
+static void test_titles(void)
+{
+    struct trial t;
+    trial_begin(&t, 8 * MIB);
+    is_str(last_look(&t.job), "Check that every disk was verified", "what is done is said");
+    t.plan.verify = VF_VERIFY_NONE;
+    is_str(last_look(&t.job), "Check that every disk was copied completely",
+           "also where nothing is verified");
     trial_end(&t);
 }
 
@@ -480,6 +525,7 @@ int main(void)
     test_beside();
     test_unread();
     test_limits();
+    test_titles();
     test_written_meanwhile();
     run((const char *[]){"rm", "-rf", dir, NULL});
     free(mover);

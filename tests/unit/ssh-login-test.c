@@ -69,10 +69,11 @@ static void test_quick_host(void)
     struct sockaddr_in sa = {.sin_family = AF_INET}, to = sa;
     inet_pton(AF_INET, quick.address, &sa.sin_addr);
     inet_pton(AF_INET, rsa_only.address, &to.sin_addr);
-    sa.sin_port = htons(quick.port = free_port(quick.address));
+    sa.sin_port = htons(quick.port = reserve_port(quick.address));
     to.sin_port = htons(rsa_only.port);
     vf_autofd int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (!ok(bind(listener, (struct sockaddr *)&sa, sizeof sa) == 0 && listen(listener, 5) == 0,
+    if (!ok(setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int)) == 0 &&
+                bind(listener, (struct sockaddr *)&sa, sizeof sa) == 0 && listen(listener, 5) == 0,
             "a proxy"))
         return;
     fflush(stdout);

@@ -19,6 +19,7 @@
 #include "base/str.h"
 #include "net/ssh.h"
 #include "tests/lab/sshd.h"
+#include "tests/unit/port.h"
 #include "tests/unit/tap.h"
 
 /* libssh2 1.10 loses a number of each ECDSA key it reads from a file. */
@@ -97,18 +98,6 @@ struct server {
     bool up;
 };
 
-static inline uint16_t free_port(const char *address)
-{
-    struct sockaddr_in sa = {.sin_family = AF_INET};
-    socklen_t len = sizeof sa;
-    vf_autofd int fd = socket(AF_INET, SOCK_STREAM, 0);
-    inet_pton(AF_INET, address, &sa.sin_addr);
-    if (bind(fd, (struct sockaddr *)&sa, sizeof sa) < 0 ||
-        getsockname(fd, (struct sockaddr *)&sa, &len) < 0)
-        return 0;
-    return ntohs(sa.sin_port);
-}
-
 /* A TCP connection to S, or -1. */
 static inline int connect_to(const struct server *s)
 {
@@ -148,7 +137,7 @@ static inline bool serve(struct server *s, const char *name, const char *address
         {"PasswordAuthentication", "no"},
         {"KbdInteractiveAuthentication", "no"},
     };
-    *s = (struct server){.name = name, .address = address, .port = free_port(address)};
+    *s = (struct server){.name = name, .address = address, .port = reserve_port(address)};
     vf_autobuf struct vf_buf b = {0};
     vf_buf_printf(&b, "Port %u\nListenAddress %s\n", s->port, address);
     for (size_t i = 0; i < VF_COUNT(usual); i++)
@@ -158,6 +147,8 @@ static inline bool serve(struct server *s, const char *name, const char *address
         vf_buf_puts(&b, LAB_CHEAP_LOGINS);
     if (!says(extra, "AuthorizedKeysFile"))
         vf_buf_printf(&b, "AuthorizedKeysFile %s/authorized\n", dir);
+    if (!setup && !says(extra, "SetEnv"))
+        vf_buf_puts(&b, "SetEnv " LAB_NO_BASHRC "\n");
     vf_autostrv char **keys = vf_strv_split(host_keys, " ");
     for (char **k = keys; *k; k++)
         vf_buf_printf(&b, "HostKey %s/%s\n", dir, *k);
@@ -170,7 +161,7 @@ static inline bool serve(struct server *s, const char *name, const char *address
     const char *apart[] = {"unshare", "-m", "sh", "-c", line, NULL};
     if (vf_proc_start(setup ? apart : plain, VF_PROC_DIE, -1, &s->proc, NULL) < 0)
         return false;
-    for (int i = 0; i < 250; i++) {
+    for (int i = 0; i < 3000; i++) {
         if (answers(s))
             return s->up = true;
         if (waitpid(s->proc.pid, NULL, WNOHANG) == s->proc.pid)

@@ -175,6 +175,7 @@ static void test_backpressure(struct vf_ssh *s)
 
     vf_autofree char *pid = in_dir("pid");
     vf_autofree char *slow = vf_asprintf("echo $$ >%s; exec sleep 60", pid);
+    unlink(pid);
     ok(vf_ssh_start(s, slow, &c, NULL) == 0, "a child that reads nothing");
     vf_set_nonblock(c.in, true);
     vf_autofree char *block = vf_xcalloc(1, 65536);
@@ -197,10 +198,18 @@ static void test_backpressure(struct vf_ssh *s)
     kill_pid(text);
 }
 
+struct running {
+    struct vf_cancel *cancel;
+    const char *pid; /* a file: the command has begun */
+};
+
 static void *fire_soon(void *opaque)
 {
-    usleep(300000);
-    vf_cancel_fire(opaque, "somebody pressed the key");
+    const struct running *r = opaque;
+    struct stat st;
+    for (int i = 0; i < 3000 && (stat(r->pid, &st) < 0 || !st.st_size); i++)
+        usleep(10000);
+    vf_cancel_fire(r->cancel, "somebody pressed the key");
     return NULL;
 }
 
@@ -214,9 +223,11 @@ static void test_cancel(struct client *c)
     if (!ok(s != NULL, "a connection to cancel"))
         return;
     pthread_t t;
-    pthread_create(&t, NULL, fire_soon, cancel);
     vf_autofree char *pid = in_dir("pid");
     vf_autofree char *command = vf_asprintf("echo $$ >%s; exec sleep 60", pid);
+    struct running running = {cancel, pid};
+    unlink(pid); /* of another command */
+    pthread_create(&t, NULL, fire_soon, &running);
     struct vf_ssh_result r;
     ok(vf_ssh_exec(s, command, NULL, 0, &r, &e) == -1 && vf_error_code(e) == VF_E_CANCELLED,
        "a hanging command is cancelled");

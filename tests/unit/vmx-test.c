@@ -188,6 +188,21 @@ static void stops(const char *lines, const char *what)
     ok(what ? says(vm, what, true) : !any, "%s: %s", safe, what ? what : "nothing stops it");
 }
 
+static void test_suspended(void)
+{
+    static const char head[] = "displayName = \"x\"\ncheckpoint.vmState = ";
+    static const struct {
+        const char *file;
+        enum vf_vm_state state;
+    } cases[] = {{"\"\"", VF_VM_UNKNOWN}, {"\"x.vmss\"", VF_VM_SUSPENDED}};
+    for (size_t i = 0; i < VF_COUNT(cases); i++) {
+        vf_autofree char *text = vf_asprintf("%s%s\n", head, cases[i].file);
+        vf_auto(vf_vmx_free) struct vf_vmx *x = vf_vmx_parse(text, strlen(text), "t", NULL);
+        vf_auto(vf_vm_free) struct vf_vm *vm = vf_esxi_describe(x, NULL);
+        ok(vm->state == cases[i].state, "a memory file %s", cases[i].file);
+    }
+}
+
 static void test_refused(void)
 {
     stops("", NULL);
@@ -200,8 +215,6 @@ static void test_refused(void)
     stops("scsi0:0.fileName = \"\"", "scsi0:0");
     stops("scsi0:0.present = \"FALSE\"\nscsi0:0.fileName = \"\"", NULL);
     stops("pciPassthru0.present = \"TRUE\"", "pciPassthru0");
-    stops("checkpoint.vmState = \"\"", NULL);
-    stops("checkpoint.vmState = \"x.vmss\"", "x");
     stops("encryption.keySafe = \"vmware:key\"", "x");
     stops("floppy0.present = \"TRUE\"\nparallel0.present = \"TRUE\"", NULL);
     stops("numvcpus = \"3\"\ncpuid.coresPerSocket = \"2\"", NULL);
@@ -285,6 +298,7 @@ int main(void)
     test_encodings();
     test_vm();
     test_names();
+    test_suspended();
     test_refused();
     test_networks();
     test_systems();

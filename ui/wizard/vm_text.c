@@ -124,7 +124,8 @@ char *vf_vm_text(const struct seen_vm *v, bool imports)
     vf_autobuf struct vf_buf b = {0};
     vf_autofree char *memory = vf_format_bytes(vm->memory), *flags = vf_vm_flags(v);
     add_place(&b, v, imports);
-    add(&b, _("state"), "%s", _(vf_vm_state_name(vm->state)));
+    const char *cure = vm->state == VF_VM_UNKNOWN ? NULL : vf_vm_state_cure(vm->state);
+    add(&b, _("state"), cure ? "%s: %s" : "%s", _(vf_vm_state_name(vm->state)), cure);
     add(&b, _("memory"), "%s", memory);
     if (vm->tags)
         add(&b, _("tags"), "%s", vm->tags);

@@ -186,6 +186,8 @@ static char *cannot_move(const struct seen_vm *v)
                            v->seen.job);
     if (v->vm->lock)
         return vf_asprintf(_("locked (%s): something is going on with it"), v->vm->lock);
+    if (v->vm->state == VF_VM_SUSPENDED)
+        return vf_asprintf(_("suspended: %s"), vf_vm_state_cure(v->vm->state));
     return v->seen.why ? vf_escape(v->seen.why) : NULL;
 }
 

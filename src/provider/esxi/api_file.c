@@ -7,8 +7,10 @@
 #include "provider/esxi/api.h"
 #include "base/str.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 /* "[datastore1] web/web.vmdk", safe to show. */
 static char *shown(const struct vf_esxi_file *f)
@@ -227,15 +229,33 @@ int vf_api_file_read(struct vf_esxi_way *w, const struct vf_esxi_file *f, void *
     return vf_fail_prefix(err, "%s", name);
 }
 
+/* "Sat, 21 Nov 2026 10:00:00 GMT" (RFC 9110, 5.6.7) in seconds; -1: TEXT (or NULL) is none. */
+static int64_t http_seconds(const char *text)
+{
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    char month[4] = "";
+    struct tm tm = {0};
+    if (!text || sscanf(text, "%*3s, %2d %3s %4d %2d:%2d:%2d GMT", &tm.tm_mday, month, &tm.tm_year,
+                        &tm.tm_hour, &tm.tm_min, &tm.tm_sec) != 6)
+        return -1;
+    const char *found = strlen(month) == 3 ? strstr(months, month) : NULL;
+    tm.tm_mon = found ? (int)(found - months) / 3 : 0;
+    tm.tm_year -= 1900;
+    return found ? (int64_t)timegm(&tm) : -1;
+}
+
 /* Time stamp and tag of the answer: both or what there is. */
 static char *state_of(const struct vf_http_answer *answer)
 {
     vf_autofree char *modified = vf_http_header(answer, "last-modified");
     vf_autofree char *tag = vf_http_header(answer, "etag");
+    vf_autofree char *date = vf_http_header(answer, "date");
+    int64_t written = http_seconds(modified), now = http_seconds(date);
+    bool racy = written >= 0 && now >= 0 && now < written + VF_ESXI_RACY_S;
     if (!modified && !tag)
         return NULL;
-    return vf_asprintf("%s%s%s", modified ? modified : "", modified && tag ? " " : "",
-                       tag ? tag : "");
+    return vf_asprintf("%s%s%s%s", modified ? modified : "", modified && tag ? " " : "",
+                       tag ? tag : "", racy ? VF_ESXI_RACY : "");
 }
 
 static int stat_file(struct vf_esxi_way *w, const struct vf_esxi_file *f, uint64_t *size,

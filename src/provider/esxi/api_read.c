@@ -67,13 +67,13 @@ static char *option(const xmlNode *list, const char *key)
     return NULL;
 }
 
-static void read_state(const xmlNode *props, enum vf_vm_state *state, bool *suspended)
+static enum vf_vm_state read_state(const xmlNode *props)
 {
     vf_autofree char *power = vf_api_text(props, "runtime.powerState");
-    *suspended = vf_streq(power, "suspended");
-    *state = vf_streq(power, "poweredOn")                  ? VF_VM_RUNNING
-             : vf_streq(power, "poweredOff") || *suspended ? VF_VM_STOPPED
-                                                           : VF_VM_UNKNOWN;
+    return vf_streq(power, "poweredOn")    ? VF_VM_RUNNING
+           : vf_streq(power, "poweredOff") ? VF_VM_STOPPED
+           : vf_streq(power, "suspended")  ? VF_VM_SUSPENDED
+                                           : VF_VM_UNKNOWN;
 }
 
 /* Where its VMX file is, unless the host has lost sight of it. */
@@ -108,7 +108,7 @@ static void see_vm(struct vf_api_listing *l, const struct vf_moref *object, cons
     r->name = vf_api_decode_name(vf_api_text(props, "name"));
     if (!r->name)
         r->name = vf_strdup(object->id);
-    read_state(props, &r->state, &r->suspended);
+    r->state = read_state(props);
     read_vmx(props, r);
     vf_autofree char *template_ = vf_api_text(props, "config.template");
     vf_autofree char *memory = vf_api_text(props, "config.hardware.memoryMB");
@@ -208,7 +208,7 @@ static void read_addresses(const xmlNode *props, struct vf_esxi_now *out)
 void vf_api_read_now(const xmlNode *props, struct vf_esxi_now *out)
 {
     vf_autofree char *tools = vf_api_text(props, "guest.toolsRunningStatus");
-    read_state(props, &out->state, &out->suspended);
+    out->state = read_state(props);
     out->question = vf_xml_text_at(vf_api_value(props, "runtime.question"), "text");
     out->snapshots = count_snapshots(vf_api_value(props, "snapshot"), "rootSnapshotList", 0);
     out->tools =

@@ -375,8 +375,7 @@ static void describe_state(const struct vf_vmx *x, struct vf_vm *vm)
                                             "encryption.data", "dataFileKey"};
     const char *memory = vf_vmx_get(x, "checkpoint.vmState");
     if (memory && *memory)
-        vf_esxi_leave_out(vm, true, vm->name,
-                          N_("it is suspended: resume it and shut it down first"));
+        vm->state = VF_VM_SUSPENDED;
     for (size_t i = 0; i < VF_COUNT(encrypted); i++)
         if (vf_vmx_get(x, "%s", encrypted[i])) {
             vf_esxi_leave_out(vm, true, vm->name,

@@ -16,6 +16,8 @@
 enum {
     MAX_CHAIN = 256, /* of snapshots; VMware allows 32 */
     READ_UNIT = 1 << 20,
+    SETTLE_MS = 1100, /* more than stamps are apart */
+    SETTLE_TRIES = 2,
 };
 
 static const char volumes[] = "/vmfs/volumes/";
@@ -325,9 +327,9 @@ static int find_dc(struct vf_esxi *e, const char *node, const char *volume, cons
 }
 
 /* When the files of R were written, in seconds as a rule, and CID (NULL: none) behind it; *OUT
- * NULL: one of them does not say. */
-static int stamp_of(struct vf_esxi *e, const struct vf_recipe *r, const char *cid, char **out,
-                    struct vf_error **err)
+ * NULL: one of them does not say. *RACY is set when that was just now. */
+static int stamp_once(struct vf_esxi *e, const struct vf_recipe *r, const char *cid, char **out,
+                      bool *racy, struct vf_error **err)
 {
     vf_autobuf struct vf_buf b = {0};
     *out = NULL;
@@ -344,11 +346,36 @@ static int stamp_of(struct vf_esxi *e, const struct vf_recipe *r, const char *ci
             return vf_fail_with(err, VF_STEAL(why)); /* it may say so in a moment */
         if (!state)
             return 0;
-        vf_buf_printf(&b, "%s%s", b.len ? " " : "", state);
+        size_t n = strlen(state) - (vf_ends(state, VF_ESXI_RACY) ? strlen(VF_ESXI_RACY) : 0);
+        *racy = *racy || state[n];
+        vf_buf_printf(&b, "%s%.*s", b.len ? " " : "", (int)n, state);
     }
     if (cid)
         vf_buf_printf(&b, " CID %s", cid);
     *out = vf_buf_take(&b);
+    return 0;
+}
+
+/* A stamp that every write from now on changes: one of this very second would not, so that it is
+ * waited for the next. Of a file that is being written to it is one that equals no other. */
+static int stamp_of(struct vf_esxi *e, const struct vf_recipe *r, const char *cid, char **out,
+                    struct vf_error **err)
+{
+    vf_autofree char *before = NULL;
+    for (int i = 0;; i++) {
+        bool racy = false;
+        if (stamp_once(e, r, cid, out, &racy, err) < 0)
+            return -1;
+        if (!*out || !racy || vf_streq(*out, before))
+            return 0;
+        free(before);
+        before = VF_STEAL(*out);
+        if (i == SETTLE_TRIES)
+            break;
+        if (vf_cancel_sleep(e->cancel, SETTLE_MS, err) < 0)
+            return -1;
+    }
+    *out = vf_asprintf("%s%s", before, VF_ESXI_RACY);
     return 0;
 }
 

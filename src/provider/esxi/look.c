@@ -105,7 +105,7 @@ int vf_esxi_vms(struct vf_provider *p, struct vf_vm ***out, size_t *n, struct vf
         vm->id = row->id;
         take_name(vm, row->name);
         vm->node = node_of(e, row);
-        vm->state = row->suspended ? VF_VM_PAUSED : row->state;
+        vm->state = row->state;
         vm->template_ = row->template_;
         vm->memory = row->memory;
         vm->system = vf_strdup(row->guest);
@@ -197,7 +197,8 @@ static int add_now(struct vf_esxi *e, struct vf_vm *vm, struct vf_error **err)
         vf_esxi_now_clear(&now);
         return -1;
     }
-    vm->state = now.suspended ? VF_VM_PAUSED : now.state;
+    if (vm->state != VF_VM_SUSPENDED || now.state == VF_VM_RUNNING)
+        vm->state = now.state;
     vm->onboot = now.onboot;
     vm->snapshots = now.snapshots;
     vm->digest = VF_STEAL(now.digest);
@@ -296,7 +297,7 @@ int vf_esxi_state(struct vf_provider *p, const char *node, unsigned id, enum vf_
     struct vf_esxi_way *w = vf_esxi_of(p)->way;
     struct vf_esxi_now now = {0};
     int r = w->ops->now(w, id, &now, err);
-    *out = now.suspended ? VF_VM_PAUSED : now.state;
+    *out = now.state;
     vf_esxi_now_clear(&now);
     return r;
 }

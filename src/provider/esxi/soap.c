@@ -126,8 +126,8 @@ static const struct {
     const char *meaning; /* NULL: what the server says */
 } faults[] = {
     {"InvalidLogin", VF_E_AUTH,
-     "the user name or the password is wrong, or the account is locked (ESXi locks an account for "
-     "15 minutes after five failures): nothing else is tried with it"},
+     "the user name or the password is wrong, or the account is locked (for 15 minutes, by five "
+     "failures): it was tried once; look it up before you try again"},
     {"PasswordExpired", VF_E_AUTH, "the password has expired: change it in the host's own client"},
     {"NotAuthenticated", VF_E_AUTH, "the session has ended"},
     {"RestrictedVersion", VF_E_UNSUPPORTED,

@@ -28,13 +28,12 @@ struct vf_esxi_row {
     char *annotation;
     uint64_t memory; /* bytes */
     enum vf_vm_state state;
-    bool suspended, template_;
+    bool template_;
 };
 
 /* What is true of a VM now. */
 struct vf_esxi_now {
     enum vf_vm_state state;
-    bool suspended;
     char *question;     /* that it waits to be answered; NULL: none */
     unsigned snapshots; /* how many */
     bool tools;         /* VMware Tools run in it: it can be shut down */
@@ -62,6 +61,11 @@ enum {
     VF_ESXI_NO_POWER = 8
 };
 
+/* Behind the state of a file that was written to less than VF_ESXI_RACY_S seconds ago, by the clock
+ * of its host: stamps are of whole seconds, and a further write may leave it as it is. */
+#define VF_ESXI_RACY " racy"
+enum { VF_ESXI_RACY_S = 2 };
+
 struct vf_esxi_way_ops {
     const char *name; /* "api", "ssh" */
     /* "VMware ESXi 7.0.3 build-21424296"; borrowed, NULL: not told. */
@@ -81,8 +85,7 @@ struct vf_esxi_way_ops {
     char *(*text)(struct vf_esxi_way *w, const struct vf_esxi_file *f, size_t most, size_t *len,
                   struct vf_error **err);
     /* Size and a word that changes when the file does (time stamp; caller frees; NULL: not told;
-     * STATE itself may be NULL).
-     * NOTFOUND. */
+     * STATE itself may be NULL), unless it ends in VF_ESXI_RACY. NOTFOUND. */
     int (*stat)(struct vf_esxi_way *w, const struct vf_esxi_file *f, uint64_t *size, char **state,
                 struct vf_error **err);
     /* Exactly N bytes at OFFSET into BUF. CORRUPT when the host sends something else. One attempt;

@@ -89,7 +89,7 @@ int vf_esxi_ssh_stat(struct vf_esxi_way *w, const struct vf_esxi_file *f, uint64
                      char **state, struct vf_error **err)
 {
     vf_autofree char *path = path_of(f), *quoted = vf_shell_quote(path), *name = name_of(f);
-    vf_autofree char *command = vf_asprintf("stat -c '%%s %%Y' %s", quoted);
+    vf_autofree char *command = vf_asprintf("stat -c '%%s %%Y' %s && { date +%%s; true; }", quoted);
     struct vf_esxi_said said;
     if (vf_esxi_ssh_run(ssh_way(w), command, NULL, VF_ESXI_MAX_TEXT, NULL, &said, err) < 0)
         return vf_fail_prefix(err, "%s", name);
@@ -97,11 +97,15 @@ int vf_esxi_ssh_stat(struct vf_esxi_way *w, const struct vf_esxi_file *f, uint64
     int rc = 0;
     if (said.status)
         rc = vf_esxi_ssh_fail(&said, name, err);
-    else if (vf_strv_len(words) != 2 || vf_parse_u64(words[0], 0, INT64_MAX, size) < 0) {
+    else if (vf_strv_len(words) < 2 || vf_parse_u64(words[0], 0, INT64_MAX, size) < 0) {
         vf_autofree char *shown = vf_escape(vf_buf_str(&said.out));
         rc = vf_fail(err, VF_E_CORRUPT, "%s: stat says '%s' of it, which is no size", name, shown);
     } else if (state) {
-        *state = vf_strdup(words[1]);
+        uint64_t written, now;
+        bool racy = words[2] && vf_parse_u64(words[1], 0, INT32_MAX, &written) == 0 &&
+                    vf_parse_u64(words[2], 0, INT32_MAX, &now) == 0 &&
+                    now < written + VF_ESXI_RACY_S;
+        *state = vf_asprintf("%s%s", words[1], racy ? VF_ESXI_RACY : "");
     }
     vf_esxi_said_free(&said);
     return rc;

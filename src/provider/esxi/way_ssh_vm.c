@@ -110,19 +110,19 @@ static char *vim_cmd(struct vf_esxi_ssh *s, const char *what, struct vf_error **
 
 /* ---- what there is ---- */
 
-static void fill_state(const char *summary, enum vf_vm_state *state, bool *suspended)
+static enum vf_vm_state read_state(const char *summary)
 {
     static const struct {
         const char *word;
         enum vf_vm_state state;
-    } words[] = {
-        {"poweredOn", VF_VM_RUNNING}, {"poweredOff", VF_VM_STOPPED}, {"suspended", VF_VM_PAUSED}};
+    } words[] = {{"poweredOn", VF_VM_RUNNING},
+                 {"poweredOff", VF_VM_STOPPED},
+                 {"suspended", VF_VM_SUSPENDED}};
     vf_autofree char *word = vf_vimcmd_value(summary, "runtime.powerState");
-    *state = VF_VM_UNKNOWN;
     for (size_t i = 0; i < VF_COUNT(words); i++)
         if (vf_streq(word, words[i].word))
-            *state = words[i].state;
-    *suspended = *state == VF_VM_PAUSED;
+            return words[i].state;
+    return VF_VM_UNKNOWN;
 }
 
 static void fill_row(struct vf_esxi_row *r, const char *summary)
@@ -130,7 +130,7 @@ static void fill_row(struct vf_esxi_row *r, const char *summary)
     vf_autofree char *template = vf_vimcmd_value(summary, "config.template");
     vf_autofree char *memory = vf_vimcmd_value(summary, "config.memorySizeMB");
     uint64_t mib;
-    fill_state(summary, &r->state, &r->suspended);
+    r->state = read_state(summary);
     r->template_ = vf_streq(template, "true");
     r->guest_details = vf_vimcmd_value(summary, "guest.guestFullName");
     if (memory && vf_parse_u64(memory, 0, UINT32_MAX, &mib) == 0)
@@ -232,7 +232,7 @@ static int read_now(const struct calls *c, unsigned id, struct vf_esxi_now *out,
                      *guest = calls_text(c, GUEST), *snapshots = calls_text(c, SNAPSHOTS),
                      *message = calls_text(c, MESSAGE), *sequence = calls_text(c, AUTOSTART),
                      *defaults = calls_text(c, DEFAULTS);
-    fill_state(summary, &out->state, &out->suspended);
+    out->state = read_state(summary);
     if (out->state == VF_VM_UNKNOWN)
         return complain(summary, "vmsvc/get.summary", 0, err);
     if (!vf_starts(snapshots, snapshot_list)) /* none that can be seen are not none */
@@ -309,7 +309,7 @@ static int state_of(struct vf_esxi_ssh *s, unsigned id, enum vf_vm_state *out,
         return -1;
     *out = strstr(text, "Powered on")    ? VF_VM_RUNNING
            : strstr(text, "Powered off") ? VF_VM_STOPPED
-           : strstr(text, "Suspended")   ? VF_VM_PAUSED
+           : strstr(text, "Suspended")   ? VF_VM_SUSPENDED
                                          : VF_VM_UNKNOWN;
     if (*out != VF_VM_UNKNOWN)
         return 0;

@@ -17,13 +17,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MOST_PACKAGES = 1000, MOST_DEEP = 2, MOST_NAMED = 5 };
+enum { MOST_PACKAGES = 1000, MOST_DEEP = 2, MOST_NAMED = 5, MOST_DESCRIPTORS = 100 };
 
 struct entry {
     const struct vf_package *package;
     char *path;
     struct vf_vm *vm;     /* as it describes itself; NULL: WHY */
     struct vf_error *why; /* it cannot be read */
+};
+
+/* Where VMs are, or may be, that are not among the entries. */
+struct passed {
+    char *path, *why;
 };
 
 struct files {
@@ -34,6 +39,8 @@ struct files {
     size_t n_packages;
     struct entry *entries; /* VM ID is the IDth */
     size_t n_entries;
+    struct passed *passed;
+    size_t n_passed;
 };
 
 static struct files *files_of(struct vf_provider *p)
@@ -43,19 +50,24 @@ static struct files *files_of(struct vf_provider *p)
 
 /* ---- what is there ---- */
 
-/* One entry per VM; one that cannot be read is an entry too, with the reason. */
-static void add_package(struct files *f, const char *path)
+static void pass_over(struct files *f, const char *path, const char *why)
 {
-    vf_autoerror struct vf_error *why = NULL;
+    struct passed *x = vf_grow(&f->passed, &f->n_passed, sizeof *f->passed);
+    *x = (struct passed){vf_escape(path), vf_strdup(why)};
+}
+
+/* One entry per VM; one that cannot be read is an entry too, with the reason. */
+static void add_package(struct files *f, const char *path, struct vf_package *p,
+                        struct vf_error **why)
+{
     struct vf_vm **vms = NULL;
     size_t n = 0;
-    struct vf_package *p = vf_package_open(path, &why);
     if (p)
         *(struct vf_package **)vf_grow(&f->packages, &f->n_packages, sizeof *f->packages) = p;
-    if (!p || vf_package_vms(p, &vms, &n, &why) < 0) {
+    if (!p || vf_package_vms(p, &vms, &n, why) < 0) {
         struct entry *e = vf_grow(&f->entries, &f->n_entries, sizeof *f->entries);
         e->path = vf_strdup(path);
-        e->why = VF_STEAL(why);
+        e->why = VF_STEAL(*why);
         return;
     }
     for (size_t i = 0; i < n; i++) {
@@ -69,28 +81,59 @@ static void add_package(struct files *f, const char *path)
     free(vms);
 }
 
+/* An archive of several exports has as many descriptors. */
+static void add_packages(struct files *f, const char *path)
+{
+    size_t n = 1;
+    for (size_t i = 0; i < n && i < MOST_DESCRIPTORS; i++) {
+        vf_autoerror struct vf_error *why = NULL;
+        add_package(f, path, vf_package_open(path, i, &n, &why), &why);
+    }
+    if (n > MOST_DESCRIPTORS)
+        pass_over(f, path,
+                  N_("it has more than 100 .ovf files in it, and VMs of the others are not listed: "
+                     "unpack it (tar -xf), and import the directory"));
+}
+
 static int by_name(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Paths of all packages in DIR and its directories. Links to directories are not followed. */
-static int scan(const char *dir, int depth, char ***out, struct vf_error **err)
+/* Paths of all packages in DIR and its directories. Links to directories are not followed; where
+ * it is too DEEP, only that there are any is told. */
+static int scan(struct files *f, const char *dir, int deep, char ***out, struct vf_error **err)
 {
     DIR *d = opendir(dir);
     if (!d)
         return vf_fail_errno(err, errno, "reading the directory %s", dir);
-    for (struct dirent *e; (e = readdir(d)) && vf_strv_len(*out) < MOST_PACKAGES;) {
+    for (struct dirent *e; (e = readdir(d));) {
         struct stat st;
         vf_autofree char *path =
             vf_asprintf("%s%s%s", dir, vf_ends(dir, "/") ? "" : "/", e->d_name);
-        if (e->d_name[0] == '.' || lstat(path, &st) < 0)
+        if (e->d_name[0] == '.' || vf_streq(e->d_name, "lost+found") || lstat(path, &st) < 0)
             continue;
         vf_autoerror struct vf_error *why = NULL;
-        if (S_ISDIR(st.st_mode) && depth < MOST_DEEP && scan(path, depth + 1, out, &why) < 0)
-            vf_info("files", "passed over: %s", vf_error_text(why));
-        if (!S_ISDIR(st.st_mode) && vf_is_package(path))
-            vf_strv_add(out, path);
+        if (S_ISDIR(st.st_mode) && deep <= MOST_DEEP && scan(f, path, deep + 1, out, &why) < 0 &&
+            deep < MOST_DEEP)
+            pass_over(f, path,
+                      N_("this directory cannot be read, and VMs in it are not listed: let this "
+                         "user read it, if there are any"));
+        if (S_ISDIR(st.st_mode) || !vf_is_package(path))
+            continue;
+        if (deep > MOST_DEEP) {
+            pass_over(f, dir,
+                      N_("VMs in it are not listed, for it is more than one level down: import it "
+                         "by its own path"));
+            break;
+        }
+        if (vf_strv_len(*out) == MOST_PACKAGES) {
+            pass_over(f, dir,
+                      N_("only the first 1000 VMs are listed: import directories below it one by "
+                         "one"));
+            break;
+        }
+        vf_strv_add(out, path);
     }
     closedir(d);
     return 0;
@@ -105,7 +148,7 @@ static int look(struct files *f, const char *path, struct vf_error **err)
         return vf_fail(err, errno == ENOENT ? VF_E_NOTFOUND : VF_E_PERMISSION, "%s: %s", shown,
                        strerror(errno));
     if (S_ISDIR(st.st_mode)) {
-        if (scan(path, 1, &paths, err) < 0)
+        if (scan(f, path, 1, &paths, err) < 0)
             return -1;
     } else if (vf_is_package(path)) {
         vf_strv_add(&paths, path);
@@ -118,7 +161,9 @@ static int look(struct files *f, const char *path, struct vf_error **err)
     if (n)
         qsort(paths, n, sizeof *paths, by_name);
     for (size_t i = 0; i < n; i++)
-        add_package(f, paths[i]);
+        add_packages(f, paths[i]);
+    if (!f->n_entries && f->n_passed)
+        return vf_fail(err, VF_E_NOTFOUND, "%s: %s", f->passed[0].path, f->passed[0].why);
     if (!f->n_entries)
         return vf_fail(err, VF_E_NOTFOUND, "%s holds no exported VM: no .vmx, .ovf or .ova file",
                        shown);
@@ -166,7 +211,7 @@ static int vms(struct vf_provider *p, struct vf_vm ***out, size_t *n, struct vf_
         vm->called = vf_strdup(e->vm ? e->vm->called : NULL);
         vm->unnamed = e->vm && e->vm->unnamed;
         vm->node = vf_strdup(f->node);
-        vm->state = VF_VM_STOPPED;
+        vm->state = e->vm ? e->vm->state : VF_VM_STOPPED;
         vm->memory = e->vm ? e->vm->memory : 0;
         vm->system = vf_strdup(e->vm ? e->vm->system : NULL);
     }
@@ -282,6 +327,18 @@ static void add_words(const struct vf_package *p, struct vf_vm *vm)
     }
 }
 
+/* Whoever wants all VMs of a directory has to know which are none of them. */
+static void tell_passed(const struct files *f, struct vf_vm *vm)
+{
+    for (size_t i = 0; i < f->n_passed && i < MOST_NAMED; i++)
+        vf_vm_leave_out(vm, f->passed[i].path, f->passed[i].why)->there = true;
+    if (f->n_passed <= MOST_NAMED)
+        return;
+    vf_autofree char *text =
+        vf_asprintf("VMs in %zu more directories are not listed either", f->n_passed - MOST_NAMED);
+    vf_vm_leave_out(vm, f->base.conf->urls[0], text)->there = true;
+}
+
 static struct vf_vm *describe(struct vf_provider *p, unsigned id, struct vf_error **err)
 {
     const struct entry *e = entry_of(p, id, err);
@@ -299,6 +356,7 @@ static struct vf_vm *describe(struct vf_provider *p, unsigned id, struct vf_erro
             vf_vm_remove_disk(vm, i);
     vm->digest = digest_of(e->package, vm);
     add_words(e->package, vm);
+    tell_passed(files_of(p), vm);
     return vm;
 }
 
@@ -473,6 +531,11 @@ static void free_files(struct vf_provider *p)
     }
     for (size_t i = 0; i < f->n_packages; i++)
         vf_package_free(f->packages[i]);
+    for (size_t i = 0; i < f->n_passed; i++) {
+        free(f->passed[i].path);
+        free(f->passed[i].why);
+    }
+    free(f->passed);
     free(f->entries);
     free(f->packages);
     free(f->node);

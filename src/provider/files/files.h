@@ -19,7 +19,8 @@ struct vf_provider *vf_files_open(const struct vf_cluster_conf *conf, bool verif
 /* One .vmx, .ovf or .ova. */
 struct vf_package {
     char *path;
-    char *dir;        /* what its files are in: PATH's directory, or (an OVA) PATH itself */
+    char *dir;        /* what its files are in: PATH's directory, or (an OVA) PATH itself, or (one
+                       * with several descriptors) the directory in there */
     char *descriptor; /* name of its .vmx or .ovf in there */
     char *text;       /* of that, LEN bytes */
     size_t len;
@@ -40,8 +41,10 @@ struct vf_place {
 };
 void vf_place_clear(struct vf_place *p);
 
-/* package.c: reads what is at PATH, a file. Caller frees. */
-struct vf_package *vf_package_open(const char *path, struct vf_error **err);
+/* package.c: reads what is at PATH, a file. An archive has *N descriptors (every other file: one),
+ * of which that number WHICH, from 0, is read. Caller frees. */
+struct vf_package *vf_package_open(const char *path, size_t which, size_t *n,
+                                   struct vf_error **err);
 void vf_package_free(struct vf_package *p);
 VF_DEFINE_CLEANUP(struct vf_package *, vf_package_free)
 /* Is PATH named like one? */

@@ -211,35 +211,46 @@ static char *read_member(const struct vf_package *p, const char *name, size_t *l
     return text;
 }
 
-/* Names are told from the descriptor on: in an archive of a whole directory it is in that. They are
- * looked up only, nothing is unpacked; so ".." and the like lead nowhere. */
-static void from_descriptor(struct vf_package *p, const char *descriptor)
+/* Names are told from the descriptor on: in an archive of a whole directory it is in that. What is
+ * not in there is not its own: it might have the same name. They are looked up only, nothing is
+ * unpacked; so ".." and the like lead nowhere. */
+static void from_descriptor(struct vf_package *p, const char *descriptor, bool only)
 {
     const char *base = base_of(descriptor);
-    size_t n = (size_t)(base - descriptor);
+    size_t n = (size_t)(base - descriptor), kept = 0;
     vf_autofree char *folder = vf_strndup(descriptor, n);
     p->descriptor = vf_strdup(base);
-    for (size_t i = 0; n && i < p->n_members; i++)
-        if (vf_starts(p->members[i].name, folder)) {
-            vf_autofree char *name = vf_strdup(p->members[i].name + n);
-            vf_str_set(&p->members[i].name, name);
+    p->dir = only || n < 2 ? vf_strdup(p->path)
+                           : vf_asprintf("%s/%.*s", p->path, (int)n - 1, descriptor);
+    for (size_t i = 0; i < p->n_members; i++) {
+        struct vf_tar_member *m = &p->members[i];
+        if (!vf_starts(m->name, folder)) {
+            free(m->name);
+            continue;
         }
+        vf_autofree char *name = vf_strdup(m->name + n);
+        vf_str_set(&m->name, name);
+        p->members[kept++] = *m;
+    }
+    p->n_members = kept;
 }
 
-static int open_archive(struct vf_package *p, struct vf_error **err)
+static int open_archive(struct vf_package *p, size_t which, size_t *count, struct vf_error **err)
 {
     struct stat st;
     vf_autofd int fd = open_file(p->path, &st, err);
     if (fd < 0 ||
         vf_tar_list(fd, (uint64_t)st.st_size, p->path, &p->members, &p->n_members, err) < 0)
         return -1;
+    vf_autofree char *name = NULL;
+    *count = 0;
     for (size_t i = 0; i < p->n_members; i++)
-        if (has_ending(p->members[i].name, ".ovf")) {
-            vf_autofree char *name = vf_strdup(p->members[i].name);
-            from_descriptor(p, name);
-            return 0;
-        }
-    return vf_fail(err, VF_E_CORRUPT, "%s has no .ovf in it", p->path);
+        if (has_ending(p->members[i].name, ".ovf") && (*count)++ == which)
+            name = vf_strdup(p->members[i].name);
+    if (!name)
+        return vf_fail(err, VF_E_CORRUPT, "%s has no .ovf in it", p->path);
+    from_descriptor(p, name, *count == 1);
+    return 0;
 }
 
 /* A file named as the descriptor, with ENDING. NULL: it is not there. Caller frees. */
@@ -288,15 +299,18 @@ static int check_descriptor(const struct vf_package *p, struct vf_error **err)
                    p->dir, p->descriptor, e->algorithm, p->manifest, p->manifest);
 }
 
-struct vf_package *vf_package_open(const char *path, struct vf_error **err)
+struct vf_package *vf_package_open(const char *path, size_t which, size_t *n, struct vf_error **err)
 {
     vf_auto(vf_package_free) struct vf_package *p = vf_xcalloc(1, sizeof *p);
     bool archive = has_ending(path, ".ova");
     p->path = vf_strdup(path);
-    p->dir = archive ? vf_strdup(path) : folder_of(path);
-    p->descriptor = archive ? NULL : vf_strdup(base_of(path));
-    if (archive && open_archive(p, err) < 0)
+    *n = 1;
+    if (!archive) {
+        p->dir = folder_of(path);
+        p->descriptor = vf_strdup(base_of(path));
+    } else if (open_archive(p, which, n, err) < 0) {
         return NULL;
+    }
     p->text = read_member(p, p->descriptor, &p->len, err);
     if (!p->text)
         return NULL;
@@ -336,7 +350,8 @@ int vf_package_vms(const struct vf_package *p, struct vf_vm ***out, size_t *n,
             vf_vms_free(*out, *n);
             return -1;
         }
-        vm->state = VF_VM_STOPPED;
+        if (vm->state != VF_VM_SUSPENDED)
+            vm->state = VF_VM_STOPPED;
         *(struct vf_vm **)vf_grow(out, n, sizeof **out) = vm;
     }
     return 0;

@@ -97,8 +97,10 @@ int vf_pve_request(struct vf_pve_client *c, const char *method, const char *path
         size_t url = (c->url + i) % n;
         if (request_at(c, url, method, path, form, headers, out, &why) == 0) {
             c->url = url;
+            c->sent = true;
             return 0;
         }
+        c->sent = out->sent;
         vf_buf_printf(&reasons, "%s%s", i ? "; " : "", vf_error_text(why));
         /* a certificate that is not trusted outweighs a node that is down */
         if (code != VF_E_TRUST)
@@ -286,6 +288,8 @@ struct vf_pve_client *vf_pve_client_open(const struct vf_cluster_conf *conf, boo
     c->tries = 1; /* somebody waits for the login: tell at once what is wrong */
     c->task_ms = VF_T_TASK;
     c->outage_ms = vf_clock_limit(VF_T_RECONNECT);
+    c->storage_ms = vf_clock_limit(VF_T_STORAGE);
+    c->settled_ms = vf_clock_limit(VF_T_SETTLED);
     struct vf_http_conf http = {
         .ca_file = conf->ca_file,
         .fingerprints = conf->fingerprints,

@@ -45,10 +45,12 @@ struct vf_pve_client {
     bool on_spare;  /* … which is the case */
     bool again;     /* it was logged in before: what hangs on it may be in the middle of a move */
     unsigned tries; /* of a safe request at one URL; 0: as many as net/http thinks right */
-    int64_t ticket_ms; /* when it was given, vf_clock_ms() */
-    int64_t renew_ms;  /* its age at which it is renewed */
-    int64_t task_ms;   /* how long a task may run */
-    int64_t outage_ms; /* how long a watched task may be unreachable */
+    int64_t ticket_ms;              /* when it was given, vf_clock_ms() */
+    int64_t renew_ms;               /* its age at which it is renewed */
+    int64_t task_ms;                /* how long a task may run */
+    int64_t outage_ms;              /* how long a watched task may be unreachable */
+    int64_t storage_ms, settled_ms; /* VF_T_STORAGE, VF_T_SETTLED */
+    bool sent; /* the last request went out: what it asks for may have been done */
     int (*guard)(void *opaque, struct vf_error **err); /* before each call but GET; NULL: none */
     void *guard_opaque;
 };

@@ -5,6 +5,8 @@
 #include "provider/pve/propstr.h"
 #include "provider/pve/pve.h"
 #include "provider/pve/vmconfig.h"
+#include "base/clock.h"
+#include "base/log.h"
 #include "base/str.h"
 
 #include <string.h>
@@ -74,6 +76,14 @@ static const struct vf_storage_type *check_format(struct vf_pve_client *c, const
     return NULL;
 }
 
+/* FILE of VM ID on STORAGE; caller frees. */
+static char *volume_id(const struct vf_storage_type *t, const char *storage, unsigned id,
+                       const char *file)
+{
+    return t->files ? vf_asprintf("%s:%u/%s", storage, id, file)
+                    : vf_asprintf("%s:%s", storage, file);
+}
+
 char *vf_pve_volume_name(struct vf_provider *p, const char *node, const char *storage, unsigned id,
                          unsigned number, const char *format, struct vf_error **err)
 {
@@ -81,8 +91,7 @@ char *vf_pve_volume_name(struct vf_provider *p, const char *node, const char *st
     if (!t)
         return NULL;
     vf_autofree char *file = vf_volume_filename(t, id, number, format);
-    return t->files ? vf_asprintf("%s:%u/%s", storage, id, file)
-                    : vf_asprintf("%s:%s", storage, file);
+    return volume_id(t, storage, id, file);
 }
 
 /* Block storages round up to their extents: at most this. */
@@ -105,6 +114,72 @@ static int check_made(struct vf_provider *p, const struct vf_storage_type *t, co
     return good ? 0 : -1;
 }
 
+/* What a storage tells of a volume that is being made. */
+struct making {
+    bool there;
+    uint64_t size, used;
+};
+
+/* By the list: of a volume that has no size yet nothing else is told. */
+static int look(struct vf_pve_client *c, const char *node, const char *storage, unsigned id,
+                const char *volume, struct making *out, struct vf_error **err)
+{
+    vf_autofree char *content = vf_pve_storage_path(node, storage, "content", NULL);
+    vf_autofree char *path = vf_asprintf("%s?content=images&vmid=%u", content, id);
+    vf_autojson json_t *list = vf_pve_list(c, path, err);
+    *out = (struct making){0};
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *e = json_array_get(list, i);
+        if (vf_streq(vf_json_text(e, "volid"), volume))
+            *out = (struct making){true, vf_json_u64(e, "size"), vf_json_u64(e, "used")};
+    }
+    return list ? 0 : -1;
+}
+
+/* qemu-img writes the size of a qcow2 last; a raw file that is filled (the storage's preallocation)
+ * has it from the beginning, and is made when it is full. IS has not changed for a while. */
+static bool is_made(const struct making *is, const struct vf_storage_type *t, const char *format,
+                    uint64_t size)
+{
+    enum { SPARSE = 1 << 20 };
+    bool filled = is->used >= SPARSE && t->files && vf_streq(format, "raw");
+    return is->there && is->size >= size && (!filled || is->used >= is->size);
+}
+
+/* The request to make VOLUME, whose name was free, got no answer, because of WHY: pveproxy gives up
+ * after 30 s, but the node goes on. It is never asked for twice. */
+static int await_made(struct vf_pve_client *c, const struct vf_storage_type *t, const char *node,
+                      const char *storage, unsigned id, const char *volume, const char *format,
+                      uint64_t size, const struct vf_error *why, struct vf_error **err)
+{
+    struct making was = {0}, is;
+    int64_t changed = vf_clock_ms(), heard = changed;
+    vf_info("pve", "%s: %s is waited for: %s", c->conf->name, volume, vf_error_text(why));
+    for (;;) {
+        vf_autoerror struct vf_error *e = NULL;
+        int r = look(c, node, storage, id, volume, &is, &e);
+        int64_t now = vf_clock_ms();
+        if (r < 0 && (!vf_error_is_transient(e) || now - heard > c->outage_ms))
+            return vf_fail_with(err, VF_STEAL(e));
+        bool same = is.there == was.there && is.size == was.size && is.used == was.used;
+        if (r < 0 || !same)
+            changed = now;
+        if (r == 0) {
+            heard = now;
+            was = is;
+        }
+        if (r == 0 && same && now - changed >= c->settled_ms && is_made(&is, t, format, size))
+            return 0;
+        if (now - changed > (was.there ? c->task_ms : c->storage_ms))
+            return vf_fail(err, VF_E_NET,
+                           was.there ? "%s (%s is there, but does not get ready)"
+                                     : "%s (%s did not appear since)",
+                           vf_error_text(why), volume);
+        if (vf_cancel_sleep(c->cancel, (int)c->settled_ms / 3 + 1, err) < 0)
+            return -1;
+    }
+}
+
 int vf_pve_allocate(struct vf_provider *p, const char *node, const char *storage, unsigned id,
                     unsigned number, const char *format, uint64_t size, char **out,
                     struct vf_error **err)
@@ -122,13 +197,19 @@ int vf_pve_allocate(struct vf_provider *p, const char *node, const char *storage
     vf_form_add(&form, "filename", file);
     vf_form_addf(&form, "size", "%llu", (unsigned long long)kib); /* a bare number is KiB */
     vf_form_add(&form, "format", format);
-    vf_autojson json_t *volume = vf_pve_call(c, "POST", path, &form, err);
-    if (!volume)
-        return vf_fail_prefix(err, "cannot make volume %s on storage %s", file, storage);
-    if (!json_is_string(volume))
+    vf_autoerror struct vf_error *why = NULL, *late = NULL;
+    vf_autojson json_t *volume = vf_pve_call(c, "POST", path, &form, &why);
+    if (volume && !json_is_string(volume))
         return vf_fail(err, VF_E_UNSUPPORTED, "storage %s did not name the volume it made",
                        storage);
-    *out = vf_strdup(json_string_value(volume));
+    *out = volume ? vf_strdup(json_string_value(volume)) : volume_id(t, storage, id, file);
+    bool doubt = !volume && c->sent && vf_error_is_transient(why);
+    if (!volume &&
+        (!doubt || await_made(c, t, node, storage, id, *out, format, kib * 1024, why, &late) < 0)) {
+        free(VF_STEAL(*out));
+        vf_fail_with(err, doubt ? VF_STEAL(late) : VF_STEAL(why));
+        return vf_fail_prefix(err, "cannot make volume %s on storage %s", file, storage);
+    }
     if (check_made(p, t, node, *out, format, kib * 1024, err) == 0)
         return 0;
     free(VF_STEAL(*out));

@@ -39,7 +39,7 @@ unlock                  forgets failed logins
 expire                  ends all sessions
 ssh on|off|cut          the service, as the API switches it; cut: ends what is open
 api on|off              nothing answers at the API's port
-consolidation MS        how long the removal of snapshots takes (0)
+consolidation MS        how long the removal of snapshots takes (0), also one that runs
 licence free|full       a free licence refuses changes through the API
 vm NAME on|off|suspend|ask|snapshot|edit|tools|no-tools
 tool NAME on|off        a command of the shell

@@ -12,14 +12,21 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 )
 
-// removeAll begins a task that lasts as `ctl consolidation` says. The lock of the VM is not held.
+// removeAll begins a task that lasts as `ctl consolidation` says, also when it says so later. The lock of
+// the VM is not held.
 func (v *vm) removeAll() *simulator.Task {
 	h := v.host
-	h.mu.Lock()
-	lasts := h.consolidation
-	h.mu.Unlock()
+	begun := time.Now()
 	task := simulator.CreateTask(v.obj, "removeAllSnapshots", func(t *simulator.Task) (types.AnyType, types.BaseMethodFault) {
-		time.Sleep(lasts)
+		for {
+			h.mu.Lock()
+			lasts := h.consolidation
+			h.mu.Unlock()
+			if time.Since(begun) >= lasts {
+				break
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
 		simulator.Map.WithLock(v.obj, func() {
 			v.task = nil
 			v.merge()
