@@ -30,6 +30,9 @@ int vf_proc_start(const char *const argv[], unsigned flags, int keep_fd, struct 
 /* Closes the pipes and waits; exit status 0..255, or 128 + signal. Cancelled: TERM, after 2 s KILL,
  * still reaped, -1 with *err. */
 int vf_proc_wait(struct vf_proc *p, struct vf_cancel *cancel, struct vf_error **err);
+/* Ends a child that is of no use any more, and waits: TERM, after 2 s (it may be stopped, or not
+ * care) KILL. */
+void vf_proc_end(struct vf_proc *p);
 struct vf_proc_result {
     int status; /* exit status, or 128 + signal */
     struct vf_buf out, err;
