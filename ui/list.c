@@ -48,7 +48,7 @@ struct vf_list_row *vf_list_add(struct vf_list *l, size_t tag)
 }
 
 /* Any cell has the filter in it, whatever the case. */
-static bool passes(const struct vf_list *l, const struct vf_list_row *r)
+bool vf_list_passes(const struct vf_list *l, const struct vf_list_row *r)
 {
     for (size_t k = 0; k < VF_LIST_COLUMNS; k++)
         if (r->cells[k] && strcasestr(r->cells[k], l->filter))
@@ -60,9 +60,9 @@ static bool passes(const struct vf_list *l, const struct vf_list_row *r)
 static void settle(struct vf_list *l)
 {
     size_t down = l->cursor, up = l->cursor;
-    while (down < l->n_rows && !passes(l, &l->rows[down]))
+    while (down < l->n_rows && !vf_list_passes(l, &l->rows[down]))
         down++;
-    while (up > 0 && (up >= l->n_rows || !passes(l, &l->rows[up])))
+    while (up > 0 && (up >= l->n_rows || !vf_list_passes(l, &l->rows[up])))
         up--;
     l->cursor = down < l->n_rows ? down : up;
 }
@@ -76,13 +76,14 @@ void vf_list_find(struct vf_list *l, const char *name)
 
 const struct vf_list_row *vf_list_row(const struct vf_list *l)
 {
-    return l->cursor < l->n_rows && passes(l, &l->rows[l->cursor]) ? &l->rows[l->cursor] : NULL;
+    return l->cursor < l->n_rows && vf_list_passes(l, &l->rows[l->cursor]) ? &l->rows[l->cursor]
+                                                                           : NULL;
 }
 
 bool vf_list_number(struct vf_list *l, size_t n)
 {
     for (size_t i = 0; i < l->n_rows; i++)
-        if (passes(l, &l->rows[i]) && !l->rows[i].why_not && n-- == 1) {
+        if (vf_list_passes(l, &l->rows[i]) && !l->rows[i].why_not && n-- == 1) {
             l->cursor = i;
             return true;
         }
@@ -98,7 +99,7 @@ static void step(struct vf_list *l, int by)
         size_t i = at;
         do
             i += by < 0 ? (size_t)-1 : 1;
-        while (i < l->n_rows && !passes(l, &l->rows[i]));
+        while (i < l->n_rows && !vf_list_passes(l, &l->rows[i]));
         if (i >= l->n_rows) /* in both directions */
             break;
         at = i;
@@ -243,7 +244,7 @@ void vf_list_draw(struct vf_list *l, struct vf_canvas *c, int row, int rows)
     for (size_t i = 0; i < l->n_rows; i++) {
         if (i == l->cursor)
             at = shown;
-        shown += passes(l, &l->rows[i]);
+        shown += vf_list_passes(l, &l->rows[i]);
     }
     if (at < l->top)
         l->top = at;
@@ -253,7 +254,7 @@ void vf_list_draw(struct vf_list *l, struct vf_canvas *c, int row, int rows)
         l->top = 0;
     size_t seen = 0, number = 0;
     for (size_t i = 0; i < l->n_rows; i++) {
-        if (!passes(l, &l->rows[i]))
+        if (!vf_list_passes(l, &l->rows[i]))
             continue;
         number += !l->rows[i].why_not;
         int at_row = row + 1 + (int)(seen - l->top);

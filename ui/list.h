@@ -38,6 +38,8 @@ void vf_list_free(struct vf_list *l);
 struct vf_list_row *vf_list_add(struct vf_list *l, size_t tag);
 /* Puts the cursor on the row whose first cell is NAME, if there is one. */
 void vf_list_find(struct vf_list *l, const char *name);
+/* Does the filter leave R in sight? */
+bool vf_list_passes(const struct vf_list *l, const struct vf_list_row *r);
 /* The row under the cursor; NULL: none passes the filter. */
 const struct vf_list_row *vf_list_row(const struct vf_list *l);
 /* Puts the cursor on the Nth (from 1) of the rows that pass the filter and can be chosen; false:

@@ -302,13 +302,34 @@ static void *work(void *arg)
         vf_carrier_leave(w->job->carrier);
         vf_lease_note_lost(w->job, vf_error_text(failed));
     }
+    /* what ended with the connections holds keys and disks for as long as it waits for them */
+    bool stopped = w->job->carrier && atomic_load(&w->job->keep) && !vf_lease_lost(w->job);
     vf_job_hosts_close(w->job);
+    if (stopped) {
+        vf_job_calm(w->job);
+        vf_job_sweep_hosts(w->job);
+    }
     if (w->code != VF_EXIT_INTERRUPTED) /* else the rest of it is still to come */
         vf_job_drop_tokens(w->job);
     conclude(w, failed);
     vf_lease_end(w->job, vf_journal_way(w->job->journal) == VF_WAY_NONE);
     atomic_store(&w->over, true);
     return NULL;
+}
+
+/* What whoever comes along has to know: what the job is, and how fast it may copy. */
+static void say_known(struct vf_job *job, enum vf_job_mode mode)
+{
+    const json_t *e = vf_journal_last(job->journal, "job");
+    uint64_t limit = atomic_load(&job->limit);
+    if (e)
+        vf_bus_say(job->bus, vf_event_line(json_deep_copy(e)));
+    /* nobody ever spoke of one, or nothing is copied */
+    if (mode != VF_JOB_RUN || (!limit && !vf_journal_last(job->journal, "rate")))
+        return;
+    json_t *rate = vf_event_new("rate");
+    json_object_set_new(rate, "rate", json_integer((json_int_t)limit));
+    vf_bus_say(job->bus, vf_event_line(rate));
 }
 
 /* Who watches is to know since when the VM is down, also when an earlier process shut it down. */
@@ -337,15 +358,7 @@ static int serve(struct vf_job *job, enum vf_job_mode mode, struct vf_server *se
     sigdelset(&set, SIGHUP); /* a job has no terminal to lose */
     vf_autofd int signals = signalfd(-1, &set, SFD_CLOEXEC);
     struct worker w = {.job = job, .mode = mode, .code = VF_EXIT_PERSON};
-    static const char *const known[] = {"job", "rate"};
-    for (size_t i = 0; i < VF_COUNT(known); i++) {
-        const json_t *e = vf_journal_last(job->journal, known[i]);
-        json_t *now = e ? json_deep_copy(e) : NULL;
-        if (!now)
-            continue;
-        json_object_del(now, "paused"); /* that was an earlier process */
-        vf_bus_say(job->bus, vf_event_line(now));
-    }
+    say_known(job, mode);
     say_outage(job);
     pthread_t thread;
     if (signals < 0 || pthread_create(&thread, NULL, work, &w) != 0)

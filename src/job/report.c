@@ -507,6 +507,10 @@ static char *header(const json_t *report, const char *result, const char *vm, co
         return vf_asprintf(_("FAILED: returning %s from %s"), vm, target);
     if (vf_streq(result, "not rolled back"))
         return vf_asprintf(_("FAILED: undoing the move of %s to %s"), vm, target);
+    if (vf_streq(result, results[VF_EXIT_INTERRUPTED])) /* perhaps because somebody wanted it */
+        return vf_asprintf(is_import(report) ? _("INTERRUPTED: importing %s to %s")
+                                             : _("INTERRUPTED: moving %s to %s"),
+                           vm, target);
     return vf_asprintf(is_import(report) ? _("FAILED: importing %s to %s")
                                          : _("FAILED: moving %s to %s"),
                        vm, target);

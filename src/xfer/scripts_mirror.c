@@ -91,8 +91,8 @@ const char vf_script_mirror_take[] = MIRROR
 const char vf_script_mirror_put[] =
     MIRROR "mine \"$2\"\n"
            "f=$d/journal.jsonl\n"
-           "if [ -n \"$4\" ] && [ \"$(size)\" -ge \"$3\" ]; then\n"
-           "  [ \"$(size)\" -eq \"$3\" ] || dd if=/dev/null of=\"$f\" bs=1 seek=\"$3\" count=0 "
+           "if [ -n \"$4\" ] && have=$(size) && [ \"$have\" -ge \"$3\" ]; then\n"
+           "  [ \"$have\" -eq \"$3\" ] || dd if=/dev/null of=\"$f\" bs=1 seek=\"$3\" count=0 "
            "2>/dev/null\n"
            "  printf '%s' \"$4\" >>\"$f\" ||\n"
            "    dd if=/dev/null of=\"$f\" bs=1 seek=\"$3\" count=0 2>/dev/null\n"

@@ -88,6 +88,9 @@ sees 'r resume  b roll back' "that is stopped for later can go on or back"
 sees 'web1 is DOWN since' "the state of the service is said"
 wait $front
 is $? 4 "whoever follows it is told that it is not over"
+is "$(helpers alpha a1; helpers beta b1)" "" "no helper holds the disks until then"
+! keys_on beta b1 | grep -q vmferry-job-
+ok $? "and no key is left"
 keys r
 sees '> 1  Not now' "r asks"
 keys 2 Enter

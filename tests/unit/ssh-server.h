@@ -75,11 +75,11 @@ static inline int run(const char *const argv[])
     return status;
 }
 
-/* A key pair dir/NAME, dir/NAME.pub. */
+/* A key pair dir/NAME, dir/NAME.pub; of RSA the least that OpenSSH takes, made in no time. */
 static inline void make_key(const char *name, const char *type, const char *passphrase)
 {
     vf_autofree char *path = in_dir("%s", name);
-    run((const char *[]){"ssh-keygen", "-q", "-t", type, "-b", type[0] == 'r' ? "2048" : "256",
+    run((const char *[]){"ssh-keygen", "-q", "-t", type, "-b", type[0] == 'r' ? "1024" : "256",
                          "-N", passphrase, "-C", name, "-f", path, NULL});
 }
 

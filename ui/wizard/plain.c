@@ -61,9 +61,11 @@ static void say_page(struct plain *p)
     vf_wizard_draw(p->wizard, c);
     printf("\n");
     say_rows(c, 0, c->rows - 1);
-    for (size_t i = 0; i < l->n_rows; i++)
-        if (l->rows[i].why_not && l->rows[i].cells[0] && l->rows[i].cells[0][0])
-            vf_say(stdout, "  -  %s: %s\n", l->rows[i].cells[0], l->rows[i].why_not);
+    for (size_t i = 0; i < l->n_rows; i++) {
+        const struct vf_list_row *r = &l->rows[i];
+        if (r->why_not && r->cells[0] && r->cells[0][0] && vf_list_passes(l, r))
+            vf_say(stdout, "  -  %s: %s\n", r->cells[0], r->why_not);
+    }
     fflush(stdout);
 }
 
