@@ -33,6 +33,7 @@ int vf_proc_wait(struct vf_proc *p, struct vf_cancel *cancel, struct vf_error **
 /* Ends a child that is of no use any more, and waits: TERM, after 2 s (it may be stopped, or not
  * care) KILL. */
 void vf_proc_end(struct vf_proc *p);
+
 struct vf_proc_result {
     int status; /* exit status, or 128 + signal */
     struct vf_buf out, err;
