@@ -421,9 +421,13 @@ static void test_limits(void)
     trial_end(&t);
     trial_begin(&t, 8 * MIB);
     cut_once = true;
+    t.job.warnings = json_array();
     ok(vf_step_source_hash(&t.job, &e) == 0 && atomic_load(&t.job.retries) == 1,
        "what is cut off is tried again");
-    said(&t, "trying again for up to ");
+    const char *warning = json_string_value(json_array_get(t.job.warnings, 0));
+    ok(warning && strstr(warning, "the connection broke; trying again for up to "),
+       "... which is told, and for how long: %s", warning ? warning : "nothing");
+    json_decref(VF_STEAL(t.job.warnings));
     said(&t, "1 of 1 pieces");
     trial_end(&t);
     trial_begin(&t, 8 * MIB);
