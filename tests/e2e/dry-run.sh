@@ -69,8 +69,12 @@ run 3 "a check of everything" check -c "$conf" --all alpha beta
 nothing "a check of everything"
 
 # the comparison can fail
-on alpha a2 "touch /tmp/new"
-everything "$work/after"
-! cmp -s "$work/before" "$work/after"
-ok $? "a file more on a host would be seen"
+if [ "$namespaces" ]; then
+    on alpha a2 "touch /tmp/new"
+    everything "$work/after"
+    ! cmp -s "$work/before" "$work/after"
+    ok $? "a file more on a host would be seen"
+else
+    skip "a file more on a host would be seen" "without namespaces its /tmp is this machine's"
+fi
 done_testing

@@ -43,6 +43,7 @@ ok() {
 # skip TEXT WHY
 skip() {
     count=$((count + 1))
+    skipped=$((${skipped:-0} + 1))
     echo "ok $count - $1 # SKIP $2"
 }
 
@@ -92,6 +93,7 @@ gone() {
 # no_violations: no request to either API had parameters that real servers of its version would refuse;
 # $provoked (a pattern) names those that a test wants refused
 no_violations() {
+    [ "$count" != "${skipped-}" ] || return 0 # nothing was asked
     for c in alpha beta ${esxi-}; do
         ctl "$c" requests >"$work/requests"
         [ -s "$work/requests" ] && ! grep '"violation":"' "$work/requests" |
