@@ -24,6 +24,7 @@ struct client {
     int fd;
     size_t next; /* first line of the bus it has not got */
     struct vf_buf in, out;
+    bool deaf; /* takes no more; what it had asked for before is still to be read */
 };
 
 struct vf_server {
@@ -187,23 +188,26 @@ static bool hear(struct vf_server *s, struct client *c)
 
 static void tell(struct vf_server *s, struct client *c)
 {
-    for (char *line; c->out.len < 65536 && (line = vf_bus_line(s->job->bus, c->next)); c->next++) {
+    for (char *line;
+         !c->deaf && c->out.len < 65536 && (line = vf_bus_line(s->job->bus, c->next)); c->next++) {
         vf_buf_puts(&c->out, line);
         free(line);
     }
 }
 
-/* False when the client is gone. */
-static bool flush(struct client *c)
+/* Who does not listen is not dropped here: it may have said "cancel" and gone, and hear() has not
+ * read that yet. */
+static void flush(struct client *c)
 {
     if (!c->out.len)
-        return true;
+        return;
     ssize_t n = send(c->fd, c->out.data, c->out.len, MSG_NOSIGNAL);
-    if (n < 0 && errno != EAGAIN && errno != EINTR)
-        return false;
-    if (n > 0)
+    if (n < 0 && errno != EAGAIN && errno != EINTR) {
+        c->deaf = true;
+        vf_buf_free(&c->out);
+    } else if (n > 0) {
         vf_buf_consume(&c->out, (size_t)n);
-    return true;
+    }
 }
 
 /* Progress goes only to those who have read everything else: it is never queued. */
@@ -212,7 +216,7 @@ static void tell_progress(struct vf_server *s, int64_t now)
     json_t *e = vf_sampler_take(s->sampler, now);
     vf_autofree char *line = e ? vf_event_line(e) : NULL;
     for (size_t i = 0; line && i < s->n; i++)
-        if (!s->clients[i].out.len)
+        if (!s->clients[i].out.len && !s->clients[i].deaf)
             vf_buf_puts(&s->clients[i].out, line);
 }
 
@@ -261,9 +265,10 @@ void vf_server_run(struct vf_server *s, int signals, const atomic_bool *over)
         if (p[2].revents)
             take_signal(s, signals);
         for (size_t i = n; i-- > 0;)
-            if (((p[3 + i].revents & (POLLIN | POLLHUP | POLLERR)) && !hear(s, &s->clients[i])) ||
-                !flush(&s->clients[i]))
+            if ((p[3 + i].revents & (POLLIN | POLLHUP | POLLERR)) && !hear(s, &s->clients[i]))
                 drop(s, i);
+            else
+                flush(&s->clients[i]);
         if (p[0].revents)
             admit(s);
         if (vf_clock_ms() - sampled >= SAMPLE_MS) {

@@ -6,6 +6,7 @@
 #include "job/journal.h"
 #include "job/job_priv.h"
 #include "job/resume.h"
+#include "job/server.h"
 #include "job/state.h"
 #include "base/fdio.h"
 #include "base/str.h"
@@ -13,6 +14,8 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -509,6 +512,63 @@ static void test_client(void)
         abort();
 }
 
+struct serving {
+    struct vf_server *server;
+    int signals;
+    atomic_bool over;
+};
+
+static void *serve(void *arg)
+{
+    struct serving *s = arg;
+    vf_server_run(s->server, s->signals, &s->over);
+    return NULL;
+}
+
+/* Who asks for something and goes, while the job speaks to it, is obeyed. */
+static void test_server(void)
+{
+    struct vf_plan plan = {0};
+    struct vf_job job = {
+        .dir = dir, .plan = &plan, .cancel = vf_cancel_new(NULL), .stop_lock = PTHREAD_MUTEX_INITIALIZER};
+    job.bus = vf_bus_new();
+    vf_bus_say(job.bus, vf_event_line(vf_event_new("start")));
+    sigset_t none;
+    sigemptyset(&none);
+    struct serving s = {.server = vf_server_new(&job, NULL), .signals = signalfd(-1, &none, 0)};
+    pthread_t t;
+    pthread_create(&t, NULL, serve, &s);
+    int fd = vf_server_connect(dir, NULL), watcher = vf_server_connect(dir, NULL);
+    char byte;
+    ok(fd >= 0 && read(fd, &byte, 1) == 1, "a client of a job hears from it");
+    /* from here on the server's writes to it fail, as after close(), and ours still arrive */
+    shutdown(fd, SHUT_RD);
+    vf_bus_say(job.bus, vf_event_line(vf_event_new("mark")));
+    for (bool heard = false; !heard;) { /* by another one: it was said to the first, too */
+        char line[4096];
+        ssize_t n = read(watcher, line, sizeof line - 1);
+        if (n <= 0)
+            abort();
+        line[n] = '\0';
+        heard = strstr(line, "mark") != NULL;
+    }
+    vf_cancel_sleep(NULL, 100, NULL);
+    static const char cancel[] = "{\"type\":\"cancel\",\"keep\":false}\n";
+    ok(send(fd, cancel, sizeof cancel - 1, MSG_NOSIGNAL) == sizeof cancel - 1,
+       "one that listens no more can still speak");
+    close(fd);
+    for (int i = 0; i < 500 && !vf_cancel_fired(job.cancel); i++)
+        vf_cancel_sleep(NULL, 10, NULL);
+    ok(vf_cancel_fired(job.cancel), "and is obeyed");
+    atomic_store(&s.over, true);
+    close(watcher);
+    pthread_join(t, NULL);
+    close(s.signals);
+    vf_server_free(s.server);
+    vf_bus_free(job.bus);
+    vf_cancel_free(job.cancel);
+}
+
 int main(void)
 {
     if (!mkdtemp(dir))
@@ -526,6 +586,7 @@ int main(void)
     test_marker();
     test_bus();
     test_client();
+    test_server();
     vf_autofree char *lock = vf_asprintf("%s/lock", dir);
     unlink(lock);
     unlink(path);
