@@ -84,26 +84,30 @@ ended() {
     done
 }
 
-# diagnose: what each of them does, and the last lines that they wrote into files
+# diagnose: what runs, the last lines that it wrote into files, and then what each process waits for: whoever
+# shows only the beginning of this shows what says most
 diagnose() {
     mine >/dev/null # for $dirs
     all=$(mine)
-    echo "what runs (a process: pid, parent, state, seconds, command; its threads: where they wait; its files):"
+    echo "what runs (pid, parent, state, seconds, command):"
     for p in $all; do
-        ps -ww -o pid=,ppid=,stat=,etimes=,args= -p "$p" | cut -c 1-400
+        ps -ww -o pid=,ppid=,stat=,etimes=,args= -p "$p" | cut -c 1-160
+    done
+    for d in $dirs; do
+        find "$d" \( -name '*log' -o -name '*.jsonl' -o -name out -o -name err -o -name 'slow*' \) \
+            -type f -size +0 -printf '%T@ %p\n' 2>/dev/null | sort -rn | head -n 60 | while read -r _ file; do
+            echo "the end of $file:"
+            tail -n 3 "$file" | cut -c 1-200
+        done
+    done
+    echo "where they wait (thread, name, kernel functions; files):"
+    for p in $all; do
         for t in "/proc/$p/task"/*; do
             echo "    ${t##*/} $(cat "$t/comm" "$t/wchan" 2>/dev/null | tr '\n' ' ')" \
                 $(sed 's/^\[<[^]]*\] //; s/+.*//' "$t/stack" 2>/dev/null | head -n 6)
         done | head -n 12
         ls -l "/proc/$p/fd" 2>/dev/null | sed -n 's/.* \([0-9]* -> .*\)/\1/p' | head -n 24 |
             tr '\n' ';' | sed 's/^/    /; s/ -> /=/g; s/;$/\n/'
-    done
-    for d in $dirs; do
-        find "$d" \( -name '*log' -o -name '*.jsonl' -o -name out -o -name err -o -name 'slow*' \) \
-            -type f -size +0 2>/dev/null | sort | head -n 60 | while read -r file; do
-            echo "the end of $file:"
-            tail -n 6 "$file" | cut -c 1-400
-        done
     done
 }
 
