@@ -112,6 +112,11 @@ ok "every variable that is read is told of" "$(grep -rhoE 'getenv\("[A-Z_]+"' sr
     printf '%s\n' $usual | grep -qxF "$v" || plain $pages HACKING | grep -q "$v" || echo "$v"
 done)"
 
+ok "and every one that makes tests do more" "$(grep -rhoE '\$\{(VMFERRY_[A-Z_]+|[A-Z]+_(POINTS|FAULTS|OPTIONS))[:-]' \
+    tests --include='*.sh' --include='*.am' | tr -d '${:-' | sort -u | while read -r v; do
+    [ "$v" = ASAN_OPTIONS ] || grep -q "$v" HACKING || echo "$v"
+done)"
+
 # --- numbers
 ok "vmferry(1) has the ports that are tried" "$(
     ports=$(sed -n '/common\[\] = {/,/};/p' src/plan/service.c | tr -d '\n' | sed 's/.*{//; s/}.*//' | tr -s ' ')
