@@ -47,7 +47,9 @@ struct vf_cleaner *vf_cleaner_open(const struct vf_conf *conf, char *const *clus
     *c = (struct vf_cleaner){
         .conf = conf, .asker = asker, .cancel = cancel, .unreachable = vf_strv_new()};
     for (size_t i = 0; i < conf->n_clusters; i++)
-        if (!clusters || !*clusters || vf_strv_has(clusters, conf->clusters[i].name))
+        /* on an ESXi host jobs put nothing, and nobody is asked for its password in vain */
+        if (vf_streq(conf->clusters[i].type, "pve") &&
+            (!clusters || !*clusters || vf_strv_has(clusters, conf->clusters[i].name)))
             open_place(c, &conf->clusters[i]);
     for (size_t i = 0; i < c->n_places; i++)
         vf_place_reach(c->places[i], &c->unreachable);

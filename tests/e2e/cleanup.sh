@@ -44,6 +44,10 @@ hosts "$work/before"
 cleanup 0 "clusters that no job has been to"
 says out 'Nothing was left' "have nothing of any"
 cleanup 2 "an unknown cluster is refused" gamma
+sed 's|^clusters = (|&\n  { name = "esx9"; type = "esxi"; url = "https://127.0.0.1:1"; },|' "$L/vmferry.conf" \
+    >"$work/esx.conf"
+run 0 "an ESXi host, where jobs put nothing, is not asked" cleanup -c "$work/esx.conf"
+says out 'Nothing was left' "and is not missed"
 
 # --- a job that runs
 slow big1
