@@ -47,10 +47,11 @@ VF_CHECK(bridges)
             unmapped(v, n, what, f);
             continue;
         }
+        const char *from = s && s->bridge ? s->bridge : n->bridge; /* what the option is about */
         vf_autofree char *cure = vf_asprintf(
-            strchr(n->bridge, ' ') ? _("map it: --bridge '%s=BRIDGE'; or create it at the target")
-                                   : _("map it: --bridge %s=BRIDGE; or create it at the target"),
-            n->bridge);
+            strchr(from, ' ') ? _("map it: --bridge '%s=BRIDGE'; or create it at the target")
+                              : _("map it: --bridge %s=BRIDGE; or create it at the target"),
+            from);
         vf_finding_add(f, vf_start_severity(v), what, cure,
                        _("node %s has no bridge %s that this login may use"), v->plan->target_node,
                        n->bridge);

@@ -88,6 +88,7 @@ run 2 "a limit that cannot be" move -c "$rc" -n --bwlimit 0 alpha beta b1 local 
 # --- --skip-start and a bridge that is missing
 run 3 "a bridge that is missing stops" move -c "$rc" -n --bridge vmbr0=vmbr9 alpha beta b1 local old1
 says out 'STOP: net0: node b1 has no bridge vmbr9' "and is named"
+says out 'map it: --bridge vmbr0=BRIDGE' "with the option that helps, which begins with the source's bridge"
 run 0 "with --skip-start" move -c "$rc" -n --skip-start --bridge vmbr0=vmbr9 alpha beta b1 local old1
 says out 'warning: net0: node b1 has no bridge vmbr9' "it is a warning"
 
