@@ -90,7 +90,10 @@ int main(int argc, char **argv)
         plain = plain || vf_streq(argv[i], "--plain");
     if (plain || (isatty(0) && isatty(1) && (!name || name[0] == '-')))
         return vf_cmd_wizard(argc, argv);
-    if (name) {
+    if (name && name[0] == '-') {
+        fputs(_("vmferry: without a command it needs a terminal, or --plain; see vmferry --help\n"),
+              stderr);
+    } else if (name) {
         fprintf(stderr, _("vmferry: there is no command '%s'; see vmferry --help\n"), name);
     } else {
         print_usage(stderr);

@@ -33,6 +33,8 @@ done
 run 2 "no command" && says err '^usage' "shows the commands"
 run 2 "an unknown command" frobnicate
 says err "no command 'frobnicate'" "is named"
+run 2 "the wizard's options without a terminal" --mouse
+says err 'needs a terminal, or --plain' "it is said what is missing"
 run 2 "an unknown option" move --frobnicate
 says err 'vmferry move: .*frobnicate' "is named"
 run 2 "too few arguments" move alpha beta
