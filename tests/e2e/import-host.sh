@@ -47,6 +47,10 @@ says_conf 'fingerprint = \("..:' "with the certificate that was compared"
 ok $? "and no secret"
 ctl esx1 logins >"$work/out"
 says out 'wrong 0' "no password was wrong"
+run 2 "without the names of VMs nothing is imported" import -c "$conf" -n --to beta --node b1 --storage local esx1
+says err 'check --all esx1 beta lists them' "it is said what tells them"
+run 3 "which says what keeps them" check --all -c "$conf" esx1 beta
+says out "^ +[0-9]+  web-modern " "and lists them"
 # the source is no cluster of ours: only hosts that were spoken to hear requests
 no_violations() { :; }
 done_testing

@@ -203,7 +203,11 @@ static enum vf_exit import(struct import *i, char **words, int n)
     for (int k = 1; k < n; k++)
         vf_strv_add(&i->vms, words[k]);
     if (n == 1 && *i->source != '/') {
-        vf_say(stderr, _("vmferry: which VMs of %s? import wants their names\n"), i->source);
+        vf_say(
+            stderr,
+            _("vmferry: which VMs of %1$s? import wants their names; vmferry check --all %1$s %2$s "
+              "lists them\n"),
+            i->source, i->moving.move.target);
         return VF_EXIT_USAGE;
     }
     if (n == 1 && all_vms(i, &err) < 0)
