@@ -29,9 +29,8 @@ static const char help[] =
     "down   ends them and removes DIR (not with --keep).\n"
     "ctl    looks into a cluster, or makes it fail: faults in a queue (a call that\n"
     "       fails, is cut off or slow, a task that fails or hangs), a node offline,\n"
-    "       its sshd stopped, no quorum, no space. CLUSTER may be an ESXi host. Without a COMMAND "
-    "it lists them,\n"
-    "       and `fault` alone lists the faults.\n";
+    "       its sshd stopped, no quorum, no space. CLUSTER may be an ESXi host. Without a\n"
+    "       COMMAND it lists them, and `fault` alone lists the faults.\n";
 
 /* Absolute, without symbolic links, also when it does not exist yet. Caller frees. */
 static char *absolute(const char *dir, bool make, struct vf_error **err)
