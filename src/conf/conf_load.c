@@ -69,8 +69,9 @@ static char *default_path(struct vf_error **err)
     if (access(system_wide, F_OK) == 0)
         return vf_strdup(system_wide);
     vf_fail(err, VF_E_USAGE,
-            "no configuration found: neither %s nor %s exists; see vmferry.conf(5) for how to "
-            "write one (vmferry config import makes one of ~/.proxmoverc)",
+            "no configuration found: neither %s nor %s exists. Start vmferry without a command, on "
+            "a terminal, to make one; vmferry config import makes one of ~/.proxmoverc; "
+            "vmferry.conf(5) says how to write one",
             own, system_wide);
     return NULL;
 }

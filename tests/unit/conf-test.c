@@ -254,8 +254,9 @@ static void test_files(void)
     if (access("/etc/vmferry/vmferry.conf", F_OK) == 0)
         skip("no default file", "this machine has one in /etc");
     else
-        ok(!vf_conf_load(NULL, &dflt) && strstr(vf_error_text(dflt), "no configuration found"),
-           "no default file");
+        ok(!vf_conf_load(NULL, &dflt) && strstr(vf_error_text(dflt), "no configuration found") &&
+               strstr(vf_error_text(dflt), "a terminal, to make one"),
+           "no default file, and what makes one");
     rmdir(sub);
     rmdir(dir);
 }
