@@ -107,12 +107,13 @@ static char *last_words(const struct vf_buf *said)
     return vf_asprintf(": %s", shown);
 }
 
-struct vf_secret *vf_secret_from_command(const char *command, struct vf_error **err)
+struct vf_secret *vf_secret_from_command(const char *command, struct vf_cancel *cancel,
+                                         struct vf_error **err)
 {
     const char *argv[] = {"/bin/sh", "-c", command, NULL};
     struct vf_proc_result r = {0};
     struct vf_secret *s = NULL;
-    if (vf_proc_run(argv, NULL, 0, MAX_SECRET, NULL, &r, err) == 0) {
+    if (vf_proc_run(argv, NULL, 0, MAX_SECRET, cancel, &r, err) == 0) {
         vf_autofree char *said = last_words(&r.err);
         if (r.status != 0)
             vf_fail(err, VF_E_AUTH, "the command configured for the secret ended with status %d%s",

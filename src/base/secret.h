@@ -6,6 +6,7 @@
 #define VF_BASE_SECRET_H
 
 #include <stddef.h>
+#include "base/cancel.h"
 #include "base/error.h"
 
 struct vf_secret;
@@ -23,8 +24,10 @@ size_t vf_secret_len(const struct vf_secret *s);
 /* First line of PATH; refused (PERMISSION) when group or others can read it or it is neither ours
  * nor root's, and (USAGE) when the line is empty. */
 struct vf_secret *vf_secret_from_file(const char *path, struct vf_error **err);
-/* First line of what COMMAND (run by /bin/sh -c, as configured by the operator) prints. */
-struct vf_secret *vf_secret_from_command(const char *command, struct vf_error **err);
+/* First line of what COMMAND (run by /bin/sh -c, as configured by the operator) prints. It may ask
+ * a person, for as long as that takes: CANCEL (may be NULL) ends it. */
+struct vf_secret *vf_secret_from_command(const char *command, struct vf_cancel *cancel,
+                                         struct vf_error **err);
 
 /* Overwrites memory so that the compiler cannot leave it out. */
 void vf_wipe(void *p, size_t n);

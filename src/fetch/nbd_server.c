@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config.h"
 #include "fetch/nbd_server.h"
+#include "base/cancel.h"
 #include "base/fdio.h"
 #include "base/log.h"
 #include "base/str.h"
@@ -35,7 +36,7 @@ enum { NBD_EPERM = 1, NBD_EIO = 5, NBD_EINVAL = 22 };
 enum { MAX_OPTION = 4096 + 64, MAX_OPTIONS = 64, MAX_READ = 32 << 20 };
 
 /* Two programs of QEMU's look at an image, and connect once for each of its files. */
-enum { PROGRAMS = 2, MORE_CONNECTIONS = 4 };
+enum { PROGRAMS = 2, MORE_CONNECTIONS = 4, AGAIN_MS = 20 };
 
 struct peer {
     int in, out;
@@ -306,6 +307,7 @@ struct connection {
 struct vf_nbd_server {
     char *path;
     int listener;
+    struct vf_cancel *stop; /* fired at the end */
     pthread_t thread;
     const struct vf_nbd_export *exports;
     size_t n_exports;
@@ -365,16 +367,20 @@ static void add_connection(struct vf_nbd_server *s, int fd)
     close(fd);
 }
 
+/* Who has connected waits for an answer without end, so whatever keeps accept() from taking him
+ * (above all too many open files) is waited for, too. */
 static void *server_main(void *arg)
 {
     struct vf_nbd_server *s = arg;
-    for (;;) {
+    struct pollfd p = {.fd = s->listener, .events = POLLIN};
+    while (vf_cancel_poll(s->stop, &p, 1, -1, NULL) >= 0) {
         int fd = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC);
         if (fd >= 0)
             add_connection(s, fd);
-        else if (errno != EINTR && errno != ECONNABORTED)
-            return NULL; /* it was shut down */
+        else if (vf_cancel_sleep(s->stop, AGAIN_MS, NULL) < 0)
+            break;
     }
+    return NULL;
 }
 
 struct vf_nbd_server *vf_nbd_server_new(const char *path, const struct vf_nbd_export *exports,
@@ -386,7 +392,7 @@ struct vf_nbd_server *vf_nbd_server_new(const char *path, const struct vf_nbd_ex
         return NULL;
     }
     memcpy(at.sun_path, path, strlen(path) + 1);
-    vf_autofd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    vf_autofd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof at) < 0 || chmod(path, 0600) < 0 ||
         listen(fd, 8) < 0) {
         vf_fail_errno(err, errno, "%s", path);
@@ -395,6 +401,7 @@ struct vf_nbd_server *vf_nbd_server_new(const char *path, const struct vf_nbd_ex
     struct vf_nbd_server *s = vf_xcalloc(1, sizeof *s);
     s->path = vf_strdup(path);
     s->listener = VF_STEAL_FD(fd);
+    s->stop = vf_cancel_new(NULL);
     s->exports = exports;
     s->n_exports = n;
     pthread_mutex_init(&s->lock, NULL);
@@ -426,7 +433,7 @@ void vf_nbd_server_free(struct vf_nbd_server *s)
 {
     if (!s)
         return;
-    shutdown(s->listener, SHUT_RDWR);
+    vf_cancel_fire(s->stop, "nothing is served any more");
     pthread_join(s->thread, NULL);
     for (size_t i = 0; i < s->n_connections; i++) {
         struct connection *c = &s->connections[i];
@@ -436,6 +443,7 @@ void vf_nbd_server_free(struct vf_nbd_server *s)
         end_connection(c);
     }
     close(s->listener);
+    vf_cancel_free(s->stop);
     unlink(s->path);
     free(s->path);
     free(s->connections);

@@ -286,8 +286,8 @@ void *vf_committer_main(void *target)
         group_done(t);
     }
     vf_reads_free(reads);
-    if (r < 0) /* a broken line has its cause elsewhere */
-        vf_pass_abort(&t->pass, e, t->pass.n_links && t->pass.links[0]->broken);
+    if (r < 0)
+        vf_pass_fail(&t->pass, e, t->pass.n_links ? t->pass.links[0] : NULL);
     pthread_join(t->writer, NULL);
     vf_pass_finish(&t->pass);
     return NULL;

@@ -146,7 +146,7 @@ void *vf_teller_main(void *target)
     struct telling w = {.t = t, .reads = vf_reads_new(t->pass.disk, t->verify)};
     struct vf_error *e = NULL;
     if (tell_all(&w, &e) < 0)
-        vf_pass_abort(&t->pass, e, t->pass.n_links && t->pass.links[0]->broken);
+        vf_pass_fail(&t->pass, e, t->pass.n_links ? t->pass.links[0] : NULL);
     vf_reads_free(w.reads);
     vf_buf_free(&w.frame);
     return NULL;

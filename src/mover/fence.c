@@ -42,6 +42,24 @@ int vf_fence_lock(struct owner *o, struct vf_error **err)
     return 0;
 }
 
+/* Is PID the owner of DIR? The lock tells that its owner lives, but not that it does so on this
+ * host: a home directory may be shared with others, where the same number is somebody else's. */
+static bool owns(long pid, const char *dir)
+{
+    char line[8192];
+    vf_autofree char *path = vf_asprintf("/proc/%ld/cmdline", pid);
+    vf_autofd int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : vf_read_full(fd, line, sizeof line - 1);
+    if (n <= 0)
+        return false;
+    line[n] = 0;
+    const char *name = strrchr(dir, '/');
+    for (const char *word = line; word < line + n; word += strlen(word) + 1)
+        if (vf_ends(word, name))
+            return true;
+    return false;
+}
+
 /* Waits until nobody holds FD's lock, ending who does. */
 static int outlive(int fd, const char *dir, struct vf_error **err)
 {
@@ -54,8 +72,7 @@ static int outlive(int fd, const char *dir, struct vf_error **err)
         long pid = 0;
         if (vf_pread_full(fd, text, sizeof text - 1, 0) > 0)
             pid = strtol(text, NULL, 10);
-        /* the lock is held, so its owner lives and the number is its own */
-        if (pid > 1)
+        if (pid > 1 && owns(pid, dir))
             kill((pid_t)pid, waited > KILL_MS ? SIGKILL : SIGTERM);
         if (waited > DEATH_MS)
             return vf_fail(err, VF_E_CONFLICT,

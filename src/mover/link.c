@@ -127,6 +127,8 @@ int vf_link_send(struct vf_link *l, uint8_t type, uint8_t flags, uint32_t id, co
     vf_turns_take(&l->sending);
     int r = l->broken ? vf_fail(err, VF_E_NET, "the connection is broken")
                       : send_all(l, v, sizeof header + head_len + body_len, cancel, err);
+    if (r == 0 && type == VF_F_HELLO)
+        l->greeted = true;
     vf_turns_end(&l->sending);
     return r;
 }
@@ -143,7 +145,7 @@ int vf_link_send_fields(struct vf_link *l, uint8_t type, uint8_t flags, uint32_t
 
 void vf_link_ping(struct vf_link *l)
 {
-    if (l->broken || vf_clock_ms() - l->sent_ms < vf_clock_limit(VF_T_PING))
+    if (l->broken || !l->greeted || vf_clock_ms() - l->sent_ms < vf_clock_limit(VF_T_PING))
         return;
     if (!vf_turns_try(&l->sending))
         return; /* somebody is sending, which says the same */

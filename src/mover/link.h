@@ -13,7 +13,8 @@ struct vf_link {
     int in, out; /* may be the same descriptor; owned */
     struct vf_wire wire;
     struct vf_turns sending;
-    atomic_bool broken; /* a frame was sent in part: nothing may follow */
+    atomic_bool broken;  /* a frame was sent in part: nothing may follow */
+    atomic_bool greeted; /* HELLO was sent: nothing may come before it */
     _Atomic int64_t sent_ms, heard_ms;
     struct vf_limit *limit;     /* borrowed; NULL: none */
     struct vf_squeeze *squeeze; /* owned by whoever made it; NULL: none */
@@ -32,7 +33,8 @@ int vf_link_send(struct vf_link *l, uint8_t type, uint8_t flags, uint32_t id, co
 /* A frame of fields; B (may be NULL: no payload) is cleared. */
 int vf_link_send_fields(struct vf_link *l, uint8_t type, uint8_t flags, uint32_t id,
                         struct vf_buf *b, struct vf_error **err);
-/* PING, when nothing was sent for VF_T_PING and nobody is sending; never waits. */
+/* PING, when nothing was sent for VF_T_PING and nobody is sending; never waits, and never comes
+ * before HELLO, which another thread may be about to send. */
 void vf_link_ping(struct vf_link *l);
 
 /* The next frame: 1; 0 when none came within TIMEOUT_MS (-1: no limit but the peer's silence); -1

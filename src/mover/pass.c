@@ -95,3 +95,8 @@ void vf_pass_abort(struct vf_pass *p, struct vf_error *why, bool echo)
     if (p->ops->wake)
         p->ops->wake(p);
 }
+
+void vf_pass_fail(struct vf_pass *p, struct vf_error *why, const struct vf_link *link)
+{
+    vf_pass_abort(p, why, link && link->broken && vf_error_code(why) == VF_E_NET);
+}

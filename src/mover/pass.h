@@ -79,6 +79,10 @@ bool vf_pass_uses(const struct vf_pass *p, const struct vf_link *link);
 /* Ends P with WHY (taken over) unless it has failed or finished already. */
 void vf_pass_abort(struct vf_pass *p, struct vf_error *why, bool echo);
 
+/* The same for what a thread of P met. That LINK (NULL: none) is broken has its cause on the other
+ * side; what a disk says has not, whatever the link is like by then. */
+void vf_pass_fail(struct vf_pass *p, struct vf_error *why, const struct vf_link *link);
+
 struct vf_target_opts {
     uint32_t id;
     struct vf_disk *disk;

@@ -186,7 +186,7 @@ static void *sender_main(void *arg)
     struct vf_error *e = NULL;
     s->pass.counters.stage = VF_PASS_COPY;
     if (send_all(w, &e) < 0)
-        vf_pass_abort(&s->pass, e, w->link->broken); /* a broken line has its cause elsewhere */
+        vf_pass_fail(&s->pass, e, w->link);
     if (w != &s->senders[0])
         return NULL;
     for (size_t i = 1; i < s->n_senders; i++)

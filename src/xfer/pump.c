@@ -11,7 +11,7 @@
 #include <pthread.h>
 #include <string.h>
 
-enum { ROOM = 1 << 20, SAID_MAX = 2048, LAST_MS = 2000 };
+enum { ROOM = 1 << 20, SAID_MAX = 2048, LAST_MS = 2000, LAST_BYTES = 16 << 20 };
 
 /* One direction. */
 struct flow {
@@ -105,14 +105,33 @@ static int pump(struct vf_pump *p)
     }
 }
 
-/* What the side that has ended sent before: the reason may be in it. And what it says of itself. */
+/* What the side that has ended sent before: the reason may be in it. That nothing can be written to
+ * it any more shows before all of that was read. It may have closed only its input: then what it
+ * goes on to say is not listened to for ever. */
+static void pass_rest(struct vf_pump *p, struct flow *f)
+{
+    bool more = true;
+    for (size_t rest = LAST_BYTES; (more && rest) || f->at < f->end;) {
+        struct pollfd w[2] = {
+            wish(*f->from, more && rest && (f->end < ROOM || f->at == f->end), POLLIN),
+            wish(*f->to, f->at < f->end, POLLOUT),
+        };
+        if (vf_cancel_poll(p->stop, w, VF_COUNT(w), LAST_MS, NULL) <= 0)
+            return;
+        size_t at = f->at;
+        if (w[1].revents && !give(f))
+            return;
+        rest -= f->at - at < rest ? f->at - at : rest;
+        if (w[0].revents)
+            more = take(f);
+    }
+}
+
+/* Its last words: to the other side, and what it says of itself. */
 static void settle(struct vf_pump *p, int side)
 {
-    struct flow *f = &p->flows[side];
-    struct pollfd w = {.fd = *f->to, .events = POLLOUT};
-    while (f->at < f->end && vf_cancel_poll(p->stop, &w, 1, LAST_MS, NULL) > 0 && give(f))
-        ;
-    w = (struct pollfd){.fd = p->sides[side].err, .events = POLLIN};
+    pass_rest(p, &p->flows[side]);
+    struct pollfd w = {.fd = p->sides[side].err, .events = POLLIN};
     while (w.fd >= 0 && vf_cancel_poll(p->stop, &w, 1, LAST_MS, NULL) > 0) {
         hear(p, side);
         w.fd = p->sides[side].err;

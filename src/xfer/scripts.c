@@ -39,8 +39,8 @@ const char vf_script_prepare[] =
 #define LIVES                                                                                      \
     "lives() {\n"                                                                                  \
     "  [ -n \"$pid\" ] && tr '\\0' ' ' 2>/dev/null <\"/proc/$pid/cmdline\" |\n"                    \
-    "    grep -qF \"vmferry-mover serve \" && tr '\\0' '\\n' 2>/dev/null <\"/proc/$pid/cmdline\" " \
-    "|\n"                                                                                          \
+    "    grep -qF -e 'vmferry-mover serve ' -e 'vmferry-fetch serve ' &&\n"                        \
+    "    tr '\\0' '\\n' 2>/dev/null <\"/proc/$pid/cmdline\" |\n"                                   \
     "    grep -qxF \"$d\"\n"                                                                       \
     "}\n"                                                                                          \
     "owner() {\n"                                                                                  \

@@ -9,6 +9,8 @@
 #include "xfer/carrier.h"
 #include "xfer/host.h"
 
+#include <sys/wait.h>
+
 #define BIG ((uint64_t)2560 << 20) /* more than a part of twoGbMaxExtent... holds */
 
 static char *fetch, *conf;
@@ -499,6 +501,34 @@ static void test_carrier(void)
     unlink(raw);
 }
 
+/* One that a lost job left here, and that still reads: it is ended before its directory goes. */
+static void test_left(void)
+{
+    vf_autofree char *job = vf_asprintf("left-%d", (int)getpid()),
+                     *program = path_of("vmferry-fetch");
+    vf_autofree char *name = vf_asprintf("vmferry-%s-1-00000000", job);
+    vf_autofree char *where = vf_asprintf("/tmp/%s", name), *sock = vf_asprintf("%s/sock", where);
+    const char *argv[] = {program, "serve", "--job", job, "--epoch", "1", "--dir", where, NULL};
+    struct vf_proc p;
+    vf_autoerror struct vf_error *e = NULL;
+    if (symlink(fetch, program) < 0 || mkdir(where, 0700) < 0 ||
+        vf_proc_start(argv, VF_PROC_STDIN | VF_PROC_STDOUT | VF_PROC_STDERR | VF_PROC_DIE, -1, &p,
+                      &e) < 0)
+        abort();
+    for (int i = 0; i < 3000 && access(sock, F_OK) < 0; i++)
+        usleep(10000);
+    char *args[] = {name, (char *)"remove", NULL};
+    vf_autofree char *said = vf_host_shell(NULL, vf_script_dirs, args, NULL, &e);
+    is_str(said, where, "what a lost vmferry-fetch left is found");
+    show(e);
+    siginfo_t info = {0};
+    ok(waitid(P_PID, (id_t)p.pid, &info, WEXITED | WNOWAIT | WNOHANG) == 0 && info.si_pid == p.pid,
+       "and it has ended");
+    ok(access(where, F_OK) < 0, "its directory is gone");
+    vf_proc_end(&p);
+    unlink(program);
+}
+
 static void test_login(void)
 {
     struct vf_fetch_login login = the_login();
@@ -544,6 +574,7 @@ int main(void)
         return 99;
     setenv("VMFERRY_FAKE", dir, 1);
     test_login();
+    test_left();
     test_flat();
     test_images();
     test_inside();

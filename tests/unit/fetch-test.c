@@ -3,6 +3,7 @@
  */
 #include "config.h"
 #include "fetch/ahead.h"
+#include "fetch/nbd_server.h"
 #include "fetch/parts.h"
 #include "base/clock.h"
 #include "base/fdio.h"
@@ -10,10 +11,15 @@
 #include "tests/unit/fake-way.h"
 #include "tests/unit/tap.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define MIB (1 << 20)
@@ -527,6 +533,39 @@ static void test_identity(void)
     }
 }
 
+static int read_nothing(void *opaque, void *buf, size_t n, uint64_t offset, struct vf_error **err)
+{
+    memset(buf, 0, n);
+    return 0;
+}
+
+/* QEMU connects while there are too many open files: it is answered once there are fewer. */
+static void test_no_descriptors(void)
+{
+    struct vf_nbd_export x = {.name = "x", .size = 512, .read = read_nothing};
+    vf_autofree char *path = path_of("nbd.sock");
+    vf_auto(vf_nbd_server_free) struct vf_nbd_server *s = vf_nbd_server_new(path, &x, 1, NULL);
+    vf_autofd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    struct rlimit was, now;
+    int lowest = dup(0);
+    if (!s || fd < 0 || lowest < 0 || strlen(path) >= sizeof at.sun_path ||
+        getrlimit(RLIMIT_NOFILE, &was) < 0)
+        abort();
+    memcpy(at.sun_path, path, strlen(path) + 1);
+    close(lowest);
+    now = (struct rlimit){.rlim_cur = (rlim_t)lowest, .rlim_max = was.rlim_max};
+    ok(setrlimit(RLIMIT_NOFILE, &now) == 0 && dup(0) < 0 && errno == EMFILE, "no descriptor left");
+    ok(connect(fd, (struct sockaddr *)&at, sizeof at) == 0, "somebody connects");
+    usleep(50 * 1000); /* time to refuse him, for who does */
+    setrlimit(RLIMIT_NOFILE, &was);
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    char greeting[8];
+    ok(poll(&p, 1, 20000) == 1 && read(fd, greeting, 8) == 8 &&
+           memcmp(greeting, "NBDMAGIC", 8) == 0,
+       "and is greeted when there is one again");
+}
+
 int main(void)
 {
     setenv("VMFERRY_TEST_HASTE", "25", 1);
@@ -552,6 +591,7 @@ int main(void)
     test_ways();
     test_read_on();
     test_identity();
+    test_no_descriptors();
     vf_autofree char *one = path_of("one"), *two = path_of("two");
     ok(unlink(one) == 0 && unlink(two) == 0 && unlink(conf) == 0 && rmdir(ds) == 0 &&
            rmdir(dir) == 0,

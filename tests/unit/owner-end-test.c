@@ -6,6 +6,7 @@
 #include "xfer/copy_int.h"
 
 #include <poll.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 
 /* Waits until process PID, a child of ours, has ended; it is reaped later. */
@@ -163,6 +164,47 @@ static void test_elsewhere(void)
     }
     vf_mover_host_free(h);
     unlink(to);
+}
+
+/* A directory that another host shares, whose owner there has the number that somebody else has
+ * here: its lock is waited for, and nobody is ended. */
+static void test_stranger(void)
+{
+    vf_autofree char *job = vf_asprintf("stranger-%d", (int)getpid());
+    vf_autofree char *where = vf_asprintf("/tmp/vmferry-%s-1-00000000", job);
+    vf_autofree char *lock = vf_asprintf("%s/lock", where);
+    vf_autofree char *from = make_pattern("stranger.raw", MIB);
+    const char *argv[] = {"sleep", "1000", NULL};
+    struct vf_proc stranger;
+    struct vf_mover_opts o = {.job = job, .epoch = 2, .mover = mover};
+    vf_autoerror struct vf_error *e = NULL;
+    struct vf_mover_host *h = vf_mover_host_open(NULL, &o, &e);
+    if (!ok(h && vf_proc_start(argv, VF_PROC_DIE, -1, &stranger, &e) == 0, "an owner, a stranger"))
+        return;
+    vf_autofree char *text = vf_asprintf("%d 1\n", (int)stranger.pid);
+    int fd = mkdir(where, 0700) == 0 ? open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600) : -1;
+    ok(fd >= 0 && vf_write_full(fd, text, strlen(text)) == 0 && flock(fd, LOCK_EX) == 0,
+       "a lock with the stranger's number");
+    pid_t holder = fork();
+    if (holder == 0) {
+        usleep(300 * 1000); /* the lock is looked at long before, or was given back: as good */
+        _exit(0);
+    }
+    close(fd);
+    vf_autobuf struct vf_buf b = {0};
+    vf_field_str(&b, VF_TAG_PATH, from);
+    vf_field_str(&b, VF_TAG_FORMAT, "raw");
+    ok(vf_session_call(h->session, VF_F_OPEN, 1, &b, VF_F_OPENED, 30000, NULL, NULL, &e) == 0,
+       "a disk is opened once nobody holds it");
+    show(e);
+    siginfo_t info = {0};
+    ok(waitid(P_PID, (id_t)stranger.pid, &info, WEXITED | WNOWAIT | WNOHANG) == 0 &&
+           info.si_pid == 0,
+       "the stranger lives");
+    waitpid(holder, NULL, 0);
+    vf_proc_end(&stranger);
+    vf_mover_host_free(h);
+    unlink(from);
 }
 
 /* A source whose disk is not as large as the target was told sends nothing. */
@@ -366,6 +408,7 @@ int main(void)
     test_signal(SIGTERM, "TERM");
     test_signal(SIGINT, "INT");
     test_elsewhere();
+    test_stranger();
     test_callers();
     test_size();
     test_refuses();

@@ -3,6 +3,7 @@
  * again, and what happens when either end of it goes away. */
 #include "config.h"
 #include <dirent.h>
+#include <sys/ioctl.h>
 #include "base/secret.h"
 #include "tests/unit/route-fixture.h"
 #include "xfer/pump.h"
@@ -133,6 +134,35 @@ static void test_numbers(void)
     close_pair(&p);
 }
 
+/* A side that ends takes nothing any more before all that it had to say was read. */
+static void test_last_words(void)
+{
+    int to[2][2], from[2][2];
+    for (int i = 0; i < 2; i++)
+        if (pipe2(to[i], O_CLOEXEC) < 0 || pipe2(from[i], O_CLOEXEC) < 0)
+            abort();
+    struct vf_pump_side sides[2];
+    for (int i = 0; i < 2; i++)
+        sides[i] = (struct vf_pump_side){"an end", to[i][1], from[i][0], -1};
+    struct vf_pump *pump = vf_pump_new(sides);
+    /* nobody reads what goes to the first: at least half a pipe of it stays where it was put */
+    int room = fcntl(to[0][0], F_GETPIPE_SZ), rest = fcntl(from[1][0], F_GETPIPE_SZ) / 2;
+    size_t all = (size_t)room + MIB + (size_t)rest, got = 0;
+    vf_autofree char *words = vf_xcalloc(1, all);
+    ok(vf_write_full(from[1][1], words, all) == 0, "one end says much");
+    close(to[1][0]);
+    ok(vf_write_full(from[0][1], words, 1) == 0, "and ends; the other has something to say to it");
+    for (int left = 1; left && ioctl(from[0][0], FIONREAD, &left) == 0;)
+        usleep(1000);
+    close(from[1][1]);
+    for (ssize_t n; (n = read(to[0][0], words, 4096)) > 0;)
+        got += (size_t)n;
+    ok(got == all, "which hears all of it (%zu of %zu bytes)", got, all);
+    vf_pump_free(pump);
+    close(to[0][0]);
+    close(from[0][1]);
+}
+
 /* Nobody is asked twice, and nothing tried in vain: where a key needs a passphrase (or a password
  * was typed), the connection that is there takes the data. */
 static int give_passphrase(void *opaque, const struct vf_ask *q, struct vf_cancel *cancel,
@@ -211,6 +241,7 @@ int main(void)
     if (status)
         return status;
     vf_autofree char *locked = path_of("locked");
+    test_last_words();
     if (!start_hosts()) {
         skip("the route through this machine", "no sshd, qemu-img or mount namespaces here");
     } else {

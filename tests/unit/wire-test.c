@@ -6,6 +6,7 @@
 #include "mover/parts.h"
 #include "mover/wire.h"
 #include "mover/xxh.h"
+#include "base/clock.h"
 #include "base/str.h"
 #include "tests/unit/tap.h"
 
@@ -228,6 +229,28 @@ static void test_link(void)
     vf_link_free(&b);
 }
 
+/* HELLO comes first, however long it takes the thread that sends it: another one PINGs. */
+static void test_first(void)
+{
+    int pair[2];
+    ok(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0, "socketpair");
+    struct vf_link a;
+    char there[2 * VF_WIRE_HEADER];
+    vf_link_init(&a, pair[0], pair[0]);
+    a.sent_ms -= VF_T_PING;
+    vf_link_ping(&a);
+    ok(recv(pair[1], there, sizeof there, MSG_DONTWAIT) < 0, "no PING before HELLO");
+    ok(vf_link_send_fields(&a, VF_F_HELLO, 0, 0, NULL, NULL) == 0 &&
+           recv(pair[1], there, sizeof there, MSG_DONTWAIT) == VF_WIRE_HEADER,
+       "HELLO");
+    a.sent_ms -= VF_T_PING;
+    vf_link_ping(&a);
+    ok(recv(pair[1], there, sizeof there, MSG_DONTWAIT) == VF_WIRE_HEADER && there[4] == VF_F_PING,
+       "then PING");
+    vf_link_free(&a);
+    close(pair[1]);
+}
+
 static void test_hash(void)
 {
     vf_autofree unsigned char *data = vf_disk_buffer();
@@ -319,6 +342,7 @@ int main(void)
     test_parts_of_chunk();
     test_broken();
     test_link();
+    test_first();
     test_hash();
     test_widths();
     test_places();
