@@ -49,15 +49,15 @@ static bool can_go_on(const struct vf_batch_entry *e)
     return way == VF_WAY_BOTH || way == VF_WAY_ON;
 }
 
-/* A process that does not start must not be waited for; the job says why it ended. */
+/* A process that does not start must not be waited for; the job says why it ended. One that
+ * somebody has begun by hand says so itself. */
 static void note_refusal(const struct vf_batch_entry *e, const struct vf_error *why)
 {
     vf_autofree char *dir = vf_job_dir(e->job);
-    vf_warn("batch", "%s: %s", e->job, vf_error_text(why));
     vf_autofd int lock = vf_job_lock(dir, NULL);
     vf_auto(vf_journal_free) struct vf_journal *j =
         lock >= 0 ? vf_journal_open(dir, false, NULL) : NULL;
-    if (!j)
+    if (!j || vf_journal_last(j, "start"))
         return;
     json_t *start = vf_event_new("start"), *end = vf_event_new("end");
     json_object_set_new(start, "mode", json_string("run"));
@@ -92,10 +92,10 @@ static void begin(struct batch *b, size_t i)
     if (e->state == VF_BATCH_RUNS)
         return;
     b->refused[i] = true;
+    vf_warn("batch", "%s: %s", e->job, vf_error_text(why));
     if (!again)
         note_refusal(e, why);
-    else
-        vf_warn("batch", "%s: %s", e->job, vf_error_text(why));
+    vf_batch_look(e);
 }
 
 /* Did one end that keeps the others from beginning? */
@@ -143,9 +143,10 @@ static int carry_out(struct batch *b, const sigset_t *signals)
     for (;;) {
         size_t runs = look_at_running(b), i;
         while (runs < b->parallel && !vf_batch_is_stopped(b->id) && (i = next_waiting(b)) < b->n) {
+            const struct vf_batch_entry *e = &b->v[i];
             begin(b, i);
-            runs += b->v[i].state == VF_BATCH_RUNS;
-            if (b->v[i].state != VF_BATCH_RUNS && b->stop_on_failure &&
+            runs += e->state == VF_BATCH_RUNS;
+            if ((e->state == VF_BATCH_WAITS || hinders(b, e)) && b->stop_on_failure &&
                 vf_batch_stop(b->id, NULL) < 0)
                 vf_warn("batch", "%s: cannot be stopped", b->id);
         }

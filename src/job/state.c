@@ -16,7 +16,7 @@
 #include <sys/file.h>
 #include <time.h>
 
-enum { LOCK_TRIES = 10, LOCK_STEP_MS = 20 };
+enum { LOCK_TRIES = 10, LOOKED_AT_TRIES = 500, LOCK_STEP_MS = 20 };
 
 char *vf_state_root(void)
 {
@@ -123,12 +123,15 @@ int vf_job_lock(const char *dir, struct vf_error **err)
     vf_autofd int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
         return vf_fail_errno(err, errno, "%s", path);
-    /* who only looks whether it is held holds it for an instant */
-    for (int tries = LOCK_TRIES; flock(fd, LOCK_EX | LOCK_NB) < 0;)
+    /* who only looks whether it is held shares it for an instant, which may be long on a machine
+     * that is busy: that one does no work on the job */
+    for (int tries = LOCK_TRIES, looks = LOOKED_AT_TRIES; flock(fd, LOCK_EX | LOCK_NB) < 0;) {
         if (errno != EWOULDBLOCK)
             return vf_fail_errno(err, errno, "%s", path);
-        else if (!--tries || vf_cancel_sleep(NULL, LOCK_STEP_MS, NULL) < 0)
+        bool looked_at = flock(fd, LOCK_SH | LOCK_NB) == 0 && flock(fd, LOCK_UN) == 0;
+        if (!--*(looked_at ? &looks : &tries) || vf_cancel_sleep(NULL, LOCK_STEP_MS, NULL) < 0)
             return held(fd, err);
+    }
     vf_autofree char *text =
         vf_asprintf("%lld %lld\n", (long long)getpid(), (long long)vf_clock_unix());
     /* for messages only: a full disk does not keep a job from going on */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A batch begins its jobs, as many at a time as there may be, whatever becomes of one or of itself.
  * The jobs are this program: VM "NAME-N" waits until the file NAME is there and ends with N (9:
- * without an end). */
+ * without an end). Of "hand-N" the process does not start, for one that somebody has begun by hand
+ * works on it, which ends with N just then. */
 #include "config.h"
 #include "job/batch_priv.h"
 #include "job/detach.h"
@@ -47,6 +48,15 @@ static int job_process(const char *dir)
     int code = vm[strlen(vm) - 1] - '0';
     if (!strcmp(name, "refuses")) {
         fputs("no\n", stderr);
+        return VF_EXIT_FAILED;
+    }
+    if (!strcmp(name, "hand")) {
+        vf_auto(vf_journal_free) struct vf_journal *by_hand = vf_journal_open(dir, false, NULL);
+        json_t *end = vf_event_new("end");
+        json_object_set_new(end, "exit", json_integer(code));
+        vf_journal_write(by_hand, start_event("run"), NULL, NULL);
+        vf_journal_write(by_hand, end, NULL, NULL);
+        fputs("this job is running already\n", stderr);
         return VF_EXIT_FAILED;
     }
     int ready, parent = vf_detach(&ready);
@@ -246,6 +256,14 @@ static void test_refused(void)
     struct vf_plan plan = {.vm_name = (char *)"x"}, *one = &plan;
     ok(!vf_batch_create(&one, 1, 1, false, "/nonexistent", &why),
        "without a job there is no batch");
+}
+
+static void test_by_hand(void)
+{
+    vf_autofree char *id = make("hand-0 by-0 hand-1 bye-0", 1, true);
+    go("by");
+    spawn(id);
+    becomes(id, "001S", "how one ended that was begun by hand in that instant is not written over");
 }
 
 static void note(const char *job, json_t *event)
@@ -470,6 +488,7 @@ int main(int argc, char **argv)
     test_stop();
     test_cut();
     test_refused();
+    test_by_hand();
     test_return();
     test_foreign();
     test_taken();

@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -279,6 +280,27 @@ static void test_lock(void)
     ok(!vf_job_is_locked(dir, NULL, NULL), "free again");
     vf_autofd int again = vf_job_lock(dir, NULL);
     ok(again >= 0, "it can be taken");
+}
+
+static void *take_lock(void *fd)
+{
+    *(int *)fd = vf_job_lock(dir, NULL);
+    return NULL;
+}
+
+/* One that only looks, as vf_job_is_locked() does, and is not run again for a while. */
+static void test_looked_at(void)
+{
+    vf_autofree char *lock = vf_asprintf("%s/lock", dir);
+    int fd = -1, looks = open(lock, O_RDWR | O_CLOEXEC);
+    pthread_t t;
+    if (looks < 0 || flock(looks, LOCK_SH) < 0 || pthread_create(&t, NULL, take_lock, &fd) != 0)
+        abort();
+    vf_cancel_sleep(NULL, 500, NULL);
+    close(looks);
+    pthread_join(t, NULL);
+    ok(fd >= 0, "who looks whether a job is held keeps nobody from it");
+    close(fd);
 }
 
 /* Journals by their lines: "KEY STATE", "start", "end CODE". */
@@ -578,6 +600,7 @@ int main(void)
     test_journal_read();
     test_journal_refuses();
     test_lock();
+    test_looked_at();
     test_way();
     test_journal_threads();
     test_journal_torn();
