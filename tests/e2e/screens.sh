@@ -280,7 +280,28 @@ sees 'a answer' "Esc puts it aside"
 keys a 2 Enter
 sent '"ask": *7, *"text": *"refresh"' "an answer is sent"
 
+# --- a question of ours is open when the job has one: what is typed is for ours
+fake 20261121-021406-8d2a3e web1
+copying
+run_fake
+at 24 80 "$vmferry attach ${D##*/}"
+sees 'elapsed' "a job that copies"
+keys r
+sees 'how many Mbit/s' "the rate is asked for"
+keys -l 1
+ask_stop web1
+until_true title_is 'web1: waits for an answer - vmferry'
+ok $? "the job asks meanwhile"
+keys -l 00
+sees '│ 100 ' "which takes no key away"
+keys Enter
+sent '"rate": *12500000' "the number is the rate"
+sees '> 3  not yet' "then the job's question is there, the harmless answer in front"
+! grep -q '"ask"' "$D/commands"
+ok $? "and was not answered"
+
 # --- the mouse
+D=$A
 at 24 80 "TERM=xterm-256color $vmferry attach --mouse ${A##*/}"
 sees '> 3  not yet' "with a mouse"
 is "$(tmux -L "$screen" display-message -p '#{mouse_any_flag}')" 1 "which is asked for"
