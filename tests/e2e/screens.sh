@@ -240,6 +240,20 @@ tmux -L "$screen" capture-pane -p -e >"$work/out"
 grep -qE '\[([0-9]*;)*3[0-7]m' "$work/out"
 ok $? "there are some"
 
+# --- keys that the terminal sends and its type does not have: not Esc and some characters
+at 24 80 "TERM=vt100 $vmferry attach $R"
+D=$jobs/$R
+sees 'elapsed' "a terminal that has more keys than its type says"
+keys l Home
+sees 'line 1 of the log' "Home is Home"
+keys Delete C-Left C-Left
+keys -l "$(printf '\033[200~')"
+sees '^ Log' "what is no key of ours does nothing"
+keys F4
+sees '^ Messages' "F4 is F4"
+keys Escape
+sees_no '^ Messages' "and Esc is Esc"
+
 # --- a question; the terminal is lost with it
 at 24 80 "$vmferry attach ${A##*/}"
 D=$A
