@@ -38,10 +38,9 @@ static char **lines_of(const char *text, int cols)
     return lines;
 }
 
-/* The same with a hanging indent, for longer text. */
-static char **wrapped_lines(const char *text, int cols)
+char **vf_text_lines(const char *text, int cols)
 {
-    vf_autofree char *wrapped = vf_wrap(text ? text : "", (size_t)cols);
+    vf_autofree char *wrapped = vf_wrap(text ? text : "", cols > 0 ? (size_t)cols : 1);
     return lines_of(wrapped, cols);
 }
 
@@ -84,7 +83,7 @@ static void draw_field(const struct vf_dialog *d, struct vf_canvas *c, int row, 
         memset(stars, '*', strlen(stars));
     /* the end is what is being typed */
     const char *shown = stars;
-    while (vf_text_columns(shown) > width - 1)
+    while (*shown && vf_text_columns(shown) > width - 1)
         for (shown++; (*shown & 0xc0) == 0x80;)
             shown++;
     vf_canvas_blank(c, row, col, width, VF_LOOK_FOCUS);
@@ -163,7 +162,7 @@ void vf_help_draw(struct vf_canvas *c, const struct vf_help_key *keys, size_t n)
 
 void vf_reader_draw(struct vf_reader *r, struct vf_canvas *c)
 {
-    vf_autostrv char **lines = wrapped_lines(r->text, c->cols - 2 * MARGIN);
+    vf_autostrv char **lines = vf_text_lines(r->text, c->cols - 2 * MARGIN);
     int n = (int)vf_strv_len(lines), rows = c->rows - 3;
     if (r->top > n - rows)
         r->top = n - rows;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config.h"
 #include "ui/form.h"
-#include "ui/say.h"
+#include "ui/dialog.h"
 #include "base/i18n.h"
 #include "base/secret.h"
 #include "base/str.h"
@@ -53,21 +53,6 @@ void vf_form_clear(struct vf_form *f)
 
 /* ---- keys ---- */
 
-static size_t encode(int key, char out[4])
-{
-    unsigned k = (unsigned)key;
-    if (k < 0x80) {
-        out[0] = (char)k;
-        return 1;
-    }
-    size_t n = k < 0x800 ? 2 : k < 0x10000 ? 3 : 4;
-    static const unsigned char first[] = {0, 0, 0xc0, 0xe0, 0xf0};
-    for (size_t i = n; i-- > 1; k >>= 6)
-        out[i] = (char)(0x80 | (k & 0x3f));
-    out[0] = (char)(first[n] | k);
-    return n;
-}
-
 /* The byte where the character before AT, or the one behind it, begins. */
 static size_t before(const struct vf_field *f, size_t at)
 {
@@ -87,7 +72,7 @@ static size_t behind(const struct vf_field *f, size_t at)
 static void insert(struct vf_field *f, int key)
 {
     char c[4];
-    size_t n = encode(key, c), len = strlen(f->typed);
+    size_t n = vf_key_text(key, c), len = strlen(f->typed);
     if (len + n >= sizeof f->typed)
         return;
     memmove(f->typed + f->at + n, f->typed + f->at, len - f->at + 1);
@@ -114,7 +99,7 @@ static void type(struct vf_field *f, int key)
         f->at = 0;
     else if (key == VF_KEY_END)
         f->at = strlen(f->typed);
-    else if (key >= ' ' && key != 0x7f && key < VF_KEY_RESIZE)
+    else if (vf_key_text(key, (char[4]){0}))
         insert(f, key);
     else
         return;
@@ -273,18 +258,8 @@ static void draw_value(const struct vf_field *f, struct vf_canvas *c, int row, i
 /* What is wrong with a field, as lines below its value. */
 static char **error_lines(const struct vf_field *f, int width)
 {
-    char **lines = vf_strv_new();
-    if (!f->error)
-        return lines;
-    vf_autofree char *safe = vf_escape(f->error);
-    vf_autofree char *wrapped = vf_wrap(safe, (size_t)width);
-    for (char *p = wrapped, *end; *p; p = end) {
-        size_t n = strcspn(p, "\n");
-        end = p + n + (p[n] == '\n');
-        p[n] = 0;
-        vf_strv_add(&lines, p);
-    }
-    return lines;
+    vf_autofree char *safe = f->error ? vf_escape(f->error) : NULL;
+    return vf_text_lines(safe, width);
 }
 
 void vf_form_draw(struct vf_form *f, struct vf_canvas *c, int row, int bottom)

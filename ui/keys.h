@@ -3,6 +3,8 @@
 #ifndef VF_UI_KEYS_H
 #define VF_UI_KEYS_H
 
+#include <stddef.h>
+
 /* Keys beyond characters (which are their code points). */
 enum {
     VF_KEY_NONE = -1, /* nothing more now */
@@ -29,5 +31,9 @@ enum {
     VF_KEY_F1 = 0x110100,  /* and those behind it: F2 … */
     VF_KEY_ROW = 0x120000, /* a click on row 0 of a list, and those behind it */
 };
+
+/* The UTF-8 of KEY, which is a character, in OUT; returns its bytes. 0: it is none that can be
+ * typed. */
+size_t vf_key_text(int key, char out[4]);
 
 #endif

@@ -109,7 +109,8 @@ static void step(struct vf_list *l, int by)
 
 static bool filter_key(struct vf_list *l, int key)
 {
-    size_t n = strlen(l->filter);
+    char c[4];
+    size_t n = strlen(l->filter), len = vf_key_text(key, c);
     if (key == VF_KEY_ENTER) {
         l->filtering = false;
         return false; /* and chooses the row */
@@ -118,11 +119,15 @@ static bool filter_key(struct vf_list *l, int key)
         l->filter[0] = 0;
         l->filtering = false;
     } else if (key == VF_KEY_BACKSPACE) {
+        while (n && ((unsigned char)l->filter[n - 1] & 0xc0) == 0x80)
+            l->filter[--n] = 0;
         if (n)
             l->filter[n - 1] = 0;
-    } else if (key >= ' ' && key < 0x7f && n + 1 < sizeof l->filter) {
-        l->filter[n] = (char)key;
-        l->filter[n + 1] = 0;
+    } else if (len) {
+        if (n + len < sizeof l->filter) {
+            memcpy(l->filter + n, c, len);
+            l->filter[n + len] = 0;
+        }
     } else {
         return false;
     }

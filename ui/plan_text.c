@@ -260,16 +260,19 @@ static void add_forecast(struct vf_buf *b, const struct vf_prepared *p)
 
 static const char *what_happens(const struct vf_prepared *p)
 {
+    bool full = p->plan->verify == VF_VERIFY_FULL;
     if (p->plan->rehearse)
         return p->plan->start && p->plan->copy_disks
                    ? _("it is started at the target, off the network")
                    : _("it is not started at the target");
     if (p->source->state == VF_VM_STOPPED)
         return vf_plan_starts(p->plan, false)
-                   ? _("it is stopped, copied, verified and started at the target")
+                   ? full ? _("it is stopped, copied, verified and started at the target")
+                          : _("it is stopped, copied, NOT verified, and started at the target")
                    : _("it is stopped and stays so");
     if (p->plan->start)
-        return _("it is shut down, copied, verified and started at the target");
+        return full ? _("it is shut down, copied, verified and started at the target")
+                    : _("it is shut down, copied, NOT verified, and started at the target");
     return _("it is SHUT DOWN and not started at the target");
 }
 
@@ -309,7 +312,11 @@ char *vf_plan_summary(const struct vf_prepared *p)
         vf_buf_printf(&b, _("  cpu   %s\n"), plan->cpu);
     add_around(&b, p->source);
     if (plan->copy_disks) {
-        vf_buf_printf(&b, _("  copy  about %s; every disk is read back and compared\n"), bytes);
+        vf_buf_printf(&b,
+                      plan->verify == VF_VERIFY_FULL
+                          ? _("  copy  about %s; every disk is read back and compared\n")
+                          : _("  copy  about %s; what arrives is NOT read back and compared\n"),
+                      bytes);
         add_outage(&b, p);
     } else
         vf_buf_puts(&b, _("  copy  nothing (--skip-disks): the target VM gets no disks\n"));

@@ -75,7 +75,7 @@ const char *vf_question_help(const struct vf_question *q)
 
 static void type(struct vf_question *q, int key)
 {
-    size_t n = strlen(q->typed), len = 0;
+    size_t n = strlen(q->typed);
     if (key == VF_KEY_BACKSPACE) {
         while (n && (q->typed[n - 1] & 0xc0) == 0x80)
             q->typed[--n] = 0;
@@ -84,16 +84,7 @@ static void type(struct vf_question *q, int key)
         return;
     }
     char c[4];
-    if (key < 0x80) {
-        c[len++] = (char)key;
-    } else if (key < 0x800) {
-        c[len++] = (char)(0xc0 | key >> 6);
-        c[len++] = (char)(0x80 | (key & 0x3f));
-    } else if (key < 0x10000) {
-        c[len++] = (char)(0xe0 | key >> 12);
-        c[len++] = (char)(0x80 | (key >> 6 & 0x3f));
-        c[len++] = (char)(0x80 | (key & 0x3f));
-    }
+    size_t len = vf_key_text(key, c);
     if (n + len < sizeof q->typed) {
         memcpy(q->typed + n, c, len);
         q->typed[n + len] = 0;
@@ -133,7 +124,7 @@ enum vf_question_end vf_question_key(struct vf_question *q, int key, struct vf_a
         q->focus = (size_t)(key - VF_KEY_ROW);
     else if (n && key > '0' && key <= '0' + (int)n)
         q->focus = (size_t)(key - '1');
-    else if (!n && ((key >= ' ' && key < VF_KEY_RESIZE) || key == VF_KEY_BACKSPACE))
+    else if (!n)
         type(q, key);
     return VF_QUESTION_WAITS;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config.h"
 #include "ui/say.h"
+#include "ui/canvas.h"
 #include "base/buf.h"
 #include "base/i18n.h"
 #include "base/str.h"
@@ -27,14 +28,11 @@ size_t vf_columns(int fd)
     return w.ws_col;
 }
 
-/* Columns of N bytes of UTF-8: one for each character. What is wrapped is nearly all ASCII, and a
- * wide character more or less only makes one line a little longer. */
+/* Columns of N bytes of UTF-8. */
 static size_t width(const char *s, size_t n)
 {
-    size_t w = 0;
-    for (size_t i = 0; i < n; i++)
-        w += ((unsigned char)s[i] & 0xc0) != 0x80;
-    return w;
+    vf_autofree char *part = vf_strndup(s, n);
+    return (size_t)vf_text_columns(part);
 }
 
 enum { FAR = 8 };

@@ -16,7 +16,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-enum { ESC_DELAY_MS = 25, CTRL_C = 3, CTRL_L = 12, CTRL_Z = 26, DELETE = 127 };
+enum { ESC_DELAY_MS = 25, CTRL_C = 3, CTRL_L = 12, CTRL_Z = 26, ESCAPE = 27, DELETE = 127 };
 
 struct vf_screen {
     bool ascii;
@@ -327,9 +327,9 @@ static const struct {
     wint_t typed;
     int key;
 } control_keys[] = {
-    {'\r', VF_KEY_ENTER},       {'\n', VF_KEY_ENTER},       {'\t', VF_KEY_TAB},
-    {'\b', VF_KEY_BACKSPACE},   {DELETE, VF_KEY_BACKSPACE}, {'\033', VF_KEY_ESC},
-    {CTRL_C, VF_KEY_INTERRUPT}, {CTRL_L, VF_KEY_REDRAW},    {CTRL_Z, VF_KEY_SUSPEND},
+    {'\r', VF_KEY_ENTER},     {'\n', VF_KEY_ENTER},       {'\t', VF_KEY_TAB},
+    {'\b', VF_KEY_BACKSPACE}, {DELETE, VF_KEY_BACKSPACE}, {CTRL_C, VF_KEY_INTERRUPT},
+    {CTRL_L, VF_KEY_REDRAW},  {CTRL_Z, VF_KEY_SUSPEND},
 };
 
 /* What the mouse did, as a key. */
@@ -347,6 +347,55 @@ static int mouse_key(const struct vf_screen *s)
     return key == VF_KEY_NONE ? VF_KEY_OTHER : key;
 }
 
+/* Sequences that many terminals send though the type they are said to be of has none. */
+static const struct {
+    const char *text;
+    int key;
+} sequences[] = {
+    {"[A", VF_KEY_UP},       {"OA", VF_KEY_UP},       {"[B", VF_KEY_DOWN},
+    {"OB", VF_KEY_DOWN},     {"[C", VF_KEY_RIGHT},    {"OC", VF_KEY_RIGHT},
+    {"[D", VF_KEY_LEFT},     {"OD", VF_KEY_LEFT},     {"[H", VF_KEY_HOME},
+    {"OH", VF_KEY_HOME},     {"[1~", VF_KEY_HOME},    {"[7~", VF_KEY_HOME},
+    {"[F", VF_KEY_END},      {"OF", VF_KEY_END},      {"[4~", VF_KEY_END},
+    {"[8~", VF_KEY_END},     {"[5~", VF_KEY_PAGE_UP}, {"[6~", VF_KEY_PAGE_DOWN},
+    {"[Z", VF_KEY_BACK_TAB}, {"OM", VF_KEY_ENTER},    {"OP", VF_KEY_F1},
+    {"OR", VF_KEY_F1 + 2},   {"OS", VF_KEY_F1 + 3},   {"[11~", VF_KEY_F1},
+    {"[13~", VF_KEY_F1 + 2}, {"[14~", VF_KEY_F1 + 3}, {"[15~", VF_KEY_F1 + 4},
+    {"[21~", VF_KEY_F1 + 9},
+};
+
+/* Behind an escape character: the key of a sequence that curses does not know of, taken in whole,
+ * so that it is neither Esc nor what its characters would be. Esc when there is none. */
+static int sequence_key(void)
+{
+    char text[32];
+    size_t n = 0;
+    wint_t c;
+    int r = get_wch(&c);
+    if (r != OK || (c != '[' && c != 'O')) {
+        if (r == OK)
+            unget_wch((wchar_t)c);
+        else if (r == KEY_CODE_YES)
+            ungetch((int)c);
+        return VF_KEY_ESC;
+    }
+    text[n++] = (char)c;
+    timeout(ESC_DELAY_MS); /* the rest may be on its way */
+    while (n + 1 < sizeof text && (r = get_wch(&c)) == OK && c >= ' ' && c < DELETE) {
+        text[n++] = (char)c;
+        if (text[0] == 'O' || (c >= '@' && c != '[')) /* ECMA-48: the final character */
+            break;
+    }
+    nodelay(stdscr, TRUE);
+    text[n] = 0;
+    if (r == KEY_CODE_YES)
+        ungetch((int)c);
+    for (size_t i = 0; i < VF_COUNT(sequences); i++)
+        if (vf_streq(sequences[i].text, text))
+            return sequences[i].key;
+    return VF_KEY_OTHER;
+}
+
 int vf_screen_key(struct vf_screen *s)
 {
     wint_t c;
@@ -361,6 +410,8 @@ int vf_screen_key(struct vf_screen *s)
                 return function_keys[i].key;
         return c >= KEY_F(1) && c <= KEY_F(12) ? VF_KEY_F1 + (int)c - KEY_F(1) : VF_KEY_OTHER;
     }
+    if (c == ESCAPE)
+        return sequence_key();
     for (size_t i = 0; i < VF_COUNT(control_keys); i++)
         if (control_keys[i].typed == c)
             return control_keys[i].key;

@@ -240,6 +240,20 @@ tmux -L "$screen" capture-pane -p -e >"$work/out"
 grep -qE '\[([0-9]*;)*3[0-7]m' "$work/out"
 ok $? "there are some"
 
+# --- keys that the terminal sends and its type does not have: not Esc and some characters
+at 24 80 "TERM=vt100 $vmferry attach $R"
+D=$jobs/$R
+sees 'elapsed' "a terminal that has more keys than its type says"
+keys l Home
+sees 'line 1 of the log' "Home is Home"
+keys Delete C-Left C-Left
+keys -l "$(printf '\033[200~')"
+sees '^ Log' "what is no key of ours does nothing"
+keys F4
+sees '^ Messages' "F4 is F4"
+keys Escape
+sees_no '^ Messages' "and Esc is Esc"
+
 # --- a question; the terminal is lost with it
 at 24 80 "$vmferry attach ${A##*/}"
 D=$A
@@ -280,7 +294,28 @@ sees 'a answer' "Esc puts it aside"
 keys a 2 Enter
 sent '"ask": *7, *"text": *"refresh"' "an answer is sent"
 
+# --- a question of ours is open when the job has one: what is typed is for ours
+fake 20261121-021406-8d2a3e web1
+copying
+run_fake
+at 24 80 "$vmferry attach ${D##*/}"
+sees 'elapsed' "a job that copies"
+keys r
+sees 'how many Mbit/s' "the rate is asked for"
+keys -l 1
+ask_stop web1
+until_true title_is 'web1: waits for an answer - vmferry'
+ok $? "the job asks meanwhile"
+keys -l 00
+sees '│ 100 ' "which takes no key away"
+keys Enter
+sent '"rate": *12500000' "the number is the rate"
+sees '> 3  not yet' "then the job's question is there, the harmless answer in front"
+! grep -q '"ask"' "$D/commands"
+ok $? "and was not answered"
+
 # --- the mouse
+D=$A
 at 24 80 "TERM=xterm-256color $vmferry attach --mouse ${A##*/}"
 sees '> 3  not yet' "with a mouse"
 is "$(tmux -L "$screen" display-message -p '#{mouse_any_flag}')" 1 "which is asked for"

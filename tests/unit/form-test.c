@@ -2,6 +2,7 @@
 /* Forms without a terminal: keys go in, fields come out; what they look like as rows of text. */
 #include "config.h"
 #include "ui/form.h"
+#include "ui/dialog.h"
 #include "ui/say.h"
 #include "base/str.h"
 #include "tests/unit/tap.h"
@@ -138,6 +139,11 @@ static void test_wrapped(void)
     is_str(colon, "installer les\n  pilotes : puis voir", "no line begins with a colon");
     vf_autofree char *last = vf_wrap("les pilotes sont-ils la ?", 23);
     is_str(last, "les pilotes sont-ils\n  la ?", "or with the end of a question");
+    vf_autofree char *wide = vf_wrap("漢字 漢字 漢字", 9);
+    is_str(wide, "漢字 漢字\n  漢字", "a wide character has two columns");
+    vf_autostrv char **path = vf_text_lines("/no/blanks/in/this", 10);
+    vf_autofree char *rows = vf_strv_join(path, "|");
+    is_str(rows, "/no/blanks|/in/this", "what has no blanks goes on in the next line");
 }
 
 int main(void)

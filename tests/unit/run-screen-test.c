@@ -2,6 +2,7 @@
 /* The screen of a running job without a terminal: cells, what is gathered from events, and whole
  * screens against tests/unit/screens/NAME. GOLDEN=write in the environment writes those anew. */
 #include "config.h"
+#include "ui/question.h"
 #include "ui/run/run_priv.h"
 #include "base/str.h"
 #include "tests/unit/screens.h"
@@ -78,6 +79,27 @@ static void test_spots(void)
     is_str(row, " d leave  ? help", "keys there is no room for are left out, but for the last");
     ok(vf_canvas_spot_at(c, 15, 11) == '?' && vf_canvas_spot_at(c, 15, 8) == VF_KEY_NONE,
        "a click on a key is that key");
+}
+
+/* What is typed into a question. */
+static void test_question(void)
+{
+    static const int typed[] = {'a', 0xfc, 0x540d, 0x1f427, 0x85, VF_KEY_SUSPEND, VF_KEY_F1 + 1};
+    struct vf_question q = {0};
+    struct vf_answer a;
+    vf_autojson json_t *ask = json_pack("{s:s, s:s}", "kind", "text", "title", "Type its name");
+    vf_question_open(&q, ask);
+    for (size_t i = 0; i < VF_COUNT(typed); i++)
+        vf_question_key(&q, typed[i], &a);
+    is_str(q.typed, "aü名🐧", "every character of a name can be typed, and no key is one");
+    for (int i = 0; i < 3; i++)
+        vf_question_key(&q, VF_KEY_BACKSPACE, &a);
+    is_str(q.typed, "a", "and taken back");
+    for (int cols = 80; cols; cols--) { /* a terminal of any size */
+        vf_auto(vf_canvas_free) struct vf_canvas *c = vf_canvas_new(1 + cols / 4, cols, false);
+        vf_dialog_draw(vf_question_dialog(&q), c);
+    }
+    vf_question_close(&q);
 }
 
 /* ---- a job ---- */
@@ -235,6 +257,20 @@ static void test_over(void)
     vf_watch_free(&w);
 }
 
+/* Names of disks are whole, also the longest. */
+static void test_names(void)
+{
+    struct vf_watch w;
+    vf_watch_init(&w);
+    tell(&w, 1000,
+         "{\"type\":\"progress\",\"all\":{\"total\":90,\"done\":10,\"idle\":0},\"disks\":["
+         "{\"disk\":\"efidisk0\",\"stage\":\"copy\",\"total\":50,\"done\":10},"
+         "{\"disk\":\"tpmstate0\",\"stage\":\"copy\",\"total\":40,\"done\":0}]}");
+    struct vf_run_view v = {.watch = &w, .help = "? help", .now = 1000};
+    check_screen("run-names-60x16", &v, 16, 60, false);
+    vf_watch_free(&w);
+}
+
 /* What its end says, as text. */
 static void check_text(const char *name, const char *event)
 {
@@ -323,8 +359,10 @@ int main(void)
     test_cells();
     test_halves();
     test_spots();
+    test_question();
     test_run();
     test_over();
+    test_names();
     test_asks();
     test_results();
     return done_testing();

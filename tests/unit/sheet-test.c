@@ -548,6 +548,10 @@ static void test_ways(void)
     type("800");
     is_num((long)(plan()->rate / VF_MBPS), 800, "a rate");
     serve();
+    press("p");
+    ok(shows("what arrives is NOT read back and compared") && !shows(", verified"),
+       "the whole plan does not promise what was left out");
+    press("<");
     enter("Rate");
     type("x");
     ok(w->question.ask != NULL, "no rate");

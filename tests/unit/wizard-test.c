@@ -193,7 +193,14 @@ static void test_way(void)
     press("^");
     ok(press("\n") == VF_WIZARD_GOES_ON && shows("Which VM, or") && shows("a container"),
        "a container cannot be chosen, and why is said");
-    press("/WEB\n");
+    press("/");
+    vf_wizard_key(w, 0x540d);
+    vf_wizard_key(w, 0x1f427);
+    vf_wizard_key(w, VF_KEY_BACKSPACE);
+    ok(shows("filter: 名") && shows("> 名前") && !shows("db1"), "names of all scripts are found");
+    vf_wizard_key(w, VF_KEY_BACKSPACE);
+    ok(shows("db1"), "a character is taken back whole");
+    press("WEB\n");
     ok(shows("To which cluster?"), "a filter and Enter choose");
     ok(shows("> beta"), "the other cluster is proposed");
     press("\n");

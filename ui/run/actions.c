@@ -197,7 +197,7 @@ static void restart(struct run *r, enum vf_job_mode mode)
     vf_watch_free(&r->watch);
     vf_watch_init(&r->watch);
     vf_tty_cache_rewind(r->cache);
-    r->asked = 0;
+    r->asked = r->heard = 0;
     r->front = FRONT_NONE;
 }
 

@@ -10,7 +10,7 @@
 
 enum {
     MARGIN = 1,
-    NAME_COLS = 8,
+    NAME_COLS = 8, /* at least */
     BAR_MIN = 10,
     BAR_MAX = 30,
     MIN_NOTES = 3,
@@ -97,6 +97,16 @@ static char *left_text(const struct vf_watch_copy *d)
     return left ? vf_asprintf(_("about %s left"), left) : NULL;
 }
 
+/* Columns for the names of disks: the longest is "tpmstate0". */
+static int name_cols(const struct vf_watch *w)
+{
+    int most = NAME_COLS;
+    for (size_t i = 0; i < w->n_disks; i++)
+        if (vf_text_columns(w->disks[i].name) + 1 > most)
+            most = vf_text_columns(w->disks[i].name) + 1;
+    return most;
+}
+
 /* What there is room for of the N TEXTS (freed; NULL: none), from the first on, two blanks between
  * them, in the columns from COL to END. */
 static void put_parts(struct vf_canvas *c, int row, int col, int end, char **texts, size_t n)
@@ -126,17 +136,17 @@ static char *rate_text(const char *label, uint64_t n)
     return labelled(label, n ? vf_format_rate(n) : NULL);
 }
 
-/* RATE: also how fast it goes. */
-static void draw_copy(const struct vf_watch_copy *d, const char *name, bool rate,
+/* NAMES: columns for its name. RATE: also how fast it goes. */
+static void draw_copy(const struct vf_watch_copy *d, const char *name, int names, bool rate,
                       struct vf_canvas *c, int row)
 {
     int col = MARGIN, end = c->cols - MARGIN;
     const char *stage = stage_text(d);
     vf_autofree char *done = vf_format_bytes(d->done), *total = vf_format_bytes(d->total);
     vf_autofree char *size = vf_asprintf(_("%s of %s"), done, total);
-    vf_canvas_put(c, row, col, NAME_COLS - 1, VF_LOOK_STRONG, name);
-    col += NAME_COLS;
-    int bar = (c->cols - NAME_COLS) / 3 - 4;
+    vf_canvas_put(c, row, col, names - 1, VF_LOOK_STRONG, name);
+    col += names;
+    int bar = (c->cols - names) / 3 - 4;
     bar = bar < BAR_MIN ? BAR_MIN : bar > BAR_MAX ? BAR_MAX : bar;
     vf_canvas_bar(c, row, col, bar, part_of(d));
     col += bar + 1;
@@ -149,12 +159,12 @@ static void draw_copy(const struct vf_watch_copy *d, const char *name, bool rate
 }
 
 /* The second line of a disk. */
-static void draw_detail(const struct vf_watch_copy *d, struct vf_canvas *c, int row)
+static void draw_detail(const struct vf_watch_copy *d, int names, struct vf_canvas *c, int row)
 {
     char *parts[] = {bytes_text(_("zeroes skipped"), d->zero),
                      bytes_text(_("there already"), d->same), d->over ? NULL : left_text(d),
                      rate_text(_("average"), d->average), bytes_text(_("on the network"), d->wire)};
-    put_parts(c, row, MARGIN + NAME_COLS, c->cols - MARGIN, parts, VF_COUNT(parts));
+    put_parts(c, row, MARGIN + names, c->cols - MARGIN, parts, VF_COUNT(parts));
 }
 
 static int draw_rates(const struct vf_run_view *v, struct vf_canvas *c, int row)
@@ -163,7 +173,7 @@ static int draw_rates(const struct vf_run_view *v, struct vf_canvas *c, int row)
     int end = c->cols - MARGIN, stalled = vf_watch_stalled(w, v->now);
     vf_autofree char *now = vf_format_rate(w->all.rate);
     vf_autofree char *average = vf_format_rate(w->all.average);
-    int col = MARGIN + NAME_COLS;
+    int col = MARGIN + name_cols(w);
     if (w->paused || stalled) {
         if (w->paused)
             vf_canvas_put(c, row, col, end - col, VF_LOOK_WARN, _("paused; p goes on"));
@@ -199,14 +209,14 @@ static int draw_sums(const struct vf_run_view *v, struct vf_canvas *c, int row)
     bool any = false;
     for (size_t i = 0; i < VF_COUNT(parts); i++)
         any = any || parts[i];
-    put_parts(c, row, MARGIN + NAME_COLS, c->cols - MARGIN, parts, VF_COUNT(parts));
+    put_parts(c, row, MARGIN + name_cols(w), c->cols - MARGIN, parts, VF_COUNT(parts));
     return any ? row + 1 : row;
 }
 
 static int draw_graph(const struct vf_run_view *v, struct vf_canvas *c, int row)
 {
     const struct vf_watch *w = v->watch;
-    int col = MARGIN + NAME_COLS, width = c->cols - MARGIN - col;
+    int col = MARGIN + name_cols(w), width = c->cols - MARGIN - col;
     uint64_t max = 0;
     for (size_t i = 0; i < w->n_rates; i++)
         max = w->rates[i] > max ? w->rates[i] : max;
@@ -234,13 +244,14 @@ static int draw_disks(const struct vf_run_view *v, struct vf_canvas *c, int row,
     size_t lines = v->details ? 2 : 1, room = rows > 0 ? (size_t)rows / lines : 0;
     room = room ? room : 1;
     size_t from = first_disk(w, room);
+    int names = name_cols(w);
     for (size_t i = from; i < w->n_disks && i < from + room; i++, row += (int)lines) {
-        draw_copy(&w->disks[i], w->disks[i].name, true, c, row);
+        draw_copy(&w->disks[i], w->disks[i].name, names, true, c, row);
         if (v->details)
-            draw_detail(&w->disks[i], c, row + 1);
+            draw_detail(&w->disks[i], names, c, row + 1);
     }
     if (w->n_disks > 1)
-        draw_copy(&w->all, _("all"), false, c, row++);
+        draw_copy(&w->all, _("all"), names, false, c, row++);
     if (w->n_disks && !w->end) {
         row = draw_rates(v, c, row);
         row = draw_graph(v, c, row);

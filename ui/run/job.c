@@ -50,12 +50,23 @@ static bool answer_from_cache(struct run *r)
     return have;
 }
 
+/* One that a person is answering for us: a key that is meant for it must not answer the job. */
+static bool own_is_open(const struct run *r)
+{
+    return r->question.ask && !vf_json_int(r->question.ask, "ask");
+}
+
+/* Behind a question of ours it waits until that is closed. */
 static void take_ask(struct run *r)
 {
+    int64_t number = vf_json_int(r->watch.ask, "ask");
+    r->ring = r->ring || r->heard != number;
+    r->heard = number;
+    if (own_is_open(r))
+        return;
     r->front = FRONT_QUESTION;
-    r->asked = vf_json_int(r->watch.ask, "ask");
+    r->asked = number;
     vf_question_open(&r->question, r->watch.ask);
-    r->ring = true;
 }
 
 static void take_end(struct run *r)

@@ -26,7 +26,7 @@ struct run {
     struct vf_watch watch;
     enum run_front front;
     struct vf_question question; /* the job's, or one of ours */
-    int64_t asked;               /* number of the job's that was in front */
+    int64_t asked, heard;        /* number of the job's that was in front; that was rung for */
     struct vf_reader reader;
     char *text; /* the reader's */
     bool details;

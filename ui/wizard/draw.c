@@ -31,12 +31,12 @@ static char *way(const struct vf_wizard *w)
 
 int vf_page_text(struct vf_canvas *c, int row, int bottom, enum vf_look look, const char *text)
 {
-    vf_autofree char *wrapped = vf_wrap(text, (size_t)(c->cols - 2 * MARGIN));
-    for (char *p = wrapped, *end; *p && row < bottom; p = end, row++) {
-        size_t n = strcspn(p, "\n");
-        end = p + n + (p[n] == '\n');
-        p[n] = 0;
-        vf_canvas_put(c, row, MARGIN, c->cols - 2 * MARGIN, look, p);
+    vf_autostrv char **lines = vf_text_lines(text, c->cols - 2 * MARGIN);
+    for (size_t i = 0; lines[i] && row < bottom; i++, row++) {
+        int n = vf_canvas_put(c, row, MARGIN, c->cols - 2 * MARGIN, look, lines[i]);
+        int at = n < c->cols - 2 * MARGIN ? MARGIN + n : c->cols - MARGIN - 1;
+        if (lines[i + 1] && row + 1 == bottom) /* there is more */
+            vf_canvas_put(c, row, at, 1, look, c->ascii ? "~" : "…");
     }
     return row;
 }
@@ -111,12 +111,12 @@ static void draw_help(struct vf_wizard *w, struct vf_canvas *c)
     vf_wizard_draw_keys(c, keys);
 }
 
-void vf_wizard_draw(struct vf_wizard *w, struct vf_canvas *c)
+bool vf_wizard_draw(struct vf_wizard *w, struct vf_canvas *c)
 {
     if (c->rows < MIN_ROWS || c->cols < MIN_COLS) {
         vf_canvas_print(c, 0, 0, c->cols, VF_LOOK_STRONG, _("need %dx%d, have %dx%d"), MIN_COLS,
                         MIN_ROWS, c->cols, c->rows);
-        return;
+        return false;
     }
     vf_autofree char *title = way(w);
     vf_autofree char *named = vf_pages[w->page].name ? vf_pages[w->page].name(w) : NULL;
@@ -137,4 +137,5 @@ void vf_wizard_draw(struct vf_wizard *w, struct vf_canvas *c)
     if (w->question.ask)
         vf_dialog_draw(vf_question_dialog(&w->question), c);
     draw_help(w, c);
+    return true;
 }

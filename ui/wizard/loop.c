@@ -125,9 +125,9 @@ static void look_up(struct wizard_loop *l)
 static void draw(struct wizard_loop *l, bool whole)
 {
     vf_auto(vf_canvas_free) struct vf_canvas *c = vf_screen_canvas(l->screen);
-    vf_wizard_draw(l->wizard, c);
+    bool room = vf_wizard_draw(l->wizard, c);
     const struct vf_dialog *d = vf_question_dialog(&l->question);
-    if (d) {
+    if (d && room) {
         vf_dialog_draw(d, c);
         vf_wizard_draw_keys(c, vf_question_help(&l->question));
     }

@@ -79,7 +79,8 @@ bool vf_wizard_waits(const struct vf_wizard *w);
 /* Takes A over. */
 void vf_wizard_take(struct vf_wizard *w, struct vf_survey_answer *a);
 
-void vf_wizard_draw(struct vf_wizard *w, struct vf_canvas *c);
+/* False: C is too small, which is all that is said. */
+bool vf_wizard_draw(struct vf_wizard *w, struct vf_canvas *c);
 /* KEYS into the last row, for what stands in front of it. */
 void vf_wizard_draw_keys(struct vf_canvas *c, const char *keys);
 
