@@ -109,14 +109,15 @@ static int load(struct vf_ways *w, struct vf_error **err)
 }
 
 /* As typed, else as configured; NULL without *err: none. */
-static struct vf_secret *password(struct vf_ways *w, struct vf_error **err)
+static struct vf_secret *password(struct vf_ways *w, struct vf_cancel *cancel,
+                                  struct vf_error **err)
 {
     if (w->login.password)
         return vf_secret_copy(w->login.password);
     if (w->cluster.secret_file)
         return vf_secret_from_file(w->cluster.secret_file, err);
     if (w->cluster.secret_command)
-        return vf_secret_from_command(w->cluster.secret_command, err);
+        return vf_secret_from_command(w->cluster.secret_command, w->cluster.name, cancel, err);
     return NULL;
 }
 
@@ -135,7 +136,7 @@ static int open_kind(struct vf_ways *w, int kind, struct vf_cancel *cancel, stru
     if (w->refused)
         return vf_fail(err, VF_E_AUTH, "the password was refused: it is not tried again");
     vf_autoerror struct vf_error *e = NULL;
-    vf_auto(vf_secret_free) struct vf_secret *secret = password(w, &e);
+    vf_auto(vf_secret_free) struct vf_secret *secret = password(w, cancel, &e);
     if (e)
         return vf_fail_with(err, VF_STEAL(e));
     const char *user = w->login.user ? w->login.user : w->cluster.user ? w->cluster.user : "root";
