@@ -6,6 +6,7 @@
 #include "job/batch.h"
 #include "job/job.h"
 #include "ui/cmd/cmd.h"
+#include "ui/say.h"
 #include "ui/unfinished.h"
 
 #include <locale.h>
@@ -73,6 +74,7 @@ int main(int argc, char **argv)
     textdomain(PACKAGE);
     signal(SIGPIPE, SIG_IGN);
     vf_secrets_no_core();
+    vf_say_secrets();
     const char *name = argc > 1 ? argv[1] : NULL;
     if (vf_streq(name, "--version")) {
         puts("vmferry " PACKAGE_VERSION);

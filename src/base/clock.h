@@ -34,6 +34,8 @@ enum {
     VF_T_LOGIN = 45 * 1000,          /* a login that neither asks nor ends, an agent that signs */
     VF_T_RESOLVE = 30 * 1000,        /* a host's name, and what ssh makes of it */
     VF_T_STORAGE = 75 * 1000,        /* for a storage, whose lock Proxmox waits a minute for */
+    VF_T_SECRET = 120 * 1000,        /* a command that prints a secret; a person may have to act */
+    VF_T_SECRET_TOLD = 5 * 1000,     /* after that it is told what is waited for */
     VF_T_SETTLED = 3 * 1000,         /* what has not grown for so long is made */
 };
 

@@ -3,7 +3,6 @@
 #include "base/secret.h"
 #include "base/fdio.h"
 #include "base/log.h"
-#include "base/proc.h"
 #include "base/str.h"
 
 #include <errno.h>
@@ -56,7 +55,7 @@ size_t vf_secret_len(const struct vf_secret *s)
     return s->len;
 }
 
-static struct vf_secret *first_line(const char *data, size_t n)
+struct vf_secret *vf_secret_first_line(const char *data, size_t n)
 {
     const char *nl = memchr(data, '\n', n);
     if (nl)
@@ -89,42 +88,9 @@ struct vf_secret *vf_secret_from_file(const char *path, struct vf_error **err)
         vf_fail_errno(err, failed, "the secret cannot be read from %s", path);
     else if (n == sizeof data)
         vf_fail(err, VF_E_USAGE, "%s is too long for a file with a secret", path);
-    else if (!(s = first_line(data, (size_t)n)))
+    else if (!(s = vf_secret_first_line(data, (size_t)n)))
         vf_fail(err, VF_E_USAGE, "%s holds no secret: its first line is empty", path);
     vf_wipe(data, sizeof data);
-    return s;
-}
-
-/* The last line of what the command complained about, for the message. */
-static char *last_words(const struct vf_buf *said)
-{
-    vf_autostrv char **lines = vf_strv_split(vf_buf_str(said), "\r\n");
-    size_t n = vf_strv_len(lines);
-    if (!n)
-        return vf_strdup("");
-    vf_autofree char *line = vf_strndup(lines[n - 1], 200);
-    vf_autofree char *shown = vf_escape(line);
-    return vf_asprintf(": %s", shown);
-}
-
-struct vf_secret *vf_secret_from_command(const char *command, struct vf_cancel *cancel,
-                                         struct vf_error **err)
-{
-    const char *argv[] = {"/bin/sh", "-c", command, NULL};
-    struct vf_proc_result r = {0};
-    struct vf_secret *s = NULL;
-    if (vf_proc_run(argv, NULL, 0, MAX_SECRET, cancel, &r, err) == 0) {
-        vf_autofree char *said = last_words(&r.err);
-        if (r.status != 0)
-            vf_fail(err, VF_E_AUTH, "the command configured for the secret ended with status %d%s",
-                    r.status, said);
-        else if (!(s = first_line(vf_buf_str(&r.out), r.out.len)))
-            vf_fail(err, VF_E_AUTH, "the command configured for the secret printed nothing%s",
-                    said);
-    }
-    if (r.out.data)
-        vf_wipe(r.out.data, r.out.cap);
-    vf_proc_result_free(&r);
     return s;
 }
 

@@ -24,10 +24,18 @@ size_t vf_secret_len(const struct vf_secret *s);
 /* First line of PATH; refused (PERMISSION) when group or others can read it or it is neither ours
  * nor root's, and (USAGE) when the line is empty. */
 struct vf_secret *vf_secret_from_file(const char *path, struct vf_error **err);
-/* First line of what COMMAND (run by /bin/sh -c, as configured by the operator) prints. It may ask
- * a person, for as long as that takes: CANCEL (may be NULL) ends it. */
-struct vf_secret *vf_secret_from_command(const char *command, struct vf_cancel *cancel,
-                                         struct vf_error **err);
+/* The same of LEN bytes of DATA; NULL: that line is empty. */
+struct vf_secret *vf_secret_first_line(const char *data, size_t len);
+
+/* First line of what COMMAND prints (run by /bin/sh -c, as configured by the operator; it has our
+ * terminal, if there is one). WHOSE says on screen what it is the secret of: "alpha", "root@a1".
+ * It may wait for a person (a token to be touched): after a few seconds vf_secret_tell()'s function
+ * is told, after VF_T_SECRET it is ended, as it is when CANCEL fires, with what it has started. */
+struct vf_secret *vf_secret_from_command(const char *command, const char *whose,
+                                         struct vf_cancel *cancel, struct vf_error **err);
+/* From now on TELL (any thread; NULL: only the log is told) gets a sentence for the screen when
+ * such a command takes long. */
+void vf_secret_tell(void (*tell)(void *opaque, const char *text), void *opaque);
 
 /* Overwrites memory so that the compiler cannot leave it out. */
 void vf_wipe(void *p, size_t n);

@@ -117,7 +117,7 @@ static struct vf_secret *password(struct vf_ways *w, struct vf_cancel *cancel,
     if (w->cluster.secret_file)
         return vf_secret_from_file(w->cluster.secret_file, err);
     if (w->cluster.secret_command)
-        return vf_secret_from_command(w->cluster.secret_command, cancel, err);
+        return vf_secret_from_command(w->cluster.secret_command, w->cluster.name, cancel, err);
     return NULL;
 }
 

@@ -345,6 +345,11 @@ static void say_outage(struct vf_job *job)
     }
 }
 
+static void tell(void *opaque, const char *text)
+{
+    vf_job_note(opaque, "info", "%s", text);
+}
+
 static int serve(struct vf_job *job, enum vf_job_mode mode, struct vf_server *server)
 {
     sigset_t set;
@@ -383,7 +388,9 @@ int vf_job_process(const char *dir, enum vf_job_mode mode)
     if (job && vf_detach_stdio(dir, &err) == 0 && note_start(job, mode, &err) == 0)
         server = vf_server_new(job, &err);
     vf_detach_ready(ready, err);
+    vf_secret_tell(tell, job);
     int code = server ? serve(job, mode, server) : VF_EXIT_FAILED;
+    vf_secret_tell(NULL, NULL);
     if (server)
         vf_server_close(server);
     /* who follows us waits for the hang-up: then the job can be taken up by another process */

@@ -102,7 +102,7 @@ static int configured(struct vf_ssh_login *l, struct vf_secret **out, struct vf_
     if ((*out = vf_ssh_login_recall(l, question)))
         return 0;
     *out = l->password_file ? vf_secret_from_file(l->password_file, err)
-                            : vf_secret_from_command(l->password_command, l->cancel, err);
+                            : vf_secret_from_command(l->password_command, l->who, l->cancel, err);
     if (!*out)
         return vf_fail_prefix(err, _("the ssh password of %s"), l->who);
     vf_ssh_login_remember(l, question, *out);

@@ -35,6 +35,14 @@ conf
 dry 0 "a password from a file, a token from a file"
 conf -e "s#secret-file = \"[^\"]*token-beta\"#secret-command = \"cat $L/token-beta\"#"
 dry 0 "a token from a command"
+# a token's secret is the first thing that is looked for: nothing else has to be in time
+conf -e "s#user = \"root@pam\"#token = \"root@pam!none\"#; s#secret-file = \"[^\"]*secret-alpha\"#secret-command = \"sleep 1000\"#"
+VMFERRY_TEST_HASTE=1000
+export VMFERRY_TEST_HASTE
+dry 1 "a command that does not end"
+unset VMFERRY_TEST_HASTE
+says err 'alpha: waiting for the command that prints its secret' "is told"
+says err 'did not end within .* so it was ended' "and ended"
 user staff@corp
 dry 0 "a user of an LDAP realm"
 before=$(logins)

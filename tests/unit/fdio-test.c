@@ -164,23 +164,23 @@ static void test_secret(void)
 static void test_command(void)
 {
     vf_auto(vf_secret_free) struct vf_secret *s =
-        vf_secret_from_command("printf 's3cret\\nmore\\n'; echo noise >&2", NULL, NULL);
+        vf_secret_from_command("printf 's3cret\\nmore\\n'; echo noise >&2", "alpha", NULL, NULL);
     is_str(s ? vf_secret_text(s) : NULL, "s3cret", "the first line a command prints");
     vf_autoerror struct vf_error *failed = NULL, *empty = NULL;
-    ok(!vf_secret_from_command("echo s3cret; echo; echo 'gpg: no \033key' >&2; exit 2", NULL,
-                               &failed) &&
+    ok(!vf_secret_from_command("echo s3cret; echo; echo 'gpg: no \033key' >&2; exit 2", "alpha",
+                               NULL, &failed) &&
            vf_error_code(failed) == VF_E_AUTH,
        "a command that fails");
     is_str(vf_error_text(failed),
            "the command configured for the secret ended with status 2: gpg: no \\x1bkey",
            "its complaint is told, what it printed is not");
-    ok(!vf_secret_from_command("echo", NULL, &empty) &&
+    ok(!vf_secret_from_command("echo", "alpha", NULL, &empty) &&
            strstr(vf_error_text(empty), "printed nothing"),
        "a command that prints nothing");
     vf_auto(vf_cancel_free) struct vf_cancel *c = vf_cancel_new(NULL);
     vf_autoerror struct vf_error *ended = NULL;
     vf_cancel_fire(c, "enough");
-    ok(!vf_secret_from_command("exec sleep 1000", c, &ended) &&
+    ok(!vf_secret_from_command("exec sleep 1000", "alpha", c, &ended) &&
            vf_error_code(ended) == VF_E_CANCELLED,
        "a command that waits for somebody is ended by a cancel");
 }

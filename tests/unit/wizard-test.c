@@ -186,6 +186,8 @@ static void test_way(void)
     ok(shows("From which cluster?") && wants_nothing(), "clusters are known");
     press("\n");
     ok(vf_wizard_waits(w) && shows("Looking at alpha"), "VMs are looked up, which is said");
+    vf_wizard_told(w, "alpha: waiting for the command that prints its secret");
+    ok(shows("alpha: waiting for the command"), "and what that waits for");
     give_vms();
     screen("wizard-vms", 24, 80, false);
     screen("wizard-vms-60x16", 16, 60, true);
@@ -204,6 +206,7 @@ static void test_way(void)
     ok(shows("To which cluster?"), "a filter and Enter choose");
     ok(shows("> beta"), "the other cluster is proposed");
     press("\n");
+    ok(vf_wizard_waits(w) && !shows("alpha: waiting"), "what is awaited now waits for nothing");
     give_nodes();
     ok(shows("> b2") && shows("- b1"), "a node that is offline says so");
     press("\n");

@@ -52,6 +52,8 @@ static void draw_status(struct vf_wizard *w, struct vf_canvas *c, int row, int b
         vf_autofree char *safe = vf_escape(vf_error_text(w->error));
         vf_autofree char *text = vf_asprintf(_("%s\nEnter tries again, Esc goes back."), safe);
         vf_page_text(c, row, bottom, VF_LOOK_BAD, text);
+    } else if (vf_wizard_waits(w) && w->told) {
+        vf_page_text(c, row, bottom, VF_LOOK_WARN, w->told);
     } else if (plans && of_page) {
         vf_page_text(c, row, bottom, ops->status_look(w), of_page);
     } else if (vf_wizard_waits(w) && !plans) {

@@ -5,6 +5,7 @@
 #include "ui/plain.h"
 #include "ui/question.h"
 #include "ui/run/run.h"
+#include "ui/say.h"
 #include "job/bus.h"
 #include "base/i18n.h"
 #include "base/str.h"
@@ -54,6 +55,15 @@ static void forget(void *opaque, const char *id)
     vf_tty_cache_forget(l->cache, id);
 }
 
+/* A command that prints a secret takes long. */
+static void tell(void *opaque, const char *text)
+{
+    struct wizard_loop *l = opaque;
+    json_t *e = vf_event_new("note");
+    json_object_set_new(e, "text", json_string(text));
+    vf_bus_say(l->bus, vf_event_line(e));
+}
+
 /* ---- what comes in ---- */
 
 static void take_questions(struct wizard_loop *l)
@@ -71,6 +81,8 @@ static void take_questions(struct wizard_loop *l)
             vf_screen_bell(l->screen);
         } else if (vf_streq(type, "answered")) {
             vf_question_close(&l->question);
+        } else if (vf_streq(type, "note")) {
+            vf_wizard_told(l->wizard, vf_json_str(e, "text"));
         }
     }
 }
@@ -200,9 +212,11 @@ int vf_wizard_run(struct vf_desk *desk, const struct vf_screen_opts *opts, struc
     struct vf_wizard_hands hands = vf_desk_hands(desk, l.survey);
     l.wizard = vf_wizard_new(vf_desk_conf(desk), &hands);
     vf_desk_add_jobs(l.wizard);
+    vf_secret_tell(tell, &l);
     enum vf_wizard_end end = loop(&l);
     vf_survey_free(l.survey);
     vf_screen_close(l.screen);
+    vf_say_secrets();
     int code = end == VF_WIZARD_DEMO                               ? demo()
                : end == VF_WIZARD_GOES_ON || end == VF_WIZARD_QUIT ? VF_EXIT_DONE
                                                                    : follow(&l, end, opts);

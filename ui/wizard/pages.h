@@ -63,6 +63,7 @@ struct vf_wizard {
     bool want;                   /* the page's list has to be looked up */
     unsigned number;             /* of the answer that is awaited; 0: none */
     struct vf_error *error;      /* why there is no list */
+    char *told;                  /* what the answer has to wait for; NULL: nothing is known */
     unsigned background;         /* number of the outlines that come in; 0: none */
     bool no_outlines;            /* they cannot be had */
     struct vf_vm **to_ask;       /* of which they were asked; borrowed from SEEN */

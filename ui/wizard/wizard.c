@@ -117,6 +117,7 @@ void vf_wizard_asked(struct vf_wizard *w, unsigned number)
 {
     if (w->want && w->measuring)
         vf_sheet_not_measured(w); /* what was under way is dropped */
+    vf_str_set(&w->told, NULL);
     if (w->want)
         w->number = number;
     else if (w->measures)
@@ -124,6 +125,11 @@ void vf_wizard_asked(struct vf_wizard *w, unsigned number)
     else
         w->background = number;
     w->want = false;
+}
+
+void vf_wizard_told(struct vf_wizard *w, const char *text)
+{
+    vf_str_set(&w->told, text);
 }
 
 bool vf_wizard_waits(const struct vf_wizard *w)
@@ -437,9 +443,10 @@ void vf_wizard_free(struct vf_wizard *w)
     free(w->candidates);
     vf_secret_free(w->secret);
     vf_conf_free(w->added);
-    char *texts[] = {w->source,    w->vm,       w->vm_name,     w->target,      w->node,
-                     w->storage,   w->path,     w->text,        w->job,         w->seen_of,
-                     w->file_name, w->compared, w->compared_at, w->export_name, w->seen_way};
+    char *texts[] = {w->source,      w->vm,          w->vm_name,   w->target,
+                     w->node,        w->storage,     w->path,      w->text,
+                     w->job,         w->seen_of,     w->file_name, w->compared,
+                     w->compared_at, w->export_name, w->seen_way,  w->told};
     for (size_t i = 0; i < VF_COUNT(texts); i++)
         free(texts[i]);
     vf_error_free(w->error);

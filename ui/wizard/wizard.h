@@ -76,6 +76,8 @@ bool vf_wizard_wants(struct vf_wizard *w, struct vf_survey_question *q);
 void vf_wizard_asked(struct vf_wizard *w, unsigned number);
 /* An answer is awaited; after Esc it is not any more. */
 bool vf_wizard_waits(const struct vf_wizard *w);
+/* TEXT says what keeps the answer from coming; shown until something else is awaited. */
+void vf_wizard_told(struct vf_wizard *w, const char *text);
 /* Takes A over. */
 void vf_wizard_take(struct vf_wizard *w, struct vf_survey_answer *a);
 

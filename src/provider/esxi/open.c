@@ -60,7 +60,7 @@ static int get_password(struct vf_esxi *e, struct vf_error **err)
     else if (c->secret_file)
         e->password = vf_secret_from_file(c->secret_file, err);
     else if (c->secret_command)
-        e->password = vf_secret_from_command(c->secret_command, e->cancel, err);
+        e->password = vf_secret_from_command(c->secret_command, c->name, e->cancel, err);
     else
         return ask_password(e, err);
     return e->password ? 0 : vf_fail_prefix(err, "%s", c->name);

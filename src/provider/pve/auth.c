@@ -100,7 +100,7 @@ static int get_secret(struct vf_pve_client *c, const struct vf_error *why, struc
     else if (conf->secret_file)
         c->secret = vf_secret_from_file(conf->secret_file, err);
     else if (conf->secret_command)
-        c->secret = vf_secret_from_command(conf->secret_command, c->cancel, err);
+        c->secret = vf_secret_from_command(conf->secret_command, conf->name, c->cancel, err);
     else
         c->secret = ask_secret(c, why, err);
     if (!c->secret)
