@@ -87,6 +87,11 @@ struct vf_elsewhere *vf_elsewhere_open(const struct vf_conf *conf, const char *c
     const struct vf_cluster_conf *c = vf_conf_cluster(conf, cluster, err);
     if (!c)
         return NULL;
+    if (!vf_streq(c->type, "pve")) {
+        vf_fail(err, VF_E_USAGE, _("%s is no Proxmox VE cluster: VMs are not moved to it"),
+                cluster);
+        return NULL;
+    }
     vf_auto(vf_elsewhere_free) struct vf_elsewhere *e = vf_xcalloc(1, sizeof *e);
     *e = (struct vf_elsewhere){.conf = conf, .asker = asker, .unreachable = vf_strv_new()};
     e->place = vf_place_open(conf, c, asker, cancel, err);

@@ -16,6 +16,9 @@ char *vf_source_check_text(const json_t *check);
 
 /* The closing report of an "end" event's "report". */
 char *vf_report_text(const json_t *report);
+/* The same of a job that was undone since, or whose undoing has begun: without what could follow a
+ * move that is done, and with what BACK says, the report of the last "end" event (may be NULL). */
+char *vf_report_undone_text(const json_t *report, const json_t *back);
 
 /* account.c: its lines of who and when; of downtime; of what else there is to know. */
 struct vf_buf;

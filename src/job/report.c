@@ -392,12 +392,10 @@ static char *back_text(const json_t *r)
     return vf_buf_take(&b);
 }
 
-char *vf_report_text(const json_t *r)
+/* ENDS: with the states it left and what can follow. */
+static char *move_text(const json_t *r, bool ends)
 {
     vf_autobuf struct vf_buf b = {0};
-    const char *mode = vf_json_str(r, "mode");
-    if (mode && !vf_streq(mode, "run"))
-        return back_text(r);
     const json_t *steps = json_object_get(r, "steps"), *left = json_object_get(r, "not_carried");
     vf_autofree char *took = vf_format_duration(vf_json_num(r, "seconds"));
     vf_buf_printf(&b, _("Report: %s, %s -> %s/%s: %s\n"), vf_json_str(r, "vm"),
@@ -439,9 +437,34 @@ char *vf_report_text(const json_t *r)
         vf_buf_printf(&b, "  %-*s %s\n", vf_pad(_("left changed"), 17), _("left changed"),
                       json_string_value(json_array_get(changed, i)));
     vf_account_text(r, &b);
-    add_ending(&b, r);
+    if (ends)
+        add_ending(&b, r);
     vf_buf_printf(&b, "  %-*s %s\n", vf_pad(_("log"), 17), _("log"), vf_json_str(r, "log"));
     return vf_buf_take(&b);
+}
+
+static bool is_move(const json_t *r)
+{
+    const char *mode = vf_json_str(r, "mode"); /* older reports have none */
+    return !mode || vf_streq(mode, "run");
+}
+
+char *vf_report_text(const json_t *r)
+{
+    return is_move(r) ? move_text(r, true) : back_text(r);
+}
+
+char *vf_report_undone_text(const json_t *r, const json_t *back)
+{
+    if (!is_move(r) || !vf_streq(vf_json_str(r, "result"), "done"))
+        return vf_report_text(r);
+    /* that the source may be removed is no longer so: it is the VM that counts */
+    vf_autojson json_t *told = json_copy((json_t *)r);
+    json_object_del(told, "by_hand");
+    json_object_del(told, "checklist");
+    vf_autofree char *move = move_text(told, false),
+                     *after = back && !is_move(back) ? back_text(back) : vf_strdup("");
+    return vf_asprintf("%s%s", move, after);
 }
 
 /* Indexed by exit code: in which state both VMs are, and what can be done now. */

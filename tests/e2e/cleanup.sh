@@ -48,6 +48,8 @@ sed 's|^clusters = (|&\n  { name = "esx9"; type = "esxi"; url = "https://127.0.0
     >"$work/esx.conf"
 run 0 "an ESXi host, where jobs put nothing, is not asked" cleanup -c "$work/esx.conf"
 says out 'Nothing was left' "and is not missed"
+run 2 "nor is it asked for jobs to go on with" resume -c "$work/esx.conf" --at esx9
+says err 'esx9 is no Proxmox VE cluster' "which is said"
 
 # --- a job that runs
 slow big1

@@ -23,8 +23,8 @@ only_ascii() {
 }
 
 # --- help and mistakes
-for c in '' 'move ' 'run ' 'check ' 'jobs ' 'attach ' 'limit ' 'rollback ' 'config ' 'demo '; do
-    run 0 "vmferry $c--help" $c--help
+for c in '' $(sed -n 's|^ *{"\([a-z]*\)", vf_cmd_.*|\1|p' "${top_srcdir:-.}/src/main.c"); do
+    run 0 "vmferry $c --help" $c --help
     says out '^usage: vmferry' "says how it is used"
     [ "$(widest out)" -le 80 ]
     ok $? "in 80 columns"

@@ -93,6 +93,11 @@ grep -q '"result": "returned"' "$(job_dir)/return.json"
 ok $? "the return has one of its own"
 run 0 "the job is listed" jobs
 says out "^$id +returned " "as returned"
+run 0 "its report can be read" jobs "$id"
+says out 'XXH3-128 ' "with what was copied"
+says out 'back from beta to alpha: returned' "and what became of it"
+! grep -E 'web1--MIGRATED|to go back:' "$work/out"
+ok $? "and tells nobody to remove the VM that runs again"
 run 0 "a second return has nothing to do" rollback "$id"
 run 1 "nor has a resume" resume --yes "$id"
 
@@ -116,6 +121,10 @@ for p in $points; do
 done
 run 0 "the rest can be looked at" jobs
 says out "^$id +INTERRUPTED .*; rollback\$" "and is all there is to do"
+run 0 "its report" jobs "$id"
+says out "^$id +INTERRUPTED .*; rollback\$" "says that, too"
+! grep -E 'web1--MIGRATED|to go back:' "$work/out"
+ok $? "and not what could be done after the move"
 run 4 "the move does not go on" resume --yes "$id"
 run 0 "the rest needs no name any more, it was given" rollback
 unchanged "all is as before the move, the target's pool too"

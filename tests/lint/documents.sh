@@ -131,6 +131,13 @@ ok "every page of ours that is referred to is there" "$(
     cat $pages README HACKING NEWS | plain | tr -d ' ' | grep -oE 'vmferry[a-z.-]*\([0-9]\)' | sort -u | tr '()' '. ' |
         while read -r p; do [ -e "data/$p" ] || echo "$p"; done)"
 
+ok "so is every section" "$(for f in $pages; do
+    grep -ohE '(see|See) \\fB[A-Z ]+\\fR|(\.BR? )"?[A-Z]{4,}( [A-Z]+)+"?|see [A-Z]{4,}( [A-Z]+)*' "$f" |
+        sed -E 's/^(see|See) //; s/^\.BR? //; s/\\f[BR]//g; s/"//g' | sort -u | while read -r s; do
+        grep -qxE "\.S[HS] \"?$s\"?" "$f" data/vmferry.1 || echo "$f: $s"
+    done
+done)"
+
 # --- README shows screens as tests have them
 ok "the screens in README are those of the tests" "$(sed -n '/^What it looks like$/,/^Building from source$/p' README |
     sed -n 's/^    //p' | grep . | while IFS= read -r line; do

@@ -323,7 +323,7 @@ static int start_vm(const char *image, const char *format)
         image, format);
 }
 
-/* A VM that holds IMAGE; its descriptors are closed by stop_vm(). */
+/* A VM that holds IMAGE; vf_proc_wait() closes its descriptors. */
 static bool hold(struct vf_proc *p, const char *image, const char *format)
 {
     vf_autofree char *drive = vf_asprintf("if=virtio,file=%s/%s,format=%s", dir, image, format);

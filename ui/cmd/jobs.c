@@ -7,6 +7,7 @@
 #include "ui/run/run.h"
 #include "ui/say.h"
 #include "ui/unfinished.h"
+#include "job/back.h"
 #include "job/batch.h"
 #include "job/client.h"
 #include "job/job.h"
@@ -23,6 +24,20 @@
 static bool wants_help(int argc, char **argv)
 {
     return argc > 1 && (vf_streq(argv[1], "--help") || vf_streq(argv[1], "-h"));
+}
+
+/* REPORT of job ID in DIR, with what has become of it since. */
+static void say_report(const char *id, const char *dir, const json_t *report)
+{
+    vf_auto(vf_journal_free) struct vf_journal *j = vf_journal_open(dir, true, NULL);
+    enum vf_back back = j ? vf_journal_back(j) : VF_BACK_RETURN;
+    bool stands = back == VF_BACK_RETURN || back == VF_BACK_UNDO;
+    const json_t *end = stands ? NULL : vf_journal_last(j, "end");
+    vf_autofree char *text = stands ? vf_report_text(report)
+                                    : vf_report_undone_text(report, json_object_get(end, "report"));
+    vf_say(stdout, "%s", text);
+    if (back == VF_BACK_AGREED) /* cut off: what finishes it */
+        vf_say_job(stdout, id);
 }
 
 /* The report of a job that is over; of another one how it stands. */
@@ -47,8 +62,7 @@ static int show_report(const char *ref)
                runs ? id : dir);
         return VF_EXIT_DONE;
     }
-    vf_autofree char *text = vf_report_text(report);
-    vf_say(stdout, "%s", text);
+    say_report(id, dir, report);
     if (json_object_get(report, "error")) {
         vf_autojson json_t *end =
             json_pack("{s:O, s:O, s:O}", "exit", json_object_get(report, "exit"), "report", report,

@@ -105,6 +105,7 @@ int vf_api_properties(struct vf_esxi_api *a, const struct vf_moref *object,
 int vf_api_vms(struct vf_esxi_way *w, struct vf_esxi_row **out, size_t *n, struct vf_error **err);
 /* What the server calls VM ID; OUT is to be cleared. NOTFOUND. */
 int vf_api_vm(struct vf_esxi_api *a, unsigned id, struct vf_moref *out, struct vf_error **err);
+int vf_api_now(struct vf_esxi_way *w, unsigned id, struct vf_esxi_now *out, struct vf_error **err);
 /* api_host.c: the host named NODE (the only one there is: any name). */
 int vf_api_host(struct vf_esxi_api *a, const char *node, struct vf_moref *out,
                 struct vf_error **err);
@@ -113,8 +114,6 @@ int vf_api_portgroups(struct vf_esxi_way *w, const char *node, struct vf_esxi_po
 /* api_store.c */
 char *vf_api_datastore(struct vf_esxi_way *w, const char *dc, const char *volume,
                        struct vf_error **err);
-/* api_now.c */
-int vf_api_now(struct vf_esxi_way *w, unsigned id, struct vf_esxi_now *out, struct vf_error **err);
 /* api_file.c */
 char *vf_api_file_text(struct vf_esxi_way *w, const struct vf_esxi_file *f, size_t most,
                        size_t *len, struct vf_error **err);
