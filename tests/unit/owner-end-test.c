@@ -422,6 +422,33 @@ static void test_away(void)
     unlink(to);
 }
 
+/* The program takes nothing any more before its BYE has come. */
+static void test_late_bye(void)
+{
+    vf_autofree char *job = vf_asprintf("bye-%d", (int)getpid());
+    vf_autofree char *where = vf_asprintf("/tmp/vmferry-%s-1-00000000", job);
+    vf_autofree char *to = make_target("bye.raw", "raw", 4 * MIB);
+    struct vf_proc p;
+    struct vf_link l;
+    vf_autobuf struct vf_buf b = {0};
+    if (!ok(start_owner(job, "1", where, &p), "an owner in %s", where))
+        return;
+    vf_link_init(&l, VF_STEAL_FD(p.out), VF_STEAL_FD(p.in));
+    vf_hello_fields(&b, "program", job, 1);
+    bool good = asks(&l, VF_F_HELLO, 0, &b, VF_F_HELLO);
+    add_disk(&b, to, true);
+    good = good && asks(&l, VF_F_OPEN, 1, &b, VF_F_OPENED);
+    vf_field_u64(&b, VF_TAG_SIZE, 4 * MIB);
+    ok(good && asks(&l, VF_F_RECEIVE, 1, &b, VF_F_OK), "it waits for a source, and tells of it");
+    close(VF_STEAL_FD(l.in));
+    usleep(600 * 1000); /* it has told more, in vain */
+    ok(vf_link_send_fields(&l, VF_F_BYE, 0, 0, &b, NULL) == 0 && ends(p.pid),
+       "BYE ends it, although it could say nothing meanwhile");
+    vf_link_free(&l);
+    vf_proc_end(&p);
+    unlink(to);
+}
+
 /* COPIED, with HASH of 16 bytes. */
 static struct vf_message *copied(const char *hash)
 {
@@ -478,6 +505,7 @@ int main(void)
     test_size();
     test_refuses();
     test_away();
+    test_late_bye();
     test_confirmed();
     return end_copies();
 }
