@@ -259,7 +259,7 @@ static void test_dying_server(void)
     vf_proc_wait(&p, NULL, NULL);
     vf_link_free(&l);
     vf_autofree char *text = vf_read_file(number, 64, NULL, NULL);
-    pid_t server = text ? (pid_t)atoi(text) : 0;
+    pid_t server = text ? (pid_t)strtol(text, NULL, 10) : 0;
     ok(server > 1 && kill(server, 0) == 0, "it is killed, its qemu-nbd lives");
     struct vf_mover_opts o = {.job = job, .epoch = 2, .mover = mover};
     struct vf_mover_host *h = vf_mover_host_open(NULL, &o, &e);
