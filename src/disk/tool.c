@@ -10,6 +10,13 @@
 #include <string.h>
 #include <sys/wait.h>
 
+static int held = -1;
+
+void vf_tools_hold(int fd)
+{
+    held = fd;
+}
+
 /* Under the lock: what there is now; false at the end. */
 static bool take_words(struct vf_tool *t)
 {
@@ -57,7 +64,7 @@ static void *reader_main(void *arg)
 int vf_tool_start(struct vf_tool *t, const char *const argv[], struct vf_error **err)
 {
     *t = (struct vf_tool){.proc = {.pid = -1}};
-    if (vf_proc_start(argv, VF_PROC_STDOUT | VF_PROC_STDERR | VF_PROC_DIE, -1, &t->proc, err) < 0)
+    if (vf_proc_start(argv, VF_PROC_STDOUT | VF_PROC_STDERR | VF_PROC_DIE, held, &t->proc, err) < 0)
         return -1;
     vf_set_nonblock(t->proc.out, true);
     vf_set_nonblock(t->proc.err, true);

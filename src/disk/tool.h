@@ -17,6 +17,10 @@ struct vf_tool {
     size_t n_said;
 };
 
+/* FD (-1: none) stays open in every program that is started from now on: what is locked through it
+ * stays so until they have ended, too, even when this process was killed. */
+void vf_tools_hold(int fd);
+
 /* Starts ARGV with nothing on stdin; its stdout is thrown away. It is killed when the calling
  * thread ends. T must stay where it is until vf_tool_stop(). */
 int vf_tool_start(struct vf_tool *t, const char *const argv[], struct vf_error **err);

@@ -10,6 +10,7 @@
 #include "base/fdio.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "disk/tool.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -39,6 +40,8 @@ int vf_fence_lock(struct owner *o, struct vf_error **err)
     vf_autofree char *text = vf_asprintf("%d %llu\n", (int)getpid(), (unsigned long long)o->epoch);
     if (ftruncate(o->lock_fd, 0) < 0 || vf_pwrite_full(o->lock_fd, text, strlen(text), 0) < 0)
         return vf_fail_errno(err, errno, "%s", path);
+    /* a qemu-nbd dies with us, but a moment later: until then the volume is not free */
+    vf_tools_hold(o->lock_fd);
     return 0;
 }
 

@@ -12,7 +12,8 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-/* That the session has broken shows when it is read. */
+/* That the session has broken shows when it is read, by its end or its silence: who takes nothing
+ * any more may have said BYE, which is still on its way. */
 void vf_owner_reply(struct owner *o, uint8_t type, uint8_t flags, uint32_t id, struct vf_buf *b)
 {
     if (o->control && !o->control->link.broken &&
@@ -42,8 +43,6 @@ static int read_commands(struct owner *o, struct vf_error **err)
     int r = 0;
     while (o->control && !o->ending && (r = vf_link_poll(&o->control->link, &f, &e)) == 1)
         vf_command_run(o, &f);
-    if (r == 0 && o->control && o->control->link.broken)
-        r = vf_fail(&e, VF_E_NET, "it takes no answers");
     if (r < 0 && !vf_control_lost(o, e))
         return vf_fail_with(err, VF_STEAL(e));
     if (vf_control_given_up(o))

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
-enum { SAID_MAX = 2048 };
+enum { SAID_MAX = 2048, GONE_MS = 1000 };
 
 static atomic_uint next_id = 1;
 
@@ -340,26 +340,24 @@ static int call(struct vf_session *s, uint8_t type, uint32_t id, struct vf_buf *
                 struct vf_error **err)
 {
     vf_autoerror struct vf_error *e = NULL;
-    if (vf_session_send(s, type, id, b, &e) < 0) {
-        /* the end of the session says more than a failed send */
-        vf_auto(vf_message_free) struct vf_message *m = NULL;
-        while (vf_session_wait(s, id, 1000, cancel, &m, err) == 1)
-            vf_message_free(VF_STEAL(m));
-        vf_fail_with(err, VF_STEAL(e));
-        return -1;
-    }
-    int64_t until = vf_clock_ms() + timeout_ms;
+    /* what a mover says that takes nothing any more, or the end of the session, says more than a
+     * failed send */
+    bool sent = vf_session_send(s, type, id, b, &e) == 0;
+    int64_t until = vf_clock_ms() + (sent ? timeout_ms : GONE_MS);
     for (;;) {
         int64_t left = until - vf_clock_ms();
         vf_auto(vf_message_free) struct vf_message *m = NULL;
         int r = left > 0 ? vf_session_wait(s, id, (int)left, cancel, &m, err) : 0;
         if (r < 0)
             return -1;
+        if (r == 0 && !sent)
+            return vf_fail_with(err, VF_STEAL(e));
         if (r == 0)
             return vf_fail(err, VF_E_NET, "the mover does not answer %s", vf_frame_name(type));
         if (m->frame.type == VF_F_ERROR)
             return vf_frame_error(&m->frame, NULL, err);
-        if (m->frame.type != want)
+        /* HELLO is no answer, but what its version is; nothing else was asked for */
+        if (m->frame.type != want || (!sent && want != VF_F_HELLO))
             continue;
         if (out)
             *out = VF_STEAL(m);

@@ -207,6 +207,79 @@ static void test_stranger(void)
     unlink(from);
 }
 
+/* Sends a frame of B and waits for one of type WANT. */
+static bool asks(struct vf_link *l, uint8_t type, uint32_t id, struct vf_buf *b, uint8_t want)
+{
+    struct vf_frame f = {0};
+    vf_autoerror struct vf_error *e = NULL;
+    bool good = vf_link_send_fields(l, type, 0, id, b, &e) == 0;
+    while (good && f.type != want && f.type != VF_F_ERROR)
+        good = vf_link_recv(l, &f, 30000, NULL, &e) == 1;
+    show(e);
+    return good && f.type == want;
+}
+
+static void add_qcow2(struct vf_buf *b, const char *path)
+{
+    vf_field_str(b, VF_TAG_PATH, path);
+    vf_field_str(b, VF_TAG_FORMAT, "qcow2");
+    vf_field_u64(b, VF_TAG_WRITE, 1);
+    vf_field_u64(b, VF_TAG_OURS, 1);
+}
+
+/* A qemu-nbd that outlives its owner for a while: the volume is opened once it has ended, too. */
+static void test_dying_server(void)
+{
+    vf_autofree char *job = vf_asprintf("dying-%d", (int)getpid());
+    vf_autofree char *where = vf_asprintf("/tmp/vmferry-%s-1-00000000", job);
+    vf_autofree char *bin = path_of("bin"), *program = path_of("bin/qemu-nbd");
+    vf_autofree char *number = path_of("number"),
+                     *to = make_target("dying.qcow2", "qcow2", 4 * MIB);
+    vf_autofree char *path = vf_strdup(getenv("PATH")), *before = vf_asprintf("%s:%s", bin, path);
+    /* it is killed with the owner, what it has started is not */
+    vf_autofree char *script =
+        vf_asprintf("#!/bin/sh\nPATH='%s'\nqemu-nbd \"$@\" &\necho $! >'%s'\nwait\n", path, number);
+    struct vf_proc p;
+    struct vf_link l;
+    vf_autobuf struct vf_buf b = {0};
+    vf_autoerror struct vf_error *e = NULL;
+    if (mkdir(bin, 0700) < 0 || vf_replace_file(program, script, strlen(script), 0700, NULL) < 0)
+        abort();
+    setenv("PATH", before, 1);
+    bool good = ok(start_owner(job, "1", where, &p), "an owner in %s", where);
+    setenv("PATH", path, 1);
+    if (!good)
+        return;
+    vf_link_init(&l, VF_STEAL_FD(p.out), VF_STEAL_FD(p.in));
+    vf_hello_fields(&b, "program", job, 1);
+    good = asks(&l, VF_F_HELLO, 0, &b, VF_F_HELLO);
+    add_qcow2(&b, to);
+    ok(good && asks(&l, VF_F_OPEN, 1, &b, VF_F_OPENED), "which writes a qcow2");
+    kill(p.pid, SIGKILL);
+    vf_proc_wait(&p, NULL, NULL);
+    vf_link_free(&l);
+    vf_autofree char *text = vf_read_file(number, 64, NULL, NULL);
+    pid_t server = text ? (pid_t)strtol(text, NULL, 10) : 0;
+    ok(server > 1 && kill(server, 0) == 0, "it is killed, its qemu-nbd lives");
+    struct vf_mover_opts o = {.job = job, .epoch = 2, .mover = mover};
+    struct vf_mover_host *h = vf_mover_host_open(NULL, &o, &e);
+    pid_t killer = fork();
+    if (killer == 0) {
+        usleep(300 * 1000); /* who does not wait for it has long been refused */
+        _exit(kill(server, SIGKILL) < 0);
+    }
+    add_qcow2(&b, to);
+    ok(h && vf_session_call(h->session, VF_F_OPEN, 1, &b, VF_F_OPENED, 30000, NULL, NULL, &e) == 0,
+       "a newer owner opens it once that has ended");
+    show(e);
+    waitpid(killer, NULL, 0);
+    vf_mover_host_free(h);
+    unlink(to);
+    unlink(number);
+    unlink(program);
+    rmdir(bin);
+}
+
 /* A source whose disk is not as large as the target was told sends nothing. */
 static void test_size(void)
 {
@@ -231,18 +304,6 @@ static void test_size(void)
     show(f);
     close_pair(&p);
     unlink(from);
-}
-
-/* Sends a frame of B and waits for one of type WANT. */
-static bool asks(struct vf_link *l, uint8_t type, uint32_t id, struct vf_buf *b, uint8_t want)
-{
-    struct vf_frame f = {0};
-    vf_autoerror struct vf_error *e = NULL;
-    bool good = vf_link_send_fields(l, type, 0, id, b, &e) == 0;
-    while (good && f.type != want && f.type != VF_F_ERROR)
-        good = vf_link_recv(l, &f, 30000, NULL, &e) == 1;
-    show(e);
-    return good && f.type == want;
 }
 
 /* The same of what must be refused with CODE. */
@@ -361,6 +422,33 @@ static void test_away(void)
     unlink(to);
 }
 
+/* The program takes nothing any more before its BYE has come. */
+static void test_late_bye(void)
+{
+    vf_autofree char *job = vf_asprintf("bye-%d", (int)getpid());
+    vf_autofree char *where = vf_asprintf("/tmp/vmferry-%s-1-00000000", job);
+    vf_autofree char *to = make_target("bye.raw", "raw", 4 * MIB);
+    struct vf_proc p;
+    struct vf_link l;
+    vf_autobuf struct vf_buf b = {0};
+    if (!ok(start_owner(job, "1", where, &p), "an owner in %s", where))
+        return;
+    vf_link_init(&l, VF_STEAL_FD(p.out), VF_STEAL_FD(p.in));
+    vf_hello_fields(&b, "program", job, 1);
+    bool good = asks(&l, VF_F_HELLO, 0, &b, VF_F_HELLO);
+    add_disk(&b, to, true);
+    good = good && asks(&l, VF_F_OPEN, 1, &b, VF_F_OPENED);
+    vf_field_u64(&b, VF_TAG_SIZE, 4 * MIB);
+    ok(good && asks(&l, VF_F_RECEIVE, 1, &b, VF_F_OK), "it waits for a source, and tells of it");
+    close(VF_STEAL_FD(l.in));
+    usleep(600 * 1000); /* it has told more, in vain */
+    ok(vf_link_send_fields(&l, VF_F_BYE, 0, 0, &b, NULL) == 0 && ends(p.pid),
+       "BYE ends it, although it could say nothing meanwhile");
+    vf_link_free(&l);
+    vf_proc_end(&p);
+    unlink(to);
+}
+
 /* COPIED, with HASH of 16 bytes. */
 static struct vf_message *copied(const char *hash)
 {
@@ -409,10 +497,15 @@ int main(void)
     test_signal(SIGINT, "INT");
     test_elsewhere();
     test_stranger();
+    if (have_qemu_img())
+        test_dying_server();
+    else
+        skip("a qemu-nbd that outlives its owner", "no qemu-img here");
     test_callers();
     test_size();
     test_refuses();
     test_away();
+    test_late_bye();
     test_confirmed();
     return end_copies();
 }

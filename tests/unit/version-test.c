@@ -48,6 +48,39 @@ static void test_other_mover(uint64_t version)
     unlink(hello);
 }
 
+/* A mover that says its word and goes, without waiting for ours. */
+static void test_hasty_mover(uint8_t type)
+{
+    int to[2], from[2];
+    vf_autobuf struct vf_buf fields = {0}, ours = {0};
+    vf_autoerror struct vf_error *e = NULL, *why = NULL;
+    vf_auto(vf_message_free) struct vf_message *m = NULL;
+    if (pipe2(to, O_CLOEXEC) < 0 || pipe2(from, O_CLOEXEC) < 0)
+        abort();
+    vf_fail(&why, VF_E_CONFLICT, "not here");
+    if (type == VF_F_HELLO)
+        make_hello(&fields, "owner", "j", 99);
+    else
+        vf_field_error(&fields, why);
+    char header[VF_WIRE_HEADER];
+    vf_wire_header(header, type, 0, 0, fields.len);
+    close(to[0]);
+    ok(vf_write_full(from[1], header, sizeof header) == 0 &&
+           vf_write_full(from[1], fields.data, fields.len) == 0,
+       "a mover that says %s and goes", vf_frame_name(type));
+    close(from[1]);
+    struct vf_session *s =
+        vf_session_new("hasty", to[1], from[0], open("/dev/null", O_RDONLY | O_CLOEXEC));
+    vf_hello_fields(&ours, "program", "j", 1);
+    int r = vf_session_call(s, VF_F_HELLO, 0, &ours, VF_F_HELLO, 30000, NULL, &m, &e);
+    if (r == 0)
+        r = vf_hello_check(&m->frame, &e);
+    ok(r < 0 && (type == VF_F_HELLO ? clear(e, 99) : vf_error_code(e) == VF_E_CONFLICT),
+       "is understood, although it takes nothing");
+    show(e);
+    vf_session_free(s);
+}
+
 /* The real mover, spoken to by a program that is another version. */
 static void test_other_program(uint64_t version)
 {
@@ -88,5 +121,7 @@ int main(void)
         test_other_mover(i ? 0 : 99);
         test_other_program(i ? 0 : 99);
     }
+    test_hasty_mover(VF_F_HELLO);
+    test_hasty_mover(VF_F_ERROR);
     return end_copies();
 }
