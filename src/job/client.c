@@ -30,14 +30,14 @@ struct vf_client {
 };
 
 /* The socket of the job's process; -1 and NOTFOUND when there is none, which a job that is held
- * gets, or has just had. */
+ * gets, or has just had; NET: it does not answer. */
 static int reach(const char *dir, struct vf_error **err)
 {
     for (int64_t end = vf_clock_ms() + OPEN_MS;;) {
         vf_autoerror struct vf_error *why = NULL;
         int fd = vf_server_connect(dir, &why);
-        if (fd >= 0 || vf_error_code(why) != VF_E_NOTFOUND || vf_clock_ms() >= end ||
-            !vf_job_is_locked(dir, NULL, NULL))
+        bool again = vf_error_code(why) == VF_E_NOTFOUND || vf_error_code(why) == VF_E_NET;
+        if (fd >= 0 || !again || vf_clock_ms() >= end || !vf_job_is_locked(dir, NULL, NULL))
             return fd >= 0 ? fd : vf_fail_with(err, VF_STEAL(why));
         if (vf_cancel_sleep(NULL, OPEN_STEP_MS, err) < 0)
             return -1;
@@ -51,10 +51,8 @@ struct vf_client *vf_client_open(const char *id, struct vf_error **err)
     struct vf_client *c = vf_xcalloc(1, sizeof *c);
     c->fd = reach(dir, &why);
     c->dir = VF_STEAL(dir);
-    if (c->fd >= 0) {
-        vf_set_nonblock(c->fd, true);
+    if (c->fd >= 0)
         return c;
-    }
     if (vf_error_code(why) == VF_E_NOTFOUND) {
         c->journal = vf_journal_open(c->dir, true, err);
         if (c->journal)
