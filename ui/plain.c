@@ -262,14 +262,31 @@ int vf_follow_signal(int signals)
     return read(signals, &si, sizeof si) == sizeof si ? (int)si.ssi_signo : 0;
 }
 
+static void fill(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGHUP);
+}
+
+void vf_plain_hold(sigset_t *before)
+{
+    sigset_t set;
+    fill(&set);
+    pthread_sigmask(SIG_BLOCK, &set, before);
+}
+
+void vf_plain_heed(const sigset_t *before)
+{
+    pthread_sigmask(SIG_SETMASK, before, NULL);
+}
+
 int vf_follow_signals(sigset_t *before)
 {
     sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP);
-    pthread_sigmask(SIG_BLOCK, &set, before);
+    fill(&set);
+    vf_plain_hold(before);
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
@@ -278,12 +295,16 @@ static int on_signal(struct vf_follow *f)
     int number = vf_follow_signal(f->signals);
     if (!number)
         return 0;
-    if (number == SIGHUP || ++f->interrupts > 1) {
+    if (++f->interrupts > 1 || number == SIGHUP) {
         vf_say(stderr, _("The job goes on. Come back with: vmferry attach %s\n"), f->id);
         return -1;
     }
     vf_say(stderr, _("Stopping; what a move did is put back (again: leave the job running) ...\n"));
-    return vf_client_cancel(f->client, false, NULL);
+    /* one that has ended in this instant has said so: that is read next */
+    vf_autoerror struct vf_error *err = NULL;
+    if (vf_client_cancel(f->client, false, &err) < 0 && vf_error_code(err) != VF_E_NOTFOUND)
+        vf_plain_error(err);
+    return 0;
 }
 
 static int loop(struct vf_follow *f, struct vf_error **err)
@@ -305,20 +326,19 @@ int vf_plain_follow(const char *id, enum vf_progress_form form, struct vf_tty_ca
 {
     vf_autoerror struct vf_error *err = NULL;
     struct vf_follow f = {.id = id, .form = form, .cache = cache, .begun = vf_clock_ms()};
-    if (vf_follow_open(&f, &err) < 0) {
-        vf_follow_close(&f);
-        vf_plain_error(err);
-        return VF_EXIT_FAILED;
-    }
     sigset_t before;
     vf_autofd int signals = vf_follow_signals(&before);
     f.signals = signals;
     vf_tty_cache_rewind(cache);
-    if (loop(&f, &err) < 0)
+    if (vf_follow_open(&f, &err) < 0) {
+        vf_plain_error(err);
+        f.exit = VF_EXIT_FAILED;
+    } else if (loop(&f, &err) < 0) {
         vf_follow_lost(&f, err);
-    else
+    } else {
         vf_follow_wait_end(&f);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    }
+    vf_plain_heed(&before);
     vf_follow_close(&f);
     if (stopped)
         *stopped = f.interrupts > 0;

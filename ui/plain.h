@@ -6,14 +6,22 @@
 #include "job/job.h"
 #include "ui/tty.h"
 
+#include <signal.h>
+
 enum vf_progress_form { VF_PROGRESS_PLAIN, VF_PROGRESS_JSON, VF_PROGRESS_NONE };
 
 /* The form called WORD on the command line; -1 (said): there is none. */
 int vf_progress_form(const char *word);
 
+/* Before a job is begun that is followed then: ^C and the like wait for vf_plain_follow(), which
+ * stops the job; of a job that was begun nobody would know otherwise. *BEFORE: the mask, for the
+ * caller to put back (vf_plain_heed()) when it was not begun, or was followed. */
+void vf_plain_hold(sigset_t *before);
+void vf_plain_heed(const sigset_t *before);
+
 /* Follows job ID to its end; returns its exit code. ^C asks the job to stop and put things back; a
  * second one leaves it running. A lost terminal leaves it running too. *STOPPED (may be NULL):
- * somebody here pressed ^C. */
+ * somebody here pressed ^C, or the terminal is lost. */
 int vf_plain_follow(const char *id, enum vf_progress_form form, struct vf_tty_cache *cache,
                     bool *stopped);
 

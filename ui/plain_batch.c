@@ -196,7 +196,7 @@ int vf_plain_follow_batch(const char *id, enum vf_progress_form form, struct vf_
     int r = loop(&m, all, &err);
     if (r < 0)
         vf_plain_error(err);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    vf_plain_heed(&before);
     for (size_t i = 0; i < m.n; i++)
         if (m.v[i].client)
             vf_follow_close(&m.v[i]);

@@ -204,10 +204,9 @@ bool vf_bus_answer(struct vf_bus *b, int64_t number, const char *text, struct vf
     if (taken) {
         b->answer = (struct vf_answer){.text = vf_strdup(text), .secret = VF_STEAL(secret)};
         b->have_answer = true;
+        ring(b->answered); /* in here: later it might end the next question, without an answer */
     }
     pthread_mutex_unlock(&b->lock);
     vf_secret_free(secret);
-    if (taken)
-        ring(b->answered);
     return taken;
 }

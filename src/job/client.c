@@ -25,17 +25,19 @@ struct vf_client {
     struct vf_buf in;
     struct vf_journal *journal;
     size_t next;
+    char *dir;
+    bool ended; /* the "end" event was there */
 };
 
 /* The socket of the job's process; -1 and NOTFOUND when there is none, which a job that is held
- * gets, or has just had. */
+ * gets, or has just had; NET: it does not answer. */
 static int reach(const char *dir, struct vf_error **err)
 {
     for (int64_t end = vf_clock_ms() + OPEN_MS;;) {
         vf_autoerror struct vf_error *why = NULL;
         int fd = vf_server_connect(dir, &why);
-        if (fd >= 0 || vf_error_code(why) != VF_E_NOTFOUND || vf_clock_ms() >= end ||
-            !vf_job_is_locked(dir, NULL, NULL))
+        bool again = vf_error_code(why) == VF_E_NOTFOUND || vf_error_code(why) == VF_E_NET;
+        if (fd >= 0 || !again || vf_clock_ms() >= end || !vf_job_is_locked(dir, NULL, NULL))
             return fd >= 0 ? fd : vf_fail_with(err, VF_STEAL(why));
         if (vf_cancel_sleep(NULL, OPEN_STEP_MS, err) < 0)
             return -1;
@@ -48,12 +50,11 @@ struct vf_client *vf_client_open(const char *id, struct vf_error **err)
     vf_autoerror struct vf_error *why = NULL;
     struct vf_client *c = vf_xcalloc(1, sizeof *c);
     c->fd = reach(dir, &why);
-    if (c->fd >= 0) {
-        vf_set_nonblock(c->fd, true);
+    c->dir = VF_STEAL(dir);
+    if (c->fd >= 0)
         return c;
-    }
     if (vf_error_code(why) == VF_E_NOTFOUND) {
-        c->journal = vf_journal_open(dir, true, err);
+        c->journal = vf_journal_open(c->dir, true, err);
         if (c->journal)
             return c;
     } else {
@@ -71,12 +72,40 @@ void vf_client_free(struct vf_client *c)
         close(c->fd);
     vf_buf_free(&c->in);
     vf_journal_free(c->journal);
+    free(c->dir);
     free(c);
 }
 
 int vf_client_fd(const struct vf_client *c)
 {
     return c->fd;
+}
+
+/* How the process ended that has hung up: it waits for nobody, so who did not read all that while
+ * has not heard it. NULL: it was cut off. */
+static json_t *end_written(const struct vf_client *c)
+{
+    vf_auto(vf_journal_free) struct vf_journal *j = vf_journal_open(c->dir, true, NULL);
+    const json_t *events = j ? vf_journal_events(j) : NULL;
+    for (size_t i = json_array_size(events); i-- > 0;) {
+        json_t *e = json_array_get(events, i);
+        const char *type = vf_json_str(e, "type");
+        if (vf_streq(type, "end"))
+            return json_incref(e);
+        if (vf_streq(type, "start"))
+            return NULL;
+    }
+    return NULL;
+}
+
+/* After all that it has said. */
+static json_t *hung_up(struct vf_client *c, struct vf_error **err)
+{
+    json_t *e = c->ended ? NULL : end_written(c);
+    c->ended = c->ended || e;
+    if (!e)
+        vf_fail(err, VF_E_NET, _("the job's process is gone"));
+    return e;
 }
 
 static json_t *from_journal(struct vf_client *c, struct vf_error **err)
@@ -105,6 +134,7 @@ json_t *vf_client_next(struct vf_client *c, struct vf_error **err)
             size_t n = (size_t)(nl - c->in.data);
             json_t *e = vf_event_parse(c->in.data, n);
             vf_buf_consume(&c->in, n + 1);
+            c->ended = c->ended || vf_streq(vf_json_str(e, "type"), "end");
             if (e)
                 return e;
             continue;
@@ -120,9 +150,7 @@ json_t *vf_client_next(struct vf_client *c, struct vf_error **err)
         } else if (n < 0 && errno == EINTR) {
             continue;
         } else {
-            if (n == 0 || errno != EAGAIN)
-                vf_fail(err, VF_E_NET, _("the job's process is gone"));
-            return NULL;
+            return n == 0 || errno != EAGAIN ? hung_up(c, err) : NULL;
         }
     }
 }
@@ -157,7 +185,7 @@ static int send_line(struct vf_client *c, json_t *o, struct vf_error **err)
         if (w > 0)
             put += (size_t)w;
         else if (errno == EPIPE || errno == ECONNRESET)
-            r = vf_fail(err, VF_E_NET, _("the job's process is gone"));
+            r = vf_fail(err, VF_E_NOTFOUND, _("the job's process is gone"));
         else if (errno != EAGAIN && errno != EINTR)
             r = vf_fail_errno(err, errno, "%s", _("talking to the job's process"));
         else if ((r = vf_cancel_poll(NULL, &p, 1, ANSWER_MS, err)) == 0)

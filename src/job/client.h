@@ -19,11 +19,15 @@ VF_DEFINE_CLEANUP(struct vf_client *, vf_client_free)
 /* Readable when vf_client_next() has something; -1: it always has (a journal is read). */
 int vf_client_fd(const struct vf_client *c);
 /* The next event (caller's reference); NULL without *err when there is none now, NULL with *err
- * when the job's process is gone without an "end" event (NET). Never waits. */
+ * when the job's process is gone without an "end" event (NET); of one that is gone, and has written
+ * an end that did not get here, that comes from its journal. Never waits. */
 json_t *vf_client_next(struct vf_client *c, struct vf_error **err);
 
 /* After the "end" event: waits until the job's process lets go of the job, at most TIMEOUT_MS. */
 void vf_client_wait_end(struct vf_client *c, int timeout_ms);
+
+/* All that send something: NOTFOUND when the job's process is gone, which vf_client_next() tells
+ * more of. */
 
 /* Both NULL: nobody here can answer. SECRET is borrowed. */
 int vf_client_answer(struct vf_client *c, int64_t ask, const char *text,

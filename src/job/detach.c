@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -39,8 +40,13 @@ static int wait_ready(int report)
 int vf_detach(int *ready)
 {
     int pipes[2];
+    sigset_t all, before;
     if (pipe2(pipes, O_CLOEXEC) < 0)
         return VF_EXIT_FAILED;
+    /* ^C is for all of a terminal's processes: once there is another one, whoever stays behind has
+     * to tell how that began */
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, &before);
     pid_t pid = fork();
     if (pid < 0)
         return VF_EXIT_FAILED;
@@ -49,6 +55,7 @@ int vf_detach(int *ready)
         return wait_ready(pipes[0]);
     }
     setsid();
+    sigprocmask(SIG_SETMASK, &before, NULL);
     close(pipes[0]);
     *ready = pipes[1];
     return -1;

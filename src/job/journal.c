@@ -2,6 +2,7 @@
 #include "config.h"
 #include "job/journal.h"
 #include "base/fdio.h"
+#include "base/log.h"
 #include "base/str.h"
 
 #include <errno.h>
@@ -16,6 +17,7 @@ struct vf_journal {
     char *path;
     pthread_mutex_t lock; /* of what follows */
     uint64_t end;         /* bytes of whole lines */
+    uint64_t past;        /* where what failed writes may have left behind them ends */
     struct vf_record **records;
     size_t n;
     json_t *events;
@@ -86,19 +88,32 @@ static void take(struct vf_journal *j, json_t *event, bool earlier)
         take_step(j, event, earlier);
 }
 
+/* LINE of N bytes behind the others, on disk. What writes that failed have left there goes under
+ * it: parts of lines behind the last one would be taken for lines. */
+static int put_line(struct vf_journal *j, const char *line, size_t n)
+{
+    size_t size = j->past > j->end + n ? (size_t)(j->past - j->end) : n;
+    vf_autofree char *text = vf_xcalloc(1, size);
+    memset(text, ' ', size);
+    memcpy(text, line, n - 1);
+    text[size - 1] = '\n';
+    j->past = j->end + size;
+    if (vf_pwrite_full(j->fd, text, size, j->end) < 0 || fdatasync(j->fd) < 0)
+        return -1;
+    j->end += size;
+    return 0;
+}
+
 int vf_journal_write(struct vf_journal *j, json_t *event, char **line_out, struct vf_error **err)
 {
     vf_autojson json_t *kept = json_incref(event);
     char *line = vf_event_line(event);
-    size_t n = strlen(line);
     pthread_mutex_lock(&j->lock);
     int r = check_event(j, kept, err);
-    if (r == 0 && (vf_pwrite_full(j->fd, line, n, j->end) < 0 || fdatasync(j->fd) < 0))
+    if (r == 0 && put_line(j, line, strlen(line)) < 0)
         r = vf_fail_errno(err, errno, "%s", j->path);
-    if (r == 0) {
+    if (r == 0)
         take(j, kept, false);
-        j->end += n;
-    }
     pthread_mutex_unlock(&j->lock);
     if (line_out && r == 0)
         *line_out = line;
@@ -195,6 +210,9 @@ struct vf_journal *vf_journal_open(const char *dir, bool read_only, struct vf_er
         vf_fail_errno(err, errno, "%s", j->path);
         return NULL;
     }
+    /* for the lines of this process; without room the first that does not fit will say so */
+    if (!read_only && fallocate(j->fd, FALLOC_FL_KEEP_SIZE, (off_t)j->end, RESERVE) < 0)
+        vf_debug("journal", "%s: no room reserved: %s", j->path, strerror(errno));
     return VF_STEAL(j);
 }
 

@@ -90,6 +90,9 @@ void vf_job_note(struct vf_job *job, const char *level, const char *fmt, ...)
     vf_bus_say(job->bus, vf_event_line(e));
 }
 
+/* What was asked for and what holds change together: by who watches, and by the worker. */
+static pthread_mutex_t rate_lock = PTHREAD_MUTEX_INITIALIZER;
+
 /* What holds for the disks now is used, written down and told. */
 static int tell_rate(struct vf_job *job, const char *request, struct vf_error **err)
 {
@@ -115,8 +118,11 @@ int vf_job_set_rate(struct vf_job *job, uint64_t rate, const char *request, stru
             err, VF_E_UNSUPPORTED,
             _("Proxmox VE moves this VM itself, at a rate that cannot be changed while it "
               "does"));
+    pthread_mutex_lock(&rate_lock);
     atomic_store(&job->limit, rate);
-    return tell_rate(job, request, err);
+    int r = tell_rate(job, request, err);
+    pthread_mutex_unlock(&rate_lock);
+    return r;
 }
 
 int vf_job_pause(struct vf_job *job, bool paused, const char *request, struct vf_error **err)
@@ -124,6 +130,9 @@ int vf_job_pause(struct vf_job *job, bool paused, const char *request, struct vf
     if (vf_job_is_native(job))
         return vf_fail(err, VF_E_UNSUPPORTED,
                        _("Proxmox VE moves this VM itself, which cannot be paused"));
+    pthread_mutex_lock(&rate_lock);
     atomic_store(&job->paused, paused);
-    return tell_rate(job, request, err);
+    int r = tell_rate(job, request, err);
+    pthread_mutex_unlock(&rate_lock);
+    return r;
 }

@@ -66,7 +66,7 @@ static const char *const results[] = {
 /* Since the job was made, the time between its processes included. */
 static double job_seconds(struct vf_job *job)
 {
-    const json_t *events = vf_journal_events(job->journal);
+    vf_autojson json_t *events = vf_journal_lines(job->journal);
     int64_t made = 0;
     for (size_t i = 0; i < json_array_size(events) && !made; i++)
         if (vf_streq(vf_json_str(json_array_get(events, i), "type"), "job"))

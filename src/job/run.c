@@ -35,7 +35,7 @@ const struct vf_record *vf_job_target_record(const struct vf_job *job)
 
 size_t vf_job_starts(const struct vf_job *job)
 {
-    const json_t *events = vf_journal_events(job->journal);
+    vf_autojson json_t *events = vf_journal_lines(job->journal);
     size_t n = 0;
     for (size_t i = 0; i < json_array_size(events); i++)
         n += vf_streq(vf_json_str(json_array_get(events, i), "type"), "start");

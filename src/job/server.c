@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-enum { MAX_CLIENTS = 16, MAX_COMMAND = 64 * 1024, SAMPLE_MS = 250, LINGER_MS = 3000 };
+enum { BACKLOG = 64, MAX_COMMAND = 64 * 1024, SAMPLE_MS = 250, LINGER_MS = 3000 };
 
 struct client {
     int fd;
@@ -31,8 +31,9 @@ struct vf_server {
     struct vf_job *job;
     int fd;
     char *path;
-    struct client clients[MAX_CLIENTS];
+    struct client *clients;
     size_t n;
+    bool full; /* no descriptor is left for another one: who comes waits */
     struct vf_sampler *sampler;
     bool visited; /* somebody came at least once */
 };
@@ -58,7 +59,7 @@ struct vf_server *vf_server_new(struct vf_job *job, struct vf_error **err)
     unlink(path); /* of a process that died; the job's lock says that it did */
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) < 0 || chmod(path, 0600) < 0 ||
-        listen(fd, MAX_CLIENTS) < 0) {
+        listen(fd, BACKLOG) < 0) {
         vf_fail_errno(err, errno, "%s", path);
         return NULL;
     }
@@ -72,7 +73,7 @@ struct vf_server *vf_server_new(struct vf_job *job, struct vf_error **err)
 
 int vf_server_connect(const char *dir, struct vf_error **err)
 {
-    vf_autofd int dir_fd = -1, fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    vf_autofd int dir_fd = -1, fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     struct sockaddr_un a;
     if (fd < 0)
         return vf_fail_errno(err, errno, "socket");
@@ -81,6 +82,8 @@ int vf_server_connect(const char *dir, struct vf_error **err)
     if (connect(fd, (struct sockaddr *)&a, sizeof a) < 0)
         return errno == ENOENT || errno == ECONNREFUSED
                    ? vf_fail(err, VF_E_NOTFOUND, _("the job's process is not running"))
+               : errno == EAGAIN /* so many wait for it */
+                   ? vf_fail(err, VF_E_NET, _("the job's process does not answer"))
                    : vf_fail_errno(err, errno, "%s/ctl", dir);
     return VF_STEAL_FD(fd);
 }
@@ -94,6 +97,7 @@ static void drop(struct vf_server *s, size_t i)
     vf_buf_free(&c->in);
     vf_buf_free(&c->out);
     *c = s->clients[--s->n];
+    s->full = false;
 }
 
 static void admit(struct vf_server *s)
@@ -101,10 +105,12 @@ static void admit(struct vf_server *s)
     vf_autofd int fd = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     struct ucred who;
     socklen_t n = sizeof who;
-    if (fd < 0 || s->n == MAX_CLIENTS || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &n) < 0 ||
+    s->full = fd < 0 && errno != EAGAIN && errno != EINTR && errno != ECONNABORTED;
+    if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &n) < 0 ||
         (who.uid != geteuid() && who.uid != 0))
         return;
-    s->clients[s->n++] = (struct client){.fd = VF_STEAL_FD(fd)};
+    *(struct client *)vf_grow(&s->clients, &s->n, sizeof *s->clients) =
+        (struct client){.fd = VF_STEAL_FD(fd)};
     s->visited = true;
 }
 
@@ -188,8 +194,8 @@ static bool hear(struct vf_server *s, struct client *c)
 
 static void tell(struct vf_server *s, struct client *c)
 {
-    for (char *line;
-         !c->deaf && c->out.len < 65536 && (line = vf_bus_line(s->job->bus, c->next)); c->next++) {
+    for (char *line; !c->deaf && c->out.len < 65536 && (line = vf_bus_line(s->job->bus, c->next));
+         c->next++) {
         vf_buf_puts(&c->out, line);
         free(line);
     }
@@ -249,9 +255,10 @@ void vf_server_run(struct vf_server *s, int signals, const atomic_bool *over)
             if ((s->visited && all_told(s)) || now > linger)
                 break;
         }
-        struct pollfd p[3 + MAX_CLIENTS] = {{.fd = s->fd, .events = POLLIN},
-                                            {.fd = vf_bus_fd(s->job->bus), .events = POLLIN},
-                                            {.fd = signals, .events = POLLIN}};
+        vf_autofree struct pollfd *p = vf_xcalloc(3 + s->n, sizeof *p);
+        p[0] = (struct pollfd){.fd = s->full ? -1 : s->fd, .events = POLLIN};
+        p[1] = (struct pollfd){.fd = vf_bus_fd(s->job->bus), .events = POLLIN};
+        p[2] = (struct pollfd){.fd = signals, .events = POLLIN};
         for (size_t i = 0; i < s->n; i++) {
             tell(s, &s->clients[i]);
             p[3 + i] = (struct pollfd){.fd = s->clients[i].fd,
@@ -274,6 +281,7 @@ void vf_server_run(struct vf_server *s, int signals, const atomic_bool *over)
         if (vf_clock_ms() - sampled >= SAMPLE_MS) {
             sampled = vf_clock_ms();
             tell_progress(s, sampled);
+            s->full = false;
         }
     }
 }
@@ -293,6 +301,7 @@ void vf_server_free(struct vf_server *s)
         drop(s, 0);
     if (s->fd >= 0)
         vf_server_close(s);
+    free(s->clients);
     free(s->path);
     vf_sampler_free(s->sampler);
     free(s);

@@ -23,7 +23,8 @@ void vf_server_close(struct vf_server *s);
 /* Hangs up. */
 void vf_server_free(struct vf_server *s);
 
-/* A descriptor connected to DIR/ctl, or -1 with NOTFOUND when nobody listens. */
+/* A descriptor connected to DIR/ctl, which does not block, or -1 with NOTFOUND when nobody listens,
+ * NET when the process takes no more of those who wait for it. */
 int vf_server_connect(const char *dir, struct vf_error **err);
 
 #endif

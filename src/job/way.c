@@ -7,7 +7,7 @@
 
 bool vf_journal_is_rehearsal(struct vf_journal *j)
 {
-    const json_t *events = vf_journal_events(j);
+    vf_autojson json_t *events = vf_journal_lines(j);
     for (size_t i = 0; i < json_array_size(events); i++)
         if (vf_streq(vf_json_str(json_array_get(events, i), "type"), "job"))
             return vf_json_true(json_array_get(events, i), "rehearsal");
@@ -44,7 +44,7 @@ const char *vf_journal_taken_over(struct vf_journal *j)
 
 enum vf_way vf_journal_way(struct vf_journal *j)
 {
-    const json_t *events = vf_journal_events(j);
+    vf_autojson json_t *events = vf_journal_lines(j);
     const struct vf_record *returned = vf_journal_find(j, "return");
     bool returns = false; /* processes that return to the source do not say how the move stands */
     if (returned && returned->state != VF_REC_UNDONE)

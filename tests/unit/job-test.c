@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "tests/unit/tap.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -19,7 +20,9 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 static char dir[] = "/tmp/vmferry-job-test-XXXXXX";
 static char *path;
@@ -488,6 +491,114 @@ static void test_bus(void)
     vf_error_free(n.err);
 }
 
+/* ---- writes that fail, or are held up ---- */
+
+static int failing_syncs;     /* so many from now on */
+static void (*held_up)(void); /* called in the middle of the next ring, by the thread that */
+static pthread_t ringing;     /* rings */
+
+/* In place of libc's. */
+int fdatasync(int fd)
+{
+    if (failing_syncs > 0) {
+        failing_syncs--;
+        errno = EIO;
+        return -1;
+    }
+    return (int)syscall(SYS_fdatasync, fd);
+}
+
+ssize_t write(int fd, const void *buf, size_t n)
+{
+    void (*f)(void) = n == 8 && pthread_equal(pthread_self(), ringing) ? held_up : NULL;
+    if (f) {
+        held_up = NULL;
+        f();
+    }
+    return syscall(SYS_write, fd, buf, n);
+}
+
+static json_t *note_of(int length)
+{
+    vf_autofree char *text = vf_xcalloc(1, (size_t)length + 1);
+    memset(text, 'x', (size_t)length);
+    json_t *e = vf_event_new("note");
+    json_object_set_new(e, "text", json_string(text));
+    return e;
+}
+
+/* What failed writes have left behind the last line is never taken for lines. */
+static void test_journal_failing(void)
+{
+    unlink(path);
+    vf_auto(vf_journal_free) struct vf_journal *j = vf_journal_create(dir, NULL);
+    failing_syncs = 2;
+    ok(j && vf_journal_write(j, note_of(900), NULL, NULL) < 0 &&
+           vf_journal_write(j, note_of(500), NULL, NULL) < 0,
+       "two lines of a journal do not get to the disk");
+    ok(vf_journal_write(j, note_of(100), NULL, NULL) == 0, "a third one does");
+    vf_auto(vf_journal_free) struct vf_journal *once = vf_journal_open(dir, true, NULL);
+    ok(once && json_array_size(vf_journal_events(once)) == 2, "which can be read");
+    ok(vf_journal_write(j, note_of(10), NULL, NULL) == 0, "and another one");
+    vf_auto(vf_journal_free) struct vf_journal *twice = vf_journal_open(dir, false, NULL);
+    ok(twice && json_array_size(vf_journal_events(twice)) == 3 &&
+           vf_journal_size(twice) == vf_journal_size(j),
+       "too");
+    unlink(path);
+}
+
+static struct asking first_asked;
+static struct asking second_asked;
+static atomic_bool first_over;
+static pthread_t second_thread;
+static bool second_begun;
+
+static void *ask_first(void *arg)
+{
+    ask_thread(arg);
+    atomic_store(&first_over, true);
+    return NULL;
+}
+
+/* The first question is cancelled, and the next one put, while its answer is on its way. */
+static void ask_next(void)
+{
+    vf_cancel_fire(first_asked.cancel, "enough");
+    for (int i = 0; i < 20 && !atomic_load(&first_over); i++)
+        vf_cancel_sleep(NULL, 10, NULL);
+    if (!atomic_load(&first_over))
+        return;
+    pthread_create(&second_thread, NULL, ask_thread, &second_asked);
+    second_begun = true;
+    free(wait_line(second_asked.bus, 2));
+}
+
+static void test_late_ring(void)
+{
+    vf_auto(vf_bus_free) struct vf_bus *b = vf_bus_new();
+    vf_auto(vf_cancel_free) struct vf_cancel *cancelled = vf_cancel_new(NULL);
+    pthread_t t;
+    first_asked = (struct asking){.bus = b, .cancel = cancelled, .kind = VF_ASK_CHOICE};
+    second_asked = (struct asking){.bus = b, .kind = VF_ASK_CHOICE};
+    pthread_create(&t, NULL, ask_first, &first_asked);
+    free(wait_line(b, 0));
+    ringing = pthread_self();
+    held_up = ask_next;
+    ok(vf_bus_answer(b, 1, "no", NULL), "a question is answered in the instant of its end");
+    pthread_join(t, NULL);
+    if (!second_begun)
+        pthread_create(&second_thread, NULL, ask_thread, &second_asked);
+    free(wait_line(b, 2));
+    vf_cancel_sleep(NULL, 50, NULL);
+    vf_bus_answer(b, 2, "yes", NULL);
+    pthread_join(second_thread, NULL);
+    is_str(second_asked.answer.text, "yes", "the next one gets its own answer");
+    vf_answer_clear(&first_asked.answer);
+    vf_answer_clear(&second_asked.answer);
+    vf_error_free(first_asked.err);
+    vf_error_free(second_asked.err);
+}
+
 /* A job's process that has its lock, and takes a while until it listens. */
 static void *listen_late(void *address)
 {
@@ -534,7 +645,12 @@ static void test_client(void)
         abort();
 }
 
+static const char cancel[] = "{\"type\":\"cancel\",\"keep\":false}\n";
+
 struct serving {
+    struct vf_plan plan;
+    struct vf_job job;
+    pthread_t thread;
     struct vf_server *server;
     int signals;
     atomic_bool over;
@@ -547,25 +663,96 @@ static void *serve(void *arg)
     return NULL;
 }
 
+static void serving_begin(struct serving *s)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    s->job = (struct vf_job){.dir = dir,
+                             .plan = &s->plan,
+                             .cancel = vf_cancel_new(NULL),
+                             .stop_lock = PTHREAD_MUTEX_INITIALIZER,
+                             .bus = vf_bus_new()};
+    vf_bus_say(s->job.bus, vf_event_line(vf_event_new("start")));
+    s->server = vf_server_new(&s->job, NULL);
+    s->signals = signalfd(-1, &none, 0);
+    pthread_create(&s->thread, NULL, serve, s);
+}
+
+static bool is_cancelled(struct serving *s)
+{
+    for (int i = 0; i < 500 && !vf_cancel_fired(s->job.cancel); i++)
+        vf_cancel_sleep(NULL, 10, NULL);
+    return vf_cancel_fired(s->job.cancel);
+}
+
+static void serving_end(struct serving *s)
+{
+    atomic_store(&s->over, true);
+    pthread_join(s->thread, NULL);
+    close(s->signals);
+    vf_server_free(s->server);
+    vf_bus_free(s->job.bus);
+    vf_cancel_free(s->job.cancel);
+}
+
+/* However many watch, one that comes then and goes at once is heard. */
+static void test_many(void)
+{
+    struct serving s = {0};
+    int watchers[40];
+    char byte;
+    serving_begin(&s);
+    for (size_t i = 0; i < VF_COUNT(watchers); i++) {
+        watchers[i] = vf_server_connect(dir, NULL);
+        vf_set_nonblock(watchers[i], false);
+        if (read(watchers[i], &byte, 1) != 1) { /* it was admitted */
+            close(watchers[i]);
+            watchers[i] = -1;
+        }
+    }
+    ok(watchers[39] >= 0, "a job has many watchers");
+    int fd = vf_server_connect(dir, NULL);
+    ok(send(fd, cancel, sizeof cancel - 1, MSG_NOSIGNAL) == sizeof cancel - 1, "one more comes");
+    close(fd);
+    ok(is_cancelled(&s), "and is obeyed");
+    for (size_t i = 0; i < VF_COUNT(watchers); i++)
+        close(watchers[i]);
+    serving_end(&s);
+}
+
+/* A process that takes nobody in: who comes is told so, and does not wait for ever. */
+static void test_deaf(void)
+{
+    vf_autofree char *ctl = vf_asprintf("%s/ctl", dir);
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    snprintf(a.sun_path, sizeof a.sun_path, "%s", ctl);
+    int server = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), fds[8], n = 0;
+    if (server < 0 || bind(server, (struct sockaddr *)&a, sizeof a) < 0 || listen(server, 1) < 0)
+        abort();
+    vf_autoerror struct vf_error *err = NULL;
+    while (n < (int)VF_COUNT(fds) && (fds[n] = vf_server_connect(dir, &err)) >= 0)
+        n++;
+    ok(n > 0 && n < (int)VF_COUNT(fds) && vf_error_code(err) == VF_E_NET,
+       "a job's process that takes nobody in does not answer (%d wait)", n);
+    while (n)
+        close(fds[--n]);
+    close(server);
+    unlink(ctl);
+}
+
 /* Who asks for something and goes, while the job speaks to it, is obeyed. */
 static void test_server(void)
 {
-    struct vf_plan plan = {0};
-    struct vf_job job = {
-        .dir = dir, .plan = &plan, .cancel = vf_cancel_new(NULL), .stop_lock = PTHREAD_MUTEX_INITIALIZER};
-    job.bus = vf_bus_new();
-    vf_bus_say(job.bus, vf_event_line(vf_event_new("start")));
-    sigset_t none;
-    sigemptyset(&none);
-    struct serving s = {.server = vf_server_new(&job, NULL), .signals = signalfd(-1, &none, 0)};
-    pthread_t t;
-    pthread_create(&t, NULL, serve, &s);
+    struct serving s = {0};
+    serving_begin(&s);
     int fd = vf_server_connect(dir, NULL), watcher = vf_server_connect(dir, NULL);
+    vf_set_nonblock(fd, false);
+    vf_set_nonblock(watcher, false);
     char byte;
     ok(fd >= 0 && read(fd, &byte, 1) == 1, "a client of a job hears from it");
     /* from here on the server's writes to it fail, as after close(), and ours still arrive */
     shutdown(fd, SHUT_RD);
-    vf_bus_say(job.bus, vf_event_line(vf_event_new("mark")));
+    vf_bus_say(s.job.bus, vf_event_line(vf_event_new("mark")));
     for (bool heard = false; !heard;) { /* by another one: it was said to the first, too */
         char line[4096];
         ssize_t n = read(watcher, line, sizeof line - 1);
@@ -575,20 +762,12 @@ static void test_server(void)
         heard = strstr(line, "mark") != NULL;
     }
     vf_cancel_sleep(NULL, 100, NULL);
-    static const char cancel[] = "{\"type\":\"cancel\",\"keep\":false}\n";
     ok(send(fd, cancel, sizeof cancel - 1, MSG_NOSIGNAL) == sizeof cancel - 1,
        "one that listens no more can still speak");
     close(fd);
-    for (int i = 0; i < 500 && !vf_cancel_fired(job.cancel); i++)
-        vf_cancel_sleep(NULL, 10, NULL);
-    ok(vf_cancel_fired(job.cancel), "and is obeyed");
-    atomic_store(&s.over, true);
+    ok(is_cancelled(&s), "and is obeyed");
     close(watcher);
-    pthread_join(t, NULL);
-    close(s.signals);
-    vf_server_free(s.server);
-    vf_bus_free(job.bus);
-    vf_cancel_free(job.cancel);
+    serving_end(&s);
 }
 
 int main(void)
@@ -610,6 +789,10 @@ int main(void)
     test_bus();
     test_client();
     test_server();
+    test_many();
+    test_deaf();
+    test_late_ring();
+    test_journal_failing();
     vf_autofree char *lock = vf_asprintf("%s/lock", dir);
     unlink(lock);
     unlink(path);

@@ -153,10 +153,14 @@ static enum vf_exit begin(const struct vf_conf *conf, const struct vf_carry *o,
         vf_say(stderr, _("%s: not moved, nothing was changed\n"), vm);
         return VF_EXIT_FAILED;
     }
+    sigset_t before;
+    vf_plain_hold(&before);
     *id = vf_job_create(p->plan, conf->path, &err);
-    if (!*id || vf_job_spawn(*id, VF_JOB_RUN, &err) < 0)
-        return vf_carry_failed(err, vm);
-    return (enum vf_exit)vf_plain_follow(*id, o->progress, cache, stopped);
+    bool begun = *id && vf_job_spawn(*id, VF_JOB_RUN, &err) == 0;
+    enum vf_exit code = begun ? (enum vf_exit)vf_plain_follow(*id, o->progress, cache, stopped)
+                              : vf_carry_failed(err, vm);
+    vf_plain_heed(&before);
+    return code;
 }
 
 /* Not knowing it stops nothing. */

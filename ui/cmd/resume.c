@@ -281,11 +281,16 @@ static int go_on(const struct job *j, const struct options *o, struct vf_tty_cac
     }
     if (j->from && vf_elsewhere_take(j->from, j->i, &err) < 0)
         return failed(err);
+    sigset_t before;
+    vf_plain_hold(&before);
     if (vf_job_spawn(id, back ? VF_JOB_ROLLBACK : VF_JOB_RUN, &err) < 0) {
         vf_plain_error(err);
-        return VF_EXIT_FAILED;
+        code = VF_EXIT_FAILED;
+    } else {
+        code = vf_plain_follow(id, o->progress, cache, NULL);
     }
-    return vf_plain_follow(id, o->progress, cache, NULL);
+    vf_plain_heed(&before);
+    return code;
 }
 
 /* A process works on it still: nothing is to be taken up. */
@@ -398,11 +403,10 @@ static int show_interrupted(const struct vf_batch_entry *v, size_t n, const stru
     return 0;
 }
 
-/* What is left of a batch that no process works on. */
-static int take_up(const char *id, const struct vf_batch_entry *v, size_t n,
-                   const struct options *o, struct vf_tty_cache *cache)
+/* What is left of a batch that no process works on: shown, and asked about. -1: it goes on. */
+static int agree(const char *id, const struct vf_batch_entry *v, size_t n, const struct options *o,
+                 struct vf_tty_cache *cache)
 {
-    vf_autoerror struct vf_error *err = NULL;
     size_t interrupted, waiting;
     vf_batch_left(v, n, &interrupted, &waiting);
     if (!interrupted && !waiting) {
@@ -424,11 +428,24 @@ static int take_up(const char *id, const struct vf_batch_entry *v, size_t n,
         vf_say(stderr, _("Nothing was changed.\n"));
         return VF_EXIT_INTERRUPTED;
     }
-    if (vf_batch_unstop(id, &err) < 0 || vf_batch_spawn(id, &err) < 0) {
-        vf_plain_error(err);
-        return VF_EXIT_FAILED;
-    }
     return -1;
+}
+
+/* AGAIN: it has no process. */
+static int follow_batch(const char *id, bool again, const struct options *o,
+                        struct vf_tty_cache *cache)
+{
+    vf_autoerror struct vf_error *err = NULL;
+    int code = VF_EXIT_FAILED;
+    bool stopped = false;
+    sigset_t before;
+    vf_plain_hold(&before);
+    if (again && (vf_batch_unstop(id, &err) < 0 || vf_batch_spawn(id, &err) < 0))
+        vf_plain_error(err);
+    else if (vf_plain_follow_batch(id, o->progress, cache, false, &stopped) == 0)
+        code = (int)vf_several_outcome(id, stopped, o->progress);
+    vf_plain_heed(&before);
+    return code;
 }
 
 static int resume_batch(const char *id, const struct options *o, struct vf_tty_cache *cache)
@@ -436,20 +453,16 @@ static int resume_batch(const char *id, const struct options *o, struct vf_tty_c
     vf_autoerror struct vf_error *err = NULL;
     struct vf_batch_entry *v;
     size_t n;
-    bool runs, stopped = false;
+    bool runs;
     if (vf_batch_read(id, &v, &n, &runs, &err) < 0) {
         vf_plain_error(err);
         return VF_EXIT_FAILED;
     }
     if (runs)
         vf_say(stderr, _("Batch %s is being worked on already.\n"), id);
-    int code = !runs ? take_up(id, v, n, o, cache) : o->check ? VF_EXIT_DONE : -1;
+    int code = !runs ? agree(id, v, n, o, cache) : o->check ? VF_EXIT_DONE : -1;
     vf_batch_entries_free(v, n);
-    if (code >= 0)
-        return code;
-    if (vf_plain_follow_batch(id, o->progress, cache, false, &stopped) < 0)
-        return VF_EXIT_FAILED;
-    return (int)vf_several_outcome(id, stopped, o->progress);
+    return code >= 0 ? code : follow_batch(id, !runs, o, cache);
 }
 
 int vf_cmd_resume(int argc, char **argv)

@@ -16,6 +16,7 @@
 
 #include <getopt.h>
 #include <stdio.h>
+#include <unistd.h>
 
 static const char usage[] =
     N_("usage: vmferry rollback [OPTION]... [JOB|BATCH]\n"
@@ -39,6 +40,7 @@ static const char usage[] =
 
 struct options {
     bool check, remove, help;
+    bool stopped; /* by ^C: no other is undone either */
     const char *name;
     enum vf_progress_form progress;
 };
@@ -106,15 +108,19 @@ static char *ask_name(const char *vm)
     return a.text;
 }
 
-static int spawn(const char *id, enum vf_job_mode mode, const struct options *o,
+static int spawn(const char *id, enum vf_job_mode mode, struct options *o,
                  struct vf_tty_cache *cache)
 {
     vf_autoerror struct vf_error *err = NULL;
-    if (vf_job_spawn(id, mode, &err) < 0) {
+    int code = VF_EXIT_FAILED;
+    sigset_t before;
+    vf_plain_hold(&before);
+    if (vf_job_spawn(id, mode, &err) < 0)
         vf_plain_error(err);
-        return VF_EXIT_FAILED;
-    }
-    return vf_plain_follow(id, o->progress, cache, NULL);
+    else
+        code = vf_plain_follow(id, o->progress, cache, &o->stopped);
+    vf_plain_heed(&before);
+    return code;
 }
 
 /* -1: agreed to. */
@@ -139,7 +145,7 @@ static int agree(const struct options *o, const struct vf_loss *l)
     return VF_EXIT_USAGE;
 }
 
-static int go_back(const char *id, const struct options *o, struct vf_tty_cache *cache)
+static int go_back(const char *id, struct options *o, struct vf_tty_cache *cache)
 {
     struct vf_asker asker = vf_tty_cache_asker(cache);
     vf_autoerror struct vf_error *err = NULL;
@@ -155,18 +161,20 @@ static int go_back(const char *id, const struct options *o, struct vf_tty_cache 
     return code >= 0 ? code : spawn(id, o->remove ? VF_JOB_RETURN_REMOVE : VF_JOB_RETURN, o, cache);
 }
 
-static int undo(const char *id, const struct options *o, struct vf_tty_cache *cache)
+static int undo(const char *id, struct options *o, struct vf_tty_cache *cache)
 {
     vf_autofree char *dir = vf_job_dir(id);
     vf_autoerror struct vf_error *err = NULL;
-    vf_auto(vf_journal_free) struct vf_journal *j = vf_journal_open(dir, true, &err);
+    /* for a moment: it says who works on it, and one that ends just now has written its end */
+    vf_autofd int lock = vf_job_lock(dir, &err);
+    vf_auto(vf_journal_free) struct vf_journal *j =
+        lock < 0 ? NULL : vf_journal_open(dir, true, &err);
     if (!j) {
         vf_plain_error(err);
         return VF_EXIT_FAILED;
     }
+    close(VF_STEAL_FD(lock));
     enum vf_back back = vf_journal_back(j);
-    if (vf_job_is_locked(dir, NULL, NULL)) /* which says who works on it */
-        return spawn(id, VF_JOB_ROLLBACK, o, cache);
     if (vf_journal_taken_over(j)) {
         vf_say(stderr, "vmferry: %s\n", vf_journal_taken_over(j));
         return VF_EXIT_STOPPED;
@@ -194,7 +202,7 @@ static int undo(const char *id, const struct options *o, struct vf_tty_cache *ca
 }
 
 /* Of those that neither run nor are over, one after the other; the highest exit code. */
-static int undo_batch(const char *batch, const struct options *o, struct vf_tty_cache *cache)
+static int undo_batch(const char *batch, struct options *o, struct vf_tty_cache *cache)
 {
     vf_autoerror struct vf_error *err = NULL;
     struct vf_batch_entry *v;
@@ -206,7 +214,7 @@ static int undo_batch(const char *batch, const struct options *o, struct vf_tty_
         return VF_EXIT_FAILED;
     }
     int worst = VF_EXIT_DONE;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n && !o->stopped; i++) {
         if (v[i].state == VF_BATCH_RUNS)
             vf_say(stderr, _("%s: runs, and is left alone: vmferry attach %s\n"), v[i].vm,
                    v[i].job);

@@ -152,7 +152,7 @@ static void put_batch(const struct several *s, const char *id, const size_t *cho
 }
 
 /* Makes the batch, begins and follows it. */
-static enum vf_exit carry_out(struct several *s, const size_t *chosen, size_t n)
+static enum vf_exit begin(struct several *s, const size_t *chosen, size_t n)
 {
     vf_autoerror struct vf_error *err = NULL;
     struct vf_plan **plans = vf_xcalloc(n, sizeof *plans);
@@ -178,6 +178,15 @@ static enum vf_exit carry_out(struct several *s, const size_t *chosen, size_t n)
     }
     free(v);
     return VF_EXIT_DONE;
+}
+
+static enum vf_exit carry_out(struct several *s, const size_t *chosen, size_t n)
+{
+    sigset_t before;
+    vf_plain_hold(&before);
+    enum vf_exit code = begin(s, chosen, n);
+    vf_plain_heed(&before);
+    return code;
 }
 
 static enum vf_exit agree(const struct several *s, size_t n)

@@ -188,11 +188,14 @@ static int follow(struct wizard_loop *l, enum vf_wizard_end end, const struct vf
 {
     vf_autoerror struct vf_error *err = NULL;
     bool batch;
+    sigset_t before;
     vf_tty_cache_rewind(l->cache);
+    vf_plain_hold(&before); /* between two screens the terminal takes ^C for a signal */
     vf_autofree char *id = vf_desk_begin(l->desk, l->wizard, end, &batch, &err);
     int code = !id     ? -1
                : batch ? vf_run_batch(id, opts, l->cache, &err)
                        : vf_run_follow(id, opts, l->cache, &err);
+    vf_plain_heed(&before);
     if (code >= 0)
         return code;
     vf_plain_error(err);

@@ -312,16 +312,18 @@ static int follow(struct plain *p, enum vf_wizard_end end)
 {
     vf_autoerror struct vf_error *err = NULL;
     bool batch = false, stopped = false;
+    int code = VF_EXIT_FAILED;
+    sigset_t before;
+    vf_plain_hold(&before);
     vf_autofree char *id = vf_desk_begin(p->desk, p->wizard, end, &batch, &err);
-    if (!id) {
+    if (!id)
         vf_plain_error(err);
-        return VF_EXIT_FAILED;
-    }
-    if (!batch)
-        return vf_plain_follow(id, VF_PROGRESS_PLAIN, p->cache, NULL);
-    if (vf_plain_follow_batch(id, VF_PROGRESS_PLAIN, p->cache, true, &stopped) < 0)
-        return VF_EXIT_FAILED;
-    return (int)vf_several_outcome(id, stopped, VF_PROGRESS_PLAIN);
+    else if (!batch)
+        code = vf_plain_follow(id, VF_PROGRESS_PLAIN, p->cache, NULL);
+    else if (vf_plain_follow_batch(id, VF_PROGRESS_PLAIN, p->cache, true, &stopped) == 0)
+        code = (int)vf_several_outcome(id, stopped, VF_PROGRESS_PLAIN);
+    vf_plain_heed(&before);
+    return code;
 }
 
 static int over(void)
