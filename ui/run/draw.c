@@ -29,10 +29,11 @@ static char *clock_text(int64_t seconds)
 static int draw_title(const struct vf_run_view *v, struct vf_canvas *c)
 {
     const struct vf_watch *w = v->watch;
-    vf_autofree char *what = vf_asprintf("vmferry  %s: %s -> %s", w->vm ? w->vm : "?",
-                                         w->source ? w->source : "?", w->target ? w->target : "?");
+    vf_autofree char *from =
+        vf_asprintf("vmferry  %s: %s", w->vm ? w->vm : "?", w->source ? w->source : "?");
+    vf_autofree char *to = vf_asprintf(" -> %s", w->target ? w->target : "?");
     vf_canvas_blank(c, 0, 0, c->cols, VF_LOOK_TITLE);
-    int n = vf_canvas_put(c, 0, MARGIN, c->cols - 2 * MARGIN, VF_LOOK_TITLE, what);
+    int n = vf_canvas_put_way(c, 0, MARGIN, c->cols - 2 * MARGIN, VF_LOOK_TITLE, from, to);
     if (w->job && vf_text_columns(w->job) + n + 4 < c->cols)
         vf_canvas_put_right(c, 0, c->cols - MARGIN, VF_LOOK_TITLE, w->job);
     return 2;
@@ -201,11 +202,12 @@ static int draw_sums(const struct vf_run_view *v, struct vf_canvas *c, int row)
 {
     const struct vf_watch *w = v->watch;
     char *parts[] = {
+        rate_text(_("at most"), w->limit), /* first: why it is not faster */
         bytes_text(_("zeroes skipped"), w->all.zero),
         w->retries ? vf_asprintf(ngettext("%d retry", "%d retries", (unsigned long)w->retries),
                                  (int)w->retries)
                    : NULL,
-        rate_text(_("at most"), w->limit), bytes_text(_("on the network"), w->all.wire)};
+        bytes_text(_("on the network"), w->all.wire)};
     bool any = false;
     for (size_t i = 0; i < VF_COUNT(parts); i++)
         any = any || parts[i];
