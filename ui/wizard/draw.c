@@ -37,14 +37,7 @@ static char *way_to(const struct vf_wizard *w)
 
 int vf_page_text(struct vf_canvas *c, int row, int bottom, enum vf_look look, const char *text)
 {
-    vf_autostrv char **lines = vf_text_lines(text, c->cols - 2 * MARGIN);
-    for (size_t i = 0; lines[i] && row < bottom; i++, row++) {
-        int n = vf_canvas_put(c, row, MARGIN, c->cols - 2 * MARGIN, look, lines[i]);
-        int at = n < c->cols - 2 * MARGIN ? MARGIN + n : c->cols - MARGIN - 1;
-        if (lines[i + 1] && row + 1 == bottom) /* there is more */
-            vf_canvas_put(c, row, at, 1, look, c->ascii ? "~" : "…");
-    }
-    return row;
+    return vf_text_put(c, row, bottom, MARGIN, look, text);
 }
 
 /* What goes on, what went wrong, or why the row under the cursor cannot be chosen. */
