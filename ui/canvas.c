@@ -183,6 +183,13 @@ int vf_canvas_put(struct vf_canvas *c, int row, int col, int width, enum vf_look
     return used + vf_canvas_put(c, row, col + used, 1, look, c->ascii ? "~" : "…");
 }
 
+int vf_canvas_put_way(struct vf_canvas *c, int row, int col, int width, enum vf_look look,
+                      const char *from, const char *to)
+{
+    int n = vf_canvas_put(c, row, col, width - vf_text_columns(to), look, from);
+    return n + vf_canvas_put(c, row, col + n, width - n, look, to);
+}
+
 int vf_canvas_print(struct vf_canvas *c, int row, int col, int width, enum vf_look look,
                     const char *fmt, ...)
 {

@@ -53,7 +53,10 @@ VF_DEFINE_CLEANUP(struct vf_canvas *, vf_canvas_free)
  * there are): what does not fit is cut and ends in an ellipsis. Returns the columns it took. */
 int vf_canvas_put(struct vf_canvas *c, int row, int col, int width, enum vf_look look,
                   const char *text);
-/* The same, formatted. */
+/* FROM and, behind it, TO, which is there whole: where there is too little room, FROM is cut. */
+int vf_canvas_put_way(struct vf_canvas *c, int row, int col, int width, enum vf_look look,
+                      const char *from, const char *to);
+/* As vf_canvas_put(), formatted. */
 int vf_canvas_print(struct vf_canvas *c, int row, int col, int width, enum vf_look look,
                     const char *fmt, ...) VF_PRINTF(6, 7);
 /* TEXT so that it ends before column END; returns where it begins. */

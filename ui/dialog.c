@@ -44,6 +44,19 @@ char **vf_text_lines(const char *text, int cols)
     return lines_of(wrapped, cols);
 }
 
+int vf_text_put(struct vf_canvas *c, int row, int bottom, int col, enum vf_look look,
+                const char *text)
+{
+    int end = c->cols - MARGIN;
+    vf_autostrv char **lines = vf_text_lines(text, end - col);
+    for (size_t i = 0; lines[i] && row < bottom; i++, row++) {
+        int at = col + vf_canvas_put(c, row, col, end - col, look, lines[i]);
+        if (lines[i + 1] && row + 1 == bottom)
+            vf_canvas_put(c, row, at < end ? at : end - 1, 1, look, c->ascii ? "~" : "…");
+    }
+    return row;
+}
+
 enum { LABEL = 5 }; /* columns before a choice's text */
 
 /* Rows that the choices take. */

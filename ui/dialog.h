@@ -30,9 +30,13 @@ struct vf_help_key {
     const char *name, *label;
 };
 
-/* TEXT as lines of at most COLS columns, with a hanging indent; a word that is longer goes on in the
- * next line. Caller frees. */
+/* TEXT as lines of at most COLS columns, with a hanging indent; a word that is longer goes on in
+ * the next line. Caller frees. */
 char **vf_text_lines(const char *text, int cols);
+/* Draws TEXT so from COL to the margin, in the rows from ROW to before BOTTOM; where there is more
+ * an ellipsis says so. Returns the row behind it. */
+int vf_text_put(struct vf_canvas *c, int row, int bottom, int col, enum vf_look look,
+                const char *text);
 /* The last row of C: as many of the keys as there is room for, the last one always. */
 void vf_help_draw(struct vf_canvas *c, const struct vf_help_key *keys, size_t n);
 /* That row as text. */

@@ -55,10 +55,8 @@ static void put_pace(struct vf_buf *b, const json_t *e, bool brief)
         return;
     }
     uint64_t rate = (uint64_t)vf_json_int(e, "rate");
-    vf_autofree char *text = vf_format_rate(rate);
-    if (rate && brief)
-        vf_buf_printf(b, _(", %.0f Mbit/s"), (double)rate * 8 / 1e6);
-    else if (rate)
+    vf_autofree char *text = brief ? vf_format_mbit(rate) : vf_format_rate(rate);
+    if (rate)
         vf_buf_printf(b, ", %s", text);
     put_left(b, e);
 }

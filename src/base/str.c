@@ -311,10 +311,17 @@ char *vf_format_bytes(uint64_t bytes)
     return vf_asprintf(v < 9.95 ? "%.1f %s" : "%.0f %s", v, units[u]);
 }
 
+char *vf_format_mbit(uint64_t bytes_per_second)
+{
+    double mbit = (double)bytes_per_second * 8 / 1e6;
+    uint64_t tenths = (uint64_t)(mbit * 10 + 0.5);
+    return vf_asprintf("%.*f Mbit/s", tenths < 100 && tenths % 10 ? 1 : 0, mbit);
+}
+
 char *vf_format_rate(uint64_t bytes_per_second)
 {
-    vf_autofree char *b = vf_format_bytes(bytes_per_second);
-    return vf_asprintf("%.0f Mbit/s (%s/s)", (double)bytes_per_second * 8 / 1e6, b);
+    vf_autofree char *b = vf_format_bytes(bytes_per_second), *m = vf_format_mbit(bytes_per_second);
+    return vf_asprintf("%s (%s/s)", m, b);
 }
 
 int vf_pad(const char *text, int columns)

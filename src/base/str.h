@@ -59,8 +59,9 @@ char *vf_url_encode(const char *s);
 
 /* Rates are given in Mbit/s, and used in bytes per second. */
 enum { VF_MBPS = 1000000 / 8, VF_MAX_MBPS = 1000000 };
-/* "9.5 GiB", "12 GiB"; "800 Mbit/s (95 MiB/s)"; caller frees. */
+/* "9.5 GiB", "12 GiB"; "800 Mbit/s", "0.3 Mbit/s"; "800 Mbit/s (95 MiB/s)"; caller frees. */
 char *vf_format_bytes(uint64_t bytes);
+char *vf_format_mbit(uint64_t bytes_per_second);
 char *vf_format_rate(uint64_t bytes_per_second);
 
 /* The width for "%-*s" that makes TEXT (UTF-8) fill COLUMNS: printf counts bytes. */

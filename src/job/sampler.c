@@ -128,6 +128,19 @@ static json_t *sample_all(struct vf_sampler *s)
     return o;
 }
 
+/* All take no less time than any one of them, though the pace of those before it was another. */
+static void not_before(json_t *all, const json_t *disks)
+{
+    for (size_t i = 0; i < json_array_size(disks); i++) {
+        const json_t *d = json_array_get(disks, i);
+        json_int_t left = vf_json_int(d, "left");
+        if (vf_json_true(d, "over") || vf_streq(vf_json_str(d, "disk"), "memory"))
+            continue;
+        if (json_object_get(all, "left") && left > vf_json_int(all, "left"))
+            json_object_set_new(all, "left", json_integer(left));
+    }
+}
+
 json_t *vf_sampler_take(struct vf_sampler *s, int64_t now)
 {
     const struct vf_job *job = s->job;
@@ -151,7 +164,9 @@ json_t *vf_sampler_take(struct vf_sampler *s, int64_t now)
         return NULL;
     }
     json_t *e = vf_event_new("progress");
-    json_object_set_new(e, "all", sample_all(s));
+    json_t *all = sample_all(s);
+    not_before(all, disks);
+    json_object_set_new(e, "all", all);
     json_object_set_new(e, "disks", disks);
     return e;
 }

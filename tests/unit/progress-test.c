@@ -150,10 +150,34 @@ static void test_resumed(void)
     vf_sampler_free(s);
 }
 
+/* One disk went fast, for it was empty; the other one does not. */
+static void test_paces(void)
+{
+    plan.n_disks = 2;
+    plan.disks = plan_disks;
+    job.disks = disks;
+    for (size_t i = 0; i < 2; i++)
+        set(i, VF_STAGE_COPY, 0);
+    disks[1].copying = false;
+    struct vf_sampler *s = vf_sampler_new(&job);
+    json_decref(vf_sampler_take(s, 1000));
+    set(0, VF_STAGE_COPY, 1000 * MB);
+    json_decref(vf_sampler_take(s, 2000));
+    disks[0].copying = false;
+    set(1, VF_STAGE_COPY, 0);
+    json_decref(vf_sampler_take(s, 2250));
+    set(1, VF_STAGE_COPY, 10 * MB);
+    vf_autojson json_t *e = vf_sampler_take(s, 3250);
+    has(disk(e, 0), "left", 300);
+    has(json_object_get(e, "all"), "left", 300);
+    vf_sampler_free(s);
+}
+
 int main(void)
 {
     test_several();
     test_stalled();
     test_resumed();
+    test_paces();
     return done_testing();
 }

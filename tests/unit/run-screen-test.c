@@ -257,16 +257,22 @@ static void test_over(void)
     vf_watch_free(&w);
 }
 
-/* Names of disks are whole, also the longest. */
+/* Names of disks are whole, also the longest; that of the VM leaves room for where it goes. */
 static void test_names(void)
 {
     struct vf_watch w;
     vf_watch_init(&w);
     tell(&w, 1000,
-         "{\"type\":\"progress\",\"all\":{\"total\":90,\"done\":10,\"idle\":0},\"disks\":["
+         "{\"type\":\"progress\",\"all\":{\"total\":90,\"done\":10,\"zero\":33554432,\"idle\":0},"
+         "\"disks\":["
          "{\"disk\":\"efidisk0\",\"stage\":\"copy\",\"total\":50,\"done\":10},"
          "{\"disk\":\"tpmstate0\",\"stage\":\"copy\",\"total\":40,\"done\":0}]}");
-    struct vf_run_view v = {.watch = &w, .help = "? help", .now = 1000};
+    tell(&w, 1000,
+         "{\"type\":\"job\",\"time\":\"2026-11-21T02:14:00Z\",\"job\":\"20261121-021400-8d2a3e\","
+         "\"vm\":\"Büro-東京データセンター-with-a-long-name-of-a-VM\",\"source\":\"esx1\","
+         "\"target\":\"beta\"}");
+    tell(&w, 1000, "{\"type\":\"rate\",\"rate\":12500000}");
+    struct vf_run_view v = {.watch = &w, .help = "? help", .now = 1000, .unix_now = w.began + 95};
     check_screen("run-names-60x16", &v, 16, 60, false);
     vf_watch_free(&w);
 }

@@ -118,6 +118,11 @@ static void test_numbers(void)
     }
     vf_autofree char *r = vf_format_rate(100000000);
     is_str(r, "800 Mbit/s (95 MiB/s)", "rate");
+    vf_autofree char *slow = vf_format_rate(31 << 10);
+    is_str(slow, "0.3 Mbit/s (31 KiB/s)", "a slow one is not 0");
+    vf_autofree char *one = vf_format_mbit(125000), *ten = vf_format_mbit(1249000);
+    is_str(one, "1 Mbit/s", "a whole one");
+    is_str(ten, "10 Mbit/s", "from ten on nobody wants to know more");
     vf_autofree char *h = vf_random_hex(16), *g = vf_random_hex(16), *l = vf_random_hex(100);
     ok(strlen(h) == 32 && strspn(h, "0123456789abcdef") == 32 && strcmp(h, g), "random hex");
     ok(strlen(l) == 200, "much of it");

@@ -287,6 +287,11 @@ static bool runs(const struct run *r)
     return !r->watch.end;
 }
 
+static bool over(const struct run *r)
+{
+    return !runs(r);
+}
+
 static bool copies(const struct run *r)
 {
     return runs(r) && !r->watch.paused;
@@ -348,12 +353,13 @@ static const struct binding {
     {'p', VF_KEY_NONE, "p", N_("continue"), N_("Copy again."), paused, do_pause},
     {'r', VF_KEY_NONE, "r", N_("rate"), N_("How fast it may copy."), runs, do_rate},
     {'s', VF_KEY_NONE, "s", N_("result"), N_("How it ended."), ended, vf_run_show_result},
+    {'q', VF_KEY_F1 + 9, "q", N_("quit"), N_("Leave."), over, do_stop},
     {'l', VF_KEY_F1 + 2, "l", N_("log"), N_("The end of the job's log file."), always,
      vf_run_read_log},
     {'m', VF_KEY_F1 + 3, "m", N_("messages"), N_("All messages so far."), always, do_messages},
     {'i', VF_KEY_NONE, "i", N_("details"), N_("A second line for each disk, or not."), runs,
      do_details},
-    {'q', VF_KEY_F1 + 9, "q", N_("quit"), N_("Leave; while the job runs, it asks first."), always,
+    {'q', VF_KEY_F1 + 9, "q", N_("quit"), N_("Leave; while the job runs, it asks first."), runs,
      do_stop},
     {'?', VF_KEY_F1, "?", N_("help"), N_("This page."), always, do_help},
 };

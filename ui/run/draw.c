@@ -29,13 +29,30 @@ static char *clock_text(int64_t seconds)
 static int draw_title(const struct vf_run_view *v, struct vf_canvas *c)
 {
     const struct vf_watch *w = v->watch;
-    vf_autofree char *what = vf_asprintf("vmferry  %s: %s -> %s", w->vm ? w->vm : "?",
-                                         w->source ? w->source : "?", w->target ? w->target : "?");
+    vf_autofree char *from =
+        vf_asprintf("vmferry  %s: %s", w->vm ? w->vm : "?", w->source ? w->source : "?");
+    vf_autofree char *to = vf_asprintf(" -> %s", w->target ? w->target : "?");
     vf_canvas_blank(c, 0, 0, c->cols, VF_LOOK_TITLE);
-    int n = vf_canvas_put(c, 0, MARGIN, c->cols - 2 * MARGIN, VF_LOOK_TITLE, what);
+    int n = vf_canvas_put_way(c, 0, MARGIN, c->cols - 2 * MARGIN, VF_LOOK_TITLE, from, to);
     if (w->job && vf_text_columns(w->job) + n + 4 < c->cols)
         vf_canvas_put_right(c, 0, c->cols - MARGIN, VF_LOOK_TITLE, w->job);
     return 2;
+}
+
+/* "elapsed 0:01:35"; NULL: it is over, or has not begun. Caller frees. */
+static char *elapsed_text(const struct vf_run_view *v)
+{
+    const struct vf_watch *w = v->watch;
+    vf_autofree char *time = clock_text(v->unix_now - w->began);
+    return w->began && !w->end ? vf_asprintf(_("elapsed %s"), time) : NULL;
+}
+
+/* For how long the VM is down; NULL: it is not, or it is over. Caller frees. */
+static char *down_text(const struct vf_run_view *v)
+{
+    const struct vf_watch *w = v->watch;
+    vf_autofree char *time = clock_text(v->unix_now - w->down_since);
+    return w->down_since && !w->end ? vf_asprintf(_("VM down for %s"), time) : NULL;
 }
 
 /* What goes on now, and for how long; how the job ended. */
@@ -45,16 +62,14 @@ static int draw_state(const struct vf_run_view *v, struct vf_canvas *c, int row)
     const struct vf_watch_step *s = vf_watch_current(w);
     const char *title = s && s->title ? s->title : _("Starting");
     int end = c->cols - MARGIN;
-    if (w->began && !w->end) {
-        vf_autofree char *time = clock_text(v->unix_now - w->began);
-        vf_autofree char *text = vf_asprintf(_("elapsed %s"), time);
-        end = vf_canvas_put_right(c, row, end, VF_LOOK_TEXT, text) - 2;
-    }
-    if (w->down_since && !w->end) {
-        vf_autofree char *time = clock_text(v->unix_now - w->down_since);
-        vf_autofree char *text = vf_asprintf(_("VM down for %s"), time);
-        end = vf_canvas_put_right(c, row, end, VF_LOOK_WARN, text) - 2;
-    }
+    vf_autofree char *since = down_text(v);
+    int need = vf_text_columns(title) + 2 + (since ? vf_text_columns(since) + 2 : 0);
+    vf_autofree char *clock = elapsed_text(v);
+    /* in a narrow row what goes on, and for how long the VM is down, are more */
+    if (clock && (!since || need + vf_text_columns(clock) <= end - MARGIN))
+        end = vf_canvas_put_right(c, row, end, VF_LOOK_TEXT, clock) - 2;
+    if (since)
+        end = vf_canvas_put_right(c, row, end, VF_LOOK_WARN, since) - 2;
     if (w->end) {
         bool good = vf_json_int(w->end, "exit") == 0;
         vf_canvas_put(c, row, MARGIN, end - MARGIN, good ? VF_LOOK_GOOD : VF_LOOK_BAD,
@@ -201,11 +216,12 @@ static int draw_sums(const struct vf_run_view *v, struct vf_canvas *c, int row)
 {
     const struct vf_watch *w = v->watch;
     char *parts[] = {
+        rate_text(_("at most"), w->limit), /* first: why it is not faster */
         bytes_text(_("zeroes skipped"), w->all.zero),
         w->retries ? vf_asprintf(ngettext("%d retry", "%d retries", (unsigned long)w->retries),
                                  (int)w->retries)
                    : NULL,
-        rate_text(_("at most"), w->limit), bytes_text(_("on the network"), w->all.wire)};
+        bytes_text(_("on the network"), w->all.wire)};
     bool any = false;
     for (size_t i = 0; i < VF_COUNT(parts); i++)
         any = any || parts[i];
@@ -283,18 +299,31 @@ static int draw_steps(const struct vf_run_view *v, struct vf_canvas *c, int row,
     return row + 1;
 }
 
+/* From ROW on, before BOTTOM; returns the row behind it. */
+static int draw_note(const struct vf_watch_note *n, struct vf_canvas *c, int row, int bottom)
+{
+    int col = MARGIN + vf_canvas_put(c, row, MARGIN, c->cols, VF_LOOK_FAINT, n->time) + 2, at = col;
+    if (n->warn)
+        at += vf_canvas_put(c, row, col, c->cols - col, VF_LOOK_WARN, _("warning: "));
+    size_t fit = vf_text_fit(n->text, c->cols - MARGIN - at);
+    while (row + 1 < bottom && n->text[fit] && fit && n->text[fit] != ' ')
+        fit--;
+    if (row + 1 == bottom || !fit || !n->text[fit]) {
+        vf_canvas_put(c, row, at, c->cols - MARGIN - at, VF_LOOK_TEXT, n->text);
+        return row + 1;
+    }
+    vf_autofree char *first = vf_strndup(n->text, fit);
+    vf_canvas_put(c, row, at, c->cols - MARGIN - at, VF_LOOK_TEXT, first);
+    return vf_text_put(c, row + 1, bottom, col, VF_LOOK_TEXT, n->text + fit + 1);
+}
+
+/* The last ones, a row each; the very last one goes on in the rows that are left. */
 static void draw_notes(const struct vf_run_view *v, struct vf_canvas *c, int row, int bottom)
 {
     const struct vf_watch *w = v->watch;
     size_t rows = bottom > row ? (size_t)(bottom - row) : 0;
-    for (size_t i = w->n_notes > rows ? w->n_notes - rows : 0; i < w->n_notes; i++, row++) {
-        const struct vf_watch_note *n = &w->notes[i];
-        int col = MARGIN;
-        col += vf_canvas_put(c, row, col, c->cols, VF_LOOK_FAINT, n->time) + 2;
-        if (n->warn)
-            col += vf_canvas_put(c, row, col, c->cols - col, VF_LOOK_WARN, _("warning: "));
-        vf_canvas_put(c, row, col, c->cols - MARGIN - col, VF_LOOK_TEXT, n->text);
-    }
+    for (size_t i = w->n_notes > rows ? w->n_notes - rows : 0; i < w->n_notes; i++)
+        row = draw_note(&w->notes[i], c, row, i + 1 < w->n_notes ? row + 1 : bottom);
 }
 
 void vf_run_add_help(struct vf_buf *b, const char *name, const char *widest, const char *help)

@@ -6,6 +6,8 @@
 #include "base/i18n.h"
 #include "base/str.h"
 
+#include <string.h>
+
 enum { LOG_MS = 1000, MAX_KEYS = 20 };
 
 struct run *vf_run_new(const char *id, struct vf_tty_cache *cache, struct vf_error **err)
@@ -170,10 +172,17 @@ void vf_run_show(struct run *r, struct vf_canvas *c, const char *notice)
         vf_run_read_log(r);
     if (reading(r)) {
         keys[n++] = (struct vf_help_key){back.key, _(back.name), _(back.label)};
-        keys[n++] = (struct vf_help_key){scroll.key, _(scroll.name), _(scroll.label)};
     }
     if (!reading(r) || r->front == FRONT_RESULT)
-        n += vf_run_keys(r, keys + n, MAX_KEYS - n);
+        n += vf_run_keys(r, keys + n, MAX_KEYS - n - 1);
+    if (reading(r)) { /* behind what can be done now */
+        size_t at = 1;
+        for (size_t i = 0; i < n; i++)
+            at = keys[i].key == 'q' ? i + 1 : at;
+        memmove(keys + at + 1, keys + at, (n - at) * sizeof *keys);
+        keys[at] = (struct vf_help_key){scroll.key, _(scroll.name), _(scroll.label)};
+        n++;
+    }
     struct vf_run_view v = {.watch = &r->watch,
                             .dialog = vf_question_dialog(&r->question),
                             .reader = reading(r) ? &r->reader : NULL,

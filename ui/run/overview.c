@@ -449,7 +449,7 @@ static void fill_list(struct vf_overview *o, int cols, bool ascii)
             row->cells[2] = bar_text(&w->all, narrow ? NARROW_BAR : BAR, ascii);
         row->cells[3] = time_text(m);
         if (moves(m) && !narrow)
-            row->cells[4] = vf_asprintf(_("%.0f Mbit/s"), (double)w->all.rate * 8 / 1e6);
+            row->cells[4] = vf_format_mbit(w->all.rate);
     }
 }
 

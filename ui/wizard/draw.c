@@ -11,34 +11,33 @@
 
 enum { MARGIN = 1, MIN_ROWS = 16, MIN_COLS = 60 };
 
-/* What was chosen so far. */
-static char *way(const struct vf_wizard *w)
+/* What was chosen so far: of the source, ... */
+static char *way_from(const struct vf_wizard *w)
 {
     vf_autobuf struct vf_buf b = {0};
     vf_buf_puts(&b, "vmferry");
-    bool vm = w->page > PAGE_VM && w->n_vms, connects = w->page == PAGE_CONNECT;
+    bool vm = w->page > PAGE_VM && w->n_vms;
     if (w->page > PAGE_SOURCE && w->source)
         vf_buf_printf(&b, "  %s", vf_source_shown(w));
     if (vm && w->n_vms > 1 && (w->page < PAGE_SHEET || w->common))
         vf_buf_printf(&b, _("/%zu VMs"), w->n_vms);
     else if (vm)
         vf_buf_printf(&b, "/%s", w->vm_name);
-    if (w->page > PAGE_TARGET && w->target && !connects)
-        vf_buf_printf(&b, " -> %s%s%s", w->target, w->page > PAGE_NODE && w->node ? "/" : "",
-                      w->page > PAGE_NODE && w->node ? w->node : "");
     return vf_buf_take(&b);
+}
+
+/* ... and of the target. */
+static char *way_to(const struct vf_wizard *w)
+{
+    bool node = w->page > PAGE_NODE && w->node;
+    return w->page > PAGE_TARGET && w->target && w->page != PAGE_CONNECT
+               ? vf_asprintf(" -> %s%s%s", w->target, node ? "/" : "", node ? w->node : "")
+               : vf_strdup("");
 }
 
 int vf_page_text(struct vf_canvas *c, int row, int bottom, enum vf_look look, const char *text)
 {
-    vf_autostrv char **lines = vf_text_lines(text, c->cols - 2 * MARGIN);
-    for (size_t i = 0; lines[i] && row < bottom; i++, row++) {
-        int n = vf_canvas_put(c, row, MARGIN, c->cols - 2 * MARGIN, look, lines[i]);
-        int at = n < c->cols - 2 * MARGIN ? MARGIN + n : c->cols - MARGIN - 1;
-        if (lines[i + 1] && row + 1 == bottom) /* there is more */
-            vf_canvas_put(c, row, at, 1, look, c->ascii ? "~" : "…");
-    }
-    return row;
+    return vf_text_put(c, row, bottom, MARGIN, look, text);
 }
 
 /* What goes on, what went wrong, or why the row under the cursor cannot be chosen. */
@@ -120,12 +119,12 @@ bool vf_wizard_draw(struct vf_wizard *w, struct vf_canvas *c)
                         MIN_ROWS, c->cols, c->rows);
         return false;
     }
-    vf_autofree char *title = way(w);
+    vf_autofree char *from = way_from(w), *to = way_to(w);
     vf_autofree char *named = vf_pages[w->page].name ? vf_pages[w->page].name(w) : NULL;
     const char *question = named ? named : _(vf_pages[w->page].title);
     int bottom = c->rows - 1, status = bottom - 3, row = 4;
     vf_canvas_blank(c, 0, 0, c->cols, VF_LOOK_TITLE);
-    vf_canvas_put(c, 0, MARGIN, c->cols - 2 * MARGIN, VF_LOOK_TITLE, title);
+    vf_canvas_put_way(c, 0, MARGIN, c->cols - 2 * MARGIN, VF_LOOK_TITLE, from, to);
     vf_canvas_put(c, 2, MARGIN, c->cols - 2 * MARGIN, VF_LOOK_STRONG, question);
     if (vf_pages[w->page].done)
         vf_form_draw(&w->form, c, row, status);

@@ -164,8 +164,10 @@ void vf_job_draw(struct vf_wizard *w, struct vf_canvas *c, int row, int bottom)
     }
     int rows = (int)l->n_rows + 2;
     vf_autofree char *text = standing_text(w);
-    row = vf_page_text(c, row, bottom - rows, VF_LOOK_TEXT, text);
-    if (row == bottom - rows)
-        vf_page_text(c, row - 1, row, VF_LOOK_FAINT, _("more: 3 shows all of it"));
+    vf_autostrv char **lines = vf_text_lines(text, c->cols - 2);
+    bool all = (int)vf_strv_len(lines) <= bottom - rows - row;
+    row = vf_page_text(c, row, bottom - rows - !all, VF_LOOK_TEXT, text);
+    if (!all)
+        row = vf_page_text(c, row, row + 1, VF_LOOK_FAINT, _("more: 3 shows all of it"));
     vf_list_draw(l, c, row, rows);
 }
