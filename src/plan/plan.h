@@ -172,10 +172,12 @@ bool vf_plan_precopies(const struct vf_plan *p, const struct vf_vm *source, size
  * VF_E_USAGE for a malformed rule. */
 int vf_plan_remap_bridge(struct vf_plan *p, const struct vf_vm *source, const char *rule,
                          struct vf_error **err);
-/* The same for VLAN tags: "vmbr0=12" tags PLAN's NICs that are on vmbr0 at SOURCE, "vmbr0=0" takes
- * their tag off, "*=0" that of all. */
-int vf_plan_remap_vlan(struct vf_plan *p, const struct vf_vm *source, const char *rule,
-                       struct vf_error **err);
+/* The same for VLAN tags, all N rules at once: "vmbr0=12" tags PLAN's NICs that are on vmbr0 at
+ * SOURCE, "vmbr0=0" takes their tag off, "vmbr0.5=12" is for those of them that have tag 5 there,
+ * "*.5=12" and "*=12" for those on any bridge. What names a NIC most exactly decides, of two the
+ * last. USED[i]: rule i names any. 0, or -1 with VF_E_USAGE. */
+int vf_plan_remap_vlans(struct vf_plan *p, const struct vf_vm *source, const char *const *rules,
+                        size_t n, bool *used, struct vf_error **err);
 /* "keep", "new" or an address (then the VM must have one NIC). */
 int vf_plan_remap_mac(struct vf_plan *p, const char *rule, struct vf_error **err);
 

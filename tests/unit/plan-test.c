@@ -276,6 +276,56 @@ static void test_mac(void)
        "bad prefixes");
 }
 
+/* Both NICs of the sample, the second on a port group with tag 30. */
+static void test_vlans(void)
+{
+    enum { KEPT = VF_LAST_VLAN + 1 };
+    static const struct {
+        const char *rules[4];
+        unsigned tags[2];
+        bool unused; /* the last of them */
+    } cases[] = {
+        {{"VM Network (dmz=1)=12"}, {KEPT, 12}, false},
+        {{"vmbr0=0", "*=7"}, {0, 7}, false},
+        {{"*=7", "vmbr0=0"}, {0, 7}, false},
+        {{"vmbr0=1", "vmbr0=2"}, {2, KEPT}, false},
+        {{"*.30=31"}, {KEPT, 31}, false},
+        {{"VM Network (dmz=1).30=33", "*.30=31", "VM Network (dmz=1)=32"}, {KEPT, 33}, false},
+        {{"*=1", "*.30=31", "VM Network (dmz=1)=32"}, {1, 31}, false},
+        {{"vmbr0.0=5"}, {5, KEPT}, false},
+        {{"*=1", "vmbr9=2"}, {1, 1}, true},
+        {{"VM Network (dmz=1).3=2"}, {KEPT, KEPT}, true},
+    };
+    for (size_t i = 0; i < VF_COUNT(cases); i++) {
+        vf_auto(vf_vm_free) struct vf_vm *vm = sample_vm();
+        vf_auto(vf_plan_free) struct vf_plan *p = sample_plan();
+        vf_str_set(&vm->nics[0].bridge, "vmbr0");
+        vf_str_set(&vm->nics[1].bridge, "VM Network (dmz=1)");
+        vm->nics[0].tag = 0;
+        vm->nics[1].tag = 30;
+        p->nics[0].tag = p->nics[1].tag = VF_VLAN_KEEP;
+        bool used[4] = {false};
+        size_t n = 0;
+        while (n < VF_COUNT(used) && cases[i].rules[n])
+            n++;
+        int r = vf_plan_remap_vlans(p, vm, cases[i].rules, n, used, NULL);
+        bool good = r == 0 && used[n - 1] != cases[i].unused;
+        for (size_t k = 0; k < 2; k++)
+            good = good &&
+                   p->nics[k].tag == (cases[i].tags[k] == KEPT ? VF_VLAN_KEEP : cases[i].tags[k]);
+        ok(good, "VLAN tags: %s and %zu more", cases[i].rules[0], n - 1);
+    }
+    static const char *const bad[] = {"", "vmbr0", "=12", "vmbr0=", "vmbr0=4095", "vmbr0=x"};
+    vf_auto(vf_vm_free) struct vf_vm *vm = sample_vm();
+    vf_auto(vf_plan_free) struct vf_plan *p = sample_plan();
+    for (size_t i = 0; i < VF_COUNT(bad); i++) {
+        vf_autoerror struct vf_error *e = NULL;
+        bool used;
+        ok(vf_plan_remap_vlans(p, vm, &bad[i], 1, &used, &e) < 0 && vf_error_code(e) == VF_E_USAGE,
+           "not a rule for VLANs: '%s'", bad[i]);
+    }
+}
+
 static void test_remap(void)
 {
     vf_auto(vf_vm_free) struct vf_vm *vm = sample_vm();
@@ -289,23 +339,12 @@ static void test_remap(void)
     vf_str_set(&vm->nics[1].bridge, "VM Network (dmz=1)");
     ok(vf_plan_remap_bridge(p, vm, "VM Network (dmz=1)=vmbr9", NULL) == 1, "a port group");
     is_str(p->nics[1].bridge, "vmbr9", "whatever it is called");
-    ok(vf_plan_remap_vlan(p, vm, "VM Network (dmz=1)=12", NULL) == 1 && p->nics[1].tag == 12,
-       "a VLAN tag");
-    ok(vf_plan_remap_vlan(p, vm, "*=0", NULL) == 1 && p->nics[0].tag == 0 && p->nics[1].tag == 12,
-       "* takes the tag off the rest");
-    ok(vf_plan_remap_vlan(p, vm, "vmbr9=1", NULL) == 0, "a bridge no NIC is on");
     static const char *const bad[] = {
         "", "vmbr0", "=vmbr0", "vmbr0=", "vmbr0=a,b", "a=b c", "a=b=", "a=-x"};
     for (size_t i = 0; i < VF_COUNT(bad); i++) {
         vf_autoerror struct vf_error *e = NULL;
         ok(vf_plan_remap_bridge(p, vm, bad[i], &e) < 0 && vf_error_code(e) == VF_E_USAGE,
            "not a rule: '%s'", bad[i]);
-    }
-    static const char *const bad_vlans[] = {"", "vmbr0", "=12", "vmbr0=", "vmbr0=4095", "vmbr0=x"};
-    for (size_t i = 0; i < VF_COUNT(bad_vlans); i++) {
-        vf_autoerror struct vf_error *e = NULL;
-        ok(vf_plan_remap_vlan(p, vm, bad_vlans[i], &e) < 0 && vf_error_code(e) == VF_E_USAGE,
-           "not a rule for VLANs: '%s'", bad_vlans[i]);
     }
     vf_autoerror struct vf_error *e = NULL;
     ok(vf_plan_remap_mac(p, "02:00:00:00:00:01", &e) < 0, "one address for two NICs");
@@ -553,6 +592,7 @@ int main(void)
     test_wrong();
     test_mac();
     test_remap();
+    test_vlans();
     test_apply();
     test_hardware();
     test_order();
