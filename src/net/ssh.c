@@ -237,10 +237,12 @@ struct vf_ssh *vf_ssh_open_once(const char *label, char *const *addresses,
     return open_any(s, addresses, conf, err);
 }
 
-void vf_ssh_set_cancel(struct vf_ssh *s, struct vf_cancel *cancel)
+struct vf_cancel *vf_ssh_set_cancel(struct vf_ssh *s, struct vf_cancel *cancel)
 {
+    struct vf_cancel *before = s->cancel;
     for (; s; s = s->more)
         s->cancel = cancel;
+    return before;
 }
 
 static void free_once(struct vf_ssh_once *o)

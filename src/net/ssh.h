@@ -37,8 +37,9 @@ struct vf_ssh *vf_ssh_open_once(const char *label, char *const *addresses,
                                 const struct vf_ssh_conf *conf, const struct vf_secret *password,
                                 const struct vf_asker *asker, struct vf_cancel *cancel,
                                 struct vf_error **err);
-/* From now on CANCEL ends what waits for S; what it was opened with still ends the connection. */
-void vf_ssh_set_cancel(struct vf_ssh *s, struct vf_cancel *cancel);
+/* From now on CANCEL ends what waits for S; what it was opened with still ends the connection.
+ * Returns what did before. */
+struct vf_cancel *vf_ssh_set_cancel(struct vf_ssh *s, struct vf_cancel *cancel);
 void vf_ssh_free(struct vf_ssh *s);
 VF_DEFINE_CLEANUP(struct vf_ssh *, vf_ssh_free)
 
