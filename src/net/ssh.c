@@ -290,11 +290,6 @@ const char *vf_ssh_user(const struct vf_ssh *s)
     return s->target->user;
 }
 
-const char *vf_ssh_transport_name(const struct vf_ssh *s)
-{
-    return s->ops->name;
-}
-
 const char *vf_ssh_host_key(const struct vf_ssh *s)
 {
     return s->host_key;

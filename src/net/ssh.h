@@ -47,7 +47,6 @@ const char *vf_ssh_label(const struct vf_ssh *s);
 const char *vf_ssh_address(const struct vf_ssh *s); /* the address that answered */
 uint16_t vf_ssh_port(const struct vf_ssh *s);
 const char *vf_ssh_user(const struct vf_ssh *s);
-const char *vf_ssh_transport_name(const struct vf_ssh *s); /* "libssh2", "openssh" */
 /* The verified host key as "TYPE BASE64" (what stands behind the name in known_hosts). */
 const char *vf_ssh_host_key(const struct vf_ssh *s);
 

@@ -137,9 +137,6 @@ const char *vf_plan_slot(const struct vf_plan_disk *d);
 /* Reads a plan file; unknown keys, wrong types, impossible values: VF_E_USAGE with file and line.
  */
 struct vf_plan *vf_plan_load(const char *path, struct vf_error **err);
-/* The same from TEXT (LEN bytes); PATH names it in messages. */
-struct vf_plan *vf_plan_parse(const char *text, size_t len, const char *path,
-                              struct vf_error **err);
 /* The file's text, commented for people; caller frees. It reads back to the same plan. */
 char *vf_plan_text(const struct vf_plan *p);
 int vf_plan_save(const struct vf_plan *p, const char *path, struct vf_error **err);
@@ -150,7 +147,7 @@ const char *vf_plan_check_cpu(const char *cpu);
 
 /* The same for a file with one VM or several: N plans in an array, both the caller's
  * (vf_plans_free). vf_plan_load() takes only files with one. A file with one is written as
- * vf_plan_save() does. */
+ * vf_plan_save() does. TEXT has LEN bytes; PATH names it in messages. */
 int vf_plans_load(const char *path, struct vf_plan ***v, size_t *n, struct vf_error **err);
 int vf_plans_parse(const char *text, size_t len, const char *path, struct vf_plan ***v, size_t *n,
                    struct vf_error **err);

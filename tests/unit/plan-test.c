@@ -4,6 +4,7 @@
 #include "plan/name.h"
 #include "base/str.h"
 #include "plan/mac.h"
+#include "tests/unit/plan-one.h"
 #include "tests/unit/tap.h"
 
 #include <sys/stat.h>
@@ -69,7 +70,7 @@ static void round_trip(const struct vf_plan *p, const char *what)
 {
     vf_autoerror struct vf_error *e = NULL;
     vf_autofree char *text = vf_plan_text(p);
-    vf_auto(vf_plan_free) struct vf_plan *back = vf_plan_parse(text, strlen(text), "p.cfg", &e);
+    vf_auto(vf_plan_free) struct vf_plan *back = parse_plan(text, &e);
     if (!ok(back != NULL, "%s: reads back", what))
         printf("# %s\n%s\n", vf_error_text(e), text);
     if (!back)
@@ -123,7 +124,7 @@ static void test_file(void)
     p->driver_disk = p->remove_snapshots = true;
     round_trip(p, "a plan with everything changed, and hostile texts");
     vf_autofree char *hostile = vf_plan_text(p);
-    vf_auto(vf_plan_free) struct vf_plan *b = vf_plan_parse(hostile, strlen(hostile), "p", NULL);
+    vf_auto(vf_plan_free) struct vf_plan *b = parse_plan(hostile, NULL);
     is_str(b->vm_name, p->vm_name, "hostile text comes back as it was");
     is_str(b->disks[0].volume, p->disks[0].volume, "comment characters too");
     ok(!strchr(hostile, '\033') && !strstr(hostile, "\xe2\x80\xae"), "the file is safe to show");
@@ -240,8 +241,7 @@ static void test_wrong(void)
 {
     for (size_t i = 0; i < VF_COUNT(wrong); i++) {
         vf_autoerror struct vf_error *e = NULL;
-        vf_auto(vf_plan_free) struct vf_plan *p =
-            vf_plan_parse(wrong[i].text, strlen(wrong[i].text), "p.cfg", &e);
+        vf_auto(vf_plan_free) struct vf_plan *p = parse_plan(wrong[i].text, &e);
         bool good = !p && vf_error_code(e) == VF_E_USAGE && strstr(vf_error_text(e), wrong[i].want);
         if (!ok(good, "refused: %s", wrong[i].want))
             printf("# got %s\n", e ? vf_error_text(e) : "no error");
@@ -453,7 +453,7 @@ static void test_order(void)
 {
     static const char text[] =
         HEAD BODY "nics = ( { index = 3; bridge = \"c\"; }, { index = 0; bridge = \"a\"; } );";
-    vf_auto(vf_plan_free) struct vf_plan *p = vf_plan_parse(text, strlen(text), "p", NULL);
+    vf_auto(vf_plan_free) struct vf_plan *p = parse_plan(text, NULL);
     ok(p && p->n_nics == 2 && p->nics[0].index == 0 && vf_streq(p->nics[1].bridge, "c"),
        "NICs in the order of their numbers");
 }
