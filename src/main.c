@@ -6,7 +6,7 @@
 #include "job/batch.h"
 #include "job/job.h"
 #include "ui/cmd/cmd.h"
-#include "ui/say.h"
+#include "ui/plain.h"
 #include "ui/unfinished.h"
 
 #include <locale.h>

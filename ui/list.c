@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config.h"
 #include "ui/list.h"
+#include "ui/say.h"
 #include "base/i18n.h"
 #include "base/str.h"
 
@@ -207,68 +208,130 @@ static size_t set_widths(const struct vf_list *l, size_t n, int room, int *width
     return n;
 }
 
+/* Where cell K begins. */
+static int column_of(const struct vf_list *l, const int *widths, size_t k)
+{
+    int col = MARGIN + 2 + (l->numbered ? NUMBER : 0);
+    for (size_t i = 0; i < k; i++)
+        col += widths[i] + GAP;
+    return col;
+}
+
+/* The last of its N cells that is drawn. */
+static size_t last_cell(const struct vf_list_row *r, size_t n)
+{
+    return r->wide && n > LAST_OF_WIDE ? LAST_OF_WIDE : n - 1;
+}
+
+/* The lines of R's last cell; NULL: it is cut to one. Caller frees. */
+static char **lines_of(const struct vf_list *l, const struct vf_list_row *r, const int *widths,
+                       size_t n, int cols)
+{
+    size_t k = n ? last_cell(r, n) : 0;
+    if (!n || !r->whole || !r->cells[k])
+        return NULL;
+    int room = cols - MARGIN - column_of(l, widths, k);
+    vf_autofree char *text = room > 0 ? vf_wrap(r->cells[k], (size_t)room) : NULL;
+    return text ? vf_strv_split(text, "\n") : NULL;
+}
+
+static size_t height_of(const struct vf_list *l, const struct vf_list_row *r, const int *widths,
+                        size_t n, int cols)
+{
+    vf_autostrv char **lines = lines_of(l, r, widths, n, cols);
+    size_t h = vf_strv_len(lines);
+    return h ? h : 1;
+}
+
 static void draw_cells(const struct vf_list *l, const char *const *cells, bool wide,
                        const int *widths, size_t n, struct vf_canvas *c, int row, enum vf_look look)
 {
-    int col = MARGIN + 2 + (l->numbered ? NUMBER : 0);
     for (size_t k = 0; k < n; k++) {
         const char *text = cells[k] ? cells[k] : "";
+        int col = column_of(l, widths, k);
         if (wide && k == LAST_OF_WIDE) {
             vf_canvas_put(c, row, col, c->cols - MARGIN - col, look, text);
             break;
         }
         int w = vf_text_columns(text), at = l->right[k] && w < widths[k] ? widths[k] - w : 0;
         vf_canvas_put(c, row, col + at, widths[k] - at, look, text);
-        col += widths[k] + GAP;
     }
 }
 
+/* In rows from ROW to BOTTOM, which is below the last. */
 static void draw_row(const struct vf_list *l, size_t i, const int *widths, size_t n,
-                     struct vf_canvas *c, int row)
+                     struct vf_canvas *c, int row, int bottom)
 {
     const struct vf_list_row *r = &l->rows[i];
     bool focus = i == l->cursor;
     enum vf_look look = focus ? VF_LOOK_FOCUS : r->why_not ? VF_LOOK_FAINT : (enum vf_look)r->look;
+    vf_autostrv char **lines = lines_of(l, r, widths, n, c->cols);
+    const char *cells[VF_LIST_COLUMNS];
+    memcpy(cells, r->cells, sizeof cells);
+    size_t h = vf_strv_len(lines), k = h ? last_cell(r, n) : 0;
     if (focus) {
-        vf_canvas_blank(c, row, MARGIN, c->cols - 2 * MARGIN, look);
         c->cursor_row = row;
         c->cursor_col = MARGIN;
     }
-    vf_canvas_spot(c, row, 0, 1, c->cols, focus ? VF_KEY_ENTER : VF_KEY_ROW + (int)i);
+    for (size_t at = 0; at < (h ? h : 1) && row + (int)at < bottom; at++) {
+        int y = row + (int)at;
+        if (focus)
+            vf_canvas_blank(c, y, MARGIN, c->cols - 2 * MARGIN, look);
+        vf_canvas_spot(c, y, 0, 1, c->cols, focus ? VF_KEY_ENTER : VF_KEY_ROW + (int)i);
+        if (at)
+            memset(cells, 0, sizeof cells);
+        if (h)
+            cells[k] = lines[at];
+        draw_cells(l, cells, r->wide, widths, n, c, y, look);
+    }
     vf_canvas_put(c, row, MARGIN, 1, look, focus ? ">" : r->why_not ? "-" : " ");
     vf_canvas_put(c, row, MARGIN + 1, 1, look, r->marked ? "*" : " ");
-    draw_cells(l, (const char *const *)r->cells, r->wide, widths, n, c, row, look);
+}
+
+/* Corrects TOP, so that the cursor's row is among VISIBLE lines. Returns how many lines there are
+ * of the rows that pass; *AT: the cursor's among them, *SHOWN: how many they are. */
+static size_t scroll(struct vf_list *l, const int *widths, size_t n, int cols, size_t visible,
+                     size_t *at, size_t *shown)
+{
+    vf_autofree size_t *heights = vf_xcalloc(l->n_rows + 1, sizeof *heights);
+    size_t lines = 0, wanted = 0;
+    *at = *shown = 0;
+    for (size_t i = 0; i < l->n_rows; i++) {
+        if (i == l->cursor)
+            *at = *shown;
+        if (vf_list_passes(l, &l->rows[i]))
+            lines += heights[(*shown)++] = height_of(l, &l->rows[i], widths, n, cols);
+    }
+    if (*at < l->top)
+        l->top = *at;
+    for (size_t i = l->top; i <= *at && i < *shown; i++)
+        wanted += heights[i];
+    while (visible && wanted > visible && l->top < *at)
+        wanted -= heights[l->top++];
+    if (lines <= visible)
+        l->top = 0;
+    return lines;
 }
 
 void vf_list_draw(struct vf_list *l, struct vf_canvas *c, int row, int rows)
 {
-    size_t n = n_columns(l), shown = 0, at = 0, visible = rows > 2 ? (size_t)rows - 2 : 0;
+    size_t n = n_columns(l), shown, at, visible = rows > 2 ? (size_t)rows - 2 : 0;
     int widths[VF_LIST_COLUMNS];
     n = set_widths(l, n, c->cols - 2 * MARGIN - 2 - (l->numbered ? NUMBER : 0), widths);
     draw_cells(l, l->heads, false, widths, n, c, row, VF_LOOK_FAINT);
-    for (size_t i = 0; i < l->n_rows; i++) {
-        if (i == l->cursor)
-            at = shown;
-        shown += vf_list_passes(l, &l->rows[i]);
-    }
-    if (at < l->top)
-        l->top = at;
-    if (visible && at >= l->top + visible)
-        l->top = at - visible + 1;
-    if (shown <= visible)
-        l->top = 0;
+    size_t lines = scroll(l, widths, n, c->cols, visible, &at, &shown);
     size_t seen = 0, number = 0;
+    int next = row + 1, bottom = next + (int)visible;
     for (size_t i = 0; i < l->n_rows; i++) {
         if (!vf_list_passes(l, &l->rows[i]))
             continue;
         number += !l->rows[i].why_not;
-        int at_row = row + 1 + (int)(seen - l->top);
-        if (seen >= l->top && seen < l->top + visible) {
-            draw_row(l, i, widths, n, c, at_row);
-            if (l->numbered && !l->rows[i].why_not)
-                vf_canvas_print(c, at_row, MARGIN + 2, NUMBER, VF_LOOK_TEXT, "%3zu", number);
-        }
-        seen++;
+        if (seen++ < l->top || next >= bottom)
+            continue;
+        draw_row(l, i, widths, n, c, next, bottom);
+        if (l->numbered && !l->rows[i].why_not)
+            vf_canvas_print(c, next, MARGIN + 2, NUMBER, VF_LOOK_TEXT, "%3zu", number);
+        next += (int)height_of(l, &l->rows[i], widths, n, c->cols);
     }
     int last = row + rows - 1;
     if (l->filtering || l->filter[0]) {
@@ -279,7 +342,7 @@ void vf_list_draw(struct vf_list *l, struct vf_canvas *c, int row, int rows)
             c->cursor_col = col;
         }
     }
-    if (shown > visible || l->filter[0])
+    if (lines > visible || l->filter[0])
         vf_canvas_print(c, last, c->cols - 24, 23, VF_LOOK_FAINT, _("%zu of %zu"),
                         shown ? at + 1 : 0, shown);
 }

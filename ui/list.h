@@ -13,6 +13,7 @@ struct vf_list_row {
     char *why_not;                /* it cannot be chosen; NULL: it can */
     bool marked;                  /* one of several that are chosen together */
     bool wide;                    /* the third cell takes the columns behind it as well */
+    bool whole;                   /* its last cell takes more lines where one is too short */
     uint8_t look;                 /* enum vf_look, when nothing else says how it looks */
     size_t tag;                   /* the caller's */
 };

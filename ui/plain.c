@@ -344,3 +344,14 @@ int vf_plain_follow(const char *id, enum vf_progress_form form, struct vf_tty_ca
         *stopped = f.interrupts > 0;
     return f.exit;
 }
+
+static void say_secret(void *opaque, const char *whose, const char *said)
+{
+    vf_autofree char *text = vf_secret_waits_text(whose, said);
+    vf_say(stderr, "vmferry: %s\n", text);
+}
+
+void vf_say_secrets(void)
+{
+    vf_secret_tell(say_secret, NULL);
+}

@@ -38,4 +38,7 @@ char *vf_plain_limit(uint64_t rate);
 /* "what failed", "why" ... as people read it, on stderr. */
 void vf_plain_error(const struct vf_error *e);
 
+/* From now on it is said on standard error when a command that prints a secret takes long. */
+void vf_say_secrets(void);
+
 #endif

@@ -4,7 +4,6 @@
 #include "ui/canvas.h"
 #include "base/buf.h"
 #include "base/i18n.h"
-#include "base/secret.h"
 #include "base/str.h"
 
 #include <langinfo.h>
@@ -130,14 +129,4 @@ void vf_say(FILE *out, const char *format, ...)
     vf_autofree char *wrapped = vf_wrap(text, vf_columns(fileno(out)));
     vf_autofree char *shown = vf_for_locale(wrapped);
     fputs(shown, out);
-}
-
-static void say_secret(void *opaque, const char *text)
-{
-    vf_say(stderr, "vmferry: %s\n", text);
-}
-
-void vf_say_secrets(void)
-{
-    vf_secret_tell(say_secret, NULL);
 }

@@ -21,9 +21,6 @@ const char *vf_say_label(const char *label);
  * character beyond ASCII. Caller frees. */
 char *vf_for_locale(const char *text);
 
-/* From now on it is said on standard error when a command that prints a secret takes long. */
-void vf_say_secrets(void);
-
 /* Prints on OUT, wrapped and for the locale. */
 void vf_say(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

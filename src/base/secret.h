@@ -33,9 +33,9 @@ struct vf_secret *vf_secret_first_line(const char *data, size_t len);
  * is told, after VF_T_SECRET it is ended, as it is when CANCEL fires, with what it has started. */
 struct vf_secret *vf_secret_from_command(const char *command, const char *whose,
                                          struct vf_cancel *cancel, struct vf_error **err);
-/* From now on TELL (any thread; NULL: only the log is told) gets a sentence for the screen when
- * such a command takes long. */
-void vf_secret_tell(void (*tell)(void *opaque, const char *text), void *opaque);
+/* From now on TELL (any thread; NULL: only the log is told) is told when such a command takes long;
+ * SAID: ": " and its last complaint, escaped, or nothing. */
+void vf_secret_tell(void (*tell)(void *opaque, const char *whose, const char *said), void *opaque);
 
 /* Overwrites memory so that the compiler cannot leave it out. */
 void vf_wipe(void *p, size_t n);

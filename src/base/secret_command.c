@@ -4,7 +4,6 @@
 #include "base/secret.h"
 #include "base/clock.h"
 #include "base/fdio.h"
-#include "base/i18n.h"
 #include "base/log.h"
 #include "base/proc.h"
 #include "base/str.h"
@@ -24,10 +23,10 @@ struct output {
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static void (*teller)(void *opaque, const char *text);
+static void (*teller)(void *opaque, const char *whose, const char *said);
 static void *teller_opaque;
 
-void vf_secret_tell(void (*tell)(void *opaque, const char *text), void *opaque)
+void vf_secret_tell(void (*tell)(void *opaque, const char *whose, const char *said), void *opaque)
 {
     pthread_mutex_lock(&lock);
     teller = tell;
@@ -48,18 +47,13 @@ static char *last_words(const struct output *o)
     return vf_asprintf(": %s", shown);
 }
 
-static void tell(const char *whose, const struct output *said)
+static void tell(const char *whose, const struct output *out)
 {
-    vf_autofree char *words = last_words(said);
-    vf_autofree char *span = vf_format_duration(vf_clock_limit(VF_T_SECRET) / 1000.0);
-    vf_autofree char *text = vf_asprintf(
-        _("%s: waiting for the command that prints its secret (a token to touch, a question to "
-          "answer?), which is ended after %s%s"),
-        whose, span, words);
-    vf_info("secret", "%s", text);
+    vf_autofree char *said = last_words(out);
+    vf_info("secret", "%s: waiting for the command that prints its secret%s", whose, said);
     pthread_mutex_lock(&lock);
     if (teller)
-        teller(teller_opaque, text);
+        teller(teller_opaque, whose, said);
     pthread_mutex_unlock(&lock);
 }
 
@@ -114,8 +108,8 @@ static int listen_to(struct output out[2], const char *whose, struct vf_cancel *
             vf_autofree char *span = vf_format_duration((double)limit / 1000);
             vf_autofree char *words = last_words(&out[1]);
             return vf_fail(err, VF_E_AUTH,
-                           _("the command configured for the secret did not end within %s, so it "
-                             "was ended: try it in a shell%s"),
+                           "the command configured for the secret did not end within %s, so it "
+                           "was ended: try it in a shell%s",
                            span, words);
         }
         if (n == 0) {

@@ -209,11 +209,6 @@ void vf_parts_close(struct vf_parts *p)
     free(p);
 }
 
-uint64_t vf_parts_size(const struct vf_parts *p)
-{
-    return p->n ? p->runs[p->n - 1].start + p->runs[p->n - 1].length : 0;
-}
-
 uint64_t vf_parts_start(const struct vf_parts *p, size_t i)
 {
     return p->runs[i].start;

@@ -17,7 +17,6 @@ struct vf_parts *vf_parts_open(const struct vf_recipe *recipe, struct vf_fetch_p
 void vf_parts_close(struct vf_parts *p);
 VF_DEFINE_CLEANUP(struct vf_parts *, vf_parts_close)
 
-uint64_t vf_parts_size(const struct vf_parts *p); /* all of them together */
 /* Where part I begins. */
 uint64_t vf_parts_start(const struct vf_parts *p, size_t i);
 /* Of struct vf_disk; caller frees. */

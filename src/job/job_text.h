@@ -27,6 +27,10 @@ void vf_account_rehearsal_text(const json_t *report, struct vf_buf *b);
 void vf_account_downtime_text(const json_t *report, struct vf_buf *b);
 void vf_account_text(const json_t *report, struct vf_buf *b);
 
+/* That the command which prints the secret of WHOSE is waited for; SAID as vf_secret_tell() has it.
+ */
+char *vf_secret_waits_text(const char *whose, const char *said);
+
 /* What failed, why, the state of source and target, what next: of a failed "end" event. */
 char *vf_failure_text(const json_t *end);
 

@@ -119,14 +119,13 @@ static int plan_nics(const struct vf_move *m, const char *mac_prefix, struct vf_
             vf_finding_add(&out->findings, VF_WARN, m->bridges[i], NULL,
                            _("%s has no network card on that bridge"), s->name);
     }
-    for (size_t i = 0; i < m->n_vlans; i++) {
-        int changed = vf_plan_remap_vlan(out->plan, s, m->vlans[i], err);
-        if (changed < 0)
-            return -1;
-        if (!changed && !vf_starts(m->vlans[i], "*"))
+    bool used[VF_COUNT(m->vlans)];
+    if (vf_plan_remap_vlans(out->plan, s, m->vlans, m->n_vlans, used, err) < 0)
+        return -1;
+    for (size_t i = 0; i < m->n_vlans; i++)
+        if (!used[i] && !vf_starts(m->vlans[i], "*"))
             vf_finding_add(&out->findings, VF_WARN, m->vlans[i], NULL,
                            _("%s has no network card on that bridge"), s->name);
-    }
     vf_findings_name(&out->findings, 0, "bridge");
     if (m->mac && vf_plan_remap_mac(out->plan, m->mac, err) < 0)
         return -1;

@@ -4,6 +4,7 @@
 #include "job/job_priv.h"
 #include "job/batch.h"
 #include "job/detach.h"
+#include "job/job_text.h"
 #include "job/lease.h"
 #include "job/resume.h"
 #include "job/server.h"
@@ -345,8 +346,9 @@ static void say_outage(struct vf_job *job)
     }
 }
 
-static void tell(void *opaque, const char *text)
+static void tell(void *opaque, const char *whose, const char *said)
 {
+    vf_autofree char *text = vf_secret_waits_text(whose, said);
     vf_job_note(opaque, "info", "%s", text);
 }
 

@@ -171,6 +171,15 @@ static void add_bytes(struct vf_buf *b, const char *label, uint64_t n)
     vf_buf_printf(b, "  %-*s %s\n", vf_pad(label, 17), label, text);
 }
 
+char *vf_secret_waits_text(const char *whose, const char *said)
+{
+    vf_autofree char *limit = vf_format_duration(vf_clock_limit(VF_T_SECRET) / 1000.0);
+    return vf_asprintf(
+        _("%s: waiting for the command that prints its secret (a token to touch, a question to "
+          "answer?), which is ended after %s%s"),
+        whose, limit, said);
+}
+
 char *vf_route_shown(const char *route)
 {
     static const struct {

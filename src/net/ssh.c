@@ -237,10 +237,12 @@ struct vf_ssh *vf_ssh_open_once(const char *label, char *const *addresses,
     return open_any(s, addresses, conf, err);
 }
 
-void vf_ssh_set_cancel(struct vf_ssh *s, struct vf_cancel *cancel)
+struct vf_cancel *vf_ssh_set_cancel(struct vf_ssh *s, struct vf_cancel *cancel)
 {
+    struct vf_cancel *before = s->cancel;
     for (; s; s = s->more)
         s->cancel = cancel;
+    return before;
 }
 
 static void free_once(struct vf_ssh_once *o)
@@ -286,11 +288,6 @@ uint16_t vf_ssh_port(const struct vf_ssh *s)
 const char *vf_ssh_user(const struct vf_ssh *s)
 {
     return s->target->user;
-}
-
-const char *vf_ssh_transport_name(const struct vf_ssh *s)
-{
-    return s->ops->name;
 }
 
 const char *vf_ssh_host_key(const struct vf_ssh *s)

@@ -37,8 +37,9 @@ struct vf_ssh *vf_ssh_open_once(const char *label, char *const *addresses,
                                 const struct vf_ssh_conf *conf, const struct vf_secret *password,
                                 const struct vf_asker *asker, struct vf_cancel *cancel,
                                 struct vf_error **err);
-/* From now on CANCEL ends what waits for S; what it was opened with still ends the connection. */
-void vf_ssh_set_cancel(struct vf_ssh *s, struct vf_cancel *cancel);
+/* From now on CANCEL ends what waits for S; what it was opened with still ends the connection.
+ * Returns what did before. */
+struct vf_cancel *vf_ssh_set_cancel(struct vf_ssh *s, struct vf_cancel *cancel);
 void vf_ssh_free(struct vf_ssh *s);
 VF_DEFINE_CLEANUP(struct vf_ssh *, vf_ssh_free)
 
@@ -46,7 +47,6 @@ const char *vf_ssh_label(const struct vf_ssh *s);
 const char *vf_ssh_address(const struct vf_ssh *s); /* the address that answered */
 uint16_t vf_ssh_port(const struct vf_ssh *s);
 const char *vf_ssh_user(const struct vf_ssh *s);
-const char *vf_ssh_transport_name(const struct vf_ssh *s); /* "libssh2", "openssh" */
 /* The verified host key as "TYPE BASE64" (what stands behind the name in known_hosts). */
 const char *vf_ssh_host_key(const struct vf_ssh *s);
 

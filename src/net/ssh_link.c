@@ -172,6 +172,6 @@ int vf_ssh_session_fail(struct vf_ssh_session *s, int rc, const char *what, stru
         return vf_fail(err, VF_E_NET, _("%s: the host closed the connection"), what);
     char *text = NULL;
     libssh2_session_last_error(s->session, &text, NULL, 0);
-    vf_autofree char *shown = vf_escape(text && *text ? text : "unknown error");
+    vf_autofree char *shown = vf_escape(text && *text ? text : _("unknown error"));
     return vf_fail(err, VF_E_NET, _("%s: %s (libssh2 error %d)"), what, shown, rc);
 }

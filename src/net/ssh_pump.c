@@ -127,8 +127,8 @@ static void do_open(struct vf_ssh_session *s, struct vf_ssh_chan *c)
                 break;
     } else {
         refuse(c, VF_E_CONFLICT,
-               "the host refuses another session in this connection (see MaxSessions in its "
-               "sshd_config)");
+               _("the host refuses another session in this connection (see MaxSessions in its "
+                 "sshd_config)"));
     }
 }
 
@@ -139,7 +139,7 @@ static void do_start(struct vf_ssh_session *s, struct vf_ssh_chan *c)
     if (rc == LIBSSH2_ERROR_EAGAIN)
         return;
     if (rc < 0) {
-        refuse(c, VF_E_PERMISSION, "the host refuses to run commands");
+        refuse(c, VF_E_PERMISSION, _("the host refuses to run commands"));
         return;
     }
     c->state = RUNNING;
@@ -284,7 +284,7 @@ static void do_leave(struct vf_ssh_session *s, struct vf_ssh_chan *c)
 
 static void hang_up(struct vf_ssh_session *s, struct vf_ssh_chan *c)
 {
-    refuse(c, VF_E_CANCELLED, "hung up");
+    refuse(c, VF_E_CANCELLED, _("hung up"));
 }
 
 static void step(struct vf_ssh_session *s, struct vf_ssh_chan *c)
@@ -336,10 +336,10 @@ static int read_session(struct vf_ssh_session *s, struct vf_error **err)
         char none[1];
         ssize_t n = libssh2_channel_read_ex(s->drain, 0, none, sizeof none);
         if (n < 0 && n != LIBSSH2_ERROR_EAGAIN)
-            return vf_ssh_session_fail(s, (int)n, "the connection broke", err);
+            return vf_ssh_session_fail(s, (int)n, _("the connection broke"), err);
     }
     if (s->link.error || (s->link.eof && s->link.in_at == s->link.in_end))
-        return vf_ssh_session_fail(s, 0, "the connection broke", err);
+        return vf_ssh_session_fail(s, 0, _("the connection broke"), err);
     if (vf_clock_ms() - s->link.last_rx > VF_T_PEER_SILENCE)
         return vf_fail(err, VF_E_NET, _("the connection broke: no sign of life for %d s"),
                        VF_T_PEER_SILENCE / 1000);
@@ -351,7 +351,7 @@ static int keep_alive(struct vf_ssh_session *s, struct vf_error **err)
     int next = VF_SSH_KEEPALIVE;
     int rc = libssh2_keepalive_send(s->session, &next);
     if (rc < 0 && rc != LIBSSH2_ERROR_EAGAIN)
-        return vf_ssh_session_fail(s, rc, "the connection broke", err);
+        return vf_ssh_session_fail(s, rc, _("the connection broke"), err);
     return next < 1 ? 1 : next;
 }
 

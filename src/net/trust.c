@@ -332,7 +332,7 @@ int vf_trust_decide(const char *label, char *const *files, const char *name, con
     vf_autofree char *detail = vf_asprintf(
         _("%s shows a key of type %s with the fingerprint\n%s\nOn the host itself this shows it:\n"
           "cat /etc/ssh/ssh_host_*_key.pub | ssh-keygen -l -f -\nYes writes the key to %s."),
-        name, type, fingerprint, files && *files ? files[0] : "no file");
+        name, type, fingerprint, files && *files ? files[0] : _("no file"));
     struct vf_ask_key key = {label, name, type, fingerprint, files && *files ? files[0] : NULL};
     int yes = vf_ssh_login_confirm(asker, cancel, id, title, detail, &key, err);
     if (yes < 0)

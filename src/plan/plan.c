@@ -170,31 +170,47 @@ int vf_plan_remap_bridge(struct vf_plan *p, const struct vf_vm *source, const ch
     return changed;
 }
 
-int vf_plan_remap_vlan(struct vf_plan *p, const struct vf_vm *source, const char *rule,
-                       struct vf_error **err)
+/* Which kind of FROM names card S, the more exactly the higher; 0: none does. */
+static unsigned vlan_rank(const char *from, const struct vf_nic *s)
 {
-    const char *to;
-    uint64_t tag;
-    vf_autofree char *from = split_rule(rule, &to);
-    if (!from || vf_parse_u64(to, 0, VF_LAST_VLAN, &tag) < 0) {
-        vf_autofree char *shown = vf_escape(rule);
-        return vf_fail(
-            err, VF_E_USAGE,
-            "\"%s\" is not FROM=TAG with a bridge of the source and a VLAN tag from 1 to "
-            "4094 (0: none), such as vmbr0=12, or *=TAG",
-            shown);
-    }
-    bool all = vf_streq(from, "*");
-    int changed = 0;
-    for (size_t i = 0; i < p->n_nics; i++) {
-        struct vf_plan_nic *n = &p->nics[i];
-        const struct vf_nic *s = source_nic(source, n->index);
-        if (s && (all ? n->tag == VF_VLAN_KEEP : vf_streq(s->bridge, from))) {
-            n->tag = (unsigned)tag;
-            changed++;
+    const char *bridge = s->bridge ? s->bridge : "";
+    vf_autofree char *any = vf_asprintf("*.%u", s->tag);
+    vf_autofree char *one = vf_asprintf("%s.%u", bridge, s->tag);
+    const char *const kinds[] = {"*", bridge, any, one};
+    for (size_t i = VF_COUNT(kinds); i > 0; i--)
+        if (vf_streq(from, kinds[i - 1]))
+            return (unsigned)i;
+    return 0;
+}
+
+int vf_plan_remap_vlans(struct vf_plan *p, const struct vf_vm *source, const char *const *rules,
+                        size_t n, bool *used, struct vf_error **err)
+{
+    vf_autofree unsigned *best = vf_xcalloc(p->n_nics + 1, sizeof *best);
+    for (size_t r = 0; r < n; r++) {
+        const char *to;
+        uint64_t tag;
+        vf_autofree char *from = split_rule(rules[r], &to);
+        if (!from || vf_parse_u64(to, 0, VF_LAST_VLAN, &tag) < 0) {
+            vf_autofree char *shown = vf_escape(rules[r]);
+            return vf_fail(
+                err, VF_E_USAGE,
+                "\"%s\" is not FROM=TAG with a bridge of the source and a VLAN tag from 1 to "
+                "4094 (0: none), such as vmbr0=12, *=12, or vmbr0.5=12 for cards with tag 5",
+                shown);
+        }
+        used[r] = false;
+        for (size_t i = 0; i < p->n_nics; i++) {
+            const struct vf_nic *s = source_nic(source, p->nics[i].index);
+            unsigned rank = s ? vlan_rank(from, s) : 0;
+            used[r] = used[r] || rank;
+            if (rank && rank >= best[i]) {
+                p->nics[i].tag = (unsigned)tag;
+                best[i] = rank;
+            }
         }
     }
-    return changed;
+    return 0;
 }
 
 int vf_plan_remap_mac(struct vf_plan *p, const char *rule, struct vf_error **err)

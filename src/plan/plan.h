@@ -137,9 +137,6 @@ const char *vf_plan_slot(const struct vf_plan_disk *d);
 /* Reads a plan file; unknown keys, wrong types, impossible values: VF_E_USAGE with file and line.
  */
 struct vf_plan *vf_plan_load(const char *path, struct vf_error **err);
-/* The same from TEXT (LEN bytes); PATH names it in messages. */
-struct vf_plan *vf_plan_parse(const char *text, size_t len, const char *path,
-                              struct vf_error **err);
 /* The file's text, commented for people; caller frees. It reads back to the same plan. */
 char *vf_plan_text(const struct vf_plan *p);
 int vf_plan_save(const struct vf_plan *p, const char *path, struct vf_error **err);
@@ -150,7 +147,7 @@ const char *vf_plan_check_cpu(const char *cpu);
 
 /* The same for a file with one VM or several: N plans in an array, both the caller's
  * (vf_plans_free). vf_plan_load() takes only files with one. A file with one is written as
- * vf_plan_save() does. */
+ * vf_plan_save() does. TEXT has LEN bytes; PATH names it in messages. */
 int vf_plans_load(const char *path, struct vf_plan ***v, size_t *n, struct vf_error **err);
 int vf_plans_parse(const char *text, size_t len, const char *path, struct vf_plan ***v, size_t *n,
                    struct vf_error **err);
@@ -172,10 +169,12 @@ bool vf_plan_precopies(const struct vf_plan *p, const struct vf_vm *source, size
  * VF_E_USAGE for a malformed rule. */
 int vf_plan_remap_bridge(struct vf_plan *p, const struct vf_vm *source, const char *rule,
                          struct vf_error **err);
-/* The same for VLAN tags: "vmbr0=12" tags PLAN's NICs that are on vmbr0 at SOURCE, "vmbr0=0" takes
- * their tag off, "*=0" that of all. */
-int vf_plan_remap_vlan(struct vf_plan *p, const struct vf_vm *source, const char *rule,
-                       struct vf_error **err);
+/* The same for VLAN tags, all N rules at once: "vmbr0=12" tags PLAN's NICs that are on vmbr0 at
+ * SOURCE, "vmbr0=0" takes their tag off, "vmbr0.5=12" is for those of them that have tag 5 there,
+ * "*.5=12" and "*=12" for those on any bridge. What names a NIC most exactly decides, of two the
+ * last. USED[i]: rule i names any. 0, or -1 with VF_E_USAGE. */
+int vf_plan_remap_vlans(struct vf_plan *p, const struct vf_vm *source, const char *const *rules,
+                        size_t n, bool *used, struct vf_error **err);
 /* "keep", "new" or an address (then the VM must have one NIC). */
 int vf_plan_remap_mac(struct vf_plan *p, const char *rule, struct vf_error **err);
 

@@ -368,27 +368,15 @@ int vf_plans_load(const char *path, struct vf_plan ***out, size_t *n, struct vf_
                 : vf_fail_prefix(err, "the plan cannot be read");
 }
 
-/* The only plan of V, or NULL; V is freed. */
-static struct vf_plan *only_one(struct vf_plan **v, size_t n, const char *path,
-                                struct vf_error **err)
+struct vf_plan *vf_plan_load(const char *path, struct vf_error **err)
 {
+    struct vf_plan **v;
+    size_t n;
+    if (vf_plans_load(path, &v, &n, err) < 0)
+        return NULL;
     struct vf_plan *p = n == 1 ? VF_STEAL(v[0]) : NULL;
     if (n > 1)
         vf_fail(err, VF_E_USAGE, "%s is a plan for %zu VMs, where one is wanted", path, n);
     vf_plans_free(v, n);
     return p;
-}
-
-struct vf_plan *vf_plan_parse(const char *text, size_t len, const char *path, struct vf_error **err)
-{
-    struct vf_plan **v;
-    size_t n;
-    return vf_plans_parse(text, len, path, &v, &n, err) < 0 ? NULL : only_one(v, n, path, err);
-}
-
-struct vf_plan *vf_plan_load(const char *path, struct vf_error **err)
-{
-    struct vf_plan **v;
-    size_t n;
-    return vf_plans_load(path, &v, &n, err) < 0 ? NULL : only_one(v, n, path, err);
 }

@@ -35,7 +35,8 @@ enum { VF_SHELL_PERMISSION = 93, VF_SHELL_UNSUPPORTED = 94, VF_SHELL_NOSPACE = 9
 
 /* Runs SCRIPT (POSIX sh) with ARGS on the host behind SSH (NULL: here), as root where sudo is
  * configured, whatever the login shell there is. Returns what it printed (caller frees); a status
- * other than 0 is an error that carries its stderr. UNSUPPORTED: nothing we ask for runs there. */
+ * other than 0 is an error that carries its stderr. UNSUPPORTED: nothing we ask for runs there.
+ * CANCEL ends it, instead of what SSH was opened with (NULL: that does). */
 char *vf_host_shell(struct vf_ssh *ssh, const char *script, char *const *args,
                     struct vf_cancel *cancel, struct vf_error **err);
 /* The end of B, escaped; "no message" when it is empty. Caller frees. */

@@ -116,10 +116,13 @@ char *vf_host_shell(struct vf_ssh *ssh, const char *script, char *const *args,
     vf_buf_printf(&input, "\n%s", script);
     struct vf_ssh_result r = {0};
     char *text = NULL;
+    struct vf_cancel *own = cancel ? vf_ssh_set_cancel(ssh, cancel) : NULL;
     if (vf_ssh_exec(ssh, "sh -s", input.data, input.len, &r, err) == 0) {
         if (skip_noise(ssh, mark, &r, err) == 0)
             text = result(r.status, &r.out, &r.err, err);
         vf_ssh_result_free(&r);
     }
+    if (cancel)
+        vf_ssh_set_cancel(ssh, own);
     return text;
 }

@@ -117,7 +117,7 @@ done
 killed_at after protection:done $native $all alpha beta b1 local web1
 has alpha a1 100 'ide2: none,media=cdrom' "the drive is empty"
 on alpha a1 'qm set 100 --ide2 local:iso/tiny.iso,media=cdrom' >/dev/null
-run 0 "it is rolled back" rollback
+run 0 "it is rolled back" rollback --yes
 has alpha a1 100 'ide2: local:iso/tiny.iso,media=cdrom,size=1M' "what was put in by hand stays"
 
 killed_at torn eject/ide2:done $native $all alpha beta b1 local web1

@@ -51,6 +51,10 @@ run 0 "the cure works" move -c "$conf" -n --mac new alpha beta b1 local web1
 ok $? "and nothing is said"
 run 0 "on another bridge" move -c "$conf" -n --bridge vmbr0=vmbr1 alpha beta b1 local web1
 says out 'warning: net0: VM 100' "it is a warning"
+run 0 "with another VLAN tag" move -c "$conf" -n --vlan vmbr0.20=21 --vlan '*=7' --vlan vmbr9=2 alpha beta b1 local web1
+says out 'net0 .*vmbr0.*VLAN tag 21' "which the card gets"
+says out 'warning: net0: VM 100' "it is one, too"
+says out 'warning: vmbr9=2: .*no network card on that bridge' "a rule for none is told of"
 run 0 "so is it when this one is not started" move -c "$conf" -n --skip-start alpha beta b1 local web1
 says out 'warning: net0: VM 100' "which is said"
 ctl beta set-config 100 net0 'virtio=02:aa:bb:cc:dd:01,bridge=vmbr0,tag=20,link_down=1'

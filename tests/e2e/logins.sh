@@ -43,6 +43,11 @@ dry 1 "a command that does not end"
 unset VMFERRY_TEST_HASTE
 says err 'alpha: waiting for the command that prints its secret' "is told"
 says err 'did not end within .* so it was ended' "and ended"
+# one that a job runs goes on once the job has told of it
+conf -e "s#secret-file = \"[^\"]*token-beta\"#secret-command = \"grep -q __job /proc/\$PPID/cmdline \&\& \
+until grep -q 'waiting for the command' '$XDG_STATE_HOME'/vmferry/jobs/*/log; do sleep 0.1; done; cat $L/token-beta\"#"
+run 0 "a job's command that takes long" move -c "$work/login.conf" --yes --skip-start alpha beta b1 local clone1
+says out '^.[0-9:]*. beta: waiting for the command that prints its secret' "is told of"
 user staff@corp
 dry 0 "a user of an LDAP realm"
 before=$(logins)

@@ -46,6 +46,8 @@ says err "It is shut down first. VM $vmid on b1 does not start at boot any more,
 says err 'VM 100 on a1 gets back its name and settings, and is started' "and of the source"
 run 2 "without a terminal and the name it is refused" rollback "$id"
 says err 'gives --return web1' "which is said"
+run 2 "--yes agrees to nothing" rollback --yes "$id"
+says err '--yes does not agree to that.*--return web1' "which is said"
 run 2 "nor does another name do" rollback --return web2 "$id"
 snapshot "$work/after"
 cmp -s "$work/moved" "$work/after"
@@ -72,7 +74,7 @@ run 0 "the job is listed" jobs
 says out "^$id +done " "as done, as before"
 
 # --- returned
-run 0 "with the name it returns" rollback --return web1 "$id"
+run 0 "with the name it returns" rollback --yes --return web1 "$id"
 says out 'back from beta to alpha: returned' "which is reported"
 says out "target VM +web1--RETURNED .VMID $vmid., stopped" "with the target's state"
 says out "qm destroy $vmid on b1" "and what can follow"

@@ -717,7 +717,7 @@ static void test_way(int transport, const char *name)
     vf_autoerror struct vf_error *e = NULL;
     vf_auto(vf_esxi_way_free) struct vf_esxi_way *w = visit(&v, "right one", &e);
     if (ok(w != NULL, "in: %s", e ? vf_error_text(e) : name)) {
-        is_str(vf_ssh_transport_name(((struct vf_esxi_ssh *)w)->login->ssh), name, "by");
+        is_str(((struct vf_esxi_ssh *)w)->login->ssh->ops->name, name, "by");
         test_read_on(w); /* counts commands: before those that hang and come late */
         test_files(w, transport == VF_SSH_AUTO);
         test_sums(w);

@@ -908,6 +908,15 @@ static void test_passed_over(void)
     write_file("deep/one/two/vm.vmx", VMX("two", "d.vmdk"));
     ok(!open_path("deep", &none) && strstr(vf_error_text(none), "deep/one/two: VMs in it are not"),
        "none is near: where there are some is the answer");
+    sh("mkdir -p far/a/b/c/d/e");
+    write_file("far/a/b/c/d/e/vm.vmx", VMX("far", "d.vmdk"));
+    vf_autoerror struct vf_error *far = NULL;
+    ok(!open_path("far", &far) && strstr(vf_error_text(far), "far/a/b/c/d/e: VMs in it are not"),
+       "however far down they are");
+    vf_error_free(VF_STEAL(far));
+    sh("d=farther; for i in $(seq 40); do d=$d/x; done; mkdir -p $d; : >$d/vm.vmx");
+    ok(!open_path("farther", &far) && strstr(vf_error_text(far), "x: it was not looked whether"),
+       "where that is too far it is told that nobody looked");
     write_file("deep/one/vm.vmx", VMX("one", "d.vmdk"));
     sh("chmod 0 deep/locked deep/lost+found");
     struct vf_provider *p = open_path("deep", &e);

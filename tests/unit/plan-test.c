@@ -4,6 +4,7 @@
 #include "plan/name.h"
 #include "base/str.h"
 #include "plan/mac.h"
+#include "tests/unit/plan-one.h"
 #include "tests/unit/tap.h"
 
 #include <sys/stat.h>
@@ -69,7 +70,7 @@ static void round_trip(const struct vf_plan *p, const char *what)
 {
     vf_autoerror struct vf_error *e = NULL;
     vf_autofree char *text = vf_plan_text(p);
-    vf_auto(vf_plan_free) struct vf_plan *back = vf_plan_parse(text, strlen(text), "p.cfg", &e);
+    vf_auto(vf_plan_free) struct vf_plan *back = parse_plan(text, &e);
     if (!ok(back != NULL, "%s: reads back", what))
         printf("# %s\n%s\n", vf_error_text(e), text);
     if (!back)
@@ -123,7 +124,7 @@ static void test_file(void)
     p->driver_disk = p->remove_snapshots = true;
     round_trip(p, "a plan with everything changed, and hostile texts");
     vf_autofree char *hostile = vf_plan_text(p);
-    vf_auto(vf_plan_free) struct vf_plan *b = vf_plan_parse(hostile, strlen(hostile), "p", NULL);
+    vf_auto(vf_plan_free) struct vf_plan *b = parse_plan(hostile, NULL);
     is_str(b->vm_name, p->vm_name, "hostile text comes back as it was");
     is_str(b->disks[0].volume, p->disks[0].volume, "comment characters too");
     ok(!strchr(hostile, '\033') && !strstr(hostile, "\xe2\x80\xae"), "the file is safe to show");
@@ -240,8 +241,7 @@ static void test_wrong(void)
 {
     for (size_t i = 0; i < VF_COUNT(wrong); i++) {
         vf_autoerror struct vf_error *e = NULL;
-        vf_auto(vf_plan_free) struct vf_plan *p =
-            vf_plan_parse(wrong[i].text, strlen(wrong[i].text), "p.cfg", &e);
+        vf_auto(vf_plan_free) struct vf_plan *p = parse_plan(wrong[i].text, &e);
         bool good = !p && vf_error_code(e) == VF_E_USAGE && strstr(vf_error_text(e), wrong[i].want);
         if (!ok(good, "refused: %s", wrong[i].want))
             printf("# got %s\n", e ? vf_error_text(e) : "no error");
@@ -276,6 +276,56 @@ static void test_mac(void)
        "bad prefixes");
 }
 
+/* Both NICs of the sample, the second on a port group with tag 30. */
+static void test_vlans(void)
+{
+    enum { KEPT = VF_LAST_VLAN + 1 };
+    static const struct {
+        const char *rules[4];
+        unsigned tags[2];
+        bool unused; /* the last of them */
+    } cases[] = {
+        {{"VM Network (dmz=1)=12"}, {KEPT, 12}, false},
+        {{"vmbr0=0", "*=7"}, {0, 7}, false},
+        {{"*=7", "vmbr0=0"}, {0, 7}, false},
+        {{"vmbr0=1", "vmbr0=2"}, {2, KEPT}, false},
+        {{"*.30=31"}, {KEPT, 31}, false},
+        {{"VM Network (dmz=1).30=33", "*.30=31", "VM Network (dmz=1)=32"}, {KEPT, 33}, false},
+        {{"*=1", "*.30=31", "VM Network (dmz=1)=32"}, {1, 31}, false},
+        {{"vmbr0.0=5"}, {5, KEPT}, false},
+        {{"*=1", "vmbr9=2"}, {1, 1}, true},
+        {{"VM Network (dmz=1).3=2"}, {KEPT, KEPT}, true},
+    };
+    for (size_t i = 0; i < VF_COUNT(cases); i++) {
+        vf_auto(vf_vm_free) struct vf_vm *vm = sample_vm();
+        vf_auto(vf_plan_free) struct vf_plan *p = sample_plan();
+        vf_str_set(&vm->nics[0].bridge, "vmbr0");
+        vf_str_set(&vm->nics[1].bridge, "VM Network (dmz=1)");
+        vm->nics[0].tag = 0;
+        vm->nics[1].tag = 30;
+        p->nics[0].tag = p->nics[1].tag = VF_VLAN_KEEP;
+        bool used[4] = {false};
+        size_t n = 0;
+        while (n < VF_COUNT(used) && cases[i].rules[n])
+            n++;
+        int r = vf_plan_remap_vlans(p, vm, cases[i].rules, n, used, NULL);
+        bool good = r == 0 && used[n - 1] != cases[i].unused;
+        for (size_t k = 0; k < 2; k++)
+            good = good &&
+                   p->nics[k].tag == (cases[i].tags[k] == KEPT ? VF_VLAN_KEEP : cases[i].tags[k]);
+        ok(good, "VLAN tags: %s and %zu more", cases[i].rules[0], n - 1);
+    }
+    static const char *const bad[] = {"", "vmbr0", "=12", "vmbr0=", "vmbr0=4095", "vmbr0=x"};
+    vf_auto(vf_vm_free) struct vf_vm *vm = sample_vm();
+    vf_auto(vf_plan_free) struct vf_plan *p = sample_plan();
+    for (size_t i = 0; i < VF_COUNT(bad); i++) {
+        vf_autoerror struct vf_error *e = NULL;
+        bool used;
+        ok(vf_plan_remap_vlans(p, vm, &bad[i], 1, &used, &e) < 0 && vf_error_code(e) == VF_E_USAGE,
+           "not a rule for VLANs: '%s'", bad[i]);
+    }
+}
+
 static void test_remap(void)
 {
     vf_auto(vf_vm_free) struct vf_vm *vm = sample_vm();
@@ -289,23 +339,12 @@ static void test_remap(void)
     vf_str_set(&vm->nics[1].bridge, "VM Network (dmz=1)");
     ok(vf_plan_remap_bridge(p, vm, "VM Network (dmz=1)=vmbr9", NULL) == 1, "a port group");
     is_str(p->nics[1].bridge, "vmbr9", "whatever it is called");
-    ok(vf_plan_remap_vlan(p, vm, "VM Network (dmz=1)=12", NULL) == 1 && p->nics[1].tag == 12,
-       "a VLAN tag");
-    ok(vf_plan_remap_vlan(p, vm, "*=0", NULL) == 1 && p->nics[0].tag == 0 && p->nics[1].tag == 12,
-       "* takes the tag off the rest");
-    ok(vf_plan_remap_vlan(p, vm, "vmbr9=1", NULL) == 0, "a bridge no NIC is on");
     static const char *const bad[] = {
         "", "vmbr0", "=vmbr0", "vmbr0=", "vmbr0=a,b", "a=b c", "a=b=", "a=-x"};
     for (size_t i = 0; i < VF_COUNT(bad); i++) {
         vf_autoerror struct vf_error *e = NULL;
         ok(vf_plan_remap_bridge(p, vm, bad[i], &e) < 0 && vf_error_code(e) == VF_E_USAGE,
            "not a rule: '%s'", bad[i]);
-    }
-    static const char *const bad_vlans[] = {"", "vmbr0", "=12", "vmbr0=", "vmbr0=4095", "vmbr0=x"};
-    for (size_t i = 0; i < VF_COUNT(bad_vlans); i++) {
-        vf_autoerror struct vf_error *e = NULL;
-        ok(vf_plan_remap_vlan(p, vm, bad_vlans[i], &e) < 0 && vf_error_code(e) == VF_E_USAGE,
-           "not a rule for VLANs: '%s'", bad_vlans[i]);
     }
     vf_autoerror struct vf_error *e = NULL;
     ok(vf_plan_remap_mac(p, "02:00:00:00:00:01", &e) < 0, "one address for two NICs");
@@ -414,7 +453,7 @@ static void test_order(void)
 {
     static const char text[] =
         HEAD BODY "nics = ( { index = 3; bridge = \"c\"; }, { index = 0; bridge = \"a\"; } );";
-    vf_auto(vf_plan_free) struct vf_plan *p = vf_plan_parse(text, strlen(text), "p", NULL);
+    vf_auto(vf_plan_free) struct vf_plan *p = parse_plan(text, NULL);
     ok(p && p->n_nics == 2 && p->nics[0].index == 0 && vf_streq(p->nics[1].bridge, "c"),
        "NICs in the order of their numbers");
 }
@@ -553,6 +592,7 @@ int main(void)
     test_wrong();
     test_mac();
     test_remap();
+    test_vlans();
     test_apply();
     test_hardware();
     test_order();

@@ -3,6 +3,7 @@
 #include "plan/profile.h"
 #include "base/buf.h"
 #include "base/str.h"
+#include "tests/unit/plan-one.h"
 #include "tests/unit/tap.h"
 
 #include <string.h>
@@ -133,7 +134,7 @@ static void test_change(void)
     ok(p->nics[0].disconnected == 1 && vf_streq(p->nics[0].model, "e1000") && !p->nics[1].model,
        "its cards wait");
     vf_autofree char *old = vf_plan_text(p);
-    vf_auto(vf_plan_free) struct vf_plan *back = vf_plan_parse(old, strlen(old), "p", NULL);
+    vf_auto(vf_plan_free) struct vf_plan *back = parse_plan(old, NULL);
     vf_autofree char *again = back ? vf_plan_text(back) : NULL;
     is_str(again, old, "such a plan can be written and read");
     p->driver_disk = true;

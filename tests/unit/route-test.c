@@ -224,6 +224,40 @@ static void test_last_resort(void)
     close_pair(&p);
 }
 
+struct given_up {
+    struct vf_cancel *cancel;
+    char *begun; /* a file: the script has come so far */
+};
+
+static void *give_up(void *opaque)
+{
+    const struct given_up *g = opaque;
+    for (int i = 0; i < 6000 && access(g->begun, F_OK) < 0; i++)
+        usleep(10000);
+    vf_cancel_fire(g->cancel, "somebody pressed the key");
+    return NULL;
+}
+
+/* A script on a host ends for whom it is run, too, not only with the connection, which lives on. */
+static void test_given_up(struct host *h)
+{
+    vf_auto(vf_cancel_free) struct vf_cancel *cancel = vf_cancel_new(NULL);
+    vf_autofree char *begun = host_path(h, "begun");
+    struct given_up g = {cancel, begun};
+    pthread_t t;
+    pthread_create(&t, NULL, give_up, &g);
+    char *args[] = {begun, NULL};
+    vf_autoerror struct vf_error *e = NULL;
+    vf_autofree char *said =
+        vf_host_shell(h->ssh, "echo $$ >\"$1\"\nexec sleep 1000\n", args, cancel, &e);
+    pthread_join(t, NULL);
+    ok(!said && vf_error_code(e) == VF_E_CANCELLED, "a script can be given up");
+    vf_autofree char *more =
+        vf_host_shell(h->ssh, "read -r pid <\"$1\"; kill $pid; echo more\n", args, NULL, NULL);
+    is_str(more, "more", "and the connection goes on");
+    unlink(begun);
+}
+
 int main(void)
 {
     int status = begin_copies("route");
@@ -243,6 +277,7 @@ int main(void)
         close_pair(&p);
         test_killed("direct", &b2);
         test_killed("reverse", &a1);
+        test_given_up(&a1);
         test_lost();
         test_last_resort();
     }

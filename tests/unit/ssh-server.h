@@ -17,7 +17,7 @@
 #include "base/log.h"
 #include "base/proc.h"
 #include "base/str.h"
-#include "net/ssh.h"
+#include "net/ssh_int.h"
 #include "tests/lab/sshd.h"
 #include "tests/unit/port.h"
 #include "tests/unit/tap.h"
@@ -279,7 +279,7 @@ static inline void expect_login(struct client *c, const struct server *s, const 
     ok(ssh != NULL, "%s: logs in", what);
     if (!ssh)
         return;
-    is_str(vf_ssh_transport_name(ssh), transport, "... by the right transport");
+    is_str(ssh->ops->name, transport, "... by the right transport");
     ok(c->answerer.asked == asked, "... with %d questions (got %d)", asked, c->answerer.asked);
     struct vf_ssh_result r;
     ok(vf_ssh_exec(ssh, "echo yes", NULL, 0, &r, NULL) == 0 && r.status == 0 &&

@@ -159,16 +159,47 @@ static void give_standing(enum vf_way way, const char *unseen, bool stop)
     vf_wizard_take(w, a);
 }
 
+/* Rows of several lines: wherever the cursor goes, its row is on the screen to its end. */
+static void test_long_rows(void)
+{
+    begin(confs[0]);
+    for (int i = 0; i < 5; i++) {
+        vf_autofree char *id = vf_asprintf("20261121-02140%d-8d2a3e", i);
+        vf_autofree char *service = vf_asprintf(
+            "vm%d is at the source as it was: this job did not shut it down, says %d", i, i);
+        vf_wizard_add_job(w, id, "vm: alpha -> beta", service, NULL, false);
+    }
+    for (int i = 0; i < 20; i++) {
+        vf_auto(vf_canvas_free) struct vf_canvas *c = vf_canvas_new(16, 60, false);
+        vf_wizard_draw(w, c);
+        int vm = i < 10 ? i : 19 - i; /* down, then up again */
+        vf_autofree char *end = vf_asprintf("says %d", vm);
+        bool focus = false, whole = vm >= 5;
+        for (int row = 0; row < c->rows; row++) {
+            vf_autofree char *text = vf_canvas_row(c, row);
+            focus = focus || vf_starts(text, " > ");
+            whole = whole || strstr(text, end);
+        }
+        ok(focus && whole, "row %d", vm);
+        if (i == 4 || i == 15)
+            screen(i == 4 ? "start-long-60x16" : "start-long-up-60x16", 16, 60);
+        if (i != 9)
+            press(i < 9 ? "}" : "{");
+    }
+}
+
 static void test_jobs(void)
 {
     begin(confs[0]);
     add_jobs();
     ok(shows("> Running: web1"), "what is unfinished comes first");
     screen("start-jobs", 24, 80);
+    screen("start-jobs-60x16", 16, 60);
     ok(press("\n") == VF_WIZARD_ATTACH && vf_streq(vf_wizard_job(w), "20261121-021400-8d2a3e"),
        "one that runs is looked at");
     press("}\n");
-    ok(shows("db1 is DOWN") && shows("Asking source and target"), "one that was cut off is looked up");
+    ok(shows("db1 is DOWN") && shows("Asking source and target"),
+       "one that was cut off is looked up");
     give_standing(VF_WAY_BOTH, NULL, false);
     screen("start-job", 24, 80);
     screen("start-job-60x16", 16, 60);
@@ -540,6 +571,7 @@ int main(void)
     confs[n_confs++] = vf_conf_parse(conf_text, strlen(conf_text), "test.conf", NULL);
     if (ok(confs[0] != NULL, "a configuration")) {
         test_jobs();
+        test_long_rows();
         test_files();
         test_form();
         test_wrong();

@@ -79,7 +79,6 @@ static const struct option long_options[] = {
     VF_CARRY_OPTIONS,
     VF_SEVERAL_OPTIONS,
     VF_MOVING_OPTIONS,
-    {"vlan", required_argument, NULL, VF_O_VLAN},
     {"start", no_argument, NULL, VF_O_START},
     {"profile", required_argument, NULL, VF_O_PROFILE},
     {"console", required_argument, NULL, VF_O_CONSOLE},

@@ -56,7 +56,7 @@ enum {
         {"streams", required_argument, NULL, VF_O_STREAMS},                                        \
         {"verify", required_argument, NULL, VF_O_VERIFY},                                          \
         {"bridge", required_argument, NULL, VF_O_BRIDGE},                                          \
-        {"mac", required_argument, NULL, VF_O_MAC},                                                \
+        {"vlan", required_argument, NULL, VF_O_VLAN}, {"mac", required_argument, NULL, VF_O_MAC},  \
         {"format", required_argument, NULL, VF_O_FORMAT},                                          \
         {"vmid", required_argument, NULL, VF_O_VMID},                                              \
         {"ignore-exists", no_argument, NULL, VF_O_IGNORE_EXISTS},                                  \

@@ -32,6 +32,9 @@ static const char usage[] =
        "started.\n"
        "\n"
        "  -n, --check, --dry-run  only say what would be lost; change nothing\n"
+       "      --yes               ask nothing: undoing loses nothing and begins at once; a\n"
+       "                          return to the source still wants the VM's name\n"
+       "                          (--return NAME)\n"
        "      --return NAME       return to the source without a question: the VM's\n"
        "                          name, as it would be typed\n"
        "      --remove-target     then remove the target VM with its disks\n"
@@ -39,18 +42,19 @@ static const char usage[] =
        "  -h, --help              this text\n");
 
 struct options {
-    bool check, remove, help;
+    bool check, yes, remove, help;
     bool stopped; /* by ^C: no other is undone either */
     const char *name;
     enum vf_progress_form progress;
 };
 
-enum { O_RETURN = 256, O_REMOVE, O_PROGRESS };
+enum { O_YES = 256, O_RETURN, O_REMOVE, O_PROGRESS };
 
 static const struct option long_options[] = {
     {"check", no_argument, NULL, 'n'},
     {"dry-run", no_argument, NULL, 'n'},
     {"help", no_argument, NULL, 'h'},
+    {"yes", no_argument, NULL, O_YES},
     {"return", required_argument, NULL, O_RETURN},
     {"remove-target", no_argument, NULL, O_REMOVE},
     {"progress", required_argument, NULL, O_PROGRESS},
@@ -66,6 +70,9 @@ static int take(struct options *o, int c)
         return 0;
     case 'h':
         o->help = true;
+        return 0;
+    case O_YES:
+        o->yes = true;
         return 0;
     case O_RETURN:
         o->name = optarg;
@@ -131,9 +138,11 @@ static int agree(const struct options *o, const struct vf_loss *l)
         vf_say(stderr, _("Nothing was changed.\n"));
         return VF_EXIT_DONE;
     }
-    if (!typed && !vf_tty_there()) {
+    if (!typed && (o->yes || !vf_tty_there())) {
         vf_say(stderr,
-               _("vmferry: there is no terminal to ask on: who agrees to that gives --return %s\n"),
+               o->yes ? _("vmferry: --yes does not agree to that: who does gives --return %s\n")
+                      : _("vmferry: there is no terminal to ask on: who agrees to that gives "
+                          "--return %s\n"),
                l->vm);
         return VF_EXIT_USAGE;
     }

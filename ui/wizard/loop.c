@@ -5,8 +5,8 @@
 #include "ui/plain.h"
 #include "ui/question.h"
 #include "ui/run/run.h"
-#include "ui/say.h"
 #include "job/bus.h"
+#include "job/job_text.h"
 #include "base/i18n.h"
 #include "base/str.h"
 
@@ -56,9 +56,10 @@ static void forget(void *opaque, const char *id)
 }
 
 /* A command that prints a secret takes long. */
-static void tell(void *opaque, const char *text)
+static void tell(void *opaque, const char *whose, const char *said)
 {
     struct wizard_loop *l = opaque;
+    vf_autofree char *text = vf_secret_waits_text(whose, said);
     json_t *e = vf_event_new("note");
     json_object_set_new(e, "text", json_string(text));
     vf_bus_say(l->bus, vf_event_line(e));

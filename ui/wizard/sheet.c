@@ -31,6 +31,14 @@ struct vf_list_row *vf_sheet_add(struct vf_list *l, size_t tag, const char *labe
     return r;
 }
 
+/* One that has to be read to the end. */
+static struct vf_list_row *add_whole(struct vf_list *l, size_t tag, const char *label, char *value)
+{
+    struct vf_list_row *r = vf_sheet_add(l, tag, label, value);
+    r->whole = true;
+    return r;
+}
+
 static const char *vm_name(const struct vf_wizard *w)
 {
     return w->sheet->plan ? w->sheet->plan->vm_name : w->vm_name;
@@ -55,13 +63,13 @@ static void add_start(struct vf_wizard *w, struct vf_list *l)
                                   ? vf_strdup(_("checking"))
                                   : vf_sheet_counts(&w->sheet->seen->prepared.findings);
     if (w->n_vms > 1)
-        vf_sheet_add(l, VF_ROW(ROW_START, 0), _("Done"),
-                     vf_asprintf(_("back to all %zu VMs (%s)"), w->n_vms, found));
+        add_whole(l, VF_ROW(ROW_START, 0), _("Done"),
+                  vf_asprintf(_("back to all %zu VMs (%s)"), w->n_vms, found));
     else
-        vf_sheet_add(l, VF_ROW(ROW_START, 0), _("Start"),
-                     vf_asprintf(vf_sheet_imports(w->sheet) ? _("import %s now (%s)")
-                                                            : _("move %s now (%s)"),
-                                 vm_name(w), found))
+        add_whole(l, VF_ROW(ROW_START, 0), _("Start"),
+                  vf_asprintf(vf_sheet_imports(w->sheet) ? _("import %s now (%s)")
+                                                         : _("move %s now (%s)"),
+                              vm_name(w), found))
             ->why_not = vf_strdup(why_not(w));
 }
 
@@ -237,8 +245,8 @@ void vf_sheet_fill(struct vf_wizard *w, struct vf_list *l, const struct vf_surve
         add_findings(s, l, true);
         return;
     }
-    vf_sheet_add(l, VF_ROW(ROW_EXPECTED, 0), _("Expected"),
-                 vf_sheet_expected(s, w->measuring && w->measured == w->at));
+    add_whole(l, VF_ROW(ROW_EXPECTED, 0), _("Expected"),
+              vf_sheet_expected(s, w->measuring && w->measured == w->at));
     add_findings(s, l, false);
     add_settings(s, l, &vf_name_settings, ROW_NAME);
     add_settings(s, l, &vf_import_settings, ROW_IMPORT);

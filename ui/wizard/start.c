@@ -15,8 +15,9 @@ void vf_start_fill(struct vf_wizard *w, struct vf_list *l, const struct vf_surve
     vf_page_heads(l, names, VF_COUNT(names), 0);
     for (size_t i = 0; i < w->n_jobs; i++) {
         const struct job_row *j = &w->jobs[i];
-        vf_list_add(l, TAG_JOB + i)->cells[0] =
-            vf_asprintf(j->runs ? _("Running: %s") : _("Not finished: %s"), j->service);
+        struct vf_list_row *r = vf_list_add(l, TAG_JOB + i);
+        r->cells[0] = vf_asprintf(j->runs ? _("Running: %s") : _("Not finished: %s"), j->service);
+        r->whole = true;
     }
     vf_list_add(l, TAG_MOVE)->cells[0] =
         vf_strdup(_("Move VMs from one Proxmox cluster to another"));

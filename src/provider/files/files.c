@@ -17,7 +17,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MOST_PACKAGES = 1000, MOST_DEEP = 2, MOST_NAMED = 5, MOST_DESCRIPTORS = 100 };
+enum {
+    MOST_PACKAGES = 1000,
+    MOST_DEEP = 2,       /* directories whose VMs are listed, the one that was given among them */
+    MOST_LEVELS = 32,    /* farther down it is only looked whether there are any; */
+    MOST_LOOKED = 10000, /* in so many directories, all together */
+    MOST_NAMED = 5,
+    MOST_DESCRIPTORS = 100
+};
 
 struct entry {
     const struct vf_package *package;
@@ -41,6 +48,8 @@ struct files {
     size_t n_entries;
     struct passed *passed;
     size_t n_passed;
+    unsigned looked; /* directories that were looked into */
+    bool gave_up;    /* others were not */
 };
 
 static struct files *files_of(struct vf_provider *p)
@@ -100,40 +109,61 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+static int scan(struct files *f, const char *dir, int deep, char ***out, struct vf_error **err);
+
+/* DIR, on level DEEP. What keeps it from being read matters where its VMs would be listed. */
+static void scan_below(struct files *f, const char *dir, int deep, char ***out)
+{
+    vf_autoerror struct vf_error *why = NULL;
+    if (deep > MOST_LEVELS || f->looked >= MOST_LOOKED) {
+        if (!f->gave_up)
+            pass_over(f, dir,
+                      N_("it was not looked whether there are VMs in it and in others, for there "
+                         "are too many directories: import those with VMs by their own paths"));
+        f->gave_up = true;
+    } else if (scan(f, dir, deep, out, &why) < 0 && deep <= MOST_DEEP) {
+        pass_over(f, dir,
+                  N_("this directory cannot be read, and VMs in it are not listed: let this "
+                     "user read it, if there are any"));
+    }
+}
+
+/* PATH is a package of DIR, on level DEEP. Where it is not listed, that is TOLD once for DIR. */
+static void add_path(struct files *f, const char *dir, int deep, const char *path, char ***out,
+                     bool *told)
+{
+    const char *why = deep > MOST_DEEP ? N_("VMs in it are not listed, for it is more than one "
+                                            "level down: import it by its own path")
+                      : vf_strv_len(*out) == MOST_PACKAGES
+                          ? N_("only the first 1000 VMs are listed: import directories below it "
+                               "one by one")
+                          : NULL;
+    if (!why)
+        vf_strv_add(out, path);
+    else if (!*told)
+        pass_over(f, dir, why);
+    *told = *told || why;
+}
+
 /* Paths of all packages in DIR and its directories. Links to directories are not followed; where
  * it is too DEEP, only that there are any is told. */
 static int scan(struct files *f, const char *dir, int deep, char ***out, struct vf_error **err)
 {
+    bool told = false;
     DIR *d = opendir(dir);
     if (!d)
         return vf_fail_errno(err, errno, "reading the directory %s", dir);
+    f->looked++;
     for (struct dirent *e; (e = readdir(d));) {
         struct stat st;
         vf_autofree char *path =
             vf_asprintf("%s%s%s", dir, vf_ends(dir, "/") ? "" : "/", e->d_name);
         if (e->d_name[0] == '.' || vf_streq(e->d_name, "lost+found") || lstat(path, &st) < 0)
             continue;
-        vf_autoerror struct vf_error *why = NULL;
-        if (S_ISDIR(st.st_mode) && deep <= MOST_DEEP && scan(f, path, deep + 1, out, &why) < 0 &&
-            deep < MOST_DEEP)
-            pass_over(f, path,
-                      N_("this directory cannot be read, and VMs in it are not listed: let this "
-                         "user read it, if there are any"));
-        if (S_ISDIR(st.st_mode) || !vf_is_package(path))
-            continue;
-        if (deep > MOST_DEEP) {
-            pass_over(f, dir,
-                      N_("VMs in it are not listed, for it is more than one level down: import it "
-                         "by its own path"));
-            break;
-        }
-        if (vf_strv_len(*out) == MOST_PACKAGES) {
-            pass_over(f, dir,
-                      N_("only the first 1000 VMs are listed: import directories below it one by "
-                         "one"));
-            break;
-        }
-        vf_strv_add(out, path);
+        if (S_ISDIR(st.st_mode))
+            scan_below(f, path, deep + 1, out);
+        else if (vf_is_package(path))
+            add_path(f, dir, deep, path, out, &told);
     }
     closedir(d);
     return 0;
