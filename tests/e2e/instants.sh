@@ -121,11 +121,20 @@ begins() {
 job 20261121-021405-aaaaaa
 begins rollback "$(basename "$D")"
 kill -TERM -$front
+timeout 20 flock "$D/lock" true
+ok $? "^C while a job's process begins reaches that, too"
+exec 9>&-
+wait $front
+says err 'did not start: it was told to stop' "which is said"
+
+job 20261121-021408-aaaaaa
+begins rollback "$(basename "$D")"
+kill -TERM $front
 cat "$work/clusters" >&9
 exec 9>&-
 wait $front
-is $? 0 "^C while a job's process begins does not lose it"
-says out 'rolled back' "but tells how it ended"
+is $? 0 "a signal to stop while it begins does not leave it to itself"
+says out 'rolled back' "but waits to hear how it ended"
 
 # --- ^C while one of several is undone
 mkdir -p "$XDG_STATE_HOME/vmferry/batches/batch-1"
