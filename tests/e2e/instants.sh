@@ -101,6 +101,20 @@ wait $front
 is $? 0 "a job that ends when it is told to stop has ended as it says"
 says out 'web1' "with its report"
 
+# --- a question that was answered before it is heard of
+job 20261121-021409-aaaaaa
+ask='"type":"ask","kind":"choice","title":"Ready?","safe":"wait","waits":true,"choices":[{"key":"wait","label":"later"}]'
+echo "{$ask,\"ask\":1}
+{\"type\":\"answered\",\"ask\":1}
+{\"type\":\"note\",\"level\":\"info\",\"text\":\"that was it\"}" >>"$D/events"
+fake
+attached
+until_true grep -q 'that was it' "$work/out"
+! grep -q 'The job waits' "$work/err"
+ok $? "a question that somebody else has answered is not put"
+: >"$D/stop"
+wait $front
+
 # --- what only looks does nothing, also when the job ends in that instant
 job 20261121-021404-aaaaaa
 fake
