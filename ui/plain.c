@@ -114,6 +114,14 @@ static void left_open(struct vf_follow *f)
         f->exit = VF_EXIT_INTERRUPTED;
 }
 
+/* Does event E end the open question? */
+static bool settles(const struct vf_follow *f, const json_t *e)
+{
+    const char *type = vf_json_str(e, "type");
+    return vf_streq(type, "end") ||
+           (vf_streq(type, "answered") && vf_json_int(e, "ask") == f->asking);
+}
+
 /* Does what has come on the job's line or as a signal end the open question? */
 static bool is_settled(void *opaque)
 {
@@ -121,16 +129,24 @@ static bool is_settled(void *opaque)
     vf_autoerror struct vf_error *gone = NULL;
     json_t *e;
     while ((e = vf_client_next(f->client, &gone))) {
-        const char *type = vf_json_str(e, "type");
-        f->settled = f->settled || vf_streq(type, "end") ||
-                     (vf_streq(type, "answered") && vf_json_int(e, "ask") == f->asking);
-        if (vf_streq(type, "progress")) /* old news by then */
+        f->settled = f->settled || settles(f, e);
+        if (vf_streq(vf_json_str(e, "type"), "progress")) /* old news by then */
             json_decref(e);
         else
             json_array_append_new(f->held, e);
     }
     struct pollfd p = {.fd = f->signals, .events = POLLIN};
     return f->settled || gone || poll(&p, 1, 0) > 0;
+}
+
+/* Was question NUMBER answered before it is put here? Or ^C pressed, which is heard first? */
+static bool is_over(struct vf_follow *f, int64_t number)
+{
+    f->asking = number;
+    f->settled = false;
+    for (size_t i = 0; i < json_array_size(f->held); i++)
+        f->settled = f->settled || settles(f, json_array_get(f->held, i));
+    return is_settled(f);
 }
 
 static void on_ask(struct vf_follow *f, const json_t *e)
@@ -145,12 +161,9 @@ static void on_ask(struct vf_follow *f, const json_t *e)
     struct vf_answer a = {0};
     struct vf_tty_other other = {
         .fds = {f->signals, vf_client_fd(f->client)}, .settled = is_settled, .opaque = f};
-    struct pollfd p = {.fd = f->signals, .events = POLLIN};
-    if (poll(&p, 1, 0) > 0)
-        return; /* ^C is heard first */
+    if (is_over(f, vf_json_int(e, "ask")))
+        return;
     fflush(stdout);
-    f->asking = vf_json_int(e, "ask");
-    f->settled = false;
     vf_tty_cache_turn(f->cache, f->id);
     if (vf_tty_cache_ask(f->cache, &q, NULL, &other, &a) == VF_TTY_LEFT) {
         if (f->settled)

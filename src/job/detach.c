@@ -10,8 +10,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 int vf_detach_start(const char *const argv[], struct vf_error **err)
@@ -25,13 +28,35 @@ int vf_detach_start(const char *const argv[], struct vf_error **err)
     return status == 0 ? 0 : vf_fail(err, VF_E_INTERNAL, _("it did not start: %s"), text);
 }
 
+/* ^C is for all of a terminal's processes, and the detached one is none of them any more: it is
+ * told. Before it is ready that ends it, and afterwards it stops what it does. False: no ^C before
+ * it says something. */
+static bool pass_on_stop(int report, pid_t child)
+{
+    sigset_t stops;
+    sigemptyset(&stops);
+    sigaddset(&stops, SIGINT);
+    sigaddset(&stops, SIGTERM);
+    vf_autofd int signals = signalfd(-1, &stops, SFD_CLOEXEC);
+    struct pollfd p[] = {{.fd = report, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
+    while (poll(p, 2, -1) < 0 && errno == EINTR)
+        ;
+    bool stop = !p[0].revents && p[1].revents;
+    if (stop)
+        kill(child, SIGTERM);
+    return stop;
+}
+
 /* The parent of the detached process: ends when that one is ready, or tells why it is not. */
-static int wait_ready(int report)
+static int wait_ready(int report, pid_t child)
 {
     char text[4096];
+    bool stopped = pass_on_stop(report, child);
     ssize_t n = vf_read_full(report, text, sizeof text);
     if (n == 1 && text[0] == '+')
         return 0;
+    if (n <= 0 && stopped)
+        n = snprintf(text, sizeof text, "%s", _("it was told to stop"));
     if (n > 0 && vf_write_full(2, text, (size_t)n) < 0)
         return VF_EXIT_PERSON;
     return VF_EXIT_FAILED;
@@ -43,8 +68,7 @@ int vf_detach(int *ready)
     sigset_t all, before;
     if (pipe2(pipes, O_CLOEXEC) < 0)
         return VF_EXIT_FAILED;
-    /* ^C is for all of a terminal's processes: once there is another one, whoever stays behind has
-     * to tell how that began */
+    /* once there is another process, who stays behind has to tell how that began */
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, &before);
     pid_t pid = fork();
@@ -52,7 +76,7 @@ int vf_detach(int *ready)
         return VF_EXIT_FAILED;
     if (pid > 0) {
         close(pipes[1]);
-        return wait_ready(pipes[0]);
+        return wait_ready(pipes[0], pid);
     }
     setsid();
     sigprocmask(SIG_SETMASK, &before, NULL);

@@ -101,6 +101,20 @@ wait $front
 is $? 0 "a job that ends when it is told to stop has ended as it says"
 says out 'web1' "with its report"
 
+# --- a question that was answered before it is heard of
+job 20261121-021409-aaaaaa
+ask='"type":"ask","kind":"choice","title":"Ready?","safe":"wait","waits":true,"choices":[{"key":"wait","label":"later"}]'
+echo "{$ask,\"ask\":1}
+{\"type\":\"answered\",\"ask\":1}
+{\"type\":\"note\",\"level\":\"info\",\"text\":\"that was it\"}" >>"$D/events"
+fake
+attached
+until_true grep -q 'that was it' "$work/out"
+! grep -q 'The job waits' "$work/err"
+ok $? "a question that somebody else has answered is not put"
+: >"$D/stop"
+wait $front
+
 # --- what only looks does nothing, also when the job ends in that instant
 job 20261121-021404-aaaaaa
 fake
@@ -121,11 +135,20 @@ begins() {
 job 20261121-021405-aaaaaa
 begins rollback "$(basename "$D")"
 kill -TERM -$front
+timeout 20 flock "$D/lock" true
+ok $? "^C while a job's process begins reaches that, too"
+exec 9>&-
+wait $front
+says err 'did not start: it was told to stop' "which is said"
+
+job 20261121-021408-aaaaaa
+begins rollback "$(basename "$D")"
+kill -TERM $front
 cat "$work/clusters" >&9
 exec 9>&-
 wait $front
-is $? 0 "^C while a job's process begins does not lose it"
-says out 'rolled back' "but tells how it ended"
+is $? 0 "a signal to stop while it begins does not leave it to itself"
+says out 'rolled back' "but waits to hear how it ended"
 
 # --- ^C while one of several is undone
 mkdir -p "$XDG_STATE_HOME/vmferry/batches/batch-1"

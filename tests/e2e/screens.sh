@@ -447,7 +447,18 @@ done
 sees '2 of 4 VMs are moved' "the end is said"
 keys Enter
 sees 'Report: web1' "each result can be seen"
+D=$jobs/20261121-021405-000001
+rm -f "$D/stop"
+sed -i '/"type":"end"/d' "$D/events"
+run_fake
+sleep 2 # the list is read meanwhile
+ask_stop web1
 keys Escape Escape
+sees 'web1 asks: Ready to shut down web1' "what goes on while its result is looked at is followed again"
+tell '{"type":"answered","time":"'$T':10Z","ask":7,"answer":"go"}'
+end 0 done '"downtime":9'
+stop_fake
+sees '2 of 4 VMs are moved' "to its end"
 sees 'failed, put back' "and all in a table"
 keys q
 sees 'mail +failed, put back' "which is printed too"

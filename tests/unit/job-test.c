@@ -493,9 +493,11 @@ static void test_bus(void)
 
 /* ---- writes that fail, or are held up ---- */
 
-static int failing_syncs;     /* so many from now on */
-static void (*held_up)(void); /* called in the middle of the next ring, by the thread that */
-static pthread_t ringing;     /* rings */
+typedef void hook(void);
+
+static atomic_int failing_syncs;   /* so many from now on */
+static _Atomic(pthread_t) ringing; /* the thread whose next ring is held up */
+static _Atomic(hook *) held_up;    /* what it calls in the middle of it */
 
 /* In place of libc's. */
 int fdatasync(int fd)
@@ -510,7 +512,7 @@ int fdatasync(int fd)
 
 ssize_t write(int fd, const void *buf, size_t n)
 {
-    void (*f)(void) = n == 8 && pthread_equal(pthread_self(), ringing) ? held_up : NULL;
+    hook *f = n == 8 && pthread_equal(pthread_self(), ringing) ? held_up : NULL;
     if (f) {
         held_up = NULL;
         f();

@@ -63,19 +63,14 @@ static void reach(struct vf_overview *o, struct member *m)
         m->run->member = true;
 }
 
-static void lose(struct vf_overview *o, struct member *m)
-{
-    if (o->opened == m->run)
-        return;
-    vf_run_free(m->run);
-    m->run = NULL;
-}
-
 static void update(struct vf_overview *o, struct member *m, const struct vf_batch_entry *e)
 {
     bool again = e->state == VF_BATCH_RUNS && m->run && m->run->watch.end;
-    if (again && m->state != VF_BATCH_RUNS)
-        lose(o, m); /* another process has taken it up */
+    if (again && m->state != VF_BATCH_RUNS) { /* another process has taken it up */
+        if (o->opened == m->run)
+            return; /* who reads how it ended is left to it; then it is looked at again */
+        vf_run_free(VF_STEAL(m->run));
+    }
     if (m->state != e->state)
         vf_str_set(&m->down, NULL);
     m->state = e->state;
