@@ -11,6 +11,7 @@ enum {
     GAP = 2,
     LEAST = 6,
     NARROW = 8,
+    LONG = 20,
     PAGE = 10,
     WIDE = 4,
     LAST_OF_WIDE = 2,
@@ -185,6 +186,10 @@ static size_t set_widths(const struct vf_list *l, size_t n, int room, int *width
                 widths[k] = vf_text_columns(l->rows[i].cells[k]);
         total += widths[k] + (k ? GAP : 0);
     }
+    /* one long name takes nothing away from the other columns */
+    int most = room / 3 > LONG ? room / 3 : LONG;
+    for (int over = total - room; over > 0 && l->spare && widths[0] > most; over--, total--)
+        widths[0]--;
     for (; spared < (int)l->spare && total > room; spared++) {
         int others = total - widths[n - 1];
         if (others + NARROW <= room) {
