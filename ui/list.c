@@ -186,7 +186,8 @@ static size_t set_widths(const struct vf_list *l, size_t n, int room, int *width
                 widths[k] = vf_text_columns(l->rows[i].cells[k]);
         total += widths[k] + (k ? GAP : 0);
     }
-    /* one long name takes nothing away from the other columns */
+    /* one long name takes nothing away from the other columns, but has what they leave */
+    int whole = widths[0];
     int most = room / 3 > LONG ? room / 3 : LONG;
     for (int over = total - room; over > 0 && l->spare && widths[0] > most; over--, total--)
         widths[0]--;
@@ -194,12 +195,15 @@ static size_t set_widths(const struct vf_list *l, size_t n, int room, int *width
         int others = total - widths[n - 1];
         if (others + NARROW <= room) {
             widths[n - 1] = room - others;
-            return n;
+            total = room;
+            break;
         }
         if (total - WIDE <= room)
             break;
         total -= widths[--n] + GAP;
     }
+    for (; widths[0] < whole && total < room; total++)
+        widths[0]++;
     while (total > room) {
         size_t widest = 0;
         for (size_t k = 1; k < n; k++)
@@ -248,7 +252,7 @@ static void draw_row(const struct vf_list *l, size_t i, const int *widths, size_
 void vf_list_draw(struct vf_list *l, struct vf_canvas *c, int row, int rows)
 {
     size_t n = n_columns(l), shown = 0, at = 0, visible = rows > 2 ? (size_t)rows - 2 : 0;
-    int widths[VF_LIST_COLUMNS];
+    int widths[VF_LIST_COLUMNS] = {0};
     n = set_widths(l, n, c->cols - 2 * MARGIN - 2 - (l->numbered ? NUMBER : 0), widths);
     draw_cells(l, l->heads, false, widths, n, c, row, VF_LOOK_FAINT);
     for (size_t i = 0; i < l->n_rows; i++) {

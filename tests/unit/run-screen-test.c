@@ -201,6 +201,7 @@ static void test_run(void)
     check_screen("run-60x16", &v, 16, 60, false);
     check_screen("run-ascii-80x24", &v, 24, 80, true);
     check_screen("run-small", &v, 10, 40, false);
+    check_screen("run-tiny", &v, 5, 20, false);
     check_screen("run-132x43", &v, 43, 132, false);
     v.details = true;
     check_screen("run-details-80x24", &v, 24, 80, false);
