@@ -12,6 +12,7 @@ enum {
     GAP = 2,
     LEAST = 6,
     NARROW = 8,
+    LONG = 20,
     PAGE = 10,
     WIDE = 4,
     LAST_OF_WIDE = 2,
@@ -186,16 +187,24 @@ static size_t set_widths(const struct vf_list *l, size_t n, int room, int *width
                 widths[k] = vf_text_columns(l->rows[i].cells[k]);
         total += widths[k] + (k ? GAP : 0);
     }
+    /* one long name takes nothing away from the other columns, but has what they leave */
+    int whole = widths[0];
+    int most = room / 3 > LONG ? room / 3 : LONG;
+    for (int over = total - room; over > 0 && l->spare && widths[0] > most; over--, total--)
+        widths[0]--;
     for (; spared < (int)l->spare && total > room; spared++) {
         int others = total - widths[n - 1];
         if (others + NARROW <= room) {
             widths[n - 1] = room - others;
-            return n;
+            total = room;
+            break;
         }
         if (total - WIDE <= room)
             break;
         total -= widths[--n] + GAP;
     }
+    for (; widths[0] < whole && total < room; total++)
+        widths[0]++;
     while (total > room) {
         size_t widest = 0;
         for (size_t k = 1; k < n; k++)
@@ -316,7 +325,7 @@ static size_t scroll(struct vf_list *l, const int *widths, size_t n, int cols, s
 void vf_list_draw(struct vf_list *l, struct vf_canvas *c, int row, int rows)
 {
     size_t n = n_columns(l), shown, at, visible = rows > 2 ? (size_t)rows - 2 : 0;
-    int widths[VF_LIST_COLUMNS];
+    int widths[VF_LIST_COLUMNS] = {0};
     n = set_widths(l, n, c->cols - 2 * MARGIN - 2 - (l->numbered ? NUMBER : 0), widths);
     draw_cells(l, l->heads, false, widths, n, c, row, VF_LOOK_FAINT);
     size_t lines = scroll(l, widths, n, c->cols, visible, &at, &shown);

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <string.h>
 #include <termios.h>
 
@@ -78,16 +79,58 @@ static ssize_t get_line(int fd, char *line, size_t size)
     return n ? (ssize_t)n : r;
 }
 
-/* No echo from here on; what was typed before is dropped. False: FD is no terminal. */
-static bool hide(int fd, struct termios *was)
+/* ---- no echo while a secret is typed ---- */
+
+/* For the handler, which is there only while FD is hidden; one secret is asked for at a time. */
+static struct {
+    int fd;
+    struct termios was, now;
+} hidden;
+static const int hidden_signals[] = {SIGCONT, SIGINT, SIGTERM, SIGQUIT};
+static struct sigaction hidden_before[VF_COUNT(hidden_signals)];
+
+/* After ^Z and fg the shell has put the echo back: a secret would be seen. Who is ended leaves the
+ * terminal as it was. */
+static void on_hidden_signal(int sig)
 {
-    struct termios now;
-    if (tcgetattr(fd, was) < 0)
+    int before = errno;
+    if (sig == SIGCONT) {
+        tcsetattr(hidden.fd, TCSANOW, &hidden.now);
+    } else {
+        tcsetattr(hidden.fd, TCSANOW, &hidden.was);
+        signal(sig, SIG_DFL);
+        raise(sig);
+    }
+    errno = before;
+}
+
+/* No echo from here on; what was typed before is dropped. False: FD is no terminal. */
+static bool hide(int fd)
+{
+    if (tcgetattr(fd, &hidden.was) < 0)
         return false;
-    now = *was;
-    now.c_lflag &= ~(tcflag_t)ECHO;
-    now.c_lflag |= ECHONL;
-    return tcsetattr(fd, TCSAFLUSH, &now) == 0;
+    hidden.fd = fd;
+    hidden.now = hidden.was;
+    hidden.now.c_lflag &= ~(tcflag_t)ECHO;
+    hidden.now.c_lflag |= ECHONL;
+    struct sigaction ours = {.sa_handler = on_hidden_signal, .sa_flags = SA_RESTART};
+    for (size_t i = 0; i < VF_COUNT(hidden_signals); i++) {
+        sigaction(hidden_signals[i], NULL, &hidden_before[i]);
+        if (hidden_before[i].sa_handler == SIG_DFL)
+            sigaction(hidden_signals[i], &ours, NULL);
+    }
+    if (tcsetattr(fd, TCSAFLUSH, &hidden.now) == 0)
+        return true;
+    for (size_t i = 0; i < VF_COUNT(hidden_signals); i++)
+        sigaction(hidden_signals[i], &hidden_before[i], NULL);
+    return false;
+}
+
+static void unhide(void)
+{
+    tcsetattr(hidden.fd, TCSAFLUSH, &hidden.was);
+    for (size_t i = 0; i < VF_COUNT(hidden_signals); i++)
+        sigaction(hidden_signals[i], &hidden_before[i], NULL);
 }
 
 /* One line without its newline; -1 at end of file or when cancelled, -2 when the terminal is gone
@@ -165,12 +208,11 @@ int vf_tty_ask(const struct vf_ask *q, struct vf_cancel *cancel, const struct vf
     char line[MAX_ANSWER];
     for (;;) {
         /* before it is asked for: who answers at once is neither seen nor loses what was typed */
-        struct termios was;
-        bool hidden = q->kind == VF_ASK_SECRET && hide(in, &was);
+        bool unseen = q->kind == VF_ASK_SECRET && hide(in);
         show(to, q);
         int r = read_line(in, cancel, other, line, sizeof line);
-        if (hidden)
-            tcsetattr(in, TCSAFLUSH, &was);
+        if (unseen)
+            unhide();
         if (piped)
             put(to, "\n"); /* nobody typed one */
         if (r == -2)

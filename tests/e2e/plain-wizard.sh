@@ -23,10 +23,13 @@ says out 'keys: d details  s sort' "and keys that can be typed"
 ok $? "no others"
 unchanged "nothing was changed"
 
-wizard 1 1 77 nothing '/golden' '<' '<'
+wizard 1 1 77 nothing '1 99' '/golden' '<' '<'
 is $code 2 "the input ends too soon"
 says out 'There is no row 77 here' "a wrong number is said"
 says out 'There is no row nothing here' "and what is none"
+says out 'There is no row 99 here' "also of several"
+! grep -q '1 marked' "$work/out"
+ok $? "of which none is marked then"
 says out '^ *-  *golden: a template' "what cannot be moved says why, and has no number"
 says err 'nothing was changed' "and that nothing was changed"
 unchanged "which is so"

@@ -11,6 +11,18 @@ password=$(cat "$L/secret-alpha")
 
 at_terminal "'$vmferry' move -c '$work/ask.conf' alpha beta b1 local web1"
 sees '[Pp]assword.*root@pam' "the password is asked for, with user and cluster"
+# ^Z, the shell, which wants to see what is typed, and fg
+pid=$(pgrep -P "$(tmux -L "$screen" display-message -p '#{pane_pid}')")
+tty=$(tmux -L "$screen" display-message -p '#{pane_tty}')
+unseen() {
+    stty -a -F "$tty" | grep -q -- ' -echo '
+}
+until_true unseen
+kill -STOP "$pid"
+stty -F "$tty" echo
+kill -CONT "$pid"
+until_true unseen
+ok $? "who comes back to it after a stop is not seen typing either"
 keys -l "$password"
 keys Enter
 sees 'Begin to move web1' "then whether to begin"

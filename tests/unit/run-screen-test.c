@@ -2,6 +2,7 @@
 /* The screen of a running job without a terminal: cells, what is gathered from events, and whole
  * screens against tests/unit/screens/NAME. GOLDEN=write in the environment writes those anew. */
 #include "config.h"
+#include "ui/list.h"
 #include "ui/question.h"
 #include "ui/run/run_priv.h"
 #include "base/str.h"
@@ -102,6 +103,25 @@ static void test_question(void)
     vf_question_close(&q);
 }
 
+/* One VM with a long name among others. */
+static void test_columns(void)
+{
+    struct vf_list l = {.heads = {"Name", "State", "System", "Size"}, .spare = 2};
+    for (size_t i = 0; i < 2; i++) {
+        struct vf_list_row *r = vf_list_add(&l, i);
+        r->cells[0] = vf_strdup(i ? "web" : "/vmfs/volumes/5f1d0c00-c902dbfa-0020/gone/gone.vmx");
+        r->cells[1] = vf_strdup("stopped");
+        r->cells[2] = vf_strdup("Debian GNU/Linux 5 (lenny)");
+        r->cells[3] = vf_strdup("8.0 GiB");
+    }
+    vf_auto(vf_canvas_free) struct vf_canvas *c = vf_canvas_new(8, 80, false);
+    vf_list_draw(&l, c, 0, 8);
+    vf_autofree char *heads = vf_canvas_row(c, 0), *web = vf_canvas_row(c, 2);
+    ok(strstr(heads, "Size") && strstr(web, "Linux 5 (lenny)  8.0 GiB"),
+       "the name gives way to the other columns: %s", heads);
+    vf_list_free(&l);
+}
+
 /* ---- a job ---- */
 
 static void tell(struct vf_watch *w, int64_t now, const char *line)
@@ -181,6 +201,7 @@ static void test_run(void)
     check_screen("run-60x16", &v, 16, 60, false);
     check_screen("run-ascii-80x24", &v, 24, 80, true);
     check_screen("run-small", &v, 10, 40, false);
+    check_screen("run-tiny", &v, 5, 20, false);
     check_screen("run-132x43", &v, 43, 132, false);
     v.details = true;
     check_screen("run-details-80x24", &v, 24, 80, false);
@@ -366,6 +387,7 @@ int main(void)
     test_halves();
     test_spots();
     test_question();
+    test_columns();
     test_run();
     test_over();
     test_names();

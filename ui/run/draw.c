@@ -336,9 +336,10 @@ bool vf_run_too_small(struct vf_canvas *c)
 {
     if (c->rows >= VF_RUN_MIN_ROWS && c->cols >= VF_RUN_MIN_COLS)
         return false;
-    vf_canvas_print(c, 0, 0, c->cols, VF_LOOK_STRONG, _("need %dx%d, have %dx%d"), VF_RUN_MIN_COLS,
-                    VF_RUN_MIN_ROWS, c->cols, c->rows);
-    vf_canvas_put(c, 1, 0, c->cols, VF_LOOK_TEXT, _("The job goes on."));
+    vf_autofree char *text = vf_asprintf(_("need %dx%d, have %dx%d"), VF_RUN_MIN_COLS,
+                                         VF_RUN_MIN_ROWS, c->cols, c->rows);
+    int row = vf_text_put(c, 0, c->rows, 0, VF_LOOK_STRONG, text);
+    vf_text_put(c, row, c->rows, 0, VF_LOOK_TEXT, _("The job goes on."));
     return true;
 }
 

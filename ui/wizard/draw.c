@@ -115,8 +115,9 @@ static void draw_help(struct vf_wizard *w, struct vf_canvas *c)
 bool vf_wizard_draw(struct vf_wizard *w, struct vf_canvas *c)
 {
     if (c->rows < MIN_ROWS || c->cols < MIN_COLS) {
-        vf_canvas_print(c, 0, 0, c->cols, VF_LOOK_STRONG, _("need %dx%d, have %dx%d"), MIN_COLS,
-                        MIN_ROWS, c->cols, c->rows);
+        vf_autofree char *text =
+            vf_asprintf(_("need %dx%d, have %dx%d"), MIN_COLS, MIN_ROWS, c->cols, c->rows);
+        vf_text_put(c, 0, c->rows, 0, VF_LOOK_STRONG, text);
         return false;
     }
     vf_autofree char *from = way_from(w), *to = way_to(w);

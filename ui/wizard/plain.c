@@ -12,6 +12,7 @@
 #include "base/i18n.h"
 #include "base/str.h"
 
+#include <langinfo.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,6 +27,7 @@ struct plain {
     struct vf_survey *survey;
     struct vf_tty_cache *cache; /* the desk's */
     bool over;                  /* the input is */
+    char *missing;              /* the row that was named and is not there; NULL: none */
 };
 
 static struct vf_list *list(struct plain *p)
@@ -57,7 +59,7 @@ static void say_page(struct plain *p)
     struct vf_list *l = list(p);
     l->numbered = true;
     vf_auto(vf_canvas_free) struct vf_canvas *c =
-        vf_canvas_new(ROWS + 2 * (int)l->n_rows, width, false);
+        vf_canvas_new(ROWS + 2 * (int)l->n_rows, width, !vf_streq(nl_langinfo(CODESET), "UTF-8"));
     vf_wizard_draw(p->wizard, c);
     printf("\n");
     say_rows(c, 0, c->rows - 1);
@@ -122,16 +124,16 @@ static enum vf_wizard_end take_words(struct plain *p, char **words)
     size_t n = 0;
     for (; words[n]; n++)
         ;
-    for (size_t i = letter; i < n; i++) {
-        size_t was = list(p)->cursor;
+    size_t was = list(p)->cursor;
+    for (size_t i = letter; i < n; i++) /* all are there, or nothing is done */
         if (!find_row(p, words[i])) {
             list(p)->cursor = was;
-            vf_say(stdout, _("There is no row %s here.\n"), words[i]);
+            vf_str_set(&p->missing, words[i]);
             return VF_WIZARD_GOES_ON;
         }
-        if (n > 1 && !letter)
+    for (size_t i = 0; i < n && n > 1 && !letter; i++)
+        if (find_row(p, words[i]))
             press(p, (const int[]){' '}, 1);
-    }
     return press(p, (const int[]){letter ? words[0][0] : VF_KEY_ENTER}, 1);
 }
 
@@ -168,6 +170,12 @@ static char *typed_keys(const struct vf_wizard *w)
 static enum vf_wizard_end ask_row(struct plain *p)
 {
     say_page(p);
+    if (p->missing) { /* behind the page, where it is seen */
+        vf_autofree char *word = vf_escape(p->missing);
+        vf_say(stdout, _("There is no row %s here.\n"), word);
+        fflush(stdout);
+        vf_str_set(&p->missing, NULL);
+    }
     vf_autofree char *keys = typed_keys(p->wizard);
     vf_autofree char *prompt =
         vf_asprintf(_("Number or name; empty: the row with >; <: back; keys: %s"), keys);
@@ -295,6 +303,9 @@ static enum vf_wizard_end loop(struct plain *p)
     enum vf_wizard_end end = VF_WIZARD_GOES_ON;
     while (end == VF_WIZARD_GOES_ON && !p->over) {
         look_up(p);
+        /* what was asked beside that has come in while something was typed */
+        for (struct vf_survey_answer *a; (a = vf_survey_next(p->survey));)
+            vf_wizard_take(p->wizard, a);
         if (p->wizard->question.ask) {
             end = answer(p);
         } else if (p->wizard->reader.text) {
@@ -349,5 +360,6 @@ int vf_wizard_plain(struct vf_desk *desk)
                : end == VF_WIZARD_GOES_ON ? over()
                                           : follow(&p, end);
     vf_wizard_free(p.wizard);
+    free(p.missing);
     return code;
 }

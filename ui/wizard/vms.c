@@ -317,15 +317,19 @@ static size_t n_marked(const struct vf_list *l)
     return n;
 }
 
-static uint64_t marked_bytes(const struct vf_wizard *w)
+/* How big the disks of those that are marked are; "?" while that of one is not known. Caller frees.
+ */
+static char *marked_size(const struct vf_wizard *w)
 {
     const struct vf_list *l = &w->lists[PAGE_VM];
     uint64_t sum = 0;
     for (size_t i = 0; i < l->n_rows; i++) {
         const struct seen_vm *v = l->rows[i].marked ? find_vm(w, (unsigned)l->rows[i].tag) : NULL;
-        sum += v && v->seen.vm ? vf_vm_disks(v->seen.vm) : 0;
+        if (v && !v->seen.vm)
+            return vf_strdup("?");
+        sum += v ? vf_vm_disks(v->seen.vm) : 0;
     }
-    return sum;
+    return vf_format_bytes(sum);
 }
 
 bool vf_vms_press(struct vf_wizard *w, int key)
@@ -357,7 +361,7 @@ char *vf_vms_status(const struct vf_wizard *w)
 {
     size_t n = n_marked(&w->lists[PAGE_VM]);
     bool plain = w->lists[PAGE_VM].numbered;
-    vf_autofree char *size = vf_format_bytes(marked_bytes(w));
+    vf_autofree char *size = marked_size(w);
     vf_autofree char *went = vf_way_shown(w->seen_way, true);
     return n ? vf_asprintf(
                    w->imports
