@@ -43,7 +43,7 @@ static const char usage[] =
        "      --verify WHAT    full (default): read back and compare, or none\n"
        "      --bridge FROM=TO cards of bridge FROM are put on TO; may be given again,\n"
        "                       * is every other bridge\n"
-       "      --vlan FROM=TAG  cards of bridge FROM get this VLAN tag (0: none); *.OLD is\n"
+       "      --vlan FROM=TAG  cards of bridge FROM get VLAN tag TAG (0: none); *.OLD is\n"
        "                       those with tag OLD; may be given again, too\n"
        "      --mac WHAT       keep (default), new, or an address\n"
        "      --format FORMAT  raw, qcow2 or vmdk (default: as at the source)\n"
