@@ -224,7 +224,8 @@ int vf_job_target_rests(struct vf_job *job, struct vf_error **err)
 {
     const struct vf_record *made = vf_job_target_record(job);
     struct vf_provider *p = job->target_pve;
-    if (!p || !made || made->state == VF_REC_UNDONE || made->state == VF_REC_FAILED)
+    if (!p || job->target_away || !made || made->state == VF_REC_UNDONE ||
+        made->state == VF_REC_FAILED)
         return 0;
     unsigned id = (unsigned)vf_json_int(made->intent, "vmid");
     enum vf_vm_state state;
