@@ -67,6 +67,7 @@ struct vf_job {
     int64_t down_ms; /* when the shutdown was asked for, CLOCK_BOOTTIME; 0: another process did */
     double down_seconds; /* measured, 0: was not down or still is */
     bool source_locked;  /* by a migration, for good: nobody could take it off */
+    bool source_held;    /* a mover that could not be told to end may hold the source's disks */
     bool target_away;    /* while everything is put back it did not answer, nor did its host */
     bool stand_still;    /* what failed is for a person: nothing is put back */
     char *kept;          /* vf_job_kept_text() when the work ended early; NULL: nothing is */

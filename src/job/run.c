@@ -6,6 +6,7 @@
 #include "job/sums.h"
 #include "base/clock.h"
 #include "base/i18n.h"
+#include "base/log.h"
 #include "base/str.h"
 
 #include <string.h>
@@ -227,11 +228,10 @@ static int serve_meanwhile(struct vf_job *job, struct vf_error **err)
     vf_autoerror struct vf_error *why = NULL;
     if (vf_lease_check(job, err) < 0 || only_compare(job, err) < 0)
         return -1;
-    /* movers hold the disks' locks; what is left of them at the target keeps nobody from starting
-     */
-    if (vf_job_undo_hosts(job, &why) < 0)
-        vf_job_note(job, "warn", "%s", vf_error_text(why));
-    int failed = 0;
+    /* movers hold the disks' locks; what could not be undone has been said, and at the target it
+     * keeps nobody from starting */
+    int failed = 0, hosts = vf_job_undo_hosts(job, &why);
+    vf_debug("job", "hosts: %s", hosts < 0 ? vf_error_text(why) : "nothing is left there");
     for (size_t i = 0; i < VF_COUNT(keys); i++) {
         const struct vf_record *r = vf_journal_find(job->journal, keys[i]);
         if (r && !stays_from_ha(job, r) && undo_one(job, r, err) < 0)

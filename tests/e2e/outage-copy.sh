@@ -4,10 +4,12 @@
 # source serves on, and the job goes on or back when the host is there again. OUTAGE_COPY=all: also while a VM is
 # copied ahead, and before anything was copied.
 VMFERRY_TEST_HASTE=20
-VMFERRY_TEST_OUTAGE=2 # and by then nobody believes any more what the host of the job's record said last
+VMFERRY_TEST_OUTAGE=2 # by then nobody believes any more what the host of the job's record said last
+[ "${OUTAGE_COPY-}" != all ] || VMFERRY_TEST_OUTAGE=8
 export VMFERRY_TEST_HASTE VMFERRY_TEST_OUTAGE
 . "${top_srcdir:-.}/tests/e2e/lib.sh"
-lab_up
+lab_up # movers keep to what it is now
+VMFERRY_TEST_OUTAGE=2
 second=local:100/vm-100-disk-1.raw
 small=$(image alpha a1 $second)
 truncate -s 1M "$small"
@@ -28,6 +30,11 @@ back() {
         ctl "${host%/*}" api "${host#*/}" on
     done
 }
+sshd_away() {
+    ctl "${1%/*}" sshd "${1#*/}" stop
+    on "${1%/*}" "${1#*/}" "pkill -f '[s]shd: '" # who is logged in stays
+}
+gone_away=away
 # cut HOST KEY:STATE ARGUMENT…: a move that has copied something, and is there in its journal; then that host goes
 # away. The move is paused first, so that it cannot come to its end.
 copied() {
@@ -44,7 +51,7 @@ cut() {
     until_true copied "$point"
     ok $? "a move copies"
     "$vmferry" pause >/dev/null </dev/null
-    away "$host"
+    $gone_away "$host"
     wait $front
     is $? 4 "$host stays away: interrupted"
     ! in_journal '"key":"rollback"'
@@ -97,6 +104,18 @@ alike a1 100 scsi1
 
 VMFERRY_TEST_OUTAGE=1
 if [ "${OUTAGE_COPY-}" = all ]; then
+    # --- only sshd of the source's host: its mover lives on, and lets go of the disks when nobody comes back to it
+    ctl alpha ha vm:100 -
+    run 0 "it returns" rollback --return web1 --remove-target "$(basename "$(job_dir)")"
+    VMFERRY_TEST_OUTAGE=8 gone_away=sshd_away
+    cut alpha/a1 copy/scsi1:done --no-precopy alpha beta b1 local web1
+    says out 'web1 does not start at the source yet: what this job runs on a1 may hold its disks' \
+        "it is said why the VM cannot start yet"
+    is "$(status alpha a1 100)" running "then it does"
+    ctl alpha sshd a1 start
+    run 0 "it goes back" rollback
+    VMFERRY_TEST_OUTAGE=1 gone_away=away
+
     # --- the target's host, while a VM that runs is copied ahead; it goes back
     on alpha a1 'qm start 101'
     snapshot "$work/before"
