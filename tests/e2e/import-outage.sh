@@ -8,7 +8,12 @@ export VMFERRY_TEST_HASTE VMFERRY_TEST_OUTAGE
 . "${top_srcdir:-.}/tests/e2e/lib.sh"
 lab_up
 esxi_up
+[ "$namespaces" ] || {
+    skip "a host goes away" "all nodes of this lab are one host"
+    done_testing
+}
 no_violations() {
+    [ "$count" != "${skipped-}" ] || return 0 # nothing was asked
     ctl beta requests >"$work/requests"
     [ -s "$work/requests" ] && ! grep '"violation":"' "$work/requests" >"$work/out"
     ok $? "no wrong parameter was in any request"
