@@ -41,19 +41,23 @@ char *vf_clock_stamp(int64_t unix_seconds)
     return vf_strdup(s);
 }
 
-static uint64_t haste = 1;
+static uint64_t haste = 1, outage_s;
 
 static void read_haste(void)
 {
-    const char *s = getenv("VMFERRY_TEST_HASTE");
+    const char *s = getenv("VMFERRY_TEST_HASTE"), *t = getenv("VMFERRY_TEST_OUTAGE");
     if (s && vf_parse_u64(s, 1, 1000, &haste) < 0)
         haste = 1;
+    if (t && vf_parse_u64(t, 1, 1000, &outage_s) < 0)
+        outage_s = 0;
 }
 
 int vf_clock_limit(int ms)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, read_haste);
+    if (ms == VF_T_RECONNECT && outage_s)
+        return (int)outage_s * 1000;
     return ms / (int)haste;
 }
 

@@ -40,7 +40,8 @@ enum {
 };
 
 /* A time-out of the table. For tests the environment variable VMFERRY_TEST_HASTE divides it (1 to
- * 1000), in programs and movers alike; unset, it is what the table says. */
+ * 1000), in programs and movers alike, and VMFERRY_TEST_OUTAGE (1 to 1000, seconds) takes the place
+ * of VF_T_RECONNECT, so that nothing else has to be in haste; unset, it is what the table says. */
 int vf_clock_limit(int ms);
 
 #endif

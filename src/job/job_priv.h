@@ -67,7 +67,10 @@ struct vf_job {
     int64_t down_ms; /* when the shutdown was asked for, CLOCK_BOOTTIME; 0: another process did */
     double down_seconds; /* measured, 0: was not down or still is */
     bool source_locked;  /* by a migration, for good: nobody could take it off */
+    bool source_held;    /* a mover that could not be told to end may hold the source's disks */
+    bool target_away;    /* while everything is put back it did not answer, nor did its host */
     bool stand_still;    /* what failed is for a person: nothing is put back */
+    char *kept;          /* vf_job_kept_text() when the work ended early; NULL: nothing is */
     pthread_mutex_t warn_lock;
     json_t *warnings;   /* texts of those said so far; under warn_lock */
     json_t *step_times; /* [{"step":...,"seconds":...}] */
@@ -256,6 +259,9 @@ bool vf_job_can_refresh(const struct vf_job *job);
 int vf_job_refresh(struct vf_job *job, struct vf_error **err);
 /* What of the disks is copied, since when, and how long the VM would be down; caller frees. */
 char *vf_job_precopied_text(struct vf_job *job);
+/* kept.c: what of the disks is at the target, committed: "scsi0: 1.2 TiB of 10 TiB, scsi1: 4.0 MiB of
+ * 4.0 MiB"; NULL: nothing is. Caller frees. */
+char *vf_job_kept_text(const struct vf_job *job);
 /* The file that keeps how far the copy of SLOT has come; caller frees. */
 char *vf_job_mark_path(const struct vf_job *job, const char *slot);
 /* The path of VOLUME as its host sees it, honouring storage paths of the configuration; caller

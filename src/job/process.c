@@ -140,6 +140,7 @@ void vf_job_free(struct vf_job *job)
     free(job->id);
     free(job->dir);
     free(job->marker);
+    free(job->kept);
     free(job);
 }
 

@@ -131,6 +131,8 @@ json_t *vf_report(struct vf_job *job, enum vf_exit code, const struct vf_error *
         json_object_set_new(r, "way", json_string(ways[vf_journal_way(job->journal)]));
         vf_autofree char *service = vf_service_text(job->journal, VF_VM_UNKNOWN, VF_VM_UNKNOWN);
         json_object_set_new(r, "service", json_string(service));
+        if (job->kept && vf_journal_way(job->journal) == VF_WAY_BOTH)
+            json_object_set_new(r, "kept", json_string(job->kept));
     }
     if (job->plan->rehearse)
         json_object_set_new(r, "rehearsal",
@@ -582,6 +584,9 @@ char *vf_failure_text(const json_t *end)
     vf_autofree char *commands = waits ? interrupted_next(report) : NULL;
     vf_buf_printf(&b, "  %-*s %s\n", vf_pad(_("state:"), 7), _("state:"),
                   service ? service : _(states));
+    if (waits && vf_json_str(report, "kept"))
+        vf_buf_printf(&b, "  %-*s %s\n", vf_pad(_("kept:"), 7), _("kept:"),
+                      vf_json_str(report, "kept"));
     vf_buf_printf(&b, "  %-*s %s\n", vf_pad(_("next:"), 7), _("next:"),
                   commands ? commands : _(next));
     if (log)

@@ -63,12 +63,12 @@ static char *remembered(struct vf_journal *j, const char *vm)
     bool ran = down && vf_json_true(down->intent, "running");
     if (back && !(down && down->state == VF_REC_UNDONE)) {
         vf_autofree char *since = vf_since_text(vf_json_int(back->intent, "since"));
-        return vf_asprintf(_("%s is DOWN %s, as far as the journal knows"), vm, since);
+        return vf_asprintf(_("%s is DOWN %s, as this job left it"), vm, since);
     }
     if (!back && vf_journal_target_ran(j))
         return vf_asprintf(start && start->state == VF_REC_INTENT
                                ? _("%s may run at the target (its start was begun)")
-                               : _("%s runs at the target, as far as the journal knows"),
+                               : _("%s runs at the target, as this job left it"),
                            vm);
     if (ran && down->state == VF_REC_UNDONE)
         return vf_asprintf(_("%s was started again at the source"), vm);
@@ -76,7 +76,7 @@ static char *remembered(struct vf_journal *j, const char *vm)
         return vf_asprintf(_("%s is at the source as it was: this job did not shut it down"), vm);
     vf_autofree char *since = vf_since_text(vf_json_int(down->intent, "since"));
     return vf_asprintf(down->state == VF_REC_DONE
-                           ? _("%s is DOWN %s, as far as the journal knows")
+                           ? _("%s is DOWN %s, as this job left it")
                            : _("%s was asked to shut down, %s, and may be DOWN"),
                        vm, since);
 }
@@ -177,6 +177,9 @@ int vf_job_look_in(const char *dir, const struct vf_asker *asker, struct vf_stan
         vf_autofree char *key = vf_asprintf("copy/%s", job->plan->disks[i].slot);
         out->copied += vf_job_was_done(job, key) != NULL;
     }
+    const json_t *report = json_object_get(vf_journal_last(job->journal, "end"), "report");
+    if (out->way == VF_WAY_BOTH)
+        out->kept = vf_strdup(vf_json_str(report, "kept"));
     out->service = vf_service_text(job->journal, VF_VM_UNKNOWN, VF_VM_UNKNOWN);
     vf_autoerror struct vf_error *why = NULL;
     if (out->touched && out->way != VF_WAY_NONE && ask_clusters(job, out, &why) < 0)
@@ -190,6 +193,7 @@ void vf_standing_clear(struct vf_standing *s)
     free(s->unseen);
     free(s->taken);
     free(s->last);
+    free(s->kept);
     vf_findings_free(&s->changes);
     *s = (struct vf_standing){0};
 }

@@ -47,6 +47,7 @@ struct vf_standing {
     char *taken;   /* another machine has it: what is to be said then; NULL: not */
     char *last;    /* title of the last step that has ended, or NULL */
     size_t disks, copied;
+    char *kept; /* what of the disks is at the target, where that was told; NULL: it was not */
     struct vf_findings changes; /* what is not as the job left it; one that stops: no way on */
 };
 

@@ -6,6 +6,7 @@
 #include "job/sums.h"
 #include "base/clock.h"
 #include "base/i18n.h"
+#include "base/log.h"
 #include "base/str.h"
 
 #include <string.h>
@@ -206,15 +207,17 @@ void vf_job_calm(struct vf_job *job)
             ends[i]->ops->set_cancel(ends[i], job->cancel);
 }
 
-/* Are all disks at the target, compared as far as the plan wants that? */
-static bool all_copied(const struct vf_job *job)
+/* What is at the target is only something to compare with from here on: the source is about to
+ * write to its disks. */
+static int only_compare(struct vf_job *job, struct vf_error **err)
 {
-    bool all = !vf_job_is_native(job) && job->plan->copy_disks && job->plan->n_disks;
-    for (size_t i = 0; all && i < job->plan->n_disks; i++) {
-        vf_autofree char *key = vf_asprintf("copy/%s", job->plan->disks[i].slot);
-        all = vf_job_was_done(job, key) != NULL;
+    bool any;
+    vf_sums_free(VF_STEAL(job->sums));
+    for (size_t i = 0; i < job->plan->n_disks; i++) {
+        vf_autofree char *mark = vf_job_mark_path(job, job->plan->disks[i].slot);
+        vf_copy_forget(mark);
     }
-    return all;
+    return vf_job_forget_copies(job, &any, err);
 }
 
 /* The source into service again, for as long as the job stands still: the target and its disks
@@ -222,16 +225,13 @@ static bool all_copied(const struct vf_job *job)
 static int serve_meanwhile(struct vf_job *job, struct vf_error **err)
 {
     static const char *const keys[] = {"cloning", "onboot", "shutdown", "ha"};
-    bool any;
     vf_autoerror struct vf_error *why = NULL;
-    vf_sums_free(VF_STEAL(job->sums));
-    if (vf_lease_check(job, err) < 0 || vf_job_forget_copies(job, &any, err) < 0)
+    if (vf_lease_check(job, err) < 0 || only_compare(job, err) < 0)
         return -1;
-    /* movers hold the disks' locks; what is left of them at the target keeps nobody from starting
-     */
-    if (vf_job_undo_hosts(job, &why) < 0)
-        vf_job_note(job, "warn", "%s", vf_error_text(why));
-    int failed = 0;
+    /* movers hold the disks' locks; what could not be undone has been said, and at the target it
+     * keeps nobody from starting */
+    int failed = 0, hosts = vf_job_undo_hosts(job, &why);
+    vf_debug("job", "hosts: %s", hosts < 0 ? vf_error_text(why) : "nothing is left there");
     for (size_t i = 0; i < VF_COUNT(keys); i++) {
         const struct vf_record *r = vf_journal_find(job->journal, keys[i]);
         if (r && !stays_from_ha(job, r) && undo_one(job, r, err) < 0)
@@ -240,19 +240,27 @@ static int serve_meanwhile(struct vf_job *job, struct vf_error **err)
     return failed;
 }
 
-/* What cannot be reached now can be later: what was copied by then is not thrown away. */
-static enum vf_exit stand_by(struct vf_job *job, const struct vf_error *cause)
+/* What cannot be reached now can be later: what was copied by then, which may have taken hours, is
+ * not thrown away. STATE: of the source, now. */
+static enum vf_exit stand_by(struct vf_job *job, enum vf_vm_state state,
+                             const struct vf_error *cause)
 {
     const struct vf_record *down = vf_journal_find(job->journal, "shutdown");
+    bool begun = down && down->state != VF_REC_UNDONE;
+    const char *vm = job->source->name, *text = vf_error_text(cause);
     vf_autoerror struct vf_error *why = NULL;
-    if (!down || down->state == VF_REC_UNDONE || !vf_json_true(down->intent, "running")) {
-        vf_job_note(job, "warn", _("%s; the copied disks are kept"), vf_error_text(cause));
+    if (begun && vf_json_true(down->intent, "running"))
+        vf_job_note(job, "warn",
+                    _("%s; what was copied is kept (%s), and %s is started again at the source "
+                      "until the job goes on"),
+                    text, job->kept, vm);
+    else if (!begun && state != VF_VM_STOPPED)
+        vf_job_note(job, "warn", _("%s; what was copied is kept (%s); %s runs on at the source"),
+                    text, job->kept, vm);
+    else {
+        vf_job_note(job, "warn", _("%s; what was copied is kept (%s)"), text, job->kept);
         return VF_EXIT_INTERRUPTED;
     }
-    vf_job_note(job, "warn",
-                _("%s; the copied disks are kept, and %s is started again at the source until the "
-                  "job goes on"),
-                vf_error_text(cause), job->source->name);
     if (serve_meanwhile(job, &why) < 0)
         vf_job_note(job, "warn", _("the source could not be put into service again: %s"),
                     vf_error_text(why));
@@ -261,13 +269,12 @@ static enum vf_exit stand_by(struct vf_job *job, const struct vf_error *cause)
 
 /* Can the source be put back now? Its cluster decides: the service is there. What is at the target
  * harms nobody, and can be removed later. */
-static int source_answers(struct vf_job *job, struct vf_error **err)
+static int source_answers(struct vf_job *job, enum vf_vm_state *state, struct vf_error **err)
 {
-    enum vf_vm_state state;
     if (vf_job_connect(job, err) < 0 && !job->source_pve)
         return -1;
     vf_error_free(VF_STEAL(*err));
-    return job->source_pve->ops->state(job->source_pve, job->source->node, job->source->id, &state,
+    return job->source_pve->ops->state(job->source_pve, job->source->node, job->source->id, state,
                                        err);
 }
 
@@ -287,19 +294,21 @@ static bool waits(const struct vf_job *job, const struct vf_error *why)
 
 static enum vf_exit give_up(struct vf_job *job, struct vf_error **err)
 {
+    enum vf_vm_state state;
+    job->kept = vf_job_kept_text(job);
     if (waits(job, *err))
         return VF_EXIT_INTERRUPTED;
     if (vf_job_target_ran(job))
         return VF_EXIT_PERSON;
     vf_job_calm(job);
     vf_autoerror struct vf_error *why = NULL;
-    if (source_answers(job, &why) < 0) {
+    if (source_answers(job, &state, &why) < 0) {
         vf_job_note(job, "warn", _("%s; nothing can be put back now: %s"), vf_error_text(*err),
                     vf_error_text(why));
         return VF_EXIT_INTERRUPTED;
     }
-    if (vf_error_is_transient(*err) && all_copied(job))
-        return stand_by(job, *err);
+    if (vf_error_is_transient(*err) && job->kept)
+        return stand_by(job, state, *err);
     vf_job_note(job, "warn", _("%s; putting everything back"), vf_error_text(*err));
     int r = vf_job_connect(job, &why);
     if (r == 0)

@@ -51,10 +51,13 @@ int vf_undo_hosts(struct vf_job *job, const struct vf_record *rec, struct vf_err
                               : s    ? s->storage
                                      : NULL,
                               &why);
-        if ((!ssh && !here) || vf_mover_cleanup(ssh, job->id, false, &why) < 0) {
+        bool left = (!ssh && !here) || vf_mover_cleanup(ssh, job->id, false, &why) < 0;
+        if (left) {
             vf_fail_with(err, VF_STEAL(why));
             failed = -1;
         }
+        if (!target)
+            job->source_held = left;
     }
     return failed;
 }

@@ -177,17 +177,36 @@ int vf_step_shutdown(struct vf_job *job, struct vf_error **err)
     return note_stopped(job, "shutdown", err);
 }
 
+/* The source could not be started, for the reason WHY: by when a mover that nobody reaches has let
+ * go of its disks (milliseconds, awake). */
+static int64_t await_mover(struct vf_job *job, const struct vf_error *why)
+{
+    int most = vf_clock_limit(VF_T_RECONNECT) + vf_clock_limit(VF_T_PEER_SILENCE);
+    vf_autofree char *span = vf_format_duration(most / 1000.0);
+    vf_job_note(
+        job, "warn",
+        _("%s does not start at the source yet: what this job runs on %s may hold its disks, "
+          "and cannot be reached. It ends by itself; until then, for up to %s, the start is "
+          "tried again (%s)"),
+        job->source->name, job->source->node, span, vf_error_text(why));
+    return vf_clock_awake_ms() + most;
+}
+
 /* The service depends on it: tried again, because what held a disk a moment ago may need another.
  */
 static int start_again(struct vf_job *job, struct vf_error **err)
 {
     const struct vf_vm *s = job->source;
     struct vf_provider *p = job->source_pve;
-    for (int left = START_TRIES;; left--) {
+    int64_t end = 0;
+    for (int left = START_TRIES;; left -= left > 1) {
         vf_autoerror struct vf_error *why = NULL;
         if (p->ops->power(p, s->node, s->id, VF_POWER_START, 0, &why) == 0)
             return 0;
-        if (left == 1 || vf_cancel_sleep(job->cancel, 1000, NULL) < 0) {
+        if (left == 1 && job->source_held && !end)
+            end = await_mover(job, why);
+        if ((left == 1 && vf_clock_awake_ms() >= end) ||
+            vf_cancel_sleep(job->cancel, end ? vf_clock_limit(VF_T_RETRY_MOST) : 1000, NULL) < 0) {
             vf_fail_with(err, VF_STEAL(why));
             return vf_fail_prefix(err, _("starting %s again at the source"), s->name);
         }
@@ -224,7 +243,8 @@ int vf_job_target_rests(struct vf_job *job, struct vf_error **err)
 {
     const struct vf_record *made = vf_job_target_record(job);
     struct vf_provider *p = job->target_pve;
-    if (!p || !made || made->state == VF_REC_UNDONE || made->state == VF_REC_FAILED)
+    if (!p || job->target_away || !made || made->state == VF_REC_UNDONE ||
+        made->state == VF_REC_FAILED)
         return 0;
     unsigned id = (unsigned)vf_json_int(made->intent, "vmid");
     enum vf_vm_state state;

@@ -22,7 +22,7 @@ says err 'vmferry resume .*vmferry rollback ' "and both ways"
 grep -q '"key":"rollback"' "$(job_dir)/journal.jsonl"
 is $? 1 "nothing was begun to be put back"
 run 4 "resumed while it is away it stays as it is" resume --yes
-says out '^web1 is DOWN since .*as far as the journal knows' "which is said by the journal"
+says out '^web1 is DOWN since .*as this job left it' "as the job left it, which is said"
 says err 'alpha' "and why"
 is "$(status alpha a1 100)" stopped "the source is down"
 ctl alpha api a1 on
@@ -38,7 +38,7 @@ ctl beta api b2 off
 ctl beta fault do PUT '/nodes/b1/qemu/[0-9]*/config' api b1 off
 move 4 "the target's cluster goes away when all is copied: interrupted" alpha beta b1 local web1
 is "$(ctl beta fault list)" "" "it did go away"
-says out 'the copied disks are kept, and web1 is started again' "what was copied is kept, which is said"
+says out 'what was copied is kept .scsi0: .*, and web1 is started again' "what was copied is kept, which is said"
 is "$(status alpha a1 100)" running "the source runs"
 says err 'state: +web1 was started again at the source' "which is said"
 says err 'vmferry resume .*vmferry rollback ' "and both ways"

@@ -247,16 +247,17 @@ static int write_sshd(struct lab_node *node, const char *run, struct vf_error **
 {
     vf_autofree char *bin = vf_asprintf("%s/bin", run);
     vf_autobuf struct vf_buf b = {0};
-    const char *haste = getenv("VMFERRY_TEST_HASTE"); /* for movers too */
+    const char *haste = getenv("VMFERRY_TEST_HASTE"), /* for movers too */
+        *outage = getenv("VMFERRY_TEST_OUTAGE");
     vf_buf_printf(
         &b,
         "Port %d\nListenAddress %s\nHostKey %s/ssh_host_ed25519_key\nHostKey "
         "%s/ssh_host_rsa_key\nPidFile %s/sshd.pid\nPermitRootLogin yes\nUsePAM no\n"
         "PasswordAuthentication no\nMaxStartups 100\nMaxSessions 100\n"
         "Subsystem sftp internal-sftp\nAcceptEnv LANG LC_*\nPrintMotd no\n" LAB_CHEAP_LOGINS
-        "SetEnv PATH=%s:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin%s%s\n",
+        "SetEnv PATH=%s:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin%s%s%s%s\n",
         node->lab->ssh_port, node->addr, run, run, run, bin, haste ? " VMFERRY_TEST_HASTE=" : "",
-        haste ? haste : "");
+        haste ? haste : "", outage ? " VMFERRY_TEST_OUTAGE=" : "", outage ? outage : "");
     if (!node->lab->namespaces)
         vf_buf_printf(&b,
                       "StrictModes no\nAuthorizedKeysFile %s/root/.ssh/authorized_keys "

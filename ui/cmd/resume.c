@@ -122,6 +122,8 @@ static void show(const char *id, const struct vf_standing *s)
                s->last ? _(s->last) : _("nothing yet"), s->copied, s->disks);
     else
         vf_say(stdout, _("  done    %s\n"), s->last ? _(s->last) : _("nothing yet"));
+    if (s->kept)
+        vf_say(stdout, _("  kept    %s\n"), s->kept);
     for (int severity = VF_INFO; severity <= VF_STOP; severity++)
         for (size_t i = 0; i < s->changes.n; i++)
             if ((int)s->changes.v[i].severity == severity)
@@ -141,6 +143,8 @@ static void say_event(const char *id, const struct vf_standing *s)
         json_object_set_new(e, "unseen", json_string(s->unseen));
     json_object_set_new(e, "disks", json_integer((json_int_t)s->disks));
     json_object_set_new(e, "copied", json_integer((json_int_t)s->copied));
+    if (s->kept)
+        json_object_set_new(e, "kept", json_string(s->kept));
     json_object_set_new(e, "stop", json_boolean(vf_findings_stop(&s->changes)));
     for (size_t i = 0; i < s->changes.n; i++) {
         const struct vf_finding *f = &s->changes.v[i];

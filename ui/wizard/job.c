@@ -107,6 +107,8 @@ static char *standing_text(const struct vf_wizard *w)
     if (s->disks && s->touched)
         vf_buf_printf(&b, _("; %zu of %zu disks copied"), s->copied, s->disks);
     vf_buf_puts(&b, "\n");
+    if (s->kept)
+        add_line(&b, _("kept  "), s->kept);
     return vf_buf_take(&b);
 }
 
