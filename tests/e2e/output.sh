@@ -73,7 +73,7 @@ for f in out err; do
 done
 only_ascii "all of it is ASCII in the C locale"
 says out '^ {20}[^ ]' "long lines of the report go on under their text"
-says out 'scsi0: .* of 1.0 GiB \([0-9]+ %\), [0-9]+ Mbit/s' "lines of progress have the rate"
+says out 'scsi0: .* of 1.0 GiB \([0-9]+ %\), [0-9.]+ Mbit/s' "lines of progress have the rate"
 tr '\n' ' ' <"$work/report" | tr -s ' ' >"$work/out"
 says out 'scsi0: [^[]*about [0-9]+ (s|min)' "and what is left"
 ! grep -q '(null)' "$work/report"
