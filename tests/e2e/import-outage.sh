@@ -42,15 +42,6 @@ cut() {
     ok $? "nothing was begun to be put back"
     ctl beta online b1
 }
-# goes_on: the job goes on to its end
-goes_on() {
-    "$vmferry" resume --yes >"$work/out" 2>"$work/err" </dev/null &
-    front=$!
-    fast
-    wait $front
-    is $? 0 "it goes on to its end"
-    vmid=$(sed -n 's/.*"target_vmid":\([0-9]*\).*/\1/p' "$(job_dir)/journal.jsonl" | tail -n 1)
-}
 
 ctl esx1 state >"$work/before-esx1"
 cut move esx1 beta b1 local web-modern
@@ -59,7 +50,7 @@ is "$(vm web-modern power)" poweredOn "the VM runs at its host"
 is "$(vm web-modern onboot)" true "and starts with it"
 printf changed | dd of="$L/esx1/volumes/datastore1/web-modern/web-modern-flat.vmdk" bs=1 seek=70000 conv=notrunc \
     status=none
-goes_on
+resumes
 same "$(image beta b1 "local:$vmid/vm-$vmid-disk-0.raw")" "$(vmdk web-modern)" "its first disk is the host's"
 same "$(image beta b1 "local:$vmid/vm-$vmid-disk-1.raw")" "$(vmdk web-modern 1)" "so is its second"
 is "$(vm web-modern--MIGRATED power)" poweredOff "the VM is shut down at its host"
@@ -82,7 +73,7 @@ scsi0:0.fileName = "web.vmdk"
 VMX
 cut import --to beta --node b1 --storage local "$X/web.vmx"
 says out 'what was copied is kept .scsi0: .* of 40 MiB' "of files, too"
-goes_on
+resumes
 grep -q 'going on at [1-9]' "$(job_dir)/log"
 ok $? "from where it was"
 same "$(image beta b1 "local:$vmid/vm-$vmid-disk-0.raw")" "$X/a.raw" "and its disk is what was exported"

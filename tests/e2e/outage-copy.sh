@@ -62,15 +62,6 @@ cut() {
     ok $? "nothing was begun to be put back"
     grep -o '"kept":"[^"]*"' "$work/out" | tail -n 1 >"$work/kept"
 }
-# goes_on: the job of this VM goes on to its end
-goes_on() {
-    "$vmferry" resume --yes >"$work/out" 2>"$work/err" </dev/null &
-    front=$!
-    fast
-    wait $front
-    is $? 0 "it goes on to its end"
-    vmid=$(sed -n 's/.*"target_vmid":\([0-9]*\).*/\1/p' "$(job_dir)/journal.jsonl" | tail -n 1)
-}
 # alike NODE VMID SLOT: that disk of alpha's VM and of the one that was made of it
 alike() {
     from=$(config alpha "$1" "$2" | sed -n "s/^$3: \([^,]*\).*/\1/p")
@@ -100,7 +91,7 @@ large=$(image alpha a1 local:100/vm-100-disk-0.qcow2)
 qemu-io -f qcow2 -c 'write -P 0x5a 64k 64k' "$large" >/dev/null
 on alpha a1 'qm start 100'
 ctl alpha ha vm:100 started
-goes_on
+resumes
 is "$(status beta b1 "$vmid")" running "the target runs"
 is "$(status alpha a1 100)" stopped "the source does not"
 alike a1 100 scsi0
@@ -143,7 +134,7 @@ cut alpha/a1 copy/scsi0:intent alpha beta b1 local db1
 grep -q '"kept":"scsi0: ' "$work/kept"
 ok $? "what is kept is in the report"
 back alpha/a1
-goes_on
+resumes
 is "$(grep -c '"key":"copy/scsi[01]","state":"undone"' "$(job_dir)/journal.jsonl")" 0 "nothing is copied anew"
 grep -q '101-disk-0.raw: going on at [1-9]' "$(job_dir)/log"
 ok $? "but from where it was"

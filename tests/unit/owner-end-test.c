@@ -393,6 +393,22 @@ static bool comes_to_an_end(int fd)
     return n == 0;
 }
 
+/* An owner of JOB in WHERE that has opened TO, and waits for what is to be written there. */
+static bool waiting_owner(const char *job, const char *where, const char *to, struct vf_proc *p,
+                          struct vf_link *l)
+{
+    vf_autobuf struct vf_buf b = {0};
+    if (!start_owner(job, "1", where, p))
+        return false;
+    vf_link_init(l, VF_STEAL_FD(p->out), VF_STEAL_FD(p->in));
+    vf_hello_fields(&b, "program", job, 1);
+    bool good = asks(l, VF_F_HELLO, 0, &b, VF_F_HELLO);
+    add_disk(&b, to, true);
+    good = good && asks(l, VF_F_OPEN, 1, &b, VF_F_OPENED);
+    vf_field_u64(&b, VF_TAG_SIZE, 4 * MIB);
+    return good && asks(l, VF_F_RECEIVE, 1, &b, VF_F_OK);
+}
+
 /* The program is away while an owner copies. The owner lets go of all that the session had: sshd
  * tells the program's machine of the session's end only once stderr has ended, too, and one that
  * has slept would not know for a minute. */
@@ -403,16 +419,8 @@ static void test_away(void)
     vf_autofree char *to = make_target("away.raw", "raw", 4 * MIB);
     struct vf_proc p;
     struct vf_link l;
-    vf_autobuf struct vf_buf b = {0};
-    if (!ok(start_owner(job, "1", where, &p), "an owner in %s", where))
+    if (!ok(waiting_owner(job, where, to, &p, &l), "an owner in %s waits for a source", where))
         return;
-    vf_link_init(&l, VF_STEAL_FD(p.out), VF_STEAL_FD(p.in));
-    vf_hello_fields(&b, "program", job, 1);
-    bool good = asks(&l, VF_F_HELLO, 0, &b, VF_F_HELLO);
-    add_disk(&b, to, true);
-    good = good && asks(&l, VF_F_OPEN, 1, &b, VF_F_OPENED);
-    vf_field_u64(&b, VF_TAG_SIZE, 4 * MIB);
-    ok(good && asks(&l, VF_F_RECEIVE, 1, &b, VF_F_OK), "it waits for a source");
     vf_link_free(&l); /* and with it the session, without a BYE */
     ok(comes_to_an_end(p.err), "the program is gone: the owner's stderr ends");
     siginfo_t info = {0};
@@ -431,15 +439,8 @@ static void test_late_bye(void)
     struct vf_proc p;
     struct vf_link l;
     vf_autobuf struct vf_buf b = {0};
-    if (!ok(start_owner(job, "1", where, &p), "an owner in %s", where))
+    if (!ok(waiting_owner(job, where, to, &p, &l), "an owner in %s waits for a source", where))
         return;
-    vf_link_init(&l, VF_STEAL_FD(p.out), VF_STEAL_FD(p.in));
-    vf_hello_fields(&b, "program", job, 1);
-    bool good = asks(&l, VF_F_HELLO, 0, &b, VF_F_HELLO);
-    add_disk(&b, to, true);
-    good = good && asks(&l, VF_F_OPEN, 1, &b, VF_F_OPENED);
-    vf_field_u64(&b, VF_TAG_SIZE, 4 * MIB);
-    ok(good && asks(&l, VF_F_RECEIVE, 1, &b, VF_F_OK), "it waits for a source, and tells of it");
     close(VF_STEAL_FD(l.in));
     usleep(600 * 1000); /* it has told more, in vain */
     ok(vf_link_send_fields(&l, VF_F_BYE, 0, 0, &b, NULL) == 0 && ends(p.pid),
