@@ -48,10 +48,11 @@ fake() {
 }
 # attached: vmferry attach, which has heard all there is and waits
 attached() {
+    rm -f "$work/out" # of the one before
     "$vmferry" attach --plain "$(basename "$D")" >"$work/out" 2>"$work/err" </dev/null &
     front=$!
     started="$started $front"
-    until_true grep -q 'Job 2026' "$work/out"
+    until_true grep -qs "Job $(basename "$D")" "$work/out"
     until_true sleeps
 }
 sleeps() {
