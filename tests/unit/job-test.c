@@ -682,7 +682,7 @@ static void serving_begin(struct serving *s)
 
 static bool is_cancelled(struct serving *s)
 {
-    for (int i = 0; i < 500 && !vf_cancel_fired(s->job.cancel); i++)
+    for (int i = 0; i < 3000 && !vf_cancel_fired(s->job.cancel); i++)
         vf_cancel_sleep(NULL, 10, NULL);
     return vf_cancel_fired(s->job.cancel);
 }
