@@ -118,6 +118,7 @@ sees 'go on: vmferry resume' "is told of with what can be done"
 sees 'r resume  b roll back' "also by keys"
 keys q
 sees 'exit=4' "now or later"
+empty slow
 "$vmferry" resume --yes >"$work/slow" 2>&1 </dev/null &
 front=$!
 until_true running

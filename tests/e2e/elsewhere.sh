@@ -90,6 +90,7 @@ kill -STOP "$process"
 machine 2
 silent
 says out 'It can go on' "nothing is heard of it for a while: it can be taken over"
+empty out
 "$vmferry" resume -c "$L/vmferry.conf" --at beta --yes web1 >"$work/out" 2>"$work/err" </dev/null &
 second=$!
 fast $second
@@ -120,6 +121,7 @@ unchanged "and neither changes anything"
 
 # --- it sleeps between two writes, and its next one would be wrong by now
 again
+empty slow
 KILLAT_WHERE=asleep KILLAT_WRITE=cloning:intent \
     ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0 \
     LD_PRELOAD=$top_builddir/tests/e2e/killat.so "$vmferry" move -c "$L/vmferry.conf" --yes \
@@ -222,6 +224,7 @@ if [ "${ELSEWHERE-}" = all ]; then
     says out 'no longer carries the mark of this job' "and says why"
     ctl beta sshd b1 start
     machine 5
+    empty out
     "$vmferry" resume --yes >"$work/out" 2>"$work/err" </dev/null &
     front=$!
     fast

@@ -68,6 +68,7 @@ hang() { # CLUSTER TASK KEY VM ARGUMENT…: interrupted once the journal has KEY
     shift 3
     rm -rf "$XDG_STATE_HOME"
     ctl "$c" fault hang "$task"
+    empty out
     "$vmferry" move -c "$L/vmferry.conf" --yes "$@" >"$work/out" 2>"$work/err" </dev/null &
     front=$!
     journal "$key"

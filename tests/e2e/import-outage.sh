@@ -29,6 +29,7 @@ copied() {
 }
 cut() {
     rm -rf "$XDG_STATE_HOME"
+    empty out
     "$vmferry" "$@" -c "$L/vmferry.conf" --yes --progress=json --bwlimit 16 --skip-start --bridge '*=vmbr0' \
         >"$work/out" 2>"$work/err" </dev/null &
     front=$!

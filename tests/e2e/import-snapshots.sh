@@ -32,6 +32,7 @@ asked_since() {
 killed_while() {
     ctl esx1 consolidation 9999999
     before=$(asked "$3")
+    empty out
     # shellcheck disable=SC2046
     "$vmferry" $(import "$1" "$2") >"$work/out" 2>"$work/err" </dev/null &
     front=$!
@@ -46,6 +47,7 @@ killed_while() {
 waits() {
     text=$1
     shift
+    empty out
     "$vmferry" "$@" >"$work/out" 2>"$work/err" </dev/null &
     front=$!
     until_true grep -qE 'was begun before: waiting|waiting for a task that removes snapshots' \

@@ -48,7 +48,7 @@ fake() {
 }
 # attached: vmferry attach, which has heard all there is and waits
 attached() {
-    rm -f "$work/out" # of the one before
+    empty out
     "$vmferry" attach --plain "$(basename "$D")" >"$work/out" 2>"$work/err" </dev/null &
     front=$!
     started="$started $front"
@@ -128,6 +128,7 @@ ok $? "and nothing is begun that may get its turn"
 # --- ^C while the process of a job begins, at all processes of the terminal
 # begins ARGUMENT…: vmferry in a process group of its own, whose job waits for its configuration
 begins() {
+    empty out
     setsid "$vmferry" "$@" >"$work/out" 2>"$work/err" </dev/null &
     front=$!
     started="$started $front"

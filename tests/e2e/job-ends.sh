@@ -23,6 +23,7 @@ id() {
 # starts ARGUMENT...: vmferry in the background, with a journal of its own
 starts() {
     rm -rf "$XDG_STATE_HOME"
+    empty slow
     "$vmferry" "$@" >"$work/slow" 2>"$work/slow.err" </dev/null &
     front=$!
 }
@@ -85,6 +86,7 @@ done
 # --- signals to the job's own process: INT and TERM put everything back while that is possible
 move() { # MBIT/S
     rm -rf "$XDG_STATE_HOME"
+    empty slow
     "$vmferry" move -c "$L/vmferry.conf" --yes --stop-timeout 5 --bwlimit "$1" alpha beta b1 local web1 \
         >"$work/slow" 2>"$work/slow.err" </dev/null &
     front=$!
@@ -160,6 +162,7 @@ on alpha a1 'qm stop 106'
 sleep 1 # the manager of high availability would have acted by then
 is "$(status alpha a1 100)" stopped "it does not start the source"
 is "$(status beta b1 101)" stopped "nor does anything else run"
+empty out
 "$vmferry" resume --yes >"$work/out" 2>"$work/err" </dev/null &
 front=$!
 fast

@@ -105,7 +105,7 @@ no_violations() {
 done_testing() {
     no_violations
     # what a job's process says when it dies is in its log; gcc's UBSan does not give its name
-    : >"$work/out"
+    empty out
     ! grep -rhA12 -E 'Sanitizer|: runtime error: ' "$XDG_STATE_HOME" "$L" --include='*log' \
         >"$work/err" 2>/dev/null
     ok $? "no sanitizer found anything in the background"
@@ -260,11 +260,18 @@ journal() {
     until_true in_journal "$1"
 }
 
+# empty NAME: what is waited for in that file is written by the command that comes: one in the background
+# empties it only once its process runs
+empty() {
+    : >"$work/$1"
+}
+
 # begin ARGUMENT…: vmferry in the background, with jobs of its own, until it copies; its output in
 # $work/slow and slow.err. It copies 128 KB a second and needs a quarter of an hour, so that no test has to
 # be quick; fast [PID] lets it end (PID, the one who follows it, may have ended already).
 begin() {
     rm -rf "$XDG_STATE_HOME"
+    empty slow
     "$vmferry" "$@" >"$work/slow" 2>"$work/slow.err" </dev/null &
     front=$!
     journal '"copy/scsi0"'
@@ -278,6 +285,7 @@ fast() {
 
 # resumes: the last job goes on to its end, as fast as it can; $vmid: its target VM
 resumes() {
+    empty out
     "$vmferry" resume --yes >"$work/out" 2>"$work/err" </dev/null &
     front=$!
     fast

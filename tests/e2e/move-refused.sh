@@ -98,6 +98,7 @@ unchanged "and nothing was changed"
 if [ "$namespaces" ]; then
     ctl beta set-space small 10000000000
     snapshot "$work/before"
+    empty out
     "$vmferry" move -c "$L/vmferry.conf" --yes alpha beta b1 small big1 >"$work/out" 2>"$work/err" </dev/null &
     front=$!
     until_true grep -q 'storage small of b1 is full' "$work/out"
@@ -134,6 +135,7 @@ is "$before $(status alpha a1 100)" "running running" "the source runs again"
 # --- room that is made in the middle
 if [ "$namespaces" ]; then
     ctl beta set-space small 10000000000
+    empty out
     "$vmferry" move -c "$L/vmferry.conf" --yes alpha beta b1 small big1 >"$work/out" 2>"$work/err" </dev/null &
     front=$!
     until_true grep -q 'storage small of b1 is full' "$work/out"

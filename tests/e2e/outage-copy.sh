@@ -49,6 +49,7 @@ cut() {
     host=$1 point=$2
     shift 2
     rm -rf "$XDG_STATE_HOME"
+    empty out
     "$vmferry" move -c "$L/vmferry.conf" --yes --progress=json --bwlimit 32 "$@" >"$work/out" 2>"$work/err" \
         </dev/null &
     front=$!

@@ -19,6 +19,7 @@ starts() { # of movers, so far
 # slow VM [MBPS]: a move of it in the background, which has copied something
 slow() {
     rm -rf "$XDG_STATE_HOME"
+    empty out
     "$vmferry" move -c "$L/vmferry.conf" --yes --bwlimit "${2-4}" alpha beta b1 local "$1" \
         >"$work/out" 2>"$work/err" </dev/null &
     front=$!

@@ -50,6 +50,7 @@ ok $? "has no outage"
 
 # --- stopped while it copies
 snapshot "$work/before"
+empty out
 "$vmferry" move -c "$L/vmferry.conf" --yes --progress=json --bwlimit 2 alpha beta b1 local db1 \
     >"$work/out" 2>"$work/err" </dev/null &
 pid=$!
@@ -105,6 +106,7 @@ cp "$work/good.conf" "$L/vmferry.conf"
 # not started there: its guest would write at once. The job sleeps when it has copied ahead, for as long as the
 # guest takes to write something
 rm -rf "$XDG_STATE_HOME"
+empty out
 KILLAT_WHERE=asleep KILLAT_WRITE=precopy/scsi0:done LD_PRELOAD=$top_builddir/tests/e2e/killat.so \
     ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0 \
     "$vmferry" move -c "$L/vmferry.conf" --yes --skip-start --progress=json alpha beta b1 local db1 \

@@ -29,6 +29,7 @@ hangs() {
     rm -rf "$XDG_STATE_HOME"
     ctl alpha fault hang "qmigrate/$1"
     shift
+    empty slow
     "$vmferry" move -c "$conf" --yes $native "$@" >"$work/slow" 2>"$work/slow.err" </dev/null &
     front=$!
 }

@@ -14,6 +14,7 @@ said() {
 }
 
 ctl alpha fault hang qmigrate/mirror
+empty slow
 "$vmferry" move -c "$L/vmferry.conf" --yes --method=remote-migrate alpha beta b1 local web1 \
     >"$work/slow" 2>&1 </dev/null &
 front=$!
@@ -28,6 +29,7 @@ grep -q "$token" "$work/dump"
 ok $? "the migration has a token of the job's"
 run 0 "it can go on" resume --check
 says out '^web1 runs at the source' "and runs at the source"
+empty slow
 "$vmferry" resume --yes >"$work/slow" 2>&1 </dev/null &
 front=$!
 until_true said 2 'drive-scsi0: transferred .*, ready'

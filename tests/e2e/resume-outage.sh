@@ -118,6 +118,7 @@ taken() {
 hang() {
     rm -rf "$XDG_STATE_HOME"
     ctl beta fault hang "$1"
+    empty slow
     "$vmferry" move -c "$L/vmferry.conf" --yes alpha beta b1 local web1 >"$work/slow" 2>&1 </dev/null &
     front=$!
     until_true taken
@@ -126,6 +127,7 @@ hang() {
     is $? 4 "killed while $1 runs"
 }
 hang qmcreate
+empty slow
 "$vmferry" resume --yes >"$work/slow" 2>&1 </dev/null &
 front=$!
 asked() {

@@ -14,6 +14,7 @@ run 0 "a check of a running job says who works on it" resume --check
 says err "Job $id is being worked on already \(process $pid, since 20" "by process and time"
 run 1 "a rollback is refused" rollback
 says err "process $pid on this machine, since 20" "and says the same"
+empty out
 timeout 300 "$vmferry" resume --yes >"$work/out" 2>"$work/err" </dev/null &
 second=$!
 until_true grep -q 'Copy the disks' "$work/out"
@@ -34,6 +35,7 @@ for n in 1 2 3; do
     [ $n != 1 ] || { wait $second; is $? 4 "whoever follows it is told"; }
     [ $n = 3 ] || {
         lines=$(wc -l <"$(job_dir)/journal.jsonl")
+        empty slow
         "$vmferry" resume --yes >"$work/slow" 2>"$work/slow.err" </dev/null &
         front=$!
         until_true copies_again
@@ -41,6 +43,7 @@ for n in 1 2 3; do
         sleep 0.$((n * 3)) # anywhere in it
     }
 done
+empty out
 "$vmferry" resume --yes >"$work/out" 2>"$work/err" </dev/null &
 front=$!
 fast

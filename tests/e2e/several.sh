@@ -80,6 +80,7 @@ says out '^2 of 2 VMs are moved' "of which nothing is left"
 says out '^  web1 +was moved already' "as it says"
 
 # two at a time; the terminal is lost, all goes on
+empty slow
 "$vmferry" move -c "$L/vmferry.conf" --yes --bwlimit 2 --parallel-guests 2 --skip-start alpha beta b1 local \
     big1 clone1 stubborn >"$work/slow" 2>"$work/slow.err" </dev/null &
 front=$!
@@ -115,6 +116,7 @@ says out "^$batch  INTERRUPTED; resume: 3 VMs, 2 ended, 0 running, 1 waiting" "i
 says out ' WAITING +stubborn: .*resume' "also by what waits in it"
 run 0 "what is left of it" resume -n "$batch"
 says out "^Batch $batch: 2 jobs go on, 1 VMs have not begun" "is said before it goes on"
+empty slow
 "$vmferry" resume --yes >"$work/slow" 2>"$work/slow.err" </dev/null &
 front=$!
 until_true grep -q 'clone1: Copy the disks' "$work/slow" && until_true grep -q 'big1: Copy the disks' "$work/slow"
@@ -131,6 +133,7 @@ says out ' not begun +stubborn' "in the list"
 says out "^$batch  over: 3 VMs, 2 ended, 0 running, 0 waiting, 1 left out" "of what is over"
 
 # undone as a whole
+empty slow
 "$vmferry" move -c "$L/vmferry.conf" --yes --bwlimit 2 --parallel-guests 2 alpha beta b1 local big1 clone1 stubborn \
     >"$work/slow" 2>"$work/slow.err" </dev/null &
 front=$!

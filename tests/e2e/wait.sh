@@ -23,7 +23,7 @@ says out 'web1--CREATING' "all that comes before is done"
 tmux -L "$screen" kill-server
 run 0 "the terminal is lost" jobs
 says out ' running .*web1' "the job waits"
-: >"$work/move.err" # what follows may look before it is begun
+empty move.err
 "$vmferry" attach </dev/null >"$work/move" 2>"$work/move.err" &
 front=$!
 said_to_wait "without a terminal nothing is answered"
@@ -51,7 +51,7 @@ is "$(status beta b1 "$new")" running "the target runs"
 run 0 "it is taken back" rollback --return web1 --remove-target "$(basename "$(job_dir)")"
 snapshot "$work/before"
 for at in stop start; do
-    : >"$work/move.err"
+    empty move.err
     "$vmferry" move -c "$conf" --yes --wait-before-$at alpha beta b1 local web1 \
         >"$work/move" 2>"$work/move.err" </dev/null &
     front=$!
