@@ -71,6 +71,8 @@ static struct vf_secret *ask(const char *command,
                              struct vf_error **err)
 {
     vf_autofree char *whole = vf_asprintf("exec 9>alive; %s", command);
+    close(alive); /* a new one: that the last command's end is gone is nothing of this one */
+    alive = open("alive", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     told = 0;
     vf_secret_tell(tell, NULL);
     struct vf_secret *s = vf_secret_from_command(whole, "alpha", cancel, err);
