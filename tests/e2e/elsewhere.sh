@@ -224,12 +224,7 @@ if [ "${ELSEWHERE-}" = all ]; then
     says out 'no longer carries the mark of this job' "and says why"
     ctl beta sshd b1 start
     machine 5
-    empty out
-    "$vmferry" resume --yes >"$work/out" 2>"$work/err" </dev/null &
-    front=$!
-    fast
-    wait $front
-    is $? 0 "the second goes on"
+    resumes "the second goes on"
     again
     snapshot "$work/before"
 fi

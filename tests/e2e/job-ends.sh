@@ -162,12 +162,7 @@ on alpha a1 'qm stop 106'
 sleep 1 # the manager of high availability would have acted by then
 is "$(status alpha a1 100)" stopped "it does not start the source"
 is "$(status beta b1 101)" stopped "nor does anything else run"
-empty out
-"$vmferry" resume --yes >"$work/out" 2>"$work/err" </dev/null &
-front=$!
-fast
-wait $front
-is $? 0 "the job goes on"
+resumes "the job goes on"
 is "$(status beta b1 101)" running "the target runs"
 moved
 ctl alpha reboot a1 >"$work/out"

@@ -283,14 +283,14 @@ fast() {
     until_true let_go "${1:-$front}" # a job that did not hear it would take its quarter of an hour
 }
 
-# resumes: the last job goes on to its end, as fast as it can; $vmid: its target VM
+# resumes [TITLE]: the last job goes on to its end, as fast as it can; $vmid: its target VM
 resumes() {
     empty out
     "$vmferry" resume --yes >"$work/out" 2>"$work/err" </dev/null &
     front=$!
     fast
     wait $front
-    is $? 0 "it goes on to its end"
+    is $? 0 "${1-it goes on to its end}"
     vmid=$(sed -n 's/.*"target_vmid":\([0-9]*\).*/\1/p' "$(job_dir)/journal.jsonl" | tail -n 1)
 }
 

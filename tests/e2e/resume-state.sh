@@ -43,14 +43,8 @@ for n in 1 2 3; do
         sleep 0.$((n * 3)) # anywhere in it
     }
 done
-empty out
-"$vmferry" resume --yes >"$work/out" 2>"$work/err" </dev/null &
-front=$!
-fast
-wait $front
-is $? 0 "resumed at last it ends well"
+resumes "resumed at last it ends well"
 file=$(job_dir)/journal.jsonl
-vmid=$(sed -n 's/.*"target_vmid":\([0-9]*\).*/\1/p' "$(job_dir)/journal.jsonl" | tail -n 1)
 source=$(config alpha a1 100 | sed -n 's/^scsi0: \([^,]*\).*/\1/p')
 target=$(config beta b1 "$vmid" | sed -n 's/^scsi0: \([^,]*\).*/\1/p')
 same "$(image alpha a1 "$source")" "$(image beta b1 "$target")" "the disk is the same"
